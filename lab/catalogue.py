@@ -1,0 +1,135 @@
+"""Finds scenarios by name, and changes their parameters as `--set` asks.
+
+A scenario is found by being there: any module below scenarios/ that defines SCENARIO. There is no list to keep.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from types import ModuleType
+from typing import Any, TypeVar
+
+import scenarios
+from lab.model import LabError, Phases, Scenario
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A scenario with its place in the catalogue and the story its module tells."""
+
+    scenario: Scenario
+    module: str  # "a_slow" … or "" for the control
+    story: str
+
+
+@cache
+def entries() -> Mapping[str, Entry]:
+    """Every scenario by name, sorted by name."""
+    found = [_entry(module) for module in _modules(scenarios) if hasattr(module, "SCENARIO")]
+    return {entry.scenario.name: entry for entry in sorted(found, key=lambda entry: entry.scenario.name)}
+
+
+def find(name: str) -> Entry:
+    """The scenario called `name`, or the only one whose name starts so. Raises LabError, with near misses."""
+    everything = entries()
+    if name in everything:
+        return everything[name]
+    starts = [known for known in everything if known.split("-")[0] == name or known.startswith(name + "-")]
+    if len(starts) == 1:
+        return everything[starts[0]]
+    near = difflib.get_close_matches(name, everything, n=2, cutoff=0.4)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "See: bin/lab list"
+    raise LabError(f"There is no scenario called {name!r}. {hint}")
+
+
+def configure(scenario: Scenario, quick: bool, settings: Iterable[str]) -> tuple[Scenario, Phases]:
+    """The scenario and its phases after `settings` like "fault.latency_ms=200", "load.rate_rps=80", "phases.fault_s=20".
+
+    A fault's setting goes to every fault that has the parameter; "fault1.…" names the first fault alone.
+    Raises LabError for a name or a value that does not fit, listing what there is.
+    """
+    phases = scenario.quick if quick else scenario.full
+    for setting in settings:
+        target, name, text = _parse(setting)
+        if target == "load":
+            scenario = replace(scenario, load=_changed(scenario.load, name, text, setting))
+        elif target == "phases":
+            phases = _changed(phases, name, text, setting)
+        else:
+            scenario = _with_fault(scenario, target, name, text, setting)
+    for fault in scenario.faults:
+        fault.state()  # out of range? better now than with two twins standing
+    return scenario, phases
+
+
+def _modules(package: ModuleType) -> Iterable[ModuleType]:
+    for info in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        yield importlib.import_module(info.name)
+
+
+def _entry(module: ModuleType) -> Entry:
+    parts = module.__name__.split(".")
+    scenario: Scenario = module.SCENARIO
+    if parts[-1].replace("_", "-") != scenario.name:
+        raise LabError(f"{module.__name__} defines the scenario {scenario.name!r}: file and name must be the same.")
+    return Entry(scenario=scenario, module=".".join(parts[1:-1]), story=(module.__doc__ or "").strip())
+
+
+def _parse(setting: str) -> tuple[str, str, str]:
+    path, equals, text = setting.partition("=")
+    target, dot, name = path.partition(".")
+    if not (equals and dot and text) or not (target in ("load", "phases") or target.startswith("fault")):
+        raise LabError(
+            f"--set {setting} is not understood. Write it like fault.latency_ms=200, load.rate_rps=80 or phases.fault_s=20."
+        )
+    return target, name, text
+
+
+def _with_fault(scenario: Scenario, target: str, name: str, text: str, setting: str) -> Scenario:
+    chosen = _chosen(scenario, target, setting)
+    taking = [n for n in chosen if name in _settable(scenario.faults[n])]
+    if not taking:
+        there = sorted({known for n in chosen for known in _settable(scenario.faults[n])})
+        raise LabError(f"--set {setting}: the faults of {scenario.name} have no {name!r}; they have {', '.join(there)}.")
+    faults = [
+        _changed(fault, name, text, setting) if n in taking else fault for n, fault in enumerate(scenario.faults)
+    ]
+    return replace(scenario, faults=tuple(faults))
+
+
+def _chosen(scenario: Scenario, target: str, setting: str) -> list[int]:
+    number = target.removeprefix("fault")
+    if not number and scenario.faults:
+        return list(range(len(scenario.faults)))
+    if number.isdecimal() and 1 <= int(number) <= len(scenario.faults):
+        return [int(number) - 1]
+    raise LabError(f"--set {setting}: {scenario.name} has {len(scenario.faults)} fault(s).")
+
+
+def _settable(value: Any) -> dict[str, type]:
+    """The members of a frozen value that a plain number or word can set."""
+    return {
+        member.name: type(getattr(value, member.name))
+        for member in fields(value)
+        if isinstance(getattr(value, member.name), int | float | str)
+    }
+
+
+def _changed(value: T, name: str, text: str, setting: str) -> T:
+    known = _settable(value)
+    if name not in known:
+        raise LabError(f"--set {setting}: there is no {name!r}; there is {', '.join(sorted(known))}.")
+    try:
+        new = known[name](text)
+    except ValueError:
+        raise LabError(f"--set {setting}: {name} takes {known[name].__name__}, not {text!r}.") from None
+    if isinstance(new, float | int) and not isinstance(value, str) and new < 0:
+        raise LabError(f"--set {setting}: {name} cannot be negative.")
+    return replace(value, **{name: new})

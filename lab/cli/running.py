@@ -1,0 +1,140 @@
+"""Commands that make, judge and draw runs: run, report, regrade, runs."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from lab import catalogue
+from lab.cli import assembly
+from lab.cli.console import console, print_verdict
+from lab.cli.looking import Json
+from lab.cli.progress import progress
+from lab.model import HARDENED, NAIVE, LabError, RunVerdict, Stack, TwinPlan, Verdict
+from lab.record import RunRecord, RunWriter, list_runs, read_verdict
+from lab.runner import Runner, RunPlan
+from lab.runtime.clock import MonotonicClock
+from lab.runtime.heal import heal
+from lab.runtime.ownership import run_lock
+
+RunName = Annotated[str, typer.Argument(help='Its id, a part of it, its folder, or "latest".')]
+
+
+def run(
+    scenario: Annotated[str, typer.Argument(help="Which scenario; see: bin/lab list")],
+    quick: Annotated[bool, typer.Option("--quick", help="Short phases: half a minute instead of a minute and a half.")] = False,
+    runtime: Annotated[str, typer.Option(help="auto, local or docker.")] = "auto",
+    seed: Annotated[int, typer.Option(help="The seed of the schedule; drawn and recorded where none is given.", min=0)] = -1,
+    defences: Annotated[str, typer.Option(help='What is on in the hardened twin: "all,-deadline", "none,+deadline" …')] = "all",
+    settings: Annotated[list[str] | None, typer.Option("--set", help="Change a parameter: fault.latency_ms=200.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a scenario on both twins, judge it, and write its report."""
+    plan = make_plan(scenario, quick, seed, defences, settings or [])
+    with run_lock(assembly.STATE):
+        heal(assembly.STATE)
+        folder = perform(plan, runtime)
+    verdict = assembly.grade(folder)
+    page = assembly.report(folder, verdict)
+    if as_json:
+        print((folder / "verdict.json").read_text(), end="")
+    else:
+        print_verdict(verdict)
+        console.print(f"\nReport: {page}", soft_wrap=True)
+    raise typer.Exit(exit_code(verdict))
+
+
+def make_plan(scenario: str, quick: bool, seed: int, defences: str, settings: list[str]) -> RunPlan:
+    """What shall be run. Raises LabError for anything that cannot be."""
+    check_defences(defences)
+    found, phases = catalogue.configure(catalogue.find(scenario).scenario, quick, settings)
+    twins = (TwinPlan(name=NAIVE, defences="none"), TwinPlan(name=HARDENED, defences=defences))
+    return RunPlan(
+        stack=Stack(run=assembly.new_run(found.name), twins=twins),
+        scenario=found,
+        phases=phases,
+        seed=seed if seed >= 0 else secrets.randbelow(1_000_000),
+        quick=quick,
+        settings=tuple(settings),
+        commit=assembly.commit(),
+    )
+
+
+def check_defences(text: str) -> None:
+    """Refuse a set of defences that the services would refuse, before anything is started."""
+    from services.defences import parse
+
+    try:
+        parse(text)
+    except ValueError as error:
+        raise LabError(f"--defences {text}: {error}") from None
+
+
+def perform(plan: RunPlan, runtime: str) -> Path:
+    """Run `plan` for real; returns its folder."""
+    testbed = assembly.testbed(runtime, plan.stack)
+    writer = RunWriter(assembly.RUNS / plan.stack.run)
+    with progress(plan, writer.folder, testbed.runtime) as say:
+        Runner(plan, testbed, writer, MonotonicClock(), say).run()
+    writer.link_latest()
+    return writer.folder
+
+
+def exit_code(verdict: RunVerdict) -> int:
+    if verdict.as_expected:
+        return 0
+    undecided = any(twin.verdict is Verdict.INCONCLUSIVE for twin in verdict.twins)
+    return 3 if not verdict.valid or undecided else 1
+
+
+def report(run: RunName = "latest") -> None:
+    """Draw the report of a run again, from its folder alone."""
+    folder = assembly.run_folder(run)
+    console.print(f"Report: {assembly.report(folder, read_verdict(folder))}", soft_wrap=True)
+
+
+def regrade(run: RunName = "latest", as_json: Json = False) -> None:
+    """Judge a run again, from its folder alone, and draw its report."""
+    folder = assembly.run_folder(run)
+    verdict = assembly.grade(folder)
+    page = assembly.report(folder, verdict)
+    if as_json:
+        print((folder / "verdict.json").read_text(), end="")
+    else:
+        print_verdict(verdict)
+        console.print(f"\nReport: {page}", soft_wrap=True)
+    raise typer.Exit(exit_code(verdict))
+
+
+def runs(as_json: Json = False) -> None:
+    """List the runs that are kept, newest first."""
+    rows = [summary(folder) for folder in list_runs(assembly.RUNS)]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    if not rows:
+        console.print("No runs yet. Make one: bin/lab run s01-db-latency --quick")
+        return
+    table = Table(*("run", "runtime", "status", "naive", "hardened"), box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(row[name] for name in ("run", "runtime", "status", NAIVE, HARDENED)))
+    console.print(table)
+
+
+def summary(folder: Path) -> dict[str, str]:
+    """One run in a line: what it was and how each twin came out."""
+    manifest = RunRecord(folder).manifest
+    row = {"run": folder.name, "runtime": manifest["runtime"], "status": manifest["status"], NAIVE: "", HARDENED: ""}
+    if (folder / "verdict.json").exists():
+        verdict = read_verdict(folder)
+        row["status"] = "as expected" if verdict.as_expected else "not as expected" if verdict.valid else "invalid"
+        row |= {twin.twin: str(twin.verdict) for twin in verdict.twins if verdict.valid}
+    return row
+
+
+COMMANDS = (run, report, regrade, runs)

@@ -1,0 +1,1 @@
+"""Slow: one knob, no data loss."""

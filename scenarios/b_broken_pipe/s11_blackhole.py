@@ -1,0 +1,59 @@
+"""Blackhole: the database is there, accepts every byte and never answers.
+
+First its answers vanish, then the questions do. No error comes, no log line, no CPU is used: each naive worker waits on a
+healthy-looking connection until none is left, and then even /healthz waits. No setting of the driver, of TCP or of the
+server returns a worker from this; only a deadline of the client's own does. What was written just before the answer
+vanished may be there or not, so the hardened twin says "unknown, ask again with the same key".
+"""
+
+from lab.checks import (
+    AnswersWithin,
+    CleanEndState,
+    ExactlyOnce,
+    GoodRatio,
+    NoLostAcks,
+    NoPhantoms,
+    RecoversWithin,
+    RefusedMeansRefused,
+)
+from lab.faults import Timeout
+
+from lab.model import DATABASE, FAULT, Load, Scenario
+
+SCENARIO = Scenario(
+    name="s11-blackhole",
+    title="Blackhole between service and database",
+    hypothesis="Every request is answered within the deadline of 1 s + 0.5 s, liveness stays green, "
+    "and all is well 5 s after healing.",
+    question="statement_timeout is 1 s. When does a request to the database end?",
+    mirrors="KubeBlocks on OKE: about 15 minutes of hanging after a failover, packets to the old address vanished "
+    "(kubeblocks.io/blog/oci-tcp-blackhole-troubleshooting)",
+    load=Load(
+        rate_rps=40,
+        mix={
+            "get_booking": 5,
+            "user_bookings": 2,
+            "create_booking": 1,
+            "create_booking_repeated": 1,
+            "transfer_repeated": 1,
+            "healthz": 2,
+        },
+        good_within_ms=500,
+        client_timeout_s=5,
+    ),
+    faults=(
+        Timeout(link=DATABASE, timeout_ms=0, direction="downstream", during=(0.0, 0.5)),
+        Timeout(link=DATABASE, timeout_ms=0, direction="upstream", during=(0.5, 1.0)),
+    ),
+    checks=(
+        AnswersWithin(phase=FAULT, at_most_ms=1_500),
+        GoodRatio(phase=FAULT, at_least=1.0, ops=("healthz",)),
+        RecoversWithin(at_most_s=5),
+        NoLostAcks(),
+        NoPhantoms(),
+        RefusedMeansRefused(),
+        ExactlyOnce(),
+        CleanEndState(),
+    ),
+    lesson="deadline: the only thing that gives a worker back; idempotency makes asking again safe.",
+)

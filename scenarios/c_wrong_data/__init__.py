@@ -1,0 +1,1 @@
+"""Wrong data: what is left when the dust has settled."""

@@ -1,0 +1,34 @@
+"""Double booking: many people want the same hour of the same room at the same time.
+
+The naive twin looks whether the room is free, charges, and inserts. Between the look and the insert others look too, and
+latency makes that gap wider. The hardened twin lets the database decide: a constraint that two bookings cannot both satisfy.
+"""
+
+from lab.checks import (
+    ExactlyOnce,
+    NoDoubleBooking,
+    NoLostAcks,
+    NoPhantoms,
+    RefusedMeansRefused,
+)
+from lab.faults import Latency
+
+from lab.model import DATABASE, Load, Scenario
+
+SCENARIO = Scenario(
+    name="s13-double-booking",
+    title="Double booking",
+    hypothesis="However many ask at once, one room has one booking at a time.",
+    question="Twenty people, one room, one hour: how many get a 201? And with no latency at all?",
+    mirrors="Flexcoin, 2014: concurrent transfers overdrew accounts (vladmihalcea.com/race-condition)",
+    load=Load(rate_rps=30, mix={"contested_booking": 5, "get_booking": 1}, good_within_ms=1_000),
+    faults=(Latency(link=DATABASE, latency_ms=50),),
+    checks=(
+        NoDoubleBooking(),
+        NoLostAcks(),
+        NoPhantoms(),
+        RefusedMeansRefused(),
+        ExactlyOnce(),
+    ),
+    lesson="constraints: a rule that the database keeps holds under any interleaving.",
+)

@@ -1,0 +1,38 @@
+"""Partial write: the profile is updated, its audit row is not.
+
+Two statements, each committed by itself, and a network that breaks now and then: whoever was between the two leaves half of
+the work behind. Swapping them only changes which half. One transaction leaves both or neither.
+"""
+
+from lab.checks import (
+    AtomicPair,
+    CleanEndState,
+    NoLostAcks,
+    NoPhantoms,
+    RefusedMeansRefused,
+)
+from lab.faults import Down, Latency
+
+from lab.model import DATABASE, Burst, Load, Scenario
+
+SCENARIO = Scenario(
+    name="s14-partial-write",
+    title="Partial write: profile and audit",
+    hypothesis="Every version of a profile has its audit row, and every audit row its version.",
+    question="Which of the two tables will be ahead? And if the two statements are swapped?",
+    mirrors="Twilio, July 2013: cards were charged while balances were not updated "
+    "(twilio.com/blog/2013/07/billing-incident-post-mortem)",
+    load=Load(rate_rps=30, mix={"update_profile": 5, "get_booking": 1}, good_within_ms=1_000),
+    faults=(
+        Latency(link=DATABASE, latency_ms=50),
+        Down(link=DATABASE, burst=Burst(on_s=0.3, off_s=0.9)),
+    ),
+    checks=(
+        AtomicPair(),
+        NoLostAcks(),
+        NoPhantoms(),
+        RefusedMeansRefused(),
+        CleanEndState(),
+    ),
+    lesson="one_transaction: both rows or none.",
+)

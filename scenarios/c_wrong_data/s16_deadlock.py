@@ -1,0 +1,38 @@
+"""Deadlock: A pays B while B pays A.
+
+Each transfer locks its first wallet and then wants the other's. PostgreSQL waits for deadlock_timeout, then kills one of the
+two; the naive twin answers that one with a 500, and everybody behind them has waited. The hardened twin locks in one order,
+so that no cycle can form, and tries again where the database asks for it.
+"""
+
+from lab.checks import (
+    CleanEndState,
+    CleanRefusals,
+    Conservation,
+    LatencyQuantile,
+    NoLostAcks,
+    NoPhantoms,
+)
+from lab.faults import Latency
+
+from lab.model import DATABASE, FAULT, Load, Scenario
+
+SCENARIO = Scenario(
+    name="s16-deadlock",
+    title="Deadlock between transfers",
+    hypothesis="Transfers in both directions between the same wallets never end in an error, nor in a second of waiting.",
+    question="Who breaks the tie, after how long, and does money vanish?",
+    mirrors="Closest: GitHub, November 2021: replicas deadlocked in a migration step "
+    "(github.blog/2021-12-01-github-availability-report-november-2021)",
+    load=Load(rate_rps=24, mix={"hot_transfer": 5, "get_booking": 1}, good_within_ms=1_000),
+    faults=(Latency(link=DATABASE, latency_ms=30),),
+    checks=(
+        CleanRefusals(phase=FAULT, at_most=0.0),
+        LatencyQuantile(phase=FAULT, quantile=0.99, at_most_ms=1_000, ops=("hot_transfer",)),
+        Conservation(),
+        NoLostAcks(),
+        NoPhantoms(),
+        CleanEndState(),
+    ),
+    lesson="lock_order removes the cycle; transaction_retry forgives the rare rest.",
+)

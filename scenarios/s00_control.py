@@ -1,0 +1,54 @@
+"""Control: nothing is broken.
+
+Both twins get the load of an ordinary day. If one of them fails here, nothing that the other scenarios show counts: the
+difference would be there without any fault. It is also where the price of hardening shows.
+"""
+
+from lab.checks import (
+    CleanEndState,
+    Conservation,
+    ExactlyOnce,
+    GoodRatio,
+    NoDoubleBooking,
+    NoLostAcks,
+    NoPhantoms,
+    RefusedMeansRefused,
+)
+
+from lab.model import FAULT, HARDENED, NAIVE, Load, Scenario, Verdict
+
+SCENARIO = Scenario(
+    name="s00-control",
+    title="Control: nothing is broken",
+    hypothesis="With no fault both twins answer everything in time and keep their data straight.",
+    question="Which twin is faster with nothing wrong, and by how much?",
+    mirrors="No outage: this is the control.",
+    load=Load(
+        rate_rps=40,
+        mix={
+            "get_booking": 6,
+            "user_bookings": 3,
+            "users_with_bookings": 1,
+            "rooms_search": 2,
+            "availability": 2,
+            "utilisation": 0.2,
+            "create_booking": 2,
+            "update_profile": 2,
+            "transfer": 2,
+            "healthz": 1,
+        },
+        good_within_ms=500,
+    ),
+    checks=(
+        GoodRatio(phase=FAULT, at_least=0.99),
+        NoLostAcks(),
+        NoPhantoms(),
+        RefusedMeansRefused(),
+        NoDoubleBooking(),
+        Conservation(),
+        ExactlyOnce(),
+        CleanEndState(),
+    ),
+    expected={NAIVE: Verdict.HELD, HARDENED: Verdict.HELD},
+    lesson="Every defence is paid for here: compare the latency and the CPU per request of the two.",
+)

@@ -1,0 +1,99 @@
+"""Who may import whom: the table of the design, executed."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+OURS = ("lab", "scenarios", "services", "loadtests", "reports")
+MAY_IMPORT: dict[str, set[str]] = {
+    "lab.model": set(),
+    "lab.ports": {"lab.model"},
+    "lab.checks": {"lab.model"},
+    "lab.engine": {"lab.model"},
+    "lab.record": {"lab.model"},
+    "lab.faults": {"lab.model", "lab.ports"},
+    "lab.runtime": {"lab.model", "lab.ports"},
+    "scenarios": {"lab.model", "lab.faults", "lab.checks"},
+    "lab.catalogue": {"lab.model", "lab.faults", "scenarios"},
+    "lab.doctor": {"lab.model", "lab.runtime"},
+    "lab.runner": {"lab.model", "lab.ports", "lab.engine", "lab.record"},
+    "reports": {"lab.model", "lab.record", "lab.engine"},
+    "services.common": set(),
+    "services.dependencies": {"services.common"},
+    "services.seed": {"services.defences"},
+    "services.defences": {"services.common"},
+    "services.naive": {"services.common"},
+    "services.hardened": {"services.common", "services.defences", "services.naive"},
+    "services.gunicorn": set(),
+    "loadtests": set(),
+    "lab.cli": {"*"},
+    "lab.__main__": {"lab.cli"},
+    "lab": set(),
+    "services": set(),
+}
+
+
+def layer(module: str) -> str:
+    """The row of the table that `module` belongs to: the longest that fits."""
+    return max((row for row in MAY_IMPORT if module == row or module.startswith(row + ".")), key=len)
+
+
+def imports(path: Path, module: str) -> Iterator[str]:
+    """Every module of ours that `path` imports, relative imports resolved, also those inside functions."""
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package.rsplit(".", node.level - 1)[0] + "." if node.level else ""
+            origin = (base + (node.module or "")).rstrip(".")
+            names = [f"{origin}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from (name for name in names if name.split(".")[0] in OURS)
+
+
+def modules() -> list[tuple[str, Path]]:
+    found = []
+    for top in OURS:
+        for path in sorted((ROOT / top).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found.append((".".join(parts[:-1] if parts[-1] == "__init__" else parts), path))
+    return found
+
+
+def violations(module: str, path: Path) -> list[str]:
+    mine = layer(module)
+    allowed = MAY_IMPORT[mine]
+    wrong = []
+    for name in imports(path, module):
+        theirs = layer(name)
+        if theirs not in allowed | {mine, "lab", "services"} and "*" not in allowed:
+            wrong.append(f"{module} ({mine}) imports {name} ({theirs})")
+    return wrong
+
+
+@pytest.mark.parametrize(("module", "path"), modules(), ids=lambda value: value if isinstance(value, str) else "")
+def test_a_module_imports_only_what_its_layer_may(module: str, path: Path) -> None:
+    assert violations(module, path) == []
+
+
+def test_the_table_has_no_cycle() -> None:
+    graph = {row: allowed - {"*"} for row, allowed in MAY_IMPORT.items()}
+    tuple(TopologicalSorter(graph).static_order())
+
+
+def test_an_upward_import_is_found(tmp_path: Path) -> None:
+    upward = tmp_path / "judge.py"
+    upward.write_text("def late():\n    from lab.runner import Runner\n")
+    assert violations("lab.engine.judge", upward) == ["lab.engine.judge (lab.engine) imports lab.runner.Runner (lab.runner)"]
+
+
+def test_a_service_that_imports_the_lab_is_found(tmp_path: Path) -> None:
+    guilty = tmp_path / "app.py"
+    guilty.write_text("import lab.model\n")
+    assert violations("services.naive.app", guilty)
