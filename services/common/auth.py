@@ -1,0 +1,24 @@
+"""A bearer token guards everything but the routes that machines probe."""
+
+from __future__ import annotations
+
+import hmac
+
+from flask import Flask, current_app, request
+
+from services.common.problems import Problem
+
+OPEN_PATHS = ("/healthz", "/readyz", "/metrics")
+
+
+def init_app(app: Flask) -> None:
+    """Ask every request for the token in the app's setting LAB_TOKEN."""
+    app.before_request(_require_token)
+
+
+def _require_token() -> None:
+    if request.path in OPEN_PATHS:
+        return
+    expected = f"Bearer {current_app.config['LAB_TOKEN']}"
+    if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected.encode()):
+        raise Problem(401, "send the header Authorization: Bearer TOKEN", headers={"WWW-Authenticate": "Bearer"})

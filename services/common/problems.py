@@ -1,0 +1,77 @@
+"""Errors as problem documents (RFC 9457): every answer that is not a success has the same shape in both twins.
+
+`effect` is the member that a client needs most after an error: "none" means surely nothing was done, "unknown" that it
+may have been. An unexpected exception says neither, since nobody has thought about it.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import structlog
+from flask import Flask, Response, g, jsonify
+from werkzeug.exceptions import HTTPException
+
+log = structlog.get_logger()
+
+
+class Problem(Exception):
+    """Raise it to answer with this status and problem document. `reason` is the label of the request in the metrics."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        reason: str = "",
+        effect: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.reason, self.effect = status, detail, reason, effect
+        self.headers = headers or {}
+
+    def response(self) -> Response:
+        """The problem document as an answer."""
+        g.reason = self.reason or HTTPStatus(self.status).name.lower()
+        document = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            "request_id": g.get("request_id", ""),
+        }
+        answer = jsonify(document | ({"effect": self.effect} if self.effect else {}))
+        answer.status_code, answer.content_type = self.status, "application/problem+json"
+        answer.headers.update(self.headers)
+        return answer
+
+
+def not_found(what: str) -> Problem:
+    return Problem(404, f"there is no {what}")
+
+
+def conflict(detail: str) -> Problem:
+    return Problem(409, detail)
+
+
+def unprocessable(detail: str) -> Problem:
+    return Problem(422, detail)
+
+
+def init_app(app: Flask) -> None:
+    """Answer every error of `app` with a problem document."""
+    app.register_error_handler(Problem, Problem.response)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _http_error(error: HTTPException) -> Response:
+    """What Flask and Werkzeug themselves refuse: no such route, wrong method, a body that is not JSON."""
+    headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
+    return Problem(error.code or 500, error.description or "", headers=headers).response()
+
+
+def _unexpected(error: Exception) -> Response:
+    log.exception("unhandled")
+    return Problem(500, "an unexpected error, see the log", reason=type(error).__name__).response()

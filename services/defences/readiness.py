@@ -1,0 +1,39 @@
+"""Readiness: /readyz tells whether this instance can do its work now: database reachable, circuit closed, not draining.
+
+Guards the clients that a load balancer would otherwise send to an instance that can only answer 503.
+Costs a statement per probe, bounded by PING_S.
+Hurts alone when the dependency is shared: then all instances say no at once and the balancer has nowhere to go, so it
+must keep a minimum set. Being busy is no reason here, or a load peak would empty the cluster. /healthz, which decides
+about restarts, must never look at a dependency at all.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import sqlalchemy as sa
+from flask import current_app
+
+from services.defences import deadline, graceful_shutdown
+from services.defences.circuit_breaker import CircuitOpen
+from services.defences.switch import swap
+from services.defences.unavailable import is_refusal, reason
+
+PING_S = 0.3
+
+instead_of = partial(swap, "readiness")
+
+
+def obstacle() -> str:
+    """Why this instance cannot do its work now, in one word; "" when it can."""
+    if graceful_shutdown.draining():
+        return "draining"
+    try:
+        with deadline.at_most(PING_S), current_app.extensions["database"].connect() as connection:
+            connection.execute(sa.text("SELECT 1"))
+    except Exception as error:
+        why = reason(error)
+        if not why:
+            raise
+        return "" if is_refusal(error) and not isinstance(error, CircuitOpen) else why
+    return ""

@@ -1,0 +1,38 @@
+"""Server timeouts: PostgreSQL and the kernel give up on their own, even when the client no longer can.
+
+Guards the database from its clients (a runaway statement, a lock that nobody gives back, the session of a client that
+vanished) and, by keepalives, the client from a peer whose packets are dropped.
+Costs nothing until one of them fires. They must be ordered: deadlock_timeout < lock_timeout < statement_timeout <
+the request's deadline; with lock_timeout below deadlock_timeout both victims of a deadlock fail instead of one.
+Hurts alone by false confidence: they bound single statements, not requests, and none of them returns a thread whose
+packets are acknowledged and swallowed. For that there is `deadline`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.defences.switch import on
+
+SETTINGS = {
+    "statement_timeout": "900ms",
+    "lock_timeout": "500ms",
+    "deadlock_timeout": "100ms",  # the schema grants SET on it to the role `app`
+    "idle_in_transaction_session_timeout": "2s",
+    "client_connection_check_interval": "1s",
+}
+
+NETWORK = {
+    "connect_timeout": 2,  # libpq's smallest
+    "tcp_user_timeout": 3000,  # ms without an ACK
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+}
+
+
+def connect_args() -> dict[str, Any]:
+    """What to give libpq for each new connection; nothing when off."""
+    if not on("server_timeouts"):
+        return {}
+    return NETWORK | {"options": " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())}
