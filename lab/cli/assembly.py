@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,19 @@ def testbed(runtime: str, stack: Stack) -> Testbed:
     from lab.runtime.local import LocalTestbed
 
     return LocalTestbed(stack, STATE)
+
+
+def check_defences(text: str) -> None:
+    """Raises LabError for a set of defences that the services would refuse, before anything is started.
+
+    The services are asked in a process of their own: the lab imports none of them.
+    """
+    if text == "all":
+        return
+    command = [sys.executable, "-m", "services.defences.switch", text]
+    asked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    if asked.returncode:
+        raise LabError(asked.stderr.strip())
 
 
 def grade(folder: Path) -> RunVerdict:

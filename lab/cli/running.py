@@ -15,12 +15,12 @@ from lab.cli import assembly
 from lab.cli.console import console, print_verdict
 from lab.cli.looking import Json
 from lab.cli.progress import progress
-from lab.model import HARDENED, NAIVE, LabError, RunVerdict, Stack, TwinPlan, Verdict
+from lab.model import HARDENED, NAIVE, RunVerdict, Stack, TwinPlan, Verdict
 from lab.record import RunRecord, RunWriter, list_runs, read_verdict
 from lab.runner import Runner, RunPlan
 from lab.runtime.clock import MonotonicClock
 from lab.runtime.heal import heal
-from lab.runtime.ownership import run_lock
+from lab.runtime.lock import run_lock
 
 RunName = Annotated[str, typer.Argument(help='Its id, a part of it, its folder, or "latest".')]
 
@@ -51,7 +51,7 @@ def run(
 
 def make_plan(scenario: str, quick: bool, seed: int, defences: str, settings: list[str]) -> RunPlan:
     """What shall be run. Raises LabError for anything that cannot be."""
-    check_defences(defences)
+    assembly.check_defences(defences)
     found, phases = catalogue.configure(catalogue.find(scenario).scenario, quick, settings)
     twins = (TwinPlan(name=NAIVE, defences="none"), TwinPlan(name=HARDENED, defences=defences))
     return RunPlan(
@@ -63,16 +63,6 @@ def make_plan(scenario: str, quick: bool, seed: int, defences: str, settings: li
         settings=tuple(settings),
         commit=assembly.commit(),
     )
-
-
-def check_defences(text: str) -> None:
-    """Refuse a set of defences that the services would refuse, before anything is started."""
-    from services.defences import parse
-
-    try:
-        parse(text)
-    except ValueError as error:
-        raise LabError(f"--defences {text}: {error}") from None
 
 
 def perform(plan: RunPlan, runtime: str) -> Path:

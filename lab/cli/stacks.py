@@ -1,0 +1,106 @@
+"""Commands about what stands and what lies around: up, down, ps, heal, clean."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from lab.cli import assembly
+from lab.cli.console import console
+from lab.cli.looking import Json
+from lab.model import HARDENED, NAIVE, LabError, Stack, TwinPlan
+from lab.runtime.heal import heal as mend
+from lab.runtime.heal import take_down
+from lab.runtime.lock import run_lock
+from lab.runtime.ownership import Holdings, holdings
+
+UP = "up"
+
+
+def up(
+    runtime: Annotated[str, typer.Option(help="auto, local or docker.")] = "auto",
+    defences: Annotated[str, typer.Option(help="What is on in the hardened twin.")] = "all",
+) -> None:
+    """Leave both twins and their proxies running, and tell how to reach them."""
+    assembly.check_defences(defences)
+    twins = (TwinPlan(name=NAIVE, defences="none"), TwinPlan(name=HARDENED, defences=defences))
+    stack = Stack(run=assembly.new_run(UP), twins=twins, linger=True)
+    with run_lock(assembly.STATE):
+        mend(assembly.STATE)
+        if standing():
+            raise LabError("Twins are up already. See: bin/lab ps. Take them down first: bin/lab down")
+        testbed = assembly.testbed(runtime, stack)
+        console.print(f"starting both twins on the {testbed.runtime} runtime", style="dim")
+        testbed.up()
+    addresses = {twin.name: testbed.published(twin.name) for twin in stack.twins}
+    print_addresses(addresses)
+    print_curl(addresses, stack.token)
+
+
+def down() -> None:
+    """Take down what `up` left running."""
+    lines = take_down(assembly.STATE)
+    console.print("\n".join(lines) or "Nothing is up.", soft_wrap=True)
+
+
+def ps(as_json: Json = False) -> None:
+    """Show what stands: the twins left up, and a run that goes on."""
+    found = [run for run in holdings(assembly.STATE) if run.owner_alive or run.standing]
+    if as_json:
+        print(json.dumps([{"run": run.run, "published": run.published} for run in found], indent=2))
+    elif not found:
+        console.print("Nothing is up. Start both twins: bin/lab up")
+    for run in found if not as_json else ():
+        console.print(f"[bold]{run.run}[/], since {(time.time() - run.since) / 60:.0f} min, {len(run.owned)} parts")
+        if run.published:
+            print_addresses(run.published)
+
+
+def heal() -> None:
+    """Finish what a killed run left behind: toxics, processes, containers, folders."""
+    lines = mend(assembly.STATE)
+    console.print("\n".join(lines) or "Nothing to heal.", soft_wrap=True)
+
+
+def clean(
+    runs: Annotated[bool, typer.Option("--runs", help="Remove the kept runs, too.")] = False,
+) -> None:
+    """Heal, take down what is up, and remove the lab's own scratch files."""
+    lines = [*mend(assembly.STATE), *take_down(assembly.STATE)]
+    with run_lock(assembly.STATE):
+        if runs and assembly.RUNS.is_dir():
+            kept = [folder for folder in assembly.RUNS.iterdir() if not folder.is_symlink()]
+            shutil.rmtree(assembly.RUNS)
+            lines.append(f"removed {len(kept)} runs")
+    shutil.rmtree(assembly.STATE, ignore_errors=True)
+    console.print("\n".join([*lines, "Clean."]), soft_wrap=True)
+
+
+def standing() -> list[Holdings]:
+    return [run for run in holdings(assembly.STATE) if run.standing]
+
+
+def print_addresses(addresses: Mapping[str, Mapping[str, str]]) -> None:
+    for twin, places in addresses.items():
+        for name, address in places.items():
+            console.print(f"  {twin:<9} {name:<10} {address}", soft_wrap=True)
+
+
+def print_curl(addresses: Mapping[str, Mapping[str, str]], token: str) -> None:
+    """Three lines to try: a read on each twin, and a fault on the naive one's database."""
+    bearer = f'-H "Authorization: Bearer {token}"'
+    toxic = '{"type":"latency","attributes":{"latency":500}}'
+    console.print(f"\nToken: {token}\n\nTry:", soft_wrap=True)
+    for twin in (NAIVE, HARDENED):
+        console.print(f"  curl -s {bearer} '{addresses[twin]['edge']}/users/?include=bookings'", soft_wrap=True)
+    url = f"{addresses[NAIVE]['toxiproxy']}/proxies/database/toxics"
+    console.print(f"  curl -s -d '{toxic}' {url}", soft_wrap=True)
+    console.print("\nTake them down: bin/lab down")
+
+
+COMMANDS = (up, down, ps, heal, clean)

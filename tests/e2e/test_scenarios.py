@@ -1,0 +1,96 @@
+"""Every scenario for real, through the command line: two twins, PostgreSQL, Toxiproxy, Locust, a verdict and a report.
+
+A run that the lab itself calls invalid (a busy machine) is made again, once; one that came out wrong never is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import catalogue
+from lab.model import HARDENED
+
+ROOT = Path(__file__).parents[2]
+EXPECTED, NOT_EXPECTED, INVALID = 0, 1, 3
+
+ABLATIONS = {
+    "s02-n-plus-one": "all,-batched_reads",
+    "s11-blackhole": "all,-deadline",
+    "s13-double-booking": "all,-constraints",
+    "s14-partial-write": "all,-one_transaction",
+    "s16-deadlock": "all,-lock_order,-transaction_retry",
+}
+
+pytestmark = pytest.mark.timeout(400)
+
+
+def lab(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "lab", *words]
+    env = os.environ | environment
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=180, check=False)
+
+
+def run(scenario: str, *words: str, **environment: str) -> tuple[int, dict[str, Any]]:
+    """(exit code, verdict.json) of a quick run; made again once if it was invalid."""
+    for _ in range(2):
+        done = lab("run", scenario, "--quick", "--json", *words, **environment)
+        assert done.returncode in (EXPECTED, NOT_EXPECTED, INVALID), done.stderr
+        if done.returncode != INVALID:
+            break
+    return done.returncode, json.loads(done.stdout)
+
+
+def verdicts(verdict: dict[str, Any]) -> dict[str, str]:
+    return {twin["twin"]: twin["verdict"] for twin in verdict["twins"]}
+
+
+@pytest.mark.parametrize("scenario", catalogue.entries())
+def test_the_contrast_shows_on_the_local_runtime(scenario: str, needs_local: None) -> None:
+    code, verdict = run(scenario, "--runtime", "local")
+    assert code == EXPECTED, verdict["sentence"]
+    report = (ROOT / "runs" / verdict["run"] / "report.html").read_text()
+    assert verdict["sentence"].split(".")[0][:40] in report
+
+
+@pytest.mark.parametrize("scenario", catalogue.entries())
+def test_the_contrast_shows_on_the_docker_runtime(scenario: str, needs_docker: None) -> None:
+    code, verdict = run(scenario, "--runtime", "docker")
+    assert code == EXPECTED, verdict["sentence"]
+
+
+@pytest.mark.parametrize(("scenario", "defences"), ABLATIONS.items())
+def test_without_its_defence_the_hardened_twin_breaks(scenario: str, defences: str, needs_local: None) -> None:
+    code, verdict = run(scenario, "--runtime", "local", "--defences", defences)
+    assert (code, verdicts(verdict)[HARDENED]) == (NOT_EXPECTED, "broken"), verdict["sentence"]
+
+
+@pytest.mark.parametrize("scenario", ["s01-db-latency", "s11-blackhole"])
+def test_the_embedded_proxy_shows_the_contrast_and_is_named(scenario: str, needs_local: None) -> None:
+    code, verdict = run(scenario, "--runtime", "local", LAB_TOXIPROXY="embedded")
+    assert code == EXPECTED, verdict["sentence"]
+    report = (ROOT / "runs" / verdict["run"] / "report.html").read_text()
+    assert "embedded" in report
+
+
+def test_regrading_gives_the_same_bytes(needs_local: None) -> None:
+    _code, verdict = run("s13-double-booking", "--runtime", "local")
+    folder = ROOT / "runs" / verdict["run"]
+    before = {name: (folder / name).read_bytes() for name in ("verdict.json", "report.html", "summary.md")}
+    lab("regrade", verdict["run"])
+    assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+def test_a_run_without_its_toxic_is_invalid_and_not_held(needs_local: None) -> None:
+    """A latency of 0 ms is accepted, echoed and heals; only the probe can tell that nothing was felt."""
+    done = lab("run", "s01-db-latency", "--quick", "--runtime", "local", "--json", "--set", "fault.latency_ms=0")
+    verdict = json.loads(done.stdout)
+    assert done.returncode == INVALID
+    assert not verdict["valid"]
+    assert any(not gate["passed"] and "felt" in gate["name"] for gate in verdict["gates"])
