@@ -1,0 +1,37 @@
+"""Which process a pid means: pids are used again, so each is kept together with the mark of its start."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+
+def started(pid: int) -> str | None:
+    """A mark that no other process of this pid ever has; None when none runs under it (a zombie does not)."""
+    return _started_linux(pid) if sys.platform == "linux" else _started_elsewhere(pid)
+
+
+def _started_linux(pid: int) -> str | None:
+    # Not psutil's create_time(): it is wall clock and moves when the clock is set.
+    try:
+        # The command name, in parentheses, may hold spaces and parentheses itself.
+        state, *numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if state in "ZX" else f"{_boot()}/{numbers[18]}"
+
+
+@cache
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _started_elsewhere(pid: int) -> str | None:
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else str(process.create_time())
+    except psutil.Error:
+        return None

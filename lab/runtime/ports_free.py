@@ -1,0 +1,60 @@
+"""Loopback ports that nobody else takes before, during or between their use.
+
+A port that was only looked at may be gone a moment later, and a proxy that is down frees its port in mid-run. On Linux
+a socket that is bound but does not listen keeps it: whoever asks for the port with SO_REUSEADDR, as every server does,
+gets it, and other labs, which look without, see it taken. A connection to it is refused, as it should be. Elsewhere
+ports are only looked at.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import sys
+
+from lab.model import LabError
+
+LOOPBACK = "127.0.0.1"
+# Below 32768, where the kernel takes the ports of outgoing connections from.
+LOWEST, HIGHEST = 20_000, 32_767
+ATTEMPTS_MAX = 200
+
+
+class Ports:
+    """Ports reserved until `release`, or until this process ends."""
+
+    def __init__(self) -> None:
+        self._held: list[socket.socket] = []
+
+    def reserve(self) -> int:
+        """A port that is free on 127.0.0.1 and stays ours."""
+        for _ in range(ATTEMPTS_MAX):
+            port = random.randint(LOWEST, HIGHEST)
+            holder = _bound(port)
+            if holder is not None:
+                self._held.append(holder)
+                return port
+        raise LabError(
+            f"No free port found on {LOOPBACK} between {LOWEST} and {HIGHEST}. See what listens there: ss -ltn"
+        )
+
+    def release(self) -> None:
+        """Give all ports back. Servers that listen on them keep them."""
+        while self._held:
+            self._held.pop().close()
+
+
+def _bound(port: int) -> socket.socket | None:
+    """A socket bound to `port`, None where something has it."""
+    holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        holder.bind((LOOPBACK, port))
+    except OSError:
+        holder.close()
+        return None
+    if sys.platform == "linux":
+        # Only now: with the option set before, binding would not notice another holder.
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    else:
+        holder.close()
+    return holder

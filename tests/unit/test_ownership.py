@@ -1,0 +1,118 @@
+"""The ledger: what a killed run leaves is found again, and nothing else is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.model import LabError
+from lab.runtime import ownership
+from lab.runtime.identity import started
+from lab.runtime.ownership import CONTAINER, FOLDER, PROCESS, Ledger, Owned, Undo, holdings, leftovers, read
+
+
+def test_everything_owned_and_not_disowned_is_read_back(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path, "run-1")
+    kept = [ledger.own_process(os.getpid(), "me"), ledger.own_folder(tmp_path / "x"), ledger.own_container("c1")]
+    ledger.disowned(ledger.own_container("c2"))
+    ledger.undo("http://127.0.0.1:8474", "database")
+
+    run = read(ledger.path)
+
+    assert run.owned == tuple(kept)
+    assert [thing.kind for thing in run.owned] == [PROCESS, FOLDER, CONTAINER]
+    assert run.undos == (Undo(url="http://127.0.0.1:8474", proxy="database"),)
+    assert run.owner_pid == os.getpid()
+
+
+def test_the_run_of_a_living_owner_is_no_leftover(tmp_path: Path) -> None:
+    Ledger(tmp_path, "alive").own_folder(tmp_path / "x")
+
+    assert [run.run for run in holdings(tmp_path)] == ["alive"]
+    assert leftovers(tmp_path) == []
+
+
+def test_the_run_of_a_killed_owner_is_left_over(tmp_path: Path) -> None:
+    code = f"import os, pathlib; from lab.runtime.ownership import Ledger; Ledger(pathlib.Path({str(tmp_path)!r}), 'r')"
+    owner = subprocess.Popen([sys.executable, "-c", code + "; os.kill(os.getpid(), 9)"])
+    assert owner.wait(20) == -signal.SIGKILL
+
+    assert [run.run for run in leftovers(tmp_path)] == ["r"]
+
+
+def test_an_owner_whose_pid_was_used_again_counts_as_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Ledger(tmp_path, "r")
+    monkeypatch.setattr(ownership, "started", lambda pid: "another start")
+
+    assert [run.run for run in leftovers(tmp_path)] == ["r"]
+
+
+def test_a_process_whose_pid_was_used_again_is_not_ours() -> None:
+    ours = Owned(kind=PROCESS, key=str(os.getpid()), details={"started": started(os.getpid())})
+    earlier = Owned(kind=PROCESS, key=str(os.getpid()), details={"started": "before/1"})
+
+    assert ownership.process_alive(ours)
+    assert not ownership.process_alive(earlier)
+
+
+def test_a_zombie_does_not_count_as_alive() -> None:
+    process = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has ended; nobody has reaped it
+    try:
+        assert started(process.pid) is None
+    finally:
+        process.wait()
+
+
+def test_a_stack_left_standing_is_no_leftover_while_a_part_of_it_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(tmp_path, "r")
+    ledger.own_process(os.getpid(), "server")
+    ledger.left_standing({"naive": {"edge": "http://127.0.0.1:1"}})
+    real = started
+    monkeypatch.setattr(ownership, "started", lambda pid: None if pid == os.getpid() else real(pid))
+    assert [run.run for run in leftovers(tmp_path)] == ["r"], "owner and server dead"
+
+    monkeypatch.undo()
+    (run,) = holdings(tmp_path)
+    assert run.standing
+    assert run.published == {"naive": {"edge": "http://127.0.0.1:1"}}
+
+
+def test_a_line_cut_short_by_the_kill_is_passed_over(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path, "r")
+    ledger.own_container("c1")
+    with ledger.path.open("a") as file:
+        file.write('{"record": "own", "kind": "conta')
+
+    assert [thing.key for thing in read(ledger.path).owned] == ["c1"]
+
+
+def test_an_undo_is_on_disk_before_the_call_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger(tmp_path, "r")
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda _fd: synced.append(len(read(ledger.path).undos)))
+
+    ledger.undo("http://127.0.0.1:8474", "edge")
+
+    assert synced == [1]
+
+
+def test_closing_the_ledger_removes_it(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path, "r")
+    ledger.close()
+
+    assert holdings(tmp_path) == []
+
+
+def test_a_state_folder_that_cannot_be_written_is_one_clear_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(LabError, match="Cannot write"):
+        Ledger(tmp_path / "file", "r")
