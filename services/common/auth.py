@@ -1,7 +1,5 @@
 """A bearer token guards everything but the routes that machines probe."""
 
-from __future__ import annotations
-
 import hmac
 
 from flask import Flask, current_app, request

@@ -5,8 +5,6 @@
 A missing, superfluous or wrong field ends the request with 422 and names the field.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any

@@ -3,8 +3,6 @@
 The id comes in by X-Request-Id, or is made here, and goes out by the same header: whoever holds an answer finds its lines.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 import time

@@ -3,13 +3,11 @@
 With PROMETHEUS_MULTIPROC_DIR set every worker writes to files there and any of them answers for all.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 from flask import Flask, Response, current_app, g, has_request_context, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -48,7 +46,7 @@ class Metrics:
 
 def current() -> Metrics:
     """The metrics of the current app."""
-    return cast(Metrics, current_app.extensions["metrics"])
+    return current_app.extensions["metrics"]
 
 
 def init_app(app: Flask) -> None:

@@ -4,8 +4,6 @@
 may have been. An unexpected exception says neither, since nobody has thought about it.
 """
 
-from __future__ import annotations
-
 from http import HTTPStatus
 
 import structlog
@@ -63,7 +61,7 @@ def init_app(app: Flask) -> None:
     """Answer every error of `app` with a problem document."""
     app.register_error_handler(Problem, Problem.response)
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(Exception, _unexpected)
+    app.register_error_handler(Exception, unexpected)
 
 
 def _http_error(error: HTTPException) -> Response:
@@ -72,6 +70,7 @@ def _http_error(error: HTTPException) -> Response:
     return Problem(error.code or 500, error.description or "", headers=headers).response()
 
 
-def _unexpected(error: Exception) -> Response:
-    log.exception("unhandled")
+def unexpected(error: Exception) -> Response:
+    """A bug, or a failure that nobody has thought about: the log has the traceback, the answer promises nothing."""
+    log.exception("unhandled", exc_info=error)
     return Problem(500, "an unexpected error, see the log", reason=type(error).__name__).response()

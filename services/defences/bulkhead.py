@@ -6,8 +6,6 @@ Costs refusals at a load that a patient client would have sat out.
 Hurts alone when the slots are never given back: without a `deadline`, eight stuck requests close the shop.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager

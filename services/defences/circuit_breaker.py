@@ -7,8 +7,6 @@ Hurts alone, or with the wrong threshold, by refusing everybody for the trouble 
 never a lost race, a deadlock, or a statement that was slow but stopped when asked.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator

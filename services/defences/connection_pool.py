@@ -9,8 +9,6 @@ Hurts alone as a queue: whoever finds it empty waits, and a pool of dead connect
 Hence `deadline` for the holders, `bulkhead` for the waiters.
 """
 
-from __future__ import annotations
-
 import select
 import time
 from typing import Any

@@ -9,8 +9,6 @@ Hurts alone: giving up is not undoing. A write that missed its deadline may have
 ask again safely (`idempotency`), and all who ask again must not do so at once (`circuit_breaker`).
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager

@@ -4,8 +4,6 @@ A `timeout=` of requests, httpx or urllib3 bounds each read, not the answer: a s
 every 0.3 s is read for ever. Here the time that is left is set again before each read and write of the socket.
 """
 
-from __future__ import annotations
-
 import socket
 from typing import Any
 

@@ -6,8 +6,6 @@ Costs LEAD_S with every stop.
 Hurts alone when nobody asks /readyz: then it is only a slower stop. And it helps nothing against SIGKILL.
 """
 
-from __future__ import annotations
-
 import atexit
 import os
 import signal

@@ -6,11 +6,8 @@ never outlast the deadline of the request.
 Hurts alone when the call is not idempotent: the answer was lost, the charge was not, and the customer pays twice.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
 
 import stamina
 
@@ -19,19 +16,16 @@ from services.defences.deadline import left_s
 from services.defences.switch import on
 from services.defences.unavailable import is_outage
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 ATTEMPTS_MAX = 3
 PAUSE_S = 0.05  # doubled with each attempt, and up to as much again by chance
 PAUSE_MAX_S = 0.2
 
 
-def retried(call: Callable[P, R]) -> Callable[P, R]:
+def retried(call: Callable) -> Callable:
     """Decorator of a function that makes one HTTP call with a key, so that repeating it has no further effect."""
 
     @functools.wraps(call)
-    def patient(*args: P.args, **kwargs: P.kwargs) -> R:
+    def patient(*args, **kwargs):
         if not on("http_retry"):
             return call(*args, **kwargs)
         attempts = stamina.retry_context(

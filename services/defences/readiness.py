@@ -7,8 +7,6 @@ must keep a minimum set. Being busy is no reason here, or a load peak would empt
 about restarts, must never look at a dependency at all.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 import sqlalchemy as sa

@@ -8,8 +8,6 @@ Hurts alone by false confidence: they bound single statements, not requests, and
 packets are acknowledged and swallowed. For that there is `deadline`.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from services.defences.switch import on

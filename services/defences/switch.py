@@ -3,18 +3,13 @@
 The choice and the state of every defence live on the app, so two apps in one process never share a breaker.
 """
 
-from __future__ import annotations
-
 import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any
 
 from flask import Flask, current_app
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 NAMES = (
     "batched_reads",
@@ -67,26 +62,26 @@ def init_app(app: Flask) -> None:
 
 def on(name: str) -> bool:
     """Whether defence `name` is on in the current app."""
-    return name in cast(Defences, current_app.extensions["defences"]).on
+    return name in current_app.extensions["defences"].on
 
 
 def any_on() -> bool:
     """Whether the current app has any defence at all."""
-    return bool(cast(Defences, current_app.extensions["defences"]).on)
+    return bool(current_app.extensions["defences"].on)
 
 
-def state(key: str, make: Callable[[], R]) -> R:
+def state(key: str, make: Callable) -> Any:
     """What a defence remembers under `key` in the current app, made at first use."""
-    memory = cast(Defences, current_app.extensions["defences"]).state
-    return cast(R, memory[key] if key in memory else memory.setdefault(key, make()))
+    memory = current_app.extensions["defences"].state
+    return memory[key] if key in memory else memory.setdefault(key, make())
 
 
-def swap(name: str, naive: Callable[P, R]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def swap(name: str, naive: Callable) -> Callable:
     """Decorator of a function that defence `name` rewrote: with the defence off, `naive` is called in its place."""
 
-    def decorate(hardened: Callable[P, R]) -> Callable[P, R]:
+    def decorate(hardened: Callable) -> Callable:
         @functools.wraps(hardened)
-        def chosen(*args: P.args, **kwargs: P.kwargs) -> R:
+        def chosen(*args, **kwargs):
             return (hardened if on(name) else naive)(*args, **kwargs)
 
         return chosen

@@ -7,23 +7,17 @@ Hurts alone by hiding its cause (`lock_order` removes the deadlocks; retrying th
 multiplying the load that caused it. Hence full jitter, the deadline, and a budget for all requests together.
 """
 
-from __future__ import annotations
-
 import functools
 import random
 import threading
 import time
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
 from services.common import metrics
 from services.defences.deadline import left_s
 from services.defences.switch import on, state
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 SQLSTATES = ("40P01", "40001")
 ATTEMPTS_MAX = 4
@@ -51,11 +45,11 @@ class Budget:
             return enough
 
 
-def retried(transaction: Callable[P, R]) -> Callable[P, R]:
+def retried(transaction: Callable) -> Callable:
     """Decorator of a function that is one whole transaction; put it outermost."""
 
     @functools.wraps(transaction)
-    def patient(*args: P.args, **kwargs: P.kwargs) -> R:
+    def patient(*args, **kwargs):
         if not on("transaction_retry"):
             return transaction(*args, **kwargs)
         budget = state("transaction_retry", Budget)
@@ -65,14 +59,14 @@ def retried(transaction: Callable[P, R]) -> Callable[P, R]:
                 return transaction(*args, **kwargs)
             except sa.exc.DBAPIError as error:
                 pause_s = random.uniform(0, PAUSE_S * 2**attempt)
-                if (
-                    getattr(error.orig, "sqlstate", None) not in SQLSTATES
-                    or left_s() <= pause_s
-                    or not budget.withdraw()
-                ):
+                if not _rolled_back(error) or left_s() <= pause_s or not budget.withdraw():
                     raise
             metrics.current().retries.labels("transaction").inc()
             time.sleep(pause_s)
         return transaction(*args, **kwargs)
 
     return patient
+
+
+def _rolled_back(error: sa.exc.DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) in SQLSTATES

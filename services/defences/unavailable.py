@@ -5,8 +5,6 @@ With any defence on, an availability error is a 503 with Retry-After and `effect
 another service. A connection lost before that is a rollback.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import requests
@@ -14,7 +12,7 @@ import sqlalchemy as sa
 from flask import Flask, Response, g, has_request_context, request
 from sqlalchemy import event
 
-from services.common.problems import Problem
+from services.common.problems import Problem, unexpected
 from services.defences import switch
 
 RETRY_AFTER_S = "1"
@@ -42,7 +40,7 @@ def reason(error: BaseException) -> str:
         return error.reason
     if isinstance(error, sa.exc.TimeoutError):
         return "pool_timeout"
-    if isinstance(error, sa.exc.OperationalError):
+    if isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError)):
         return _database_reason(error.orig)
     if isinstance(error, requests.HTTPError):
         return "dependency_unavailable" if error.response.status_code >= 500 else ""
@@ -87,14 +85,20 @@ def watch(engine: sa.Engine) -> None:
 
 def init_app(app: Flask) -> None:
     """Answer availability errors of `app` with 503."""
-    for kind in (Refused, sa.exc.OperationalError, sa.exc.TimeoutError, requests.RequestException):
+    for kind in (
+        Refused,
+        sa.exc.OperationalError,
+        sa.exc.InterfaceError,
+        sa.exc.TimeoutError,
+        requests.RequestException,
+    ):
         app.register_error_handler(kind, _answer)
 
 
 def _answer(error: Exception) -> Response:
     why = reason(error)
     if not why or not switch.any_on():
-        raise error
+        return unexpected(error)
     harmless = request.method in ("GET", "HEAD", "OPTIONS") or not g.get("effect_is_possible", False)
     return Problem(
         503,
