@@ -4,7 +4,6 @@ The id comes in by X-Request-Id, or is made here, and goes out by the same heade
 """
 
 import re
-import sys
 import time
 import uuid
 
@@ -23,10 +22,10 @@ def init_app(app: Flask) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
+            structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.WriteLoggerFactory(sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(),
     )
     app.before_request(_start)
     app.after_request(_finish)

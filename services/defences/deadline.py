@@ -9,6 +9,7 @@ Hurts alone: giving up is not undoing. A write that missed its deadline may have
 ask again safely (`idempotency`), and all who ask again must not do so at once (`circuit_breaker`).
 """
 
+import os
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -41,15 +42,15 @@ class NoAnswer(DeadlineExceeded):
 
 
 def init_app(app: Flask) -> None:
-    """Give each request of `app` its budget: the setting DEADLINE_S, or less by its header X-Deadline-S."""
-    app.config.setdefault("DEADLINE_S", DEADLINE_S)
+    """Give each request of `app` its budget: DEADLINE_S of settings or environment, or less by its header X-Deadline-S."""
+    app.config.setdefault("DEADLINE_S", float(os.environ.get("DEADLINE_S", DEADLINE_S)))
     app.before_request(_start)
 
 
 def _start() -> None:
     if on("deadline"):
         asked_s = request.headers.get("X-Deadline-S", default=LONGEST_WAIT_S, type=float)
-        g.deadline_at = time.monotonic() + min(asked_s, current_app.config["DEADLINE_S"])
+        g.deadline_at = time.monotonic() + min(current_app.config["DEADLINE_S"], asked_s)
 
 
 def left_s(at_most_s: float = LONGEST_WAIT_S) -> float:

@@ -65,7 +65,7 @@ def is_refusal(error: BaseException) -> bool:
 
 
 def effect_is_possible() -> None:
-    """Note that this request is about to send what cannot be taken back."""
+    """Note that this request is about to send what cannot be taken back; call it before a call to another service."""
     if has_request_context():
         g.effect_is_possible = True
 
@@ -79,7 +79,7 @@ def watch(engine: sa.Engine) -> None:
 
     @event.listens_for(engine, "before_cursor_execute")
     def _(connection: sa.Connection, *_: Any) -> None:
-        if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+        if connection.connection.dbapi_connection.autocommit:
             effect_is_possible()
 
 

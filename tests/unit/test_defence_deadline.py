@@ -1,0 +1,126 @@
+"""The servers here accept, acknowledge and keep silent: what Toxiproxy's blackhole looks like from the client."""
+
+import time
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from flask import jsonify
+
+from services.defences import deadline
+from services.defences.deadline import DeadlineConnection, NoAnswer, left_s
+from tests.defended import defended, sample, silent_server
+
+BUDGET_S = 0.1
+# What PostgreSQL says to a client that it trusts: authenticated, two parameters, ready for a query.
+WELCOME = b"R\0\0\0\x08\0\0\0\0S\0\0\0\x19client_encoding\0UTF8\0S\0\0\0\x18server_version\x0018.4\0Z\0\0\0\x05I"
+
+
+@pytest.fixture(autouse=True)
+def short_grace(monkeypatch):
+    monkeypatch.setattr(deadline, "GRACE_S", 0.05)
+
+
+@contextmanager
+def request_of(app, **headers: str):
+    """A request of `app` whose budget has begun."""
+    with app.test_request_context(headers=headers):
+        app.preprocess_request()
+        yield
+
+
+def url(port: int) -> str:
+    return f"host=127.0.0.1 port={port} user=app dbname=lab sslmode=disable gssencmode=disable"
+
+
+def engine(port: int) -> sa.Engine:
+    made = sa.create_engine(f"postgresql+psycopg://app@127.0.0.1:{port}/lab?sslmode=disable&gssencmode=disable")
+    deadline.watch(made)
+    return made
+
+
+def test_a_connect_that_nobody_answers_ends_at_the_deadline():
+    app = defended("none,+deadline", DEADLINE_S=BUDGET_S)
+    with silent_server() as port, request_of(app):
+        began = time.monotonic()
+        with pytest.raises(NoAnswer):
+            DeadlineConnection.connect(url(port))
+        assert BUDGET_S <= time.monotonic() - began < BUDGET_S + 0.25
+    assert sample(app, "deadline_misses_total") == 1
+
+
+def test_a_query_that_nobody_answers_ends_at_the_deadline_and_closes_the_connection():
+    app = defended("none,+deadline", DEADLINE_S=BUDGET_S)
+    with silent_server(WELCOME) as port, request_of(app):
+        began = time.monotonic()
+        connection = DeadlineConnection.connect(url(port))
+        with pytest.raises(NoAnswer):
+            connection.execute("SELECT 1")
+        assert BUDGET_S <= time.monotonic() - began < BUDGET_S + 2 * deadline.GRACE_S + 0.15
+        assert connection.closed
+    assert sample(app, "deadline_misses_total") == 1
+
+
+@pytest.mark.parametrize(("defences", "by"), [("none,+deadline", "DeadlineConnection"), ("all,-deadline", "psycopg")])
+def test_sqlalchemy_connects_by_it_only_when_it_is_on(defences, by, monkeypatch):
+    def connect_by(name):
+        def connect(*_, **__):
+            raise psycopg.OperationalError(f"by {name}")
+
+        return connect
+
+    made = engine(1)
+    monkeypatch.setattr(DeadlineConnection, "connect", connect_by("DeadlineConnection"))
+    monkeypatch.setattr(made.dialect.loaded_dbapi, "connect", connect_by("psycopg"))
+    with defended(defences).app_context(), pytest.raises(sa.exc.OperationalError, match=f"by {by}"):
+        made.connect()
+
+
+def test_one_miss_does_not_invalidate_the_other_connections_of_the_pool():
+    app = defended("none,+deadline", DEADLINE_S=BUDGET_S)
+    made = engine(1)
+    seen = []
+    sa.event.listen(made, "handle_error", lambda context: seen.append(context.invalidate_pool_on_disconnect))
+    with app.app_context():
+        for error in (NoAnswer(), psycopg.OperationalError()):
+            with pytest.raises(sa.exc.OperationalError):
+                sa.Connection._handle_dbapi_exception_noconnection(error, made.dialect, engine=made)
+    assert seen == [False, True]
+
+
+def test_all_waits_of_a_request_share_one_budget():
+    app = defended("none,+deadline", DEADLINE_S=5)
+    with request_of(app):
+        first = left_s()
+        assert left_s(1.0) == 1.0
+        assert 0 < left_s() < first <= 5
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted"), [("0.5", 0.5), ("9", 1.0), ("nonsense", 1.0), ("-1", -1.0), ("nan", 1.0)]
+)
+def test_a_client_may_ask_for_less_time_but_not_for_more(asked, granted):
+    with request_of(defended("none,+deadline"), **{"X-Deadline-S": asked}):
+        assert granted - 0.2 < left_s() <= granted
+
+
+def test_a_part_may_have_a_smaller_budget_which_ends_with_it():
+    with request_of(defended("none,+deadline")):
+        with deadline.at_most(0.2):
+            assert left_s() <= 0.2
+            with deadline.at_most(5):
+                assert left_s() <= 0.2
+        assert left_s() > 0.5
+
+
+def test_outside_a_request_a_wait_is_bounded_too():
+    assert left_s() == deadline.LONGEST_WAIT_S
+
+
+def test_off_a_request_has_no_deadline():
+    app = defended("all,-deadline")
+    app.add_url_rule("/", view_func=lambda: jsonify(left_s(1e9)))
+    assert app.test_client().get("/", headers={"X-Deadline-S": "0.1"}).json == 1e9
+    with app.app_context(), deadline.at_most(0.1):
+        assert left_s(1e9) == 1e9

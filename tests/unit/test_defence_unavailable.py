@@ -1,0 +1,93 @@
+import psycopg
+import pytest
+import requests
+import sqlalchemy as sa
+from psycopg import errors
+
+from services.defences.bulkhead import BulkheadFull
+from services.defences.circuit_breaker import CircuitOpen
+from services.defences.deadline import DeadlineExceeded, NoAnswer
+from services.defences.unavailable import effect_is_possible, is_outage, reason
+from tests.defended import defended, sample
+
+
+def database(error: psycopg.Error) -> sa.exc.DBAPIError:
+    return sa.exc.DBAPIError.instance(
+        "statement", {}, error, psycopg.Error, dialect=sa.create_engine("postgresql://").dialect
+    )
+
+
+def answered(status: int) -> requests.HTTPError:
+    response = requests.Response()
+    response.status_code = status
+    return requests.HTTPError(response=response)
+
+
+OUTAGES = [
+    (database(NoAnswer()), "no_answer"),
+    (database(psycopg.OperationalError("server closed the connection")), "connection_lost"),
+    (database(psycopg.InterfaceError("the connection is closed")), "connection_lost"),
+    (database(errors.AdminShutdown()), "connection_lost"),
+    (database(errors.TooManyConnections()), "connection_lost"),
+    (requests.ConnectionError(), "dependency_unavailable"),
+    (requests.ReadTimeout(), "dependency_unavailable"),
+    (answered(503), "dependency_unavailable"),
+]
+TROUBLE = [
+    (database(DeadlineExceeded()), "deadline"),
+    (database(errors.DeadlockDetected()), "deadlock"),
+    (database(errors.SerializationFailure()), "serialization_failure"),
+    (database(errors.LockNotAvailable()), "lock_timeout"),
+    (database(errors.QueryCanceled()), "statement_timeout"),
+    (CircuitOpen(), "circuit_open"),
+    (BulkheadFull(), "bulkhead_full"),
+    (sa.exc.TimeoutError(), "pool_timeout"),
+]
+BUGS = [database(errors.UniqueViolation()), database(errors.UndefinedTable()), answered(422), ValueError()]
+
+
+@pytest.mark.parametrize(("error", "why"), OUTAGES + TROUBLE)
+def test_each_availability_error_has_its_reason(error, why):
+    assert reason(error) == why
+
+
+@pytest.mark.parametrize("error", BUGS)
+def test_a_bug_has_none(error):
+    assert reason(error) == ""
+
+
+def test_only_a_dependency_that_is_away_is_an_outage():
+    assert all(is_outage(error) for error, _ in OUTAGES)
+    assert not any(is_outage(error) for error, _ in TROUBLE)
+    assert not any(is_outage(error) for error in BUGS)
+
+
+def answer(defences: str, error: Exception, *, method: str = "POST", sent: bool = False):
+    """(app, what it answers to a request that fails with `error`, after having `sent` something)."""
+    app = defended(defences)
+
+    @app.route("/", methods=["GET", "POST"])
+    def view():
+        if sent:
+            effect_is_possible()
+        raise error
+
+    return app, app.test_client().open("/", method=method)
+
+
+@pytest.mark.parametrize(
+    ("method", "sent", "effect"), [("POST", False, "none"), ("POST", True, "unknown"), ("GET", True, "none")]
+)
+def test_the_effect_is_none_until_something_was_sent_that_may_have_one(method, sent, effect):
+    app, response = answer("all", CircuitOpen(), method=method, sent=sent)
+    assert (response.status_code, response.json["effect"]) == (503, effect)
+    assert response.headers["Retry-After"] == "1"
+    assert response.content_type == "application/problem+json"
+    assert sample(app, "http_requests_total", route="/", method=method, code="503", reason="circuit_open") == 1
+
+
+@pytest.mark.parametrize(("defences", "error"), [("none", OUTAGES[0][0]), ("all", BUGS[0]), ("all", BUGS[2])])
+def test_without_defences_or_for_a_bug_the_answer_is_500_and_says_nothing_of_the_effect(defences, error):
+    _, response = answer(defences, error)
+    assert response.status_code == 500
+    assert "effect" not in response.json

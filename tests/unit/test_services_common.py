@@ -1,0 +1,151 @@
+import json
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from services.common import auth, logs, metrics, problems
+from services.common.fields import ID_MAX, a_day, a_text, an_id, an_instant, cents, fields
+from services.common.problems import conflict
+
+TOKEN = {"Authorization": "Bearer secret"}
+
+
+@pytest.fixture
+def app():
+    """An app with all that both twins share."""
+    app = Flask("common")
+    app.config["LAB_TOKEN"] = "secret"
+    for part in (problems, logs, metrics, auth):
+        part.init_app(app)
+    app.add_url_rule("/metrics", view_func=metrics.exposition)
+
+    @app.post("/things/<int:number>/")
+    def create(number):
+        if number == 9:
+            raise conflict("nine is taken")
+        if number == 0:
+            return {"inverse": 1 / number}
+        return fields(
+            owner_id=an_id, price=cents, name=a_text(5), day=a_day, at=lambda value: an_instant(value).isoformat()
+        )
+
+    return app
+
+
+@pytest.fixture
+def client(app):
+    return app.test_client()
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "secret"}])
+def test_without_the_token_there_is_no_entry(client, headers):
+    answer = client.get("/things/1/", headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_machines_probe_without_a_token(client):
+    assert client.get("/metrics").status_code == 200
+
+
+def test_every_error_is_a_problem_document_with_the_id_of_its_request(client):
+    cases = {
+        "/nowhere/": ("GET", 404),
+        "/things/1/": ("GET", 405),
+        "/things/2/": ("POST", 415),
+        "/things/9/": ("POST", 409),
+        "/things/0/": ("POST", 500),
+    }
+    for path, (method, status) in cases.items():
+        answer = client.open(path, method=method, headers=TOKEN | {"X-Request-Id": "r-1"})
+        assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
+        assert (answer.json["status"], answer.json["request_id"]) == (status, "r-1")
+        assert "effect" not in answer.json
+    assert client.get("/things/1/", headers=TOKEN).headers["Allow"] == "OPTIONS, POST"
+
+
+def test_an_unexpected_error_is_logged_with_its_traceback_but_not_told_to_the_client(client, capsys):
+    answer = client.post("/things/0/", headers=TOKEN)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert "ZeroDivisionError" not in answer.text
+    assert [line["event"] for line in lines] == ["unhandled", "request"]
+    assert "1 / number" in lines[0]["exception"]
+    assert {line["request_id"] for line in lines} == {answer.headers["X-Request-Id"]}
+
+
+def test_each_request_is_one_line(client, capsys):
+    client.post("/things/9/", headers=TOKEN | {"X-Request-Id": "r-2"})
+    (line,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (line["request_id"], line["path"], line["status"], line["reason"]) == ("r-2", "/things/9/", 409, "conflict")
+    assert line["duration_ms"] >= 0
+
+
+@pytest.mark.parametrize("given", ["", "x" * 129, "two words", 'a"b'])
+def test_a_request_id_that_would_spoil_the_log_is_replaced(client, given):
+    answered = client.get("/metrics", headers={"X-Request-Id": given}).headers["X-Request-Id"]
+    assert answered != given
+    assert len(answered) == 32
+
+
+GOOD = {"owner_id": 1, "price": 5, "name": "Ann", "day": "2030-01-01", "at": "2030-01-01T12:00:00+02:00"}
+
+
+def test_a_good_body_is_read_field_by_field(app):
+    with app.test_request_context(json=GOOD):
+        read = fields(owner_id=an_id, price=cents, name=a_text(5), day=a_day, at=an_instant)
+    assert read["at"].isoformat() == "2030-01-01T10:00:00+00:00"
+    assert (read["owner_id"], read["name"], str(read["day"])) == (1, "Ann", "2030-01-01")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *[("owner_id", value) for value in (None, 0, -1, ID_MAX + 1, 1.0, True, "1", [1])],
+        *[("price", value) for value in (0, None)],
+        *[("name", value) for value in ("", "toolong", 7, None, "a\0b", "\ud800")],
+        *[("day", value) for value in ("2030-13-01", 7, None, "")],
+        *[("at", value) for value in ("2030-01-01", "2030-01-01T10:00:00", 7, None, "9999-12-31T23:59:59-12:00")],
+        ("surprise", 1),
+    ],
+)
+def test_a_bad_field_is_named(client, field, value):
+    answer = client.post("/things/1/", json=GOOD | {field: value}, headers=TOKEN)
+    assert answer.status_code == 422
+    assert answer.json["detail"].startswith(f"{field}: ")
+
+
+@pytest.mark.parametrize("body", ["[]", "null", "7", '"text"'])
+def test_a_body_that_is_no_object_is_refused(client, body):
+    answer = client.post("/things/1/", data=body, headers=TOKEN, content_type="application/json")
+    assert answer.status_code == 422
+
+
+def test_requests_are_counted_by_route_method_code_and_reason(app, client):
+    for number in (9, 9, 0):
+        client.post(f"/things/{number}/", headers=TOKEN)
+    text = client.get("/metrics").text
+    route = 'route="/things/<int:number>/"'
+    assert f'http_requests_total{{code="409",method="POST",reason="conflict",{route}}} 2.0' in text
+    assert f'http_requests_total{{code="500",method="POST",reason="ZeroDivisionError",{route}}} 1.0' in text
+    assert f"http_request_duration_seconds_count{{{route}}} 3.0" in text
+    assert "http_requests_in_flight 1.0" in text  # this very one
+    assert "worker_starts_total 1.0" in text
+
+
+def test_statements_and_connections_are_counted(app):
+    engine = sa.create_engine("sqlite://", poolclass=sa.QueuePool)
+    metrics.instrument(engine, app)
+    registry = app.extensions["metrics"].registry
+    with app.test_request_context("/things/1/", method="POST"):
+        with metrics.waiting():
+            assert registry.get_sample_value("db_pool_waiting") == 1
+            connection = engine.connect()
+        connection.execute(sa.text("SELECT 1"))
+        connection.execute(sa.text("SELECT 2"))
+        assert registry.get_sample_value("db_pool_in_use") == 1
+        connection.invalidate()
+        connection.close()
+    assert registry.get_sample_value("sql_statements_total", {"route": "/things/<int:number>/"}) == 2
+    assert registry.get_sample_value("db_pool_in_use") == 0
+    assert registry.get_sample_value("db_pool_waiting") == 0
