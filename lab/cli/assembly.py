@@ -14,7 +14,7 @@ from lab import catalogue
 from lab.engine.judge import judge
 from lab.model import LabError, RunVerdict, Stack
 from lab.ports import Testbed
-from lab.record import RunRecord, write_verdict
+from lab.record import RunRecord, read_verdict, write_verdict
 
 ROOT = Path(__file__).parents[2]
 RUNS = ROOT / "runs"
@@ -64,9 +64,8 @@ def grade(folder: Path) -> RunVerdict:
     record = RunRecord(folder)
     scenario = catalogue.find(record.manifest["scenario"]).scenario
     scenario, _phases = catalogue.configure(scenario, record.manifest["quick"], record.manifest["settings"])
-    verdict = judge(record, scenario)
-    write_verdict(folder, verdict)
-    return verdict
+    write_verdict(folder, judge(record, scenario))
+    return read_verdict(folder)  # as everybody else will read it
 
 
 def report(folder: Path, verdict: RunVerdict) -> Path:
