@@ -27,15 +27,16 @@ class Guardian:
 
     def __init__(self, state_dir: Path, ledger: Ledger) -> None:
         try:
-            self._popen = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(state_dir.absolute()), str(ledger.path.absolute())],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd=REPOSITORY,
-                env={**os.environ, RUN_MARK: ledger.run},
-                start_new_session=True,
-            )
+            with (state_dir / "guardian.log").open("ab") as log:
+                self._popen = subprocess.Popen(
+                    [sys.executable, "-m", __name__, str(state_dir.absolute()), str(ledger.path.absolute())],
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    cwd=REPOSITORY,
+                    env={**os.environ, RUN_MARK: ledger.run},
+                    start_new_session=True,
+                )
         except OSError as exc:
             raise LabError(f"The guardian of the run cannot be started: {exc.strerror}.") from exc
         self._ledger = ledger

@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lab.model import LabError
+from lab.runtime import toxiproxy_server
 from lab.runtime.ports_free import LOOPBACK
 from lab.runtime.processes import Process, Processes, as_user, environment
 
@@ -117,8 +118,8 @@ def dsn(port: int) -> str:
 
 
 def cache_folder(user: pwd.struct_passwd | None) -> Path:
-    """Where things are kept that are made once: ${LAB_CACHE:-~/.cache/failure-lab}, or a place that `user` can read."""
-    folder = Path(os.environ.get("LAB_CACHE") or Path.home() / ".cache" / "failure-lab").absolute()
+    """Where things are kept that are made once per machine: the lab's cache, or a place that `user` can read."""
+    folder = toxiproxy_server.cache().absolute()
     if user is not None and not readable(folder, user):
         folder = Path("/var/tmp") / f"failure-lab-{os.geteuid()}"
     try:
@@ -135,9 +136,7 @@ def cache_folder(user: pwd.struct_passwd | None) -> Path:
 def readable(path: Path, user: pwd.struct_passwd) -> bool:
     """Whether `user`, in none of our groups, gets as far as `path`; parts that do not exist yet are no hindrance."""
     existing = [part for part in (path, *path.parents) if part.exists()]
-    return all(
-        part.stat().st_mode & (0o100 if part.stat().st_uid == user.pw_uid else 0o001) for part in existing
-    )
+    return all(part.stat().st_mode & (0o100 if part.stat().st_uid == user.pw_uid else 0o001) for part in existing)
 
 
 def _copied(binaries: Path, cache: Path) -> Path:
