@@ -1,0 +1,96 @@
+"""Latency heat maps: every request of both twins on one colour scale, so that no average can hide a second mode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from lab.engine.statistics import quantile
+from lab.model import FAULT
+from reports import look, words
+from reports.figures.scales import FIRST_MS, answer_time_axis, name_limit
+from reports.figures.shading import mark_phases, name_phases, shade_faults
+from reports.view import ERROR, KINDS, LATE, REFUSED, TIMEOUT, WRONG, RunView, TwinView, bin_edges
+
+COLUMNS_MAX = 130
+LATENCY_BINS = 44
+STRIPS = (WRONG, REFUSED, ERROR, TIMEOUT)  # from the bottom up
+WIDTHS_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+
+
+def claim(run: RunView) -> str:
+    told = " and ".join(f"{twin.name} {_p95(run, twin)}" for twin in run.twins)
+    return f"95th percentile of the answer time during the fault, over all planned requests: {told}."
+
+
+def _p95(run: RunView, twin: TwinView) -> str:
+    value = quantile(twin.answer_ms(run.window(FAULT)), 0.95)
+    return f"> {words.limit(run.client_timeout_ms)} (no ok answer)" if np.isinf(value) else words.milliseconds(value)
+
+
+def draw(run: RunView) -> Figure:
+    figure = look.new_figure(4.9)
+    grid = figure.subplots(
+        2, len(run.twins), sharex=True, sharey="row", squeeze=False, gridspec_kw={"height_ratios": (1, 3.6)}
+    )
+    figure.subplots_adjust(left=0.095, right=0.915, top=0.865, bottom=0.105, hspace=0.05, wspace=0.06)
+    edges = bin_edges(run, _width_s(run))
+    levels = np.geomspace(FIRST_MS, run.client_timeout_ms, LATENCY_BINS + 1)
+    counts = [(_strips(twin, edges), _cells(twin, edges, levels)) for twin in run.twins]
+    norm = LogNorm(1, max(2, *(int(part.max(initial=0)) for pair in counts for part in pair)))
+    for (upper, lower), twin, (strips, cells) in zip(grid.T, run.twins, counts, strict=True):
+        for axes in (upper, lower):
+            shade_faults(axes, twin)
+            mark_phases(axes, run)
+        _mesh(upper, edges, np.arange(len(STRIPS) + 1), strips, norm)
+        mesh = _mesh(lower, edges, levels, cells, norm)
+        look.twin_title(upper, twin.name)
+        name_phases(upper, run)
+        answer_time_axis(lower, run, beyond=False)
+        name_limit(lower, run)
+    _dress(figure, grid, run, mesh, int(norm.vmax or 1))
+    return figure
+
+
+def _width_s(run: RunView) -> float:
+    span = run.span[1] - run.span[0]
+    return next((width for width in WIDTHS_S if span / width <= COLUMNS_MAX), span / COLUMNS_MAX)
+
+
+def _cells(twin: TwinView, edges: Any, levels: Any) -> NDArray[Any]:
+    answered = twin.kind <= LATE
+    latency = np.clip(twin.latency_ms[answered], levels[0], levels[-1])
+    return np.histogram2d(twin.at_s[answered], latency, bins=(edges, levels))[0].T
+
+
+def _strips(twin: TwinView, edges: Any) -> NDArray[Any]:
+    return np.array([np.histogram(twin.at_s[twin.kind == kind], edges)[0] for kind in STRIPS])
+
+
+def _mesh(axes: Axes, x: Any, y: Any, counts: NDArray[Any], norm: LogNorm) -> QuadMesh:
+    """One heat map; an empty cell stays empty, so that the shaded fault shows through."""
+    shown = np.ma.masked_equal(counts, 0)
+    return axes.pcolormesh(x, y, shown, norm=norm, cmap=colormaps["cividis"], rasterized=True, zorder=2)
+
+
+def _dress(figure: Figure, grid: Any, run: RunView, mesh: QuadMesh, most: int) -> None:
+    upper, lower = grid[:, 0]
+    upper.set_yticks(np.arange(len(STRIPS)) + 0.5, [KINDS[kind] for kind in STRIPS])
+    for axes in grid[0]:
+        axes.tick_params(length=0)
+        axes.hlines(np.arange(1, len(STRIPS)), *run.span, color="white", linewidth=1.2, zorder=3)
+    lower.set_ylabel("answer time (ok answers)")
+    lower.set_xlim(*run.span)
+    figure.supxlabel(run.time_label, fontsize=9, y=0.01)
+    scale = figure.colorbar(mesh, cax=figure.add_axes((0.93, 0.105, 0.014, 0.76)))
+    scale.set_label(f"requests per cell ({_width_s(run):g} s wide)", fontsize=8.5)
+    ticks = [step * 10**power for power in range(7) for step in (1, 2, 5) if step * 10**power <= most]
+    scale.set_ticks(ticks, labels=[words.grouped(tick) for tick in ticks], minor=False)
+    scale.minorticks_off()

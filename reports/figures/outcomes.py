@@ -1,0 +1,104 @@
+"""Outcome bars: what became of every planned request, per phase and twin, with the counts beside the bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lab.model import BASELINE, FAULT, RECOVERY
+from reports import look, words
+from reports.figures.shading import PHASE_WORDS
+from reports.view import ERROR, GOOD, LATE, REFUSED, TIMEOUT, UNRECORDED, WRONG, RunView, TwinView
+
+ROW_IN, ABOVE_IN, BELOW_IN = 0.27, 0.35, 0.5
+SHOWN_PHASES = (BASELINE, FAULT, RECOVERY)
+PARTS = (  # name, kinds, colour, hatch: told apart in black and white too
+    ("good", (GOOD,), "#009E73", ""),
+    ("late", (LATE,), "#F0E442", ""),
+    ("refused", (REFUSED,), "#56B4E9", "////"),
+    ("unknown", (ERROR, TIMEOUT), "#CC79A7", "...."),
+    ("wrong", (WRONG,), "#222222", ""),
+    ("unrecorded", (UNRECORDED,), "#dddddd", "xxxx"),
+)
+BAR_START, BAR_END, COUNTS_END = 0.175, 0.57, 0.985  # of the figure's width
+
+
+def claim(run: RunView) -> str:
+    told = " and ".join(f"{twin.name} {words.grouped(_unknown(run, twin))}" for twin in run.twins)
+    return f"Requests that left their client not knowing whether they took effect, during the fault: {told}."
+
+
+def _unknown(run: RunView, twin: TwinView) -> int:
+    counts = twin.counts(run.window(FAULT))
+    return counts[ERROR] + counts[TIMEOUT]
+
+
+def draw(run: RunView) -> Figure:
+    rows = list(_rows(run))
+    plot_in = ROW_IN * (len(rows) + 0.5 * len(SHOWN_PHASES))
+    figure = look.new_figure(plot_in + BELOW_IN + ABOVE_IN)
+    height = figure.get_figheight()
+    axes = figure.add_axes((BAR_START, BELOW_IN / height, BAR_END - BAR_START, plot_in / height))
+    for y, _, _, counts in rows:
+        _bar(axes, y, counts)
+    _label(axes, rows)
+    _counts(axes, rows)
+    return figure
+
+
+def _rows(run: RunView) -> Iterator[tuple[float, str, str, list[int]]]:
+    """(y, phase, twin, count of each part), from the top down."""
+    y = 0.0
+    for phase in SHOWN_PHASES:
+        for twin in run.twins:
+            counts = twin.counts(run.window(phase))
+            yield y, phase, twin.name, [sum(counts[kind] for kind in kinds) for _, kinds, _, _ in PARTS]
+            y += 1
+        y += 0.5
+
+
+def _bar(axes: Axes, y: float, counts: list[int]) -> None:
+    left = 0.0
+    for (_, _, colour, hatch), count in zip(PARTS, counts, strict=True):
+        width = count / max(sum(counts), 1)
+        axes.barh(y, width, left=left, height=0.82, color=colour, hatch=hatch, edgecolor="white", linewidth=0)
+        left += width
+
+
+def _label(axes: Axes, rows: list[tuple[float, str, str, list[int]]]) -> None:
+    axes.set_ylim(rows[-1][0] + 0.55, -0.55)
+    axes.set_xlim(0, 1)
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+    axes.set_xlabel("of all requests planned in the phase", fontsize=9)
+    axes.set_yticks([y for y, *_ in rows], [twin for _, _, twin, _ in rows])
+    axes.tick_params(axis="y", length=0)
+    for label, (_, _, twin, _) in zip(axes.get_yticklabels(), rows, strict=True):
+        label.set_color(look.style(twin).colour)
+    for phase in SHOWN_PHASES:
+        middle = [y for y, of, _, _ in rows if of == phase]
+        axes.annotate(
+            PHASE_WORDS[phase], (0, sum(middle) / len(middle)), xytext=(-122, 0), xycoords=("axes fraction", "data"),
+            textcoords="offset points", ha="left", va="center", fontweight="bold" if phase == FAULT else "normal",
+        )  # fmt: skip
+
+
+def _counts(axes: Axes, rows: list[tuple[float, str, str, list[int]]]) -> None:
+    """A column of counts for each part, under its name and its colour: the legend and the numbers in one."""
+    step = (COUNTS_END - BAR_END) / len(PARTS) / (BAR_END - BAR_START)
+    for number, (name, _, colour, hatch) in enumerate(PARTS):
+        x = 1 + step * (number + 0.92)
+        axes.annotate(
+            name, (x, 1), xytext=(0, 5), xycoords="axes fraction", textcoords="offset points", ha="right", fontsize=8.5
+        )
+        axes.barh(
+            -0.62, step * 0.7, left=x - step * 0.7, height=0.16, color=colour, hatch=hatch, edgecolor="white",
+            linewidth=0, clip_on=False,
+        )  # fmt: skip
+        for y, _, _, counts in rows:
+            count = counts[number]
+            axes.annotate(
+                words.grouped(count), (x, y), xycoords=("axes fraction", "data"), ha="right", va="center",
+                fontsize=9, color=look.INK if count else look.FAINT,
+            )  # fmt: skip

@@ -1,0 +1,110 @@
+"""Twin timelines: the same seconds, the same scales, one column a twin."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lab.model import FAULT
+from reports import look, words
+from reports.figures.scales import answer_time_axis, drawn_ms, name_limit
+from reports.figures.shading import mark_phases, name_phases, shade_faults
+from reports.view import GOOD, LOADED_PHASES, Floats, RunView, Seconds, TwinView, seconds
+
+LABELS = ("good\nper second", "good\n÷ planned", "answer time", "no ok\nanswer")
+MARKERS_MAX = 70  # above that a marker a second is a smear
+
+
+def claim(run: RunView) -> str:
+    told = " and ".join(f"{twin.name} {words.percent(twin.share(GOOD, run.window(FAULT)))}" for twin in run.twins)
+    return f"Answered correctly within {words.limit(run.good_within_ms)} during the fault: {told} of all planned requests."
+
+
+def draw(run: RunView) -> Figure:
+    figure = look.new_figure(7.4)
+    grid = figure.subplots(
+        len(LABELS), len(run.twins), sharex=True, sharey="row", squeeze=False,
+        gridspec_kw={"height_ratios": (1.15, 0.9, 1.5, 0.55)},
+    )  # fmt: skip
+    figure.subplots_adjust(left=0.095, right=0.985, top=0.915, bottom=0.07, hspace=0.14, wspace=0.06)
+    for column, twin in zip(grid.T, run.twins, strict=True):
+        _column(column, run, twin, seconds(run, twin))
+    for axes, label in zip(grid[:, 0], LABELS, strict=True):
+        axes.set_ylabel(label)
+        axes.yaxis.set_label_coords(-0.125, 0.5)
+    grid[0, 0].set_ylim(0, 1.08 * max(axes.dataLim.y1 for axes in grid[0]) or 1)
+    figure.supxlabel(run.time_label, fontsize=9, y=0.008)
+    return figure
+
+
+def _column(column: list[Axes], run: RunView, twin: TwinView, each: Seconds) -> None:
+    for axes in column:
+        shade_faults(axes, twin)
+        mark_phases(axes, run)
+        axes.grid(axis="y", color=look.GRID, linewidth=0.7)
+        axes.set_xlim(*run.span)
+    look.twin_title(column[0], twin.name, f"{words.grouped(twin.planned)} requests planned (grey line)")
+    name_phases(column[0], run)
+    if not twin.at_s.size:
+        look.nothing_here(column[2], f"nothing was recorded of {twin.name}")
+    _goodput(column[0], run, twin, each)
+    _ratio(column[1], run, twin, each)
+    _latency(column[2], run, twin, each)
+    _unanswered(column[3], twin, each)
+
+
+def _goodput(axes: Axes, run: RunView, twin: TwinView, each: Seconds) -> None:
+    axes.stairs(each.planned, each.edges, color=look.FAINT, linewidth=1.0, baseline=None)
+    _line(axes, run, twin, each.middles, each.good)
+
+
+def _ratio(axes: Axes, run: RunView, twin: TwinView, each: Seconds) -> None:
+    _line(axes, run, twin, each.middles, each.ratio)
+    axes.set_ylim(-0.06, 1.09)
+    axes.set_yticks([0, 0.5, 1])
+
+
+def _latency(axes: Axes, run: RunView, twin: TwinView, each: Seconds) -> None:
+    """p95 and p50 over all planned requests; what got no ok answer lies in the band above the client's limit."""
+    answer_time_axis(axes, run, beyond=True)
+    name_limit(axes, run)
+    p50, p95 = drawn_ms(run, each.p50_ms), drawn_ms(run, each.p95_ms)
+    axes.plot(*_broken(run, each.middles, p50), color=look.style(twin.name).colour, linewidth=1.1, alpha=0.65)
+    _line(axes, run, twin, each.middles, p95)
+    _label_quantiles(axes, twin, each.middles, p50, p95)
+
+
+def _label_quantiles(axes: Axes, twin: TwinView, at_s: Floats, p50: Floats, p95: Floats) -> None:
+    """Names at the left end of the lines, where the baseline keeps them apart from all that follows."""
+    for name, values, offset in (("p95", p95, 5), ("p50", p50, -11)):
+        known = np.flatnonzero(np.isfinite(values))
+        if known.size:
+            at = known[min(1, known.size - 1)]
+            axes.annotate(
+                name, (at_s[at], values[at]), xytext=(0, offset), textcoords="offset points",
+                fontsize=8.5, color=look.style(twin.name).colour,
+            )  # fmt: skip
+
+
+def _unanswered(axes: Axes, twin: TwinView, each: Seconds) -> None:
+    share = np.nan_to_num(each.unanswered)
+    axes.stairs(share, each.edges, fill=True, color=look.style(twin.name).colour, alpha=0.45, linewidth=0)
+    axes.set_ylim(0, 1.02)
+    axes.set_yticks([0, 1])
+
+
+def _line(axes: Axes, run: RunView, twin: TwinView, at_s: Floats, values: Floats) -> None:
+    shape = look.style(twin.name)
+    axes.plot(
+        *_broken(run, at_s, values), color=shape.colour, linestyle=shape.line, linewidth=1.5, markersize=3.4,
+        marker=shape.marker if at_s.size <= MARKERS_MAX else "", markerfacecolor=shape.face, markeredgewidth=0.9,
+        clip_on=False, zorder=3,
+    )  # fmt: skip
+
+
+def _broken(run: RunView, at_s: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """The line with a gap at each edge of a phase: nothing was measured between the last second and the first."""
+    edges = [run.window(phase)[0] for phase in LOADED_PHASES[1:]]
+    places = np.searchsorted(at_s, edges)
+    return np.insert(at_s, places, edges), np.insert(values, places, np.nan)

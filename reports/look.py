@@ -1,0 +1,98 @@
+"""The one look of every figure: colours, line styles and type, readable on a projector and in black and white.
+
+A twin is told by colour, line and marker together, since one of the three is always lost on somebody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lab.model import HARDENED, NAIVE
+
+INK = "#222222"
+FAINT = "#767676"
+GRID = "#e4e4e4"
+FAULT_BAND = "#cccccc"
+BEYOND_BAND = "#f3e3e8"  # later than the client waits
+WIDTH_IN = 10.0
+PNG_DPI = 150
+
+RC: Mapping[str, Any] = {
+    "font.family": "DejaVu Sans",  # shipped with matplotlib: the same glyphs on every machine
+    "font.size": 9.5,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "hatch.linewidth": 0.6,
+    "path.simplify": True,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "failure-lab",  # ids in the SVG follow from its content: same run, same bytes
+    "figure.dpi": 100,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwinStyle:
+    colour: str
+    line: str
+    marker: str
+    face: str
+
+
+STYLES: Mapping[str, TwinStyle] = {
+    NAIVE: TwinStyle(colour="#D55E00", line="--", marker="o", face="white"),
+    HARDENED: TwinStyle(colour="#0072B2", line="-", marker="s", face="#0072B2"),
+}
+OTHER = TwinStyle(colour="#7A4FA3", line="-.", marker="^", face="white")
+
+
+def style(twin: str) -> TwinStyle:
+    """How `twin` is drawn everywhere; a student's copy gets the third style."""
+    return STYLES.get(twin, OTHER)
+
+
+def new_figure(height_in: float) -> Figure:
+    return Figure(figsize=(WIDTH_IN, height_in), facecolor="white")
+
+
+def save(figure: Figure, stem: Path) -> None:
+    """Write `figure` as STEM.svg and STEM.png, without dates, names or anything else that changes."""
+    nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
+    figure.savefig(stem.with_suffix(".svg"), format="svg", metadata=nothing)
+    figure.savefig(stem.with_suffix(".png"), format="png", dpi=PNG_DPI, metadata={"Software": None})
+
+
+def drawing() -> Any:
+    """The context in which figures are drawn and saved."""
+    return matplotlib.rc_context(dict(RC))
+
+
+def twin_title(axes: Axes, twin: str, note: str = "") -> None:
+    axes.annotate(
+        twin, (0, 1), xytext=(0, 20), xycoords="axes fraction", textcoords="offset points",
+        fontsize=13, fontweight="bold", color=style(twin).colour,
+    )  # fmt: skip
+    axes.annotate(
+        note, (1, 1), xytext=(0, 20), xycoords="axes fraction", textcoords="offset points",
+        fontsize=8.5, color=FAINT, ha="right",
+    )  # fmt: skip
+
+
+def nothing_here(axes: Axes, why: str) -> None:
+    """An empty panel that says why it is empty."""
+    axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", color=FAINT)

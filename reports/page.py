@@ -1,0 +1,145 @@
+"""The page and the summary: what they say, in which order. How they look is in templates/."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from lab.model import CheckResult, Gate, RunVerdict, Verdict
+from reports import words
+from reports.gallery import PROBES, Picture
+from reports.numbers import numbers_table
+from reports.provenance import command, provenance
+from reports.reading import Reading
+
+TEMPLATES = Path(__file__).parent / "templates"
+CLASSES = {Verdict.HELD: "w-good", Verdict.BROKEN: "w-bad", Verdict.INCONCLUSIVE: "w-unsure"}
+MARKS = {Verdict.HELD: "✓", Verdict.BROKEN: "✕", Verdict.INCONCLUSIVE: "?"}
+STORY = {"hypothesis": "Claim under test", "question": "Question", "lesson": "What makes the difference", "mirrors": "Mirrors"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """All that the templates may show."""
+
+    context: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, verdict: RunVerdict, reading: Reading, pictures: Sequence[Picture]) -> Page:
+        manifest = reading.manifest
+        gates = [_gate(gate) for gate in verdict.gates]
+        story = manifest.get("story", {})
+        context = {
+            "verdict": verdict,
+            "title": story.get("title") or verdict.scenario,
+            "story": [(name, story[key]) for key, name in STORY.items() if story.get(key)],
+            "faults": [fault["description"] for fault in manifest.get("faults", ())],
+            "warnings": list(_warnings(manifest, reading)),
+            "gates": gates,
+            "failed": [gate for gate in gates if not gate["passed"]],
+            "checks": list(_checks(verdict)),
+            "invariants": list(_invariants(verdict)),
+            "numbers": numbers_table(verdict),
+            "pictures": [picture for picture in pictures if picture.name != PROBES.name],
+            "probe": next(picture for picture in pictures if picture.name == PROBES.name),
+            "caption": _caption(manifest),
+            "provenance": provenance(manifest),
+            "command": command(manifest),
+            "classes": CLASSES,
+            "marks": MARKS,
+        }
+        return cls(context=context)
+
+    def html(self) -> str:
+        css = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
+        return _environment().get_template("report.html.j2").render(self.context, css=css)
+
+    def markdown(self) -> str:
+        text = _environment().get_template("summary.md.j2").render(self.context)
+        return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=lambda name: name is not None and ".html" in name,
+        undefined=StrictUndefined,
+        trim_blocks=False,
+        keep_trailing_newline=True,
+    )
+    environment.filters["md"] = _markdown
+    return environment
+
+
+def _markdown(value: object) -> str:
+    """Text that Markdown shows as it is: one line, nothing that opens a tag, a table cell or an emphasis."""
+    line = " ".join(str(value).split())
+    return re.sub(r"([\\`*_|\[\]])", r"\\\1", line).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _gate(gate: Gate) -> dict[str, Any]:
+    return {
+        "name": gate.name,
+        "twin": gate.twin,
+        "passed": gate.passed,
+        "value": words.quantity(gate.value, gate.unit),
+        "limit": words.quantity(gate.limit, gate.unit),
+        "sentence": gate.sentence,
+    }
+
+
+def _checks(verdict: RunVerdict) -> Iterator[dict[str, Any]]:
+    """One row a check, one cell a twin: the n-th check of a name beside the n-th of that name of the other twin."""
+    columns = [dict(_numbered(twin.checks)) for twin in verdict.twins]
+    for key in dict.fromkeys(key for column in columns for key in column):
+        found = next(column[key] for column in columns if key in column)
+        cells = [_cell(column[key]) if key in column else None for column in columns]
+        yield {"name": _name(found), "cells": cells}
+
+
+def _numbered(checks: Sequence[CheckResult]) -> Iterator[tuple[tuple[str, int], CheckResult]]:
+    for place, check in enumerate(checks):
+        yield (check.check, sum(other.check == check.check for other in checks[:place])), check
+
+
+def _cell(check: CheckResult) -> dict[str, Any]:
+    return {
+        "verdict": check.verdict,
+        "value": words.quantity(check.value, check.unit),
+        "threshold": words.quantity(check.threshold, check.unit),
+        "sentence": check.sentence,
+    }
+
+
+def _name(check: CheckResult) -> str:
+    return f"{check.invariant}: {check.check}" if check.invariant else check.check
+
+
+def _invariants(verdict: RunVerdict) -> Iterator[dict[str, Any]]:
+    for twin in verdict.twins:
+        for check in twin.checks:
+            if check.invariant:
+                yield {"name": _name(check), "twin": twin.twin, "examples": check.examples, **_cell(check)}
+
+
+def _warnings(manifest: Mapping[str, Any], reading: Reading) -> Iterator[str]:
+    status = manifest.get("status", "unknown")
+    if status != "complete":
+        yield f"This run did not go to its end (status: {status}). What is missing below was never recorded."
+    if reading.problem:
+        yield f"The records could not be read in full: {reading.problem}"
+    if "embedded" in str(manifest.get("engine", "")):
+        yield "The faults were injected by the embedded proxy, which stands in where Toxiproxy cannot be had."
+
+
+def _caption(manifest: Mapping[str, Any]) -> str:
+    """What every figure carries: how much it stands on."""
+    return f"One pair of twins, {words.grouped(manifest.get('planned', 0))} requests planned for each, seed {manifest.get('seed', '?')}."

@@ -1,0 +1,144 @@
+"""What the figures look at: one run as a few numpy columns, on an axis that is zero where the fault phase starts.
+
+Every request is of exactly one kind. No figure loops over requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.model import BASELINE, FAULT, RECOVERY, WARMUP, Phases, ProbeSample
+
+GOOD, LATE, REFUSED, ERROR, TIMEOUT, WRONG, UNRECORDED = range(7)
+KINDS = ("good", "late", "refused", "error", "timeout", "wrong", "unrecorded")
+LOADED_PHASES = (WARMUP, BASELINE, FAULT, RECOVERY)
+
+Floats = NDArray[np.float64]
+Window = tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What one link was told to do for a while; `delay_ms` is how much later a probe must answer, where a clock can tell."""
+
+    link: str
+    window: Window
+    delay_ms: float | None
+    words: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwinView:
+    """One twin's requests in columns, each planned one a row (also if nothing was recorded of it), and what the probes felt."""
+
+    name: str
+    at_s: Floats
+    latency_ms: Floats
+    kind: NDArray[np.uint8]
+    planned: int
+    windows: tuple[Window, ...]  # when any fault was really on
+    asked: tuple[Asked, ...]
+    probes: Sequence[ProbeSample]
+
+    def share(self, kind: int, window: Window) -> float:
+        """The share of `kind` among the requests planned in `window`; nan when there is none."""
+        chosen = self.kind[(self.at_s >= window[0]) & (self.at_s < window[1])]
+        return float(np.mean(chosen == kind)) if chosen.size else float("nan")
+
+    def answer_ms(self, window: Window) -> Floats:
+        """Sorted answer times of the requests planned in `window`; infinite where no ok answer came."""
+        chosen = (self.at_s >= window[0]) & (self.at_s < window[1])
+        return np.sort(np.where(self.kind[chosen] <= LATE, self.latency_ms[chosen], np.inf))
+
+    def counts(self, window: Window) -> list[int]:
+        """How many requests of each kind were planned in `window`, in the order of KINDS."""
+        chosen = self.kind[(self.at_s >= window[0]) & (self.at_s < window[1])]
+        return [int(count) for count in np.bincount(chosen, minlength=len(KINDS))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunView:
+    """Both twins of one run (or the one there is) and what they share."""
+
+    twins: tuple[TwinView, ...]
+    phases: Phases
+    good_within_ms: float
+    client_timeout_ms: float
+    faults: tuple[Mapping[str, Any], ...]  # as the manifest lists them
+
+    def window(self, phase: str) -> Window:
+        """[start, end) of `phase`, seconds from the start of the fault phase."""
+        start, end = self.phases.window(phase)
+        zero = self.phases.window(FAULT)[0]
+        return start - zero, end - zero
+
+    @property
+    def span(self) -> Window:
+        """From the first to the last planned arrival."""
+        return self.window(WARMUP)[0], self.window(RECOVERY)[1]
+
+    @property
+    def time_label(self) -> str:
+        return "planned instant, seconds from the start of the fault" + ("" if self.faults else " phase (the control has none)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seconds:
+    """One twin second by second, by planned instant. Bins never reach across the edge of a phase."""
+
+    edges: Floats
+    planned: Floats  # per second
+    good: Floats  # per second
+    ratio: Floats  # good among planned, nan where nothing was planned
+    unanswered: Floats  # share without an ok answer
+    p50_ms: Floats  # over all planned, infinite where no ok answer came
+    p95_ms: Floats
+
+    @property
+    def middles(self) -> Floats:
+        return (self.edges[:-1] + self.edges[1:]) / 2
+
+
+def seconds(run: RunView, twin: TwinView) -> Seconds:
+    edges = bin_edges(run, 1.0)
+    widths = np.diff(edges)
+    planned = np.histogram(twin.at_s, edges)[0]
+    good = np.histogram(twin.at_s[twin.kind == GOOD], edges)[0]
+    answered = np.histogram(twin.at_s[twin.kind <= LATE], edges)[0]
+    some = np.where(planned > 0, planned, np.nan)
+    p50, p95 = _quantiles(twin, edges, planned, (0.5, 0.95))
+    return Seconds(
+        edges=edges,
+        planned=planned / widths,
+        good=good / widths,
+        ratio=good / some,
+        unanswered=1 - answered / some,
+        p50_ms=p50,
+        p95_ms=p95,
+    )
+
+
+def bin_edges(run: RunView, width_s: float) -> Floats:
+    """Edges of bins of `width_s`, starting afresh with every phase; the last bin of a phase may be shorter."""
+    starts = [np.arange(start, end - 1e-9, width_s) for start, end in map(run.window, LOADED_PHASES)]
+    return np.append(np.concatenate(starts), run.span[1])
+
+
+def _quantiles(twin: TwinView, edges: Floats, planned: NDArray[Any], wanted: tuple[float, ...]) -> list[Floats]:
+    """For each bin the wanted order statistics of the answer time over all planned requests."""
+    inside = (twin.at_s >= edges[0]) & (twin.at_s < edges[-1])
+    bins = np.searchsorted(edges, twin.at_s[inside], side="right") - 1
+    answer = np.where(twin.kind[inside] <= LATE, twin.latency_ms[inside], np.inf)
+    answer = answer[np.lexsort((answer, bins))]
+    starts = np.concatenate(([0], np.cumsum(planned)[:-1]))
+    found = []
+    for quantile in wanted:
+        ranks = starts + np.maximum(np.ceil(quantile * planned).astype(np.int64) - 1, 0)
+        values = answer[np.minimum(ranks, max(answer.size - 1, 0))] if answer.size else np.full(planned.size, np.nan)
+        found.append(np.where(planned > 0, values, np.nan))
+    return found

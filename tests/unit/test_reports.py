@@ -1,0 +1,255 @@
+"""What a reader of a report can rely on. Figures are drawn in few of these: a drawing costs a second."""
+
+import base64
+import hashlib
+import re
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import reports
+from lab.model import FAULT, HARDENED, NAIVE, Phases, RunVerdict, Verdict
+from reports import gallery, words
+from reports.figures import outcomes, probes, timelines
+from reports.junit import junit
+from reports.page import Page
+from reports.provenance import command
+from reports.reading import read
+from reports.view import GOOD, KINDS, RunView, bin_edges, seconds
+from tests.synthetic import Synthetic, make_run, make_verdict
+
+FILES = ("report.html", "summary.md", "junit.xml")
+VERDICT_WORDS = re.compile(r"\b(held|broken|inconclusive)\b", re.IGNORECASE)
+
+
+class Text(HTMLParser):
+    """What a browser shows of a page, and every address in it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.shown, self.addresses, self.tags, self._hidden = "", [], set(), False
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self._hidden = tag == "style"
+        self.addresses += [value for name, value in attrs if name in ("src", "href", "srcset", "action", "data")]
+
+    def handle_endtag(self, tag):
+        self._hidden = False
+
+    def handle_data(self, data):
+        self.shown += "" if self._hidden else data
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory) -> Path:
+    """A whole report, really drawn."""
+    folder = make_run(tmp_path_factory.mktemp("runs") / "run", Synthetic(requests=400))
+    reports.render(folder, make_verdict("run"))
+    return folder
+
+
+def page(folder: Path, verdict: RunVerdict) -> Text:
+    """The page without its figures."""
+    return Text(Page.of(verdict, read(folder), gallery.missing(gallery.ALL, "not drawn in this test")).html())
+
+
+def view(tmp_path: Path, **changes) -> RunView:
+    found = read(make_run(tmp_path / "run", Synthetic(**changes))).view
+    assert found is not None
+    return found
+
+
+def digests(folder: Path) -> dict[str, str]:
+    paths = [folder / name for name in FILES] + sorted((folder / "figures").iterdir())
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def test_the_same_folder_gives_the_same_bytes(drawn):
+    before = digests(drawn)
+    reports.render(drawn, make_verdict("run"))
+    assert digests(drawn) == before
+    assert len(before) == len(FILES) + 2 * len(gallery.ALL)
+
+
+def test_the_page_needs_nothing_but_itself(drawn):
+    text = Text((drawn / "report.html").read_text())
+    assert len(text.addresses) == len(gallery.ALL)
+    assert all(address.startswith("data:image/svg+xml;base64,") for address in text.addresses)
+    for address in text.addresses:
+        svg = base64.b64decode(address.partition(",")[2]).decode()
+        assert not re.findall(r'(?:href|src)="(?!#|data:)', svg)
+    assert not text.tags & {"script", "link", "iframe", "object"}
+    assert "url(" not in (drawn / "report.html").read_text()
+
+
+def test_the_style_sheet_reaches_the_browser_unescaped(drawn):
+    style = (drawn / "report.html").read_text().partition("<style>")[2].partition("</style>")[0]
+    assert '"Segoe UI"' in style
+
+
+def test_the_answer_comes_first(drawn):
+    shown = Text((drawn / "report.html").read_text()).shown
+    assert shown.index("naive broke (1.4 % good)") < shown.index("The verdict, check by check")
+
+
+def test_every_number_stands_beside_its_threshold(drawn):
+    shown = " ".join(Text((drawn / "report.html").read_text()).shown.split())
+    assert "1.4 % threshold 95 % ✕ broken" in shown
+    assert "99.8 % threshold 95 % ✓ held" in shown
+    assert "3 bookings threshold 0 bookings ✕ broken" in shown
+    assert re.search(r"send lag p99 hardened 0\.4 ms 5\.0 ms ✓ passed", shown)
+
+
+def test_an_invalid_run_shows_the_gate_first_and_no_verdict(tmp_path):
+    folder = make_run(tmp_path / "run")
+    text = page(folder, make_verdict("run", valid=False))
+    assert text.shown.index("fault felt") < text.shown.index("What happened")
+    assert "Value 0.1 ms, limit 3.0 ms" in text.shown
+    assert not VERDICT_WORDS.search(text.shown)
+
+
+def test_an_invalid_run_says_no_verdict_even_if_one_was_computed(tmp_path):
+    folder = make_run(tmp_path / "run")
+    judged = replace(make_verdict("run", valid=False), twins=make_verdict("run").twins)
+    made = Page.of(judged, read(folder), gallery.missing(gallery.ALL, "not drawn"))
+    for text in (Text(made.html()).shown, made.markdown(), junit(judged, 31)):
+        assert not VERDICT_WORDS.search(text)
+
+
+def test_a_figure_that_fails_leaves_its_reason_and_the_verdict(tmp_path, monkeypatch):
+    def fail(_run):
+        raise ZeroDivisionError("a planted failure")
+
+    folder = make_run(tmp_path / "run", Synthetic(requests=60))
+    monkeypatch.setattr(gallery, "ALL", (replace(gallery.TIMELINES, draw=fail), gallery.OUTCOMES, replace(gallery.PROBES, claim=fail)))
+    text = Text(reports.render(folder, make_verdict("run")).read_text())
+    assert text.shown.count("ZeroDivisionError: a planted failure") == 2
+    assert "naive broke (1.4 % good)" in text.shown
+    assert len(text.addresses) == 1
+    assert {path.name for path in (folder / "figures").iterdir()} == {"outcomes.png", "outcomes.svg"}
+
+
+def test_what_was_written_by_others_is_shown_and_not_obeyed(drawn):
+    text = Text((drawn / "report.html").read_text())
+    assert "booking <script>alert(1)</script> r-17" in text.shown
+    assert "script" not in text.tags
+    assert "<script>" not in (drawn / "summary.md").read_text()
+    ElementTree.parse(drawn / "junit.xml")
+
+
+def test_the_engine_and_the_command_are_named(drawn):
+    shown = Text((drawn / "report.html").read_text()).shown
+    assert "toxiproxy 2.12.0" in shown
+    assert "bin/lab run s01-db-latency --quick --runtime local --seed 7" in shown
+
+
+def test_the_command_carries_settings_and_defences():
+    manifest = {
+        "scenario": "s11-blackhole", "runtime": "docker", "seed": 3, "settings": ["load.rate_rps=80"],
+        "twins": {"hardened": {"defences": "all,-deadline"}},
+    }  # fmt: skip
+    wanted = "bin/lab run s11-blackhole --runtime docker --seed 3 --defences all,-deadline --set load.rate_rps=80"
+    assert command(manifest) == wanted
+
+
+def test_an_aborted_run_with_half_its_files_still_has_a_page(tmp_path):
+    folder = make_run(tmp_path / "run", Synthetic(status="aborted"))
+    (folder / HARDENED / "requests.bin").unlink()
+    (folder / HARDENED / "probes.jsonl").unlink()
+    with (folder / "events.jsonl").open("a") as events:
+        events.write('{"event": "ph')  # the lab died while it wrote
+    text = page(folder, make_verdict("run", valid=False))
+    assert "did not go to its end (status: aborted)" in text.shown
+    assert read(folder).view is not None
+
+
+def test_a_folder_with_nothing_in_it_still_has_a_page(tmp_path):
+    text = Text(reports.render(tmp_path, make_verdict("run", valid=False)).read_text())
+    assert "This run is invalid" in text.shown
+    assert "manifest.json" in text.shown
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"bursts": ()}, {"probes": False}, {"twins": (NAIVE,)}, {"keep": 0.0}, {"bursts": ((0.1, 0.2), (0.5, 0.7))}],
+    ids=["control", "no probes", "one twin", "nothing recorded", "bursts"],
+)
+def test_every_figure_is_drawn_of_a_run_at_the_edge(tmp_path, changes):
+    run = view(tmp_path, requests=50, **changes)
+    for plan in gallery.ALL:
+        assert plan.claim(run).endswith(".")
+        assert plan.draw(run).axes
+
+
+def test_a_request_that_was_planned_but_not_recorded_is_not_good(tmp_path):
+    run = view(tmp_path, requests=1_000, keep=0.5)
+    last = seconds(run, run.twins[1])
+    assert last.planned.sum() == pytest.approx(1_000)
+    assert last.ratio[-1] == 0
+    assert np.isinf(last.p95_ms[-1])
+    assert run.twins[1].share(GOOD, run.window(FAULT)) < 0.7
+
+
+def test_no_second_reaches_over_the_edge_of_a_phase(tmp_path):
+    phases = Phases(warmup_s=2.5, baseline_s=3.3, fault_s=4, recovery_s=3, drain_s=1)
+    run = view(tmp_path, requests=100, phases=phases)
+    edges = bin_edges(run, 1.0)
+    assert 0.0 in edges
+    assert set(np.round([-5.8, -3.3, 0, 4, 7], 9)) <= set(np.round(edges, 9))
+    assert np.diff(edges).max() <= 1 + 1e-9
+
+
+def test_the_seconds_of_the_figure_count_each_request_once(tmp_path):
+    run = view(tmp_path, requests=1_000)
+    each = seconds(run, run.twins[0])
+    assert (each.planned * np.diff(each.edges)).sum() == pytest.approx(1_000)
+    assert (each.good * np.diff(each.edges)).sum() == pytest.approx(np.sum(run.twins[0].kind == GOOD))
+
+
+def test_the_quantiles_of_a_second_are_those_of_its_requests(tmp_path):
+    run = view(tmp_path, requests=2_000)
+    twin = run.twins[0]
+    each = seconds(run, twin)
+    for number in (0, 8, 12, 25):
+        answer = twin.answer_ms((each.edges[number], each.edges[number + 1]))
+        assert each.p50_ms[number] == answer[int(np.ceil(0.5 * answer.size)) - 1]
+        assert each.p95_ms[number] == answer[int(np.ceil(0.95 * answer.size)) - 1]
+
+
+def test_claims_carry_the_number_of_the_figure(tmp_path):
+    run = view(tmp_path, requests=2_000)
+    counts = run.twins[0].counts(run.window(FAULT))
+    unknown = counts[KINDS.index("error")] + counts[KINDS.index("timeout")]
+    assert f"naive {unknown} and hardened 0" in outcomes.claim(run)
+    assert "naive 0 % and hardened 100 %" in timelines.claim(run)
+    assert re.search(r"naive 0\.\d ms → 20\d ms", probes.claim(run))
+
+
+def test_junit_fails_where_a_twin_is_not_as_expected():
+    as_expected = make_verdict("run")
+    hardened = replace(as_expected.twins[1], verdict=Verdict.BROKEN)
+    assert 'failures="0" errors="0"' in junit(as_expected, 31)
+    assert 'failures="1" errors="0"' in junit(replace(as_expected, twins=(as_expected.twins[0], hardened)), 31)
+
+
+def test_junit_calls_an_invalid_run_an_error():
+    suite = ElementTree.fromstring(junit(make_verdict("run", valid=False), 31))[0]
+    assert suite.get("errors") == "1" and suite.get("failures") == "0"
+    assert "never" in suite.find("testcase/error").get("message") or "0.1 ms" in suite.find("testcase/error").get("message")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "shown"),
+    [
+        (None, "ms", "–"), (0.4, "ms", "0.4 ms"), (1234.5, "ms", "1\u202f234 ms"), (float("inf"), "ms", "no answer"),
+        (0.9996, "share", "99.9 %"), (1.0, "share", "100 %"), (3, "bookings", "3 bookings"), (2.5, "s", "2.5 s"),
+    ],
+)  # fmt: skip
+def test_numbers_are_written_as_people_read_them(value, unit, shown):
+    assert words.quantity(value, unit) == shown
