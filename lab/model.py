@@ -192,6 +192,7 @@ class Fault:
     """
 
     kind: ClassVar[str]
+    masking: ClassVar[int] = 0  # 2 refuses connections, 1 leaves them without an answer: a probe feels the highest only
     link: str
     during: tuple[float, float] = (0.0, 1.0)
     burst: Burst | None = None

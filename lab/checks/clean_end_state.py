@@ -1,0 +1,49 @@
+"""I12, clean end state: when all is quiet nothing is left open: no transaction, no lock wait, no work, nothing pending."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab.checks.history import BOOKINGS
+from lab.checks.wording import counted
+from lab.model import Check, CheckResult, Evidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleanEndState(Check):
+    """Looked at after the drain, when the last answer is long past: whatever still goes on will never end by itself."""
+
+    name: ClassVar[str] = "clean end state"
+    invariant: ClassVar[str] = "I12"
+
+    def title(self) -> str:
+        return "nothing is left open at the end"
+
+    def judge(self, evidence: Evidence) -> CheckResult:
+        found = [*_sessions(evidence), *_locks(evidence), *_pending(evidence)]
+        return counted(
+            self, found, "thing left open", f"{len(evidence.final['activity'])} sessions and all rows at the end"
+        )
+
+
+def _sessions(evidence: Evidence) -> Iterator[str]:
+    for session in evidence.final["activity"]:
+        state = session["state"] or ""
+        if state.startswith("idle in transaction") or state == "active":
+            age = f" for {session['xact_age_s']:.1f} s" if session["xact_age_s"] is not None else ""
+            yield f"session {session['pid']} is {state}{age}: {session['query'][:80]}"
+
+
+def _locks(evidence: Evidence) -> Iterator[str]:
+    for lock in evidence.final["locks"]:
+        yield "a lock is waited for: " + ", ".join(
+            f"{name} {value}" for name, value in lock.items() if value is not None
+        )
+
+
+def _pending(evidence: Evidence) -> Iterator[str]:
+    for row in evidence.final[BOOKINGS]:
+        if row["status"] == "pending":
+            yield f"booking {row['id']} ({row['reference']}) is pending since {row['created_at']}"

@@ -1,0 +1,80 @@
+"""How checks speak: numbers as people read them, results with their examples, and what "too few" means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lab.model import Check, CheckResult, Verdict
+
+SAMPLES_MIN = 20
+EXAMPLES_MAX = 3
+
+
+def percent(share: float) -> str:
+    """A share as per cent; one that is not whole is never rounded to 0 or 100 %."""
+    if share in (0, 1):
+        return f"{share:.0%}".replace("%", " %")
+    return f"{min(max(100 * share, 0.1), 99.9):.1f} %"
+
+
+def whom(ops: Sequence[str]) -> str:
+    """The requests that a check is about: "of get_booking", or nothing for all."""
+    return f" of {', '.join(ops)}" if ops else ""
+
+
+def result(
+    check: Check,
+    held: bool,
+    *,
+    value: float | None,
+    threshold: float | None,
+    unit: str,
+    sentence: str,
+    examples: Sequence[str] = (),
+) -> CheckResult:
+    return CheckResult(
+        check=check.title(),
+        verdict=Verdict.HELD if held else Verdict.BROKEN,
+        value=value,
+        threshold=threshold,
+        unit=unit,
+        sentence=sentence,
+        examples=capped(examples),
+        invariant=check.invariant,
+    )
+
+
+def undecided(check: Check, why: str) -> CheckResult:
+    """Inconclusive, for the reason `why`, a sentence."""
+    return CheckResult(
+        check=check.title(),
+        verdict=Verdict.INCONCLUSIVE,
+        value=None,
+        threshold=None,
+        unit="",
+        sentence=why,
+        invariant=check.invariant,
+    )
+
+
+def counted(check: Check, violations: Sequence[str], noun: str, among: str) -> CheckResult:
+    """The result of an invariant: held if nothing violates it. `noun` names one violation, `among` what was looked at."""
+    count = len(violations)
+    number = "No" if not count else str(count)
+    return result(
+        check,
+        not count,
+        value=count,
+        threshold=0,
+        unit="",
+        sentence=f"{number} {noun}{'' if count == 1 else 's'} among {among}.",
+        examples=violations,
+    )
+
+
+def capped(examples: Iterable[str]) -> tuple[str, ...]:
+    """First, middle and last of `examples`: enough to look one up, never a flood."""
+    found = tuple(examples)
+    if len(found) <= EXAMPLES_MAX:
+        return found
+    return found[0], found[len(found) // 2], found[-1]

@@ -1,0 +1,62 @@
+"""The answer: who fell and who stood under what, with the numbers that decide it. The first thing a reader sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lab.model import CheckResult, Gate, Scenario, TwinVerdict, Verdict
+
+STOOD = {Verdict.HELD: "stood", Verdict.BROKEN: "fell", Verdict.INCONCLUSIVE: "was not conclusive"}
+
+
+def answer(scenario: Scenario, gates: Sequence[Gate], twins: Sequence[TwinVerdict]) -> str:
+    """One line. For an invalid run it names the failed gate, and nobody is judged."""
+    failed = [gate for gate in gates if not gate.passed]
+    if failed:
+        first, more = failed[0], len(failed) - 1
+        whose = f" ({first.twin} twin)" if first.twin else ""
+        others = f" {more} more gate{' fails' if more == 1 else 's fail'}." if more else ""
+        return f"Invalid run, nobody is judged: {first.name}{whose}: {first.sentence}{others}"
+    parts = [_part(twin, result) for twin, result in zip(twins, _deciding(twins), strict=True)]
+    surprise = "" if all(twin.verdict is twin.expected for twin in twins) else " Not what was expected."
+    return f"With {_broken(scenario)}: {'; '.join(parts)}.{surprise}"
+
+
+def _broken(scenario: Scenario) -> str:
+    """What was broken, in words; faults that follow each other are told in order."""
+    faults = sorted(scenario.faults, key=lambda fault: fault.during)
+    if not faults:
+        return "nothing broken"
+    text = faults[0].describe()
+    for earlier, later in zip(faults, faults[1:], strict=False):
+        text += (", then " if later.during[0] >= earlier.during[1] else " and ") + later.describe()
+    return text
+
+
+def _part(twin: TwinVerdict, result: CheckResult | None) -> str:
+    """the naive twin fell (3 % of 400 requests got the right answer within 300 ms)"""
+    if result is None:
+        return f"the {twin.twin} twin was not judged by any check"
+    return f"the {twin.twin} twin {STOOD[twin.verdict]} ({_clause(result.sentence)})"
+
+
+def _deciding(twins: Sequence[TwinVerdict]) -> list[CheckResult | None]:
+    """For each twin the check that tells: the first that explains all verdicts at once, else the first that explains its own.
+
+    A scenario lists its checks in the order of what it is about.
+    """
+    columns = list(zip(*(twin.checks for twin in twins), strict=True))
+    for column in columns:
+        if all(_explains(twin, result) for twin, result in zip(twins, column, strict=True)):
+            return list(column)
+    return [next((result for result in twin.checks if _explains(twin, result)), None) for twin in twins]
+
+
+def _explains(twin: TwinVerdict, result: CheckResult) -> bool:
+    return result.verdict is twin.verdict
+
+
+def _clause(sentence: str) -> str:
+    """A sentence as a part of another."""
+    clause = sentence.rstrip(".")
+    return clause if clause[:2].isupper() else clause[:1].lower() + clause[1:]

@@ -1,0 +1,181 @@
+"""Numbers from request records: a leaf of pure functions that the checks, the judge and the figures share.
+
+A request belongs to the phase of its intended instant, and latency counts from there. Ratios are over all planned
+requests, and a request without a right answer is infinitely late: a fast failure must not look fast.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.model import Failure, Outcome
+
+Requests = NDArray[Any]  # lab.record.REQUEST, times in seconds from T0
+Mask = NDArray[np.bool_]
+Numbers = NDArray[np.float64]
+
+WRONG_BODY = 2  # bit of `flags`
+CONFLICT = 409
+HEALTHY_RATIO = 0.9  # of a bin of one second, to count as recovered
+HEALTHY_FOR_S = 3  # and at least so long, to the end of the recovery phase
+BIN_S = 1.0
+
+
+def between(requests: Requests, start_s: float, end_s: float) -> Requests:
+    """Those planned in [start, end)."""
+    chosen: Requests = requests[(requests["intended"] >= start_s) & (requests["intended"] < end_s)]
+    return chosen
+
+
+def of_ops(requests: Requests, names: Sequence[str], ops: Sequence[str]) -> Requests:
+    """Those of the operations `ops` (all, if empty); `names` are the names of the `op` column."""
+    if not ops:
+        return requests
+    numbers = [number for number, name in enumerate(names) if name in ops]
+    chosen: Requests = requests[np.isin(requests["op"], numbers)]
+    return chosen
+
+
+def latency_ms(requests: Requests) -> Numbers:
+    """From the intended instant to the end, of whatever kind the end was."""
+    return np.asarray((requests["end"] - requests["intended"]) * 1000, dtype=np.float64)
+
+
+def send_lag_ms(requests: Requests) -> Numbers:
+    """From the intended instant to the first byte sent, of those that were sent."""
+    sent = requests[is_sent(requests)]
+    return np.asarray((sent["sent"] - sent["intended"]) * 1000, dtype=np.float64)
+
+
+def is_sent(requests: Requests) -> Mask:
+    """A request that was never sent has no instant of sending: it lies before its start, or is not a number."""
+    return np.asarray(requests["sent"] >= requests["started"], dtype=np.bool_)
+
+
+def is_answered(requests: Requests) -> Mask:
+    """An HTTP answer came, of any status."""
+    return np.asarray(requests["failure"] == Failure.NONE, dtype=np.bool_)
+
+
+def is_wrong(requests: Requests) -> Mask:
+    """A success whose body is not what it must be."""
+    return np.asarray((requests["flags"] & WRONG_BODY) != 0, dtype=np.bool_)
+
+
+def is_right(requests: Requests) -> Mask:
+    """Acknowledged, and the body is what it must be."""
+    return np.asarray((requests["outcome"] == Outcome.OK) & ~is_wrong(requests), dtype=np.bool_)
+
+
+def is_good(requests: Requests, within_ms: float) -> Mask:
+    """Right and in time: the numerator of the SLI."""
+    return is_right(requests) & (latency_ms(requests) <= within_ms)
+
+
+def is_sound(requests: Requests, within_ms: float) -> Mask:
+    """Good, or told in time that somebody else was first (409): what a service with nothing wrong answers."""
+    conflict = (requests["outcome"] == Outcome.REFUSED) & (requests["status"] == CONFLICT)
+    return is_good(requests, within_ms) | np.asarray(conflict & (latency_ms(requests) <= within_ms), dtype=np.bool_)
+
+
+def ratio(mask: Mask) -> float:
+    """The share of true in `mask`; not a number where there is nothing to share."""
+    return float(mask.mean()) if mask.size else math.nan
+
+
+def quantile(values: Numbers, q: float) -> float:
+    """The smallest value that at least the share `q` of `values` does not exceed; not a number for none."""
+    if not values.size:
+        return math.nan
+    rank = max(math.ceil(q * values.size - 1e-9), 1)
+    return float(np.partition(values, rank - 1)[rank - 1])
+
+
+def censored_ms(requests: Requests) -> Numbers:
+    """Latencies, infinite for a request without a right answer."""
+    return np.where(is_right(requests), latency_ms(requests), np.inf)
+
+
+def per_bin(
+    requests: Requests, mask: Mask, start_s: float, end_s: float, bin_s: float = BIN_S
+) -> tuple[Numbers, Numbers]:
+    """(planned, of these in `mask`) in each whole bin of [start, end)."""
+    count = int((end_s - start_s) / bin_s + 1e-9)
+    edges = start_s + bin_s * np.arange(count + 1)
+    planned, _ = np.histogram(requests["intended"], bins=edges)
+    hit, _ = np.histogram(requests["intended"][mask], bins=edges)
+    return planned.astype(np.float64), hit.astype(np.float64)
+
+
+def time_to_recover_s(requests: Requests, within_ms: float, healed_s: float, end_s: float) -> float | None:
+    """Seconds from `healed_s` until every later second up to `end_s` is at least HEALTHY_RATIO good.
+
+    None where that was not reached, or held for less than HEALTHY_FOR_S. A second without arrivals is healthy.
+    """
+    planned, good = per_bin(requests, is_good(requests, within_ms), healed_s, end_s)
+    unhealthy = np.flatnonzero(good < HEALTHY_RATIO * planned)
+    first = int(unhealthy[-1]) + 1 if unhealthy.size else 0
+    return first * BIN_S if planned.size - first >= HEALTHY_FOR_S else None
+
+
+def lost_good_s(requests: Requests, within_ms: float, base_ratio: float, start_s: float, end_s: float) -> float:
+    """Outage in seconds: what each second of [start, end) fell short of the baseline's good ratio, summed."""
+    planned, good = per_bin(requests, is_good(requests, within_ms), start_s, end_s)
+    seen = planned > 0
+    if not base_ratio > 0:
+        return 0.0
+    short = 1 - good[seen] / planned[seen] / base_ratio
+    return float(np.maximum(short, 0).sum() * BIN_S)
+
+
+def outcome_counts(requests: Requests, within_ms: float) -> Mapping[str, int]:
+    """Every request in exactly one of six: good, slow, refused, unknown, timeout, wrong."""
+    right, good, wrong = is_right(requests), is_good(requests, within_ms), is_wrong(requests)
+    refused = (requests["outcome"] == Outcome.REFUSED) & ~wrong
+    given_up = np.isin(requests["failure"], (Failure.TIMEOUT, Failure.CONNECT_TIMEOUT)) & ~right & ~refused & ~wrong
+    masks = {
+        "good": good,
+        "slow": right & ~good,
+        "refused": refused,
+        "unknown": ~(right | refused | given_up | wrong),
+        "timeout": given_up,
+        "wrong": wrong,
+    }
+    return {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
+
+
+def counter(samples: Mapping[str, float], name: str, **labels: str) -> float:
+    """The sum of a Prometheus counter over all its series that carry `labels`."""
+    wanted = [f'{label}="{value}"' for label, value in labels.items()]
+    return sum(
+        value
+        for series, value in samples.items()
+        if series.partition("{")[0] == name and all(pair in series for pair in wanted)
+    )
+
+
+def statements_per_request(
+    metrics: Sequence[Mapping[str, Any]], start_s: float, end_s: float, **labels: str
+) -> tuple[float, float] | None:
+    """(SQL statements per request, requests) between the last reading before `start_s` and the first after `end_s`.
+
+    A reading that failed is passed over: a twin that cannot answer its own metrics is common in a fault. None where
+    no two readings are left, or where a counter went backwards.
+    """
+    readings = [reading for reading in metrics if reading["ok"]]
+    if len(readings) < 2:
+        return None
+    first = max((r for r in readings if r["at_s"] <= start_s), key=lambda r: r["at_s"], default=readings[0])
+    last = min((r for r in readings if r["at_s"] >= end_s), key=lambda r: r["at_s"], default=readings[-1])
+    statements, requests = (
+        counter(last["samples"], name, **labels) - counter(first["samples"], name, **labels)
+        for name in ("sql_statements_total", "http_requests_total")
+    )
+    if requests <= 0 or statements < 0:
+        return None
+    return statements / requests, requests

@@ -1,0 +1,114 @@
+"""How a probe proves a fault: the arithmetic on its samples, and how close is close enough.
+
+Limits are wider than a quiet machine needs (Toxiproxy is late by less than 1 ms), since the lab shares two cores with
+everything that it measures. They never reach half of the effect: a toxic that was not applied is not felt.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Sequence
+from statistics import median_high
+
+from lab.model import DATABASE, ProbeSample, Proof
+
+SAMPLES_MIN = 3
+DELAY_SLACK_MS = 15.0
+DELAY_SLACK_SHARE = 0.15
+EFFECT_SHARE_MAX = 0.5  # of the effect looked for: no slack goes beyond
+REFUSED_SHARE_MIN = 0.9  # a probe stalled by the machine between its start and its connect may slip through an edge
+
+# Answers that a probe waits for until its last byte: PostgreSQL's to the start-up packet, then to the query.
+ROUND_TRIPS = {DATABASE: 2}
+
+Reading = Callable[[ProbeSample], float | None]
+
+
+def first_byte_ms(sample: ProbeSample) -> float | None:
+    return sample.first_byte_ms
+
+
+def last_byte_ms(sample: ProbeSample) -> float | None:
+    return sample.last_byte_ms
+
+
+def close_ms(sample: ProbeSample) -> float | None:
+    """From the last byte of the answer to the end of stream."""
+    if sample.closed_ms is None or sample.last_byte_ms is None:
+        return None
+    return sample.closed_ms - sample.last_byte_ms
+
+
+def median_of(samples: Sequence[ProbeSample], reading: Reading) -> float:
+    """The median, a sample without that reading (or with an error) being infinitely late."""
+    values = (None if sample.error else reading(sample) for sample in samples)
+    return median_high([math.inf if value is None else value for value in values])
+
+
+def too_few(before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof | None:
+    """A failed proof where there is nothing to compare, else None."""
+    for when, samples in (("before the fault", before), ("while it was on", during)):
+        if len(samples) < SAMPLES_MIN:
+            sentence = f"only {len(samples)} probes {when}, at least {SAMPLES_MIN} are needed"
+            return Proof(proved=False, value=len(samples), limit=SAMPLES_MIN, unit="probes", sentence=sentence)
+    return None
+
+
+def delayed(
+    before: Sequence[ProbeSample],
+    during: Sequence[ProbeSample],
+    *,
+    reading: Reading,
+    what: str,
+    expected_ms: float,
+    slack_share: float = DELAY_SLACK_SHARE,
+    slack_ms: float = DELAY_SLACK_MS,
+) -> Proof:
+    """The median of `reading` grew by `expected_ms`, give or take the slack."""
+    if missing := too_few(before, during):
+        return missing
+    grown_ms = median_of(during, reading) - median_of(before, reading)
+    slack_ms = min(max(slack_ms, slack_share * expected_ms), EFFECT_SHARE_MAX * expected_ms)
+    if not math.isfinite(grown_ms):
+        sentence = f"{what} never came for half of the probes, {expected_ms:.0f} ms later expected"
+        return Proof(proved=False, value=None, limit=slack_ms, unit="ms off", sentence=sentence)
+    off_ms = abs(grown_ms - expected_ms)
+    return Proof(
+        proved=off_ms <= slack_ms,
+        value=off_ms,
+        limit=slack_ms,
+        unit="ms off",
+        sentence=f"{what} came {grown_ms:.1f} ms later than before, {expected_ms:.0f} ms expected",
+    )
+
+
+def ended_by(
+    before: Sequence[ProbeSample],
+    during: Sequence[ProbeSample],
+    *,
+    errors: Collection[str],
+    what: str,
+    share_min: float = 1.0,
+    also: Callable[[ProbeSample], bool] = lambda _sample: True,
+) -> Proof:
+    """At least `share_min` of the probes ended by one of `errors` (and `also`), whereas before they were answered."""
+    if missing := too_few(before, during):
+        return missing
+    hit = sum(sample.error in errors and also(sample) for sample in during)
+    share = hit / len(during)
+    sound = sum(not sample.error for sample in before) / len(before)
+    sentence = f"{hit} of {len(during)} probes were {what}"
+    if sound < REFUSED_SHARE_MIN:
+        sentence += f", but before the fault only {sound:.0%} were answered"
+    return Proof(
+        proved=share >= share_min and sound >= REFUSED_SHARE_MIN,
+        value=share,
+        limit=share_min,
+        unit="share",
+        sentence=sentence,
+    )
+
+
+def connected(sample: ProbeSample) -> bool:
+    """The TCP handshake was made: the silence that follows is not that of a closed door."""
+    return sample.connect_ms is not None

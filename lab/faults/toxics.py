@@ -1,0 +1,72 @@
+"""What the faults share: the shape of a fault that is one Toxiproxy toxic, its limits, and the words for where it acts.
+
+Toxiproxy hardly validates (an unknown attribute is ignored, a negative delay accepted, and some values crash the whole
+server), so every parameter is checked here, before anything stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lab.model import DATABASE, EDGE, LINKS, PAYMENTS, Fault, LabError, LinkState, Toxic
+
+DOWNSTREAM = "downstream"  # what the server sends back
+UPSTREAM = "upstream"  # what the client asks
+DIRECTIONS = (DOWNSTREAM, UPSTREAM)
+PLACE = {EDGE: "the service", DATABASE: "the database", PAYMENTS: "the payments dependency"}
+DELAY_MS_MAX = 60_000
+PROBE_WAIT_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToxicFault(Fault):
+    """A fault that is one toxic, in one direction of the link."""
+
+    direction: str = DOWNSTREAM
+
+    def attributes(self) -> Mapping[str, int]:
+        """The toxic's attributes as Toxiproxy names them, checked."""
+        raise NotImplementedError
+
+    def state(self) -> LinkState:
+        require_place(self)
+        if self.direction not in DIRECTIONS:
+            raise LabError(f"{self.kind}: direction must be downstream or upstream, not {self.direction!r}.")
+        return LinkState(toxics=(Toxic(type=self.kind, stream=self.direction, attributes=self.attributes()),))
+
+    def way(self) -> str:
+        """Where it acts, in words: on the way back from the database."""
+        verb = "back from" if self.direction == DOWNSTREAM else "to"
+        return f"on the way {verb} {PLACE[self.link]}"
+
+    def rhythm(self) -> str:
+        return rhythm(self)
+
+
+def rhythm(fault: Fault) -> str:
+    """How a fault that comes and goes does so, as the end of its description."""
+    if fault.burst is None:
+        return ""
+    return f" in bursts (about {fault.burst.on_s:g} s on, {fault.burst.off_s:g} s off)"
+
+
+def require_place(fault: Fault) -> None:
+    """Raise LabError unless link, part of the phase and burst of `fault` make sense."""
+    start, end = fault.during
+    if fault.link not in LINKS:
+        raise LabError(f"{fault.kind}: link must be one of {', '.join(LINKS)}, not {fault.link!r}.")
+    if not 0 <= start < end <= 1:
+        raise LabError(
+            f"{fault.kind}: during must be two fractions of the fault phase, start < end, not {fault.during}."
+        )
+    if fault.burst is not None and min(fault.burst.on_s, fault.burst.off_s) < 0.05:
+        raise LabError(f"{fault.kind}: burst needs on_s and off_s of at least 0.05 s.")
+
+
+def require(fault: Fault, name: str, low: int, high: int) -> int:
+    """The parameter `name` of `fault`, a whole number in [low, high]; otherwise a LabError that names both."""
+    value = getattr(fault, name)
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise LabError(f"{fault.kind}: {name} must be a whole number from {low} to {high}, not {value!r}.")
+    return value
