@@ -57,3 +57,33 @@ def silent_server(greeting: bytes = b"", then: tuple[bytes, ...] = (), pause_s: 
         finally:
             stopped.set()
             listener.shutdown(socket.SHUT_RDWR)
+
+
+class HoldingProxy:
+    """A TCP proxy that, while `holding`, swallows every byte both ways and keeps all connections: a blackhole."""
+
+    def __init__(self, port: int) -> None:
+        self.holding = False
+        self._upstream = ("127.0.0.1", port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection(self._upstream)
+                for source, target in ((near, far), (far, near)):
+                    threading.Thread(target=self._pump, args=(source, target), daemon=True).start()
+
+    def _pump(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                if not self.holding:
+                    target.sendall(data)
+            target.shutdown(socket.SHUT_RDWR)  # a mere close would not wake the other direction's recv

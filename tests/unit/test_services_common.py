@@ -62,7 +62,7 @@ def test_every_error_is_a_problem_document_with_the_id_of_its_request(client):
         assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
         assert (answer.json["status"], answer.json["request_id"]) == (status, "r-1")
         assert "effect" not in answer.json
-    assert client.get("/things/1/", headers=TOKEN).headers["Allow"] == "OPTIONS, POST"
+    assert "POST" in client.get("/things/1/", headers=TOKEN).headers["Allow"]
 
 
 def test_an_unexpected_error_is_logged_with_its_traceback_but_not_told_to_the_client(client, capsys):

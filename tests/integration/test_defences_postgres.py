@@ -1,0 +1,277 @@
+"""The defences against a real PostgreSQL, through a proxy that can swallow: what no fake of it would show."""
+
+import shutil
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask, current_app, g, request
+
+from lab.runtime import postgres
+from lab.runtime.ownership import Ledger
+from lab.runtime.ports_free import Ports
+from lab.runtime.processes import Processes
+from services.common import metrics
+from services.defences import connection_pool, deadline, lock_order, server_timeouts, unavailable
+from services.defences.bulkhead import slot
+from services.defences.circuit_breaker import FAILURES_MAX, RESET_S, guard
+from services.defences.idempotency import once
+from services.defences.transaction_retry import retried
+from tests.defended import HoldingProxy, defended, sample
+
+SCHEMA = """
+DROP TABLE IF EXISTS idempotency, wallets, effects;
+CREATE TABLE idempotency (key text, route text, fingerprint text, body text, PRIMARY KEY (key, route));
+CREATE TABLE wallets (id integer PRIMARY KEY, cents integer NOT NULL);
+INSERT INTO wallets VALUES (1, 1000), (2, 1000);
+CREATE TABLE effects (id integer GENERATED ALWAYS AS IDENTITY, what text);
+"""
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The port of a PostgreSQL of this module's own."""
+    folder = Path(tempfile.mkdtemp(prefix="lab-defences-"))
+    folder.chmod(0o755)
+    ports, processes = Ports(), Processes("the test", folder / "logs", Ledger(folder, "test"))
+    try:
+        port = ports.reserve()
+        postgres.await_ready(postgres.start(postgres.installation(), folder, port, processes, 0), folder)
+        yield port
+    finally:
+        processes.stop()
+        ports.release()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def proxy(server):
+    """A fresh schema behind a proxy that can swallow."""
+    with sa.create_engine(url(server), poolclass=sa.NullPool).begin() as connection:
+        connection.exec_driver_sql(SCHEMA)
+    made = HoldingProxy(server)
+    yield made
+    made.close()
+
+
+def url(port: int) -> str:
+    return f"postgresql+psycopg://{postgres.SUPERUSER}@127.0.0.1:{port}/{postgres.DATABASE}"
+
+
+class Database:
+    """As the hardened twin has it."""
+
+    def __init__(self, app: Flask, port: int) -> None:
+        with app.app_context():
+            self.engine = sa.create_engine(
+                url(port), connect_args=server_timeouts.connect_args(), **connection_pool.options()
+            )
+            for part in (connection_pool, deadline, unavailable):
+                part.watch(self.engine)
+            metrics.instrument(self.engine, app)
+
+    @contextmanager
+    def connect(self):
+        with guard("database"), slot("database"), self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def begin(self):
+        if "transaction" in g:
+            yield g.transaction
+            return
+        with guard("database"), slot("database"), self.engine.begin() as g.transaction:
+            try:
+                yield g.transaction
+            finally:
+                g.pop("transaction")
+
+
+def database() -> Database:
+    return current_app.extensions["database"]
+
+
+def serve(proxy: HoldingProxy, defences: str = "all") -> Flask:
+    """An app with a read, a slow read, a keyed write, and transfers that can deadlock."""
+    app = defended(defences)
+    app.extensions["database"] = Database(app, proxy.port)
+    app.add_url_rule("/read", view_func=read)
+    app.add_url_rule("/slow", view_func=slow)
+    app.add_url_rule("/effects", view_func=effect, methods=["POST"])
+    app.add_url_rule("/transfers/<int:source>/<int:target>", view_func=transfer, methods=["POST"])
+    return app
+
+
+def read():
+    with database().connect() as connection:
+        return {"answer": connection.execute(sa.text("SELECT 42")).scalar()}
+
+
+def slow():
+    with database().connect() as connection:
+        return {"answer": connection.execute(sa.text("SELECT pg_sleep(5)")).scalar()}
+
+
+@once
+def effect():
+    with database().begin() as connection:
+        row = connection.execute(sa.text("INSERT INTO effects (what) VALUES ('x') RETURNING id"))
+        connection.execute(sa.text("SELECT pg_sleep(:seconds)"), {"seconds": request.json.get("sleep_s", 0)})
+        return {"id": row.scalar_one()}
+
+
+def lock_in_order_of_arguments(connection, source, target):
+    for wallet in (source, target):
+        connection.execute(sa.text("SELECT FROM wallets WHERE id = :id FOR UPDATE"), {"id": wallet})
+        time.sleep(0.05)  # wide enough for the other transfer to take its first lock
+
+
+@lock_order.instead_of(lock_in_order_of_arguments)
+def lock(connection, source, target):
+    for wallet in sorted((source, target)):
+        connection.execute(sa.text("SELECT FROM wallets WHERE id = :id FOR UPDATE"), {"id": wallet})
+
+
+@retried
+def transfer(source, target):
+    with database().begin() as connection:
+        lock(connection, source, target)
+        for wallet, cents in ((source, -1), (target, 1)):
+            change = sa.text("UPDATE wallets SET cents = cents + :cents WHERE id = :id")
+            connection.execute(change, {"id": wallet, "cents": cents})
+        return {}
+
+
+def ask(app: Flask, *requests: tuple[str, str], **kwargs):
+    """The answers to `requests`, sent at once, each with its seconds."""
+    start = threading.Barrier(len(requests))
+
+    def one(method: str, path: str):
+        client = app.test_client()
+        start.wait()
+        began = time.monotonic()
+        return client.open(path, method=method, **kwargs), time.monotonic() - began
+
+    with ThreadPoolExecutor(len(requests)) as pool:
+        return list(pool.map(one, *zip(*requests, strict=True)))
+
+
+def rows(server: int, query: str):
+    with sa.create_engine(url(server), poolclass=sa.NullPool).connect() as connection:
+        return [tuple(row) for row in connection.execute(sa.text(query))]
+
+
+def test_a_blackhole_in_mid_query_costs_the_budget_and_one_grace(proxy):
+    app = serve(proxy, "all,-circuit_breaker")
+    assert ask(app, ("GET", "/read"))[0][0].json == {"answer": 42}
+    proxy.holding = True
+    for answer, seconds in ask(app, *[("GET", "/read")] * 4):
+        assert (answer.status_code, answer.json["detail"]) == (503, "unavailable: no answer")
+        assert seconds < deadline.DEADLINE_S + deadline.GRACE_S + 0.2
+    assert sample(app, "db_pool_in_use") == 0
+
+
+def test_after_the_blackhole_the_first_requests_succeed(proxy):
+    app = serve(proxy)
+    ask(app, *[("GET", "/read")] * 8)
+    proxy.holding = True
+    ask(app, *[("GET", "/read")] * 8)
+    answer, seconds = ask(app, ("GET", "/read"))[0]
+    assert (answer.json["detail"], answer.json["effect"]) == ("unavailable: circuit open", "none")
+    assert seconds < 0.05
+    proxy.holding = False
+    time.sleep(RESET_S)
+    assert ask(app, ("GET", "/read"))[0][0].status_code == 200
+    assert all(answer.status_code == 200 for answer, _ in ask(app, *[("GET", "/read")] * 8))
+
+
+def test_the_breaker_opens_on_a_blackhole_but_not_on_a_slow_query(proxy):
+    app = serve(proxy, "all,-server_timeouts")
+    slow_answers = ask(app, *[("GET", "/slow")] * FAILURES_MAX, headers={"X-Deadline-S": "0.1"})
+    assert {answer.json["detail"] for answer, _ in slow_answers} == {"unavailable: deadline"}
+    assert all(seconds < 0.5 for _, seconds in slow_answers)
+    assert ask(app, ("GET", "/read"))[0][0].status_code == 200
+
+
+def test_a_slow_query_that_is_given_up_keeps_its_connection_and_stops_on_the_server(proxy, server):
+    app = serve(proxy, "all,-server_timeouts")
+    ask(app, ("GET", "/read"))
+    connected = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    before = rows(server, connected)
+    ask(app, ("GET", "/slow"), headers={"X-Deadline-S": "0.1"})
+    assert rows(server, connected) == before
+    assert rows(server, "SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(5)'") == []
+
+
+def test_eight_requests_at_once_with_one_key_have_one_effect_and_one_answer(proxy, server):
+    app = serve(proxy)
+    answers = ask(app, *[("POST", "/effects")] * 8, json={}, headers={"Idempotency-Key": "k"})
+    assert [answer.json for answer, _ in answers] == [{"id": 1}] * 8
+    assert rows(server, "SELECT count(*) FROM effects") == [(1,)]
+
+
+def test_without_idempotency_they_have_eight(proxy, server):
+    ask(serve(proxy, "all,-idempotency"), *[("POST", "/effects")] * 8, json={}, headers={"Idempotency-Key": "k"})
+    assert rows(server, "SELECT count(*) FROM effects") == [(8,)]
+
+
+def test_a_write_given_up_before_its_commit_says_that_nothing_was_done(proxy, server):
+    headers = {"Idempotency-Key": "k", "X-Deadline-S": "0.1"}
+    answer = ask(serve(proxy), ("POST", "/effects"), json={"sleep_s": 0.5}, headers=headers)[0][0]
+    assert (answer.status_code, answer.json["effect"]) == (503, "none")
+    assert rows(server, "SELECT count(*) FROM effects") == [(0,)]
+
+
+def test_a_commit_or_a_statement_that_commits_for_itself_may_have_an_effect(proxy):
+    app = serve(proxy)
+    with app.test_request_context(), database().engine.connect() as connection:
+        connection.execute(sa.text("SELECT 1"))
+        connection.rollback()
+        assert "effect_is_possible" not in g
+        connection.execute(sa.text("SELECT 1"))
+        connection.commit()
+        assert g.effect_is_possible
+    with app.test_request_context(), database().connect() as connection:
+        connection.execute(sa.text("SELECT 1"))
+        assert g.effect_is_possible
+
+
+CROSSWISE = [("POST", "/transfers/1/2"), ("POST", "/transfers/2/1")]
+
+
+def test_a_deadlock_is_retried_until_both_transfers_are_done(proxy):
+    app = serve(proxy, "all,-lock_order")
+    assert [answer.status_code for answer, _ in ask(app, *CROSSWISE)] == [200, 200]
+    assert sample(app, "retries_total", what="transaction") >= 1
+
+
+def test_without_retry_one_of_them_fails_and_surely_had_no_effect(proxy, server):
+    answers = ask(serve(proxy, "all,-lock_order,-transaction_retry"), *CROSSWISE)
+    assert sorted(answer.status_code for answer, _ in answers) == [200, 503]
+    (failed,) = (answer.json for answer, _ in answers if answer.status_code == 503)
+    assert (failed["detail"], failed["effect"]) == ("unavailable: deadlock", "none")
+    assert rows(server, "SELECT sum(cents), max(cents) FROM wallets") == [(2000, 1001)]
+
+
+def test_in_lock_order_there_is_no_deadlock_to_retry(proxy):
+    app = serve(proxy)
+    assert {answer.status_code for answer, _ in ask(app, *CROSSWISE * 4)} == {200}
+    assert sample(app, "retries_total", what="transaction") == 0
+
+
+def test_with_everything_off_the_wait_outlasts_the_budget_as_in_the_naive_twin(proxy):
+    app = serve(proxy, "none")
+    proxy.holding = True
+    done = threading.Event()
+
+    def wait_in_vain():
+        app.test_client().get("/read", headers={"X-Deadline-S": "0.1"})
+        done.set()
+
+    threading.Thread(target=wait_in_vain, daemon=True).start()
+    assert not done.wait(0.1 + 3 * deadline.GRACE_S)
