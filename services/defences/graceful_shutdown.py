@@ -7,7 +7,6 @@ Hurts alone when nobody asks /readyz: then it is only a slower stop. And it help
 """
 
 import atexit
-import os
 import signal
 import threading
 from collections.abc import Callable
@@ -41,17 +40,15 @@ def _flag() -> threading.Event:
 
 
 class Drain:
-    """The SIGTERM handler: the first signal turns readiness off, a second one LEAD_S later is for the server."""
+    """The SIGTERM handler: turns readiness off now, and passes the signal on to the server's own handler LEAD_S later."""
 
     def __init__(self, flag: threading.Event, stop: Callable[[int, Any], Any], close: Callable[[], None]) -> None:
         self._flag, self._stop, self._close = flag, stop, close
 
     def __call__(self, number: int, frame: Any) -> None:
         if self._flag.is_set():
-            self._stop(number, frame)
-            return
+            return  # told twice, by the group's signal and by the server's own: once is enough
         self._flag.set()
         atexit.register(self._close)  # the server leaves its worker by sys.exit, once the requests are done
-        again = threading.Timer(LEAD_S, os.kill, (os.getpid(), signal.SIGTERM))
-        again.daemon = True
-        again.start()
+        signal.signal(signal.SIGALRM, lambda _, frame: self._stop(number, frame))
+        signal.setitimer(signal.ITIMER_REAL, LEAD_S)
