@@ -1,0 +1,42 @@
+"""What the tests need of this machine. LAB_REQUIRE=local,docker turns a skip for want of it into a failure."""
+
+import os
+from typing import NoReturn
+
+import pytest
+
+from lab.model import LabError
+from lab.runtime import toxiproxy_server
+
+REQUIRED = {name.strip() for name in os.environ.get("LAB_REQUIRE", "").split(",") if name.strip()}
+
+
+def lacking(runtime: str, reason: str) -> NoReturn:
+    """Skip for `reason`, or fail where the run was told that `runtime` is there."""
+    if runtime in REQUIRED:
+        pytest.fail(f"LAB_REQUIRE names {runtime}, but: {reason}", pytrace=False)
+    pytest.skip(f"no {runtime} runtime: {reason}")
+
+
+@pytest.fixture(scope="session")
+def needs_local() -> None:
+    """A real Toxiproxy (built now if need be) and a PostgreSQL of the local runtime."""
+    from lab.runtime import postgres
+
+    try:
+        postgres.installation()
+        engine = toxiproxy_server.find()
+    except LabError as error:
+        lacking("local", str(error))
+    if engine.name != toxiproxy_server.TOXIPROXY:
+        lacking("local", engine.reason)
+
+
+@pytest.fixture(scope="session")
+def needs_docker() -> None:
+    """An engine that answers."""
+    from lab.runtime import docker
+
+    reason = docker.available()
+    if reason:
+        lacking("docker", reason)
