@@ -34,6 +34,7 @@ RC: Mapping[str, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
+    "axes.titley": 1.0,  # where it is anyway: spares matplotlib a layout of every panel
     "xtick.color": INK,
     "ytick.color": INK,
     "xtick.labelsize": 8.5,

@@ -37,14 +37,14 @@ def grouped(number: int) -> str:
 
 
 def quantity(value: float | None, unit: str) -> str:
-    """A value in the unit a check or gate names."""
+    """A value in the unit that a check or a gate names; "" where there is none."""
     if value is None or math.isnan(value):
-        return NONE
+        return ""
     if unit == "ms":
         return milliseconds(value)
-    if math.isinf(value):
-        return "never" if value > 0 else NONE
     if unit == "share":
         return percent(value)
-    number = grouped(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:.3g}"
-    return f"{number} {unit}".rstrip()
+    if math.isinf(value):
+        return "never"
+    whole = value == int(value) or abs(value) >= 1_000
+    return f"{grouped(round(value)) if whole else f'{value:.3g}'} {unit}".rstrip()

@@ -7,6 +7,7 @@ little slower. Everything follows from the seed.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from lab.model import (
     HARDENED,
     NAIVE,
     PHASES,
+    RECOVERY,
+    WARMUP,
     CheckResult,
     Failure,
     Gate,
@@ -215,4 +218,15 @@ def _judged(twin: str) -> TwinVerdict:
                     sentence=f"{lost} acknowledged bookings are not in the data.",
                     examples=("booking <script>alert(1)</script> r-17 was answered 201 and is missing",) if lost else ()),
     )  # fmt: skip
-    return TwinVerdict(twin=twin, verdict=verdict, expected=verdict, checks=checks, numbers={BASELINE: {}, FAULT: {}})
+    return TwinVerdict(twin=twin, verdict=verdict, expected=verdict, checks=checks, numbers=_numbers(twin, good))
+
+
+def _numbers(twin: str, good: float) -> dict[str, Any]:
+    calm = {"planned": 240, "good_ratio": 1.0, "goodput_rps": 40.0, "p50_ms": 5.9 if twin == NAIVE else 6.1, "p95_ms": 12.4,
+            "p99_ms": None, "outcomes": {}, "statements_per_request": 1.2}
+    hit = calm | {"planned": 400, "good_ratio": good, "goodput_rps": 40 * good, "p50_ms": 512.0, "p95_ms": math.inf}
+    return {
+        "phases": {WARMUP: calm, BASELINE: calm, FAULT: hit, RECOVERY: calm},
+        "time_to_recover_s": math.inf if twin == NAIVE else 0.0, "lost_good_s": 9.86 if twin == NAIVE else 0.02,
+        "cpu_ms_per_request": 5.0 if twin == NAIVE else 4.2, "send_lag_p99_ms": 0.7,
+    }  # fmt: skip

@@ -103,7 +103,19 @@ def test_every_number_stands_beside_its_threshold(drawn):
     assert "1.4 % threshold 95 % ✕ broken" in shown
     assert "99.8 % threshold 95 % ✓ held" in shown
     assert "3 bookings threshold 0 bookings ✕ broken" in shown
-    assert re.search(r"send lag p99 hardened 0\.4 ms 5\.0 ms ✓ passed", shown)
+    assert re.search(r"send lag p99\s*hardened\s*0\.4 ms\s*5\.0 ms\s*✓ passed", shown)
+
+
+def test_the_cost_of_hardening_is_stated(drawn):
+    shown = Text((drawn / "report.html").read_text()).shown
+    assert "median answer 6.1 ms hardened against 5.9 ms naive (+3 %)" in shown
+    assert "CPU per request 4.2 ms hardened against 5.0 ms naive (−16 %)" in shown
+
+
+def test_a_percentile_without_an_answer_is_beyond_the_limit(drawn):
+    shown = " ".join(Text((drawn / "report.html").read_text()).shown.split())
+    assert "> 5 s" in shown
+    assert "time to recover" in shown and "not in this run" in shown
 
 
 def test_an_invalid_run_shows_the_gate_first_and_no_verdict(tmp_path):
@@ -247,7 +259,7 @@ def test_junit_calls_an_invalid_run_an_error():
 @pytest.mark.parametrize(
     ("value", "unit", "shown"),
     [
-        (None, "ms", "–"), (0.4, "ms", "0.4 ms"), (1234.5, "ms", "1\u202f234 ms"), (float("inf"), "ms", "no answer"),
+        (None, "ms", ""), (0.4, "ms", "0.4 ms"), (1234.5, "ms", "1\u202f234 ms"), (float("inf"), "ms", "no answer"), (1234.5, "faults", "1\u202f234 faults"),
         (0.9996, "share", "99.9 %"), (1.0, "share", "100 %"), (3, "bookings", "3 bookings"), (2.5, "s", "2.5 s"),
     ],
 )  # fmt: skip
