@@ -118,7 +118,6 @@ class Ledger:
         """The stack shall outlive this process, until `lab down`."""
         self._append(record="standing", published={twin: dict(addresses) for twin, addresses in published.items()})
         os.fsync(self._file.fileno())
-        self._file.close()
 
     def close(self) -> None:
         """Nothing is owned any more."""

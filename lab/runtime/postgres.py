@@ -140,14 +140,19 @@ def readable(path: Path, user: pwd.struct_passwd) -> bool:
 
 
 def _copied(binaries: Path, cache: Path) -> Path:
-    """A copy of the whole installation in `cache`, made once."""
-    source = binaries.parent
-    target = cache / f"postgres-{_digest(str(source), str(binaries.stat().st_mtime_ns))}"
+    """The same binaries in `cache`, copied once with all that they need."""
+    target = cache / f"postgres-{_digest(str(binaries), str(binaries.stat().st_mtime_ns))}"
+    package = binaries.parent.parent
+    # A wheel's libraries lie beside its package on Linux, in it on macOS, and are looked for from the binaries.
+    parts = [binaries.parent, package.with_name(package.name + ".libs"), package / ".dylibs"]
     if not target.exists():
         with _staging(cache) as staging:
-            _run(["cp", "-R", str(source), str(staging / "copy")], None, "Copying PostgreSQL")
+            for part in filter(Path.exists, parts):
+                copy = staging / "copy" / part.relative_to(package.parent)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                _run(["cp", "-R", str(part), str(copy)], None, "Copying PostgreSQL")
             _publish(staging / "copy", target)
-    return target / binaries.name
+    return target / binaries.relative_to(package.parent)
 
 
 def _template(binaries: Path, version: str, cache: Path, user: pwd.struct_passwd | None) -> Path:

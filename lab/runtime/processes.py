@@ -62,6 +62,7 @@ class Process:
                 )
         except OSError as exc:
             raise LabError(f"{name} cannot be started: {exc.strerror} ({exc.filename or command[0]}).") from exc
+        self._finished = False
         self._owned = ledger.own_process(self._popen.pid, name, stop_signal)
 
     @property
@@ -77,7 +78,7 @@ class Process:
             code = self._popen.wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise LabError(f"{self.name} has not ended within {timeout_s:g} s; its log is {self.log}.") from None
-        self._ledger.disowned(self._owned)
+        self._finish()
         return code
 
     def wait_until(self, ready: Callable[[], bool], timeout_s: float) -> None:
@@ -100,10 +101,7 @@ class Process:
         self.ask_to_stop()
         with suppress(subprocess.TimeoutExpired):
             self._popen.wait(timeout_s)
-        # Also when the leader has gone: a worker that hangs must not stay behind.
-        self._signal(signal.SIGKILL)
-        self._popen.wait()
-        self._ledger.disowned(self._owned)
+        self._finish()
 
     def cpu_s(self) -> float | None:
         """CPU seconds used so far by the process and all its descendants, None where it cannot be told."""
@@ -112,6 +110,15 @@ class Process:
             return sum(_cpu_s(process) for process in [root, *root.children(recursive=True)])
         except psutil.Error:
             return None
+
+    def _finish(self) -> None:
+        """Kill the whole group, and be done with it: later its number may be someone else's."""
+        if not self._finished:
+            # Also when the leader has gone: a worker that hangs must not stay behind.
+            self._signal(signal.SIGKILL)
+            self._popen.wait()
+            self._ledger.disowned(self._owned)
+            self._finished = True
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError, PermissionError):  # nobody left; macOS says EPERM for a group of zombies

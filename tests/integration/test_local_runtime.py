@@ -1,0 +1,375 @@
+"""The local testbed with everything real: PostgreSQL, Toxiproxy, payments and both services, as processes."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+
+from lab.model import (
+    DATABASE,
+    EDGE,
+    HARDENED,
+    LINKS,
+    NAIVE,
+    PAYMENTS,
+    TWINS,
+    LabError,
+    LinkState,
+    SeedSizes,
+    Stack,
+    Toxic,
+)
+from lab.runtime import local, postgres
+from lab.runtime.heal import heal, take_down
+from lab.runtime.local import LocalTestbed
+from lab.runtime.ownership import RUN_MARK, holdings, read
+
+ROOT = Path(__file__).parents[2]
+SMALL = SeedSizes(users=20, rooms=4, bookings=40, wallets=20)
+SLOW = LinkState(toxics=(Toxic(type="latency", stream="downstream", attributes={"latency": 100, "jitter": 0}),))
+ENDS_S = 10.0
+
+pytestmark = [pytest.mark.usefixtures("needs_local"), pytest.mark.timeout(120)]
+
+HOLDER = f"""
+import json, os, signal, sys, time
+from pathlib import Path
+from lab.model import *
+from lab.runtime.local import LocalTestbed
+
+state_dir, run, linger = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "linger"
+sizes = SeedSizes(users=20, rooms=4, bookings=40, wallets=20)
+testbed = LocalTestbed(Stack(run=run, seed_sizes=sizes, linger=linger), state_dir)
+testbed.up()
+for link in LINKS:
+    testbed.link(NAIVE, link).set(LinkState(toxics=(
+        Toxic(type="latency", stream="downstream", attributes={{"latency": 100, "jitter": 0}}),)))
+print(json.dumps({{twin: dict(testbed.published(twin)) for twin in TWINS}}), flush=True)
+if not linger:
+    time.sleep({ENDS_S * 6})
+"""
+
+
+@pytest.fixture(scope="module")
+def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="module")
+def testbed(state_dir: Path, needs_local: None) -> Iterator[LocalTestbed]:
+    testbed = LocalTestbed(Stack(run="run-standing", seed_sizes=SMALL), state_dir)
+    try:
+        testbed.up()
+        yield testbed
+    finally:
+        testbed.down()
+
+
+def get(address: str, path: str, token: str = "") -> int:
+    host, _, port = address.removeprefix("http://").partition(":")
+    with closing(http.client.HTTPConnection(host, int(port), timeout=3)) as connection:
+        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
+        return connection.getresponse().status
+
+
+def processes_of(run: str) -> list[psutil.Process]:
+    """Every process that carries the mark of `run`, zombies and this one aside."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(RUN_MARK) == run and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def becomes_true(condition: Callable[[], bool]) -> bool:
+    give_up = time.monotonic() + ENDS_S
+    while not condition():
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def folders_of(run: str) -> list[Path]:
+    return list(Path(tempfile.gettempdir()).glob(f"failure-lab-{run}-*"))
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_every_part_of_a_twin_answers_through_its_proxy_and_past_it(testbed: LocalTestbed, twin: str) -> None:
+    targets = testbed.targets(twin)
+
+    assert get(targets["edge"], "/readyz") == get(targets["direct_edge"], "/healthz") == 200
+    assert get(targets["payments"], "/healthz") == get(targets["direct_payments"], "/healthz") == 200
+    assert get(targets["edge"], "/users/1/bookings/", token="lab-token") == 200
+    with psycopg.connect(targets["direct_dsn"]) as connection:
+        assert connection.execute("SELECT count(*) FROM bookings").fetchone() == (SMALL.bookings,)
+
+
+def test_the_probe_needs_no_password_and_the_service_does(testbed: LocalTestbed) -> None:
+    address = testbed.targets(NAIVE)[DATABASE]
+    user, database = testbed.targets(NAIVE)["probe_database"].split("/")
+
+    with psycopg.connect(f"postgresql://{user}@{address}/{database}") as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(f"postgresql://app:wrong@{address}/{database}")
+    psycopg.connect(f"postgresql://app:app@{address}/{database}").close()
+
+
+def test_a_link_that_is_down_cuts_its_own_twin_only_and_comes_back(testbed: LocalTestbed) -> None:
+    link = testbed.link(NAIVE, EDGE)
+
+    assert link.set(LinkState(enabled=False)) == LinkState(enabled=False)
+    with pytest.raises(ConnectionRefusedError):
+        get(testbed.targets(NAIVE)[EDGE], "/healthz")
+    assert get(testbed.targets(HARDENED)[EDGE], "/healthz") == 200
+    assert link.set(LinkState()) == LinkState()
+    assert get(testbed.targets(NAIVE)[EDGE], "/healthz") == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a port be held")
+def test_the_port_of_a_link_that_is_down_stays_ours(testbed: LocalTestbed) -> None:
+    link = testbed.link(HARDENED, PAYMENTS)
+    host, port = testbed.targets(HARDENED)[PAYMENTS].split(":")
+    link.set(LinkState(enabled=False))
+    try:
+        with socket.socket() as other_lab, pytest.raises(OSError, match="in use"):
+            other_lab.bind((host, int(port)))
+    finally:
+        link.set(LinkState())
+
+
+def test_the_undo_of_every_link_is_on_disk_before_any_fault(testbed: LocalTestbed, state_dir: Path) -> None:
+    (run,) = holdings(state_dir)
+    apis = {testbed.published(twin)["toxiproxy"] for twin in TWINS}
+
+    assert {(undo.url, undo.proxy) for undo in run.undos} == {(api, link) for api in apis for link in LINKS}
+
+
+def test_all_that_listens_does_so_on_loopback_and_below_the_ephemeral_ports(testbed: LocalTestbed) -> None:
+    connections = [c for process in processes_of("run-standing") for c in process.net_connections("inet")]
+    listening = {connection.laddr for connection in connections if connection.status == psutil.CONN_LISTEN}
+
+    assert len(listening) == len(TWINS) * (3 + 1 + len(LINKS))  # three servers, Toxiproxy's API, its proxies
+    assert {address.ip for address in listening} == {"127.0.0.1"}
+    assert max(address.port for address in listening) < 32_768
+
+
+def test_the_system_under_test_gives_way_to_load_and_proxies(testbed: LocalTestbed, state_dir: Path) -> None:
+    nice = {}
+    for thing in read(state_dir / "owned" / "run-standing.jsonl").owned:
+        if thing.kind == "process":
+            nice[thing.details["name"].split()[-1]] = psutil.Process(int(thing.key)).nice() - os.nice(0)
+
+    assert nice == {"guardian": 0, "toxiproxy": 0, "postgres": 5, "payments": 5, "service": 5}
+
+
+def test_postgres_is_not_run_by_root(testbed: LocalTestbed) -> None:
+    owners = {process.username() for process in processes_of("run-standing") if process.name() == "postgres"}
+
+    assert owners
+    assert "root" not in owners
+
+
+def test_cpu_time_of_the_service_grows_with_its_work(testbed: LocalTestbed) -> None:
+    before = testbed.cpu_s(NAIVE)
+    for _ in range(30):
+        get(testbed.targets(NAIVE)[EDGE], "/users/?include=bookings", token="lab-token")
+
+    assert before is not None
+    assert (testbed.cpu_s(NAIVE) or 0) > before
+
+
+def test_a_spawned_program_finds_its_configuration_and_leaves_a_log(testbed: LocalTestbed, tmp_path: Path) -> None:
+    child = testbed.spawn(NAIVE, "json.tool", {"answer": 42}, tmp_path, "tool")
+
+    assert child.wait(10) == 0
+    assert json.loads((tmp_path / "logs" / "tool.log").read_text()) == {"answer": 42}
+
+
+def test_collect_brings_the_logs_of_all_parts(testbed: LocalTestbed, tmp_path: Path) -> None:
+    testbed.collect(HARDENED, tmp_path)
+
+    assert {"postgres.log", "payments.log", "service.log", "toxiproxy.log", "seed.log"} <= set(
+        os.listdir(tmp_path / "logs")
+    )
+
+
+def test_facts_name_the_engine_and_the_versions(testbed: LocalTestbed) -> None:
+    facts = testbed.facts()
+
+    assert facts["engine"]
+    assert facts["postgres"].split(".")[0].isdecimal()
+    assert {"python", "gunicorn", "flask", "sqlalchemy", "psycopg", "locust", "limits"} <= set(facts)
+
+
+def test_down_leaves_no_process_no_folder_and_no_ledger(tmp_path: Path) -> None:
+    testbed = LocalTestbed(Stack(run="run-down", seed_sizes=SMALL), tmp_path)
+    testbed.up()
+    testbed.spawn(NAIVE, "http.server", {}, tmp_path, "hanging")
+    assert processes_of("run-down")
+
+    testbed.down()
+    testbed.down()
+
+    assert processes_of("run-down") == []
+    assert folders_of("run-down") == []
+    assert holdings(tmp_path) == []
+
+
+def test_half_a_start_is_one_clear_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+    testbed = LocalTestbed(Stack(run="run-half", seed_sizes=SeedSizes(users=-1)), tmp_path)
+
+    with pytest.raises(LabError, match=r"The (naive|hardened) twin's data could not be loaded: .*seed\.log"):
+        testbed.up()
+    assert [process.name() for process in processes_of("run-half") if process.name() == "postgres"] == []
+    testbed.collect(NAIVE, tmp_path)
+    assert (tmp_path / "logs" / "seed.log").stat().st_size > 0
+    testbed.down()
+
+    assert processes_of("run-half") == []
+    assert folders_of("run-half") == []
+    assert holdings(tmp_path) == []
+
+
+def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "DISK_NEEDED_BYTES", 1 << 60)
+    testbed = LocalTestbed(Stack(run="run-full"), tmp_path)
+
+    with pytest.raises(LabError, match=r"The disk of .* is full"):
+        testbed.up()
+    testbed.down()
+
+    assert folders_of("run-full") == []
+
+
+def test_a_missing_postgres_is_one_clear_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_POSTGRES", str(tmp_path))
+
+    with pytest.raises(LabError, match="holds no initdb"):
+        postgres.installation()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
+def test_binaries_that_the_unprivileged_user_cannot_read_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as private, tempfile.TemporaryDirectory(dir="/var/tmp") as cache:
+        os.chmod(cache, 0o755)
+        package = postgres.find_binaries().parents[1]
+        subprocess.run(f"cp -R {package} {package}.libs {private}", shell=True, check=True)
+        assert stat.S_IMODE(os.stat(private).st_mode) == 0o700
+        monkeypatch.setenv("LAB_POSTGRES", f"{private}/{package.name}/pginstall18/bin")
+        monkeypatch.setenv("LAB_CACHE", cache)
+
+        install = postgres.installation()
+
+        assert install.bin.is_relative_to(cache)
+        assert (install.template / "PG_VERSION").exists()
+        assert postgres.installation() == install
+        assert sorted(os.listdir(cache)) == sorted({install.template.name, install.bin.relative_to(cache).parts[0]})
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[Callable[..., tuple[subprocess.Popen[str], dict[str, Any]]]]:
+    """Starts another process that holds a testbed with a toxic on every link of the naive twin."""
+    held: list[subprocess.Popen[str]] = []
+
+    def hold(run: str, how: str = "hold") -> tuple[subprocess.Popen[str], dict[str, Any]]:
+        command = [sys.executable, "-c", HOLDER, str(tmp_path), run, how]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        held.append(process)
+        assert process.stdout is not None
+        return process, json.loads(process.stdout.readline())
+
+    yield hold
+    for process in held:
+        process.kill()
+        process.communicate()
+    heal(tmp_path)
+    take_down(tmp_path)
+
+
+def test_after_kill_9_of_the_lab_its_guardian_ends_all(holder: Any, tmp_path: Path) -> None:
+    process, _published = holder("run-guarded")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+    assert becomes_true(lambda: holdings(tmp_path) == [])
+    assert becomes_true(lambda: processes_of("run-guarded") == [])
+    assert folders_of("run-guarded") == []
+
+
+def test_after_kill_9_heal_returns_with_nothing_left(holder: Any, tmp_path: Path) -> None:
+    process, _published = holder("run-healed")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+    heal(tmp_path)
+
+    assert processes_of("run-healed") == []
+    assert folders_of("run-healed") == []
+    assert holdings(tmp_path) == []
+
+
+def test_when_the_guardian_is_killed_too_heal_mends_it_all_and_says_so(holder: Any, tmp_path: Path) -> None:
+    process, _published = holder("run-orphaned")
+    (run,) = holdings(tmp_path)
+    (guardian,) = [thing for thing in run.owned if thing.details.get("name") == "guardian"]
+    os.kill(int(guardian.key), signal.SIGKILL)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert processes_of("run-orphaned")
+
+    lines = heal(tmp_path)
+
+    assert [line for line in lines if line.startswith("healed link")] == [f"healed link {n}: latency" for n in LINKS]
+    assert "stopped the naive twin's postgres" in "\n".join(lines)
+    assert processes_of("run-orphaned") == []
+    assert folders_of("run-orphaned") == []
+    assert holdings(tmp_path) == []
+    assert heal(tmp_path) == []
+
+
+def test_a_stack_left_up_outlives_its_command_and_is_taken_down_by_name(holder: Any, tmp_path: Path) -> None:
+    process, published = holder("run-lingering", "linger")
+    assert process.wait(ENDS_S) == 0
+
+    assert heal(tmp_path) == []
+    (run,) = holdings(tmp_path)
+    assert run.standing
+    assert run.published == published
+    assert get(published[HARDENED]["edge"], "/readyz") == 200
+
+    assert take_down(tmp_path)
+    assert processes_of("run-lingering") == []
+    assert folders_of("run-lingering") == []
+    assert holdings(tmp_path) == []
+
+
+def test_a_stack_left_up_that_died_is_healed_away(holder: Any, tmp_path: Path) -> None:
+    process, _published = holder("run-rebooted", "linger")
+    process.wait(ENDS_S)
+    for survivor in processes_of("run-rebooted"):
+        survivor.kill()
+
+    assert becomes_true(lambda: processes_of("run-rebooted") == [])
+    assert [line for line in heal(tmp_path) if line.startswith("removed")]
+    assert folders_of("run-rebooted") == []
