@@ -1,0 +1,118 @@
+"""The HTTP client of the load: one request, one attempt, and the truth about how it ended.
+
+geventhttpclient repeats idempotent requests when a connection breaks, once for every place in its pool. A client that asks
+twelve times measures itself; here it asks once.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import socket
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import gevent
+from geventhttpclient.client import HTTPClient
+from geventhttpclient.connectionpool import ConnectionPool
+
+from loadtests.records import Failure
+
+NO_RETRIES = -1
+FAR_AWAY_S = 3_600.0  # the whole-request time-out ends every wait before these do
+
+
+@dataclass
+class Exchange:
+    """One request and all that became of it."""
+
+    started: float
+    sent: float = 0.0
+    end: float = 0.0
+    reused: bool = True
+    status: int = 0
+    failure: Failure = Failure.NONE
+    body: bytes = b""
+
+    def answered(self) -> Any:
+        """The JSON of the answer; None where there is none."""
+        try:
+            return json.loads(self.body) if self.body else None
+        except ValueError:
+            return None
+
+
+class TellingPool(ConnectionPool):  # type: ignore[misc]
+    """Tells the exchange of the greenlet that asks when it had a socket, and whether that was a new one."""
+
+    def get_socket(self) -> Any:
+        sock = super().get_socket()
+        gevent.getcurrent().exchange.sent = time.monotonic()
+        return sock
+
+    def after_connect(self, sock: Any) -> None:
+        gevent.getcurrent().exchange.reused = False
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def _resolve(self) -> Any:
+        """The address was resolved once, at the start; gevent would ask a thread at each connect."""
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (self._connection_host, self._connection_port))]
+
+
+class Client:
+    """Requests to one address, many at a time."""
+
+    def __init__(self, target: str, token: str, connections: int) -> None:
+        host, port = target.rsplit(":", 1)
+        address = socket.gethostbyname(host)
+        self._http = HTTPClient(address, int(port), concurrency=connections, network_timeout=FAR_AWAY_S)
+        self._http._connection_pool = TellingPool(
+            address,
+            int(port),
+            address,
+            int(port),
+            size=connections,
+            network_timeout=FAR_AWAY_S,
+            connection_timeout=FAR_AWAY_S,
+        )
+        self._http._connection_pool.size = NO_RETRIES
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    def send(self, arrival: dict[str, Any], request_id: str, give_up: float) -> Exchange:
+        """Ask once, and wait for the whole answer until `give_up`. Returns whatever happens; called in its own greenlet."""
+        exchange = gevent.getcurrent().exchange = Exchange(started=time.monotonic())
+        try:
+            with gevent.Timeout(max(0.001, give_up - exchange.started)):
+                self._ask(arrival, request_id, exchange)
+        except gevent.GreenletExit:
+            exchange.failure = Failure.ABORTED
+        except (Exception, gevent.Timeout) as error:
+            exchange.failure = classify(error, exchange.sent > 0)
+        exchange.end = time.monotonic()
+        return exchange
+
+    def _ask(self, arrival: dict[str, Any], request_id: str, exchange: Exchange) -> None:
+        headers = {**self._headers, "X-Request-Id": request_id}
+        if key := arrival.get("key"):
+            headers["Idempotency-Key"] = key
+        body = json.dumps(arrival["body"]).encode() if "body" in arrival else b""
+        response = self._http.request(arrival["method"], arrival["path"], body=body, headers=headers)
+        exchange.body = bytes(response.read())
+        exchange.status = response.status_code
+
+
+def classify(error: BaseException, connected: bool) -> Failure:
+    """How a request failed below HTTP. geventhttpclient tells a reset before the first byte only by its cause."""
+    if isinstance(error, gevent.Timeout | TimeoutError):
+        return Failure.TIMEOUT if connected else Failure.CONNECT_TIMEOUT
+    if isinstance(error, ConnectionRefusedError):
+        return Failure.CONNECT_REFUSED
+    if is_reset(error) or is_reset(error.__context__):
+        return Failure.RESET
+    names = {"HTTPConnectionClosed": Failure.CLOSED, "HTTPParseError": Failure.MALFORMED}
+    return names.get(type(error).__name__, Failure.OTHER)
+
+
+def is_reset(error: BaseException | None) -> bool:
+    return getattr(error, "errno", None) in (errno.ECONNRESET, errno.EPIPE)

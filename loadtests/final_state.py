@@ -1,0 +1,89 @@
+"""`python -m loadtests.final_state final.config.json`: all that is in a twin's stores, read past every proxy.
+
+It waits for quiet first: a service that queued requests may still be writing for callers who left long ago. What is not
+quiet in time is read as it is, and the sessions say so.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import urllib.request
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from loadtests.handshake import read_config, write_json
+
+TABLES = ("bookings", "wallets", "transfers", "ledger", "profiles", "audit", "holds")
+QUIET_FOR_S = 0.3
+QUIET_WITHIN_S = 4.0
+POLL_S = 0.05
+
+ACTIVITY = """
+    SELECT pid, state, wait_event_type, query,
+           extract(epoch FROM clock_timestamp() - xact_start)::float AS xact_age_s
+    FROM pg_stat_activity WHERE usename = 'app'
+"""
+LOCKS = """
+    SELECT l.pid, l.locktype, l.mode, l.relation::regclass::text AS relation
+    FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.usename = 'app'
+"""
+
+
+def read_all(connection: psycopg.Connection[dict[str, Any]]) -> dict[str, Any]:
+    """Every table by name, the sessions of the service and the locks that they wait for."""
+    _await_quiet(connection)
+    present = {row["name"] for row in connection.execute("SELECT tablename AS name FROM pg_tables")}
+    state = {table: _rows(connection, table) if table in present else [] for table in TABLES}
+    return state | {
+        "activity": list(connection.execute(ACTIVITY)),
+        "locks": list(connection.execute(LOCKS)),
+    }
+
+
+def _rows(connection: psycopg.Connection[dict[str, Any]], table: str) -> list[dict[str, Any]]:
+    """`table` comes from TABLES, never from outside."""
+    columns = {row["name"] for row in connection.execute(COLUMNS, [table])}
+    key = "id" if "id" in columns else "user_id"
+    return list(connection.execute(f"SELECT * FROM {table} ORDER BY {key}"))
+
+
+COLUMNS = "SELECT column_name AS name FROM information_schema.columns WHERE table_name = %s"
+
+
+def _await_quiet(connection: psycopg.Connection[dict[str, Any]]) -> None:
+    """Until no session of the service has been at work for a while, or patience ends."""
+    now = quiet_since = time.monotonic()
+    give_up = now + QUIET_WITHIN_S
+    while now < give_up and now - quiet_since < QUIET_FOR_S:
+        time.sleep(POLL_S)
+        now = time.monotonic()
+        if any(row["state"] != "idle" for row in connection.execute(ACTIVITY)):
+            quiet_since = now
+
+
+def charges(url: str, timeout_s: float) -> list[dict[str, Any]]:
+    with urllib.request.urlopen(f"{url}/charges", timeout=timeout_s) as answer:
+        items: list[dict[str, Any]] = json.load(answer)["items"]
+    return items
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def main(path: str) -> None:
+    config = read_config(path)
+    options = f"-c statement_timeout={int(config['timeout_s'] * 1_000)}"
+    with psycopg.connect(config["dsn"], autocommit=True, row_factory=dict_row, connect_timeout=5, options=options) as conn:
+        state = read_all(conn)
+    state["charges"] = charges(config["payments_url"], config["timeout_s"])
+    write_json(config["output"], json.loads(json.dumps(state, default=_plain)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,65 @@
+"""`python -m loadtests.observe observe.config.json`: what is seen of a twin from outside the load.
+
+Probes of the links that will break, through the same proxies that the service uses, and the service's own metrics. Each probe
+is a task of its own: one that hangs delays no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from loadtests.handshake import await_t0, read_config
+from loadtests.metrics_scrape import scrape
+from loadtests.probing import probe
+
+Look = Callable[[], Awaitable[dict[str, Any]]]
+
+
+async def every(interval_s: float, t0: float, until_s: float, look: Look, output: TextIO) -> None:
+    """Look at t0, t0 + interval, …, and write each finding down as it comes."""
+    looking: set[asyncio.Task[None]] = set()
+
+    async def once() -> None:
+        output.write(json.dumps(await look()) + "\n")
+
+    tick = 0
+    while tick * interval_s < until_s:
+        await asyncio.sleep(t0 + tick * interval_s - time.monotonic())
+        task = asyncio.create_task(once())
+        looking.add(task)
+        task.add_done_callback(looking.discard)
+        tick += 1
+    await asyncio.gather(*looking)
+
+
+async def observe(config: dict[str, Any], t0: float) -> None:
+    """All probes and the metrics, until the end of the run."""
+    until_s = config["until_s"]
+    with Path(config["probes_output"]).open("w") as probes, Path(config["metrics_output"]).open("w") as metrics:
+        probing = [
+            every(one["interval_s"], t0, until_s, lambda one=one: probe(one, t0), probes)  # type: ignore[misc]
+            for one in config["probes"]
+        ]
+        reading = every(
+            config["metrics_interval_s"],
+            t0,
+            until_s,
+            lambda: scrape(config["metrics_url"], round(time.monotonic() - t0, 6)),
+            metrics,
+        )
+        await asyncio.gather(*probing, reading)
+
+
+def main(path: str) -> None:
+    config = read_config(path)
+    asyncio.run(observe(config, await_t0(config["ready"], config["t0"])))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

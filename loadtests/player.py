@@ -1,0 +1,115 @@
+"""Plays a schedule at a twin: each arrival at its instant, whatever became of those before it.
+
+The schedule is read as it is played and every record is written at once, so memory does not grow with the run. Latency counts
+from the intended instant: a request that had to wait for the generator is as late as one that waited for the service.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gevent
+import psutil
+from gevent.pool import Group
+
+from loadtests.client import Client, Exchange
+from loadtests.handshake import await_t0, write_json
+from loadtests.records import REUSED, WRONG, Failure, Outcome, Records, is_wrong, oracle_rejects_planted_wrong, outcome
+from loadtests.waiting import make_waiter
+
+SAMPLE_S = 1.0
+
+
+class Player:
+    """One twin's load. `told` hears of each request (name, seconds, problem or None), for Locust's own statistics."""
+
+    def __init__(self, config: dict[str, Any], told: Callable[[str, float, str | None], None]) -> None:
+        self._config = config
+        self._told = told
+        self._client = Client(config["target"], config["token"], config["max_in_flight"])
+        self._records = Records(config["requests"], config["history"])
+        self._history_ops = frozenset(config["history_ops"])
+        self._ops: dict[str, int] = {}
+        self._in_flight = Group()
+        self._process = psutil.Process()
+        self._summary: dict[str, Any] = {"planned": 0, "cap_hits": 0, "cpu_share_max": 0.0, "errors": []}
+
+    def play(self) -> bool:
+        """The whole schedule, then a bounded wait for what is in flight. Whether all that was planned is recorded."""
+        self._summary["rss_bytes_start"] = self._process.memory_info().rss
+        t0 = await_t0(self._config["ready"], self._config["t0"])
+        self._summary["started_at"] = t0
+        gevent.spawn(self._sample)
+        waiter = make_waiter()
+        for arrival in self._schedule():
+            intended = t0 + arrival["at_s"]
+            waiter.until(intended)
+            self._dispatch(arrival, intended)
+        self._in_flight.join(timeout=self._config["drain_s"])
+        self.stop()
+        return bool(self._records.count == self._summary["planned"])
+
+    def stop(self) -> None:
+        """Cut off what is in flight (it is recorded as aborted) and write down all that is known. Safe to call twice."""
+        self._in_flight.kill(block=True, timeout=2)
+        self._records.flush()
+        self._summary |= {
+            "ops": list(self._ops),
+            "recorded": self._records.count,
+            "oracle_rejects_planted_wrong": oracle_rejects_planted_wrong(),
+            "cpu_s": time.process_time(),
+            "rss_bytes_end": self._process.memory_info().rss,
+        }
+        write_json(self._config["summary"], self._summary)
+
+    def _schedule(self) -> Iterator[dict[str, Any]]:
+        with Path(self._config["schedule"]).open() as lines:
+            for line in lines:
+                yield json.loads(line)
+
+    def _dispatch(self, arrival: dict[str, Any], intended: float) -> None:
+        self._summary["planned"] += 1
+        self._ops.setdefault(arrival["op"], len(self._ops))
+        if len(self._in_flight) >= self._config["max_in_flight"]:
+            self._summary["cap_hits"] += 1
+            now = time.monotonic()
+            self._record(arrival, intended, Exchange(started=now, end=now, failure=Failure.SHED))
+        else:
+            self._in_flight.spawn(self._one, arrival, intended)
+
+    def _one(self, arrival: dict[str, Any], intended: float) -> None:
+        request_id = f"{self._config['twin']}-{arrival['i']}"
+        exchange = self._client.send(arrival, request_id, intended + self._config["client_timeout_s"])
+        self._record(arrival, intended, exchange)
+
+    def _record(self, arrival: dict[str, Any], intended: float, exchange: Exchange) -> None:
+        op, expect = arrival["op"], arrival.get("expect")
+        in_history = op in self._history_ops
+        answered = exchange.answered() if in_history or expect or exchange.status >= 500 else None
+        result = outcome(exchange.status, exchange.failure, answered)
+        flags = REUSED * exchange.reused | WRONG * (result is Outcome.OK and is_wrong(expect, answered))
+        self._records.request(
+            arrival["i"], self._ops[op], exchange.status, exchange.failure, result, flags,
+            intended, exchange.started, exchange.sent, exchange.end,
+        )  # fmt: skip
+        if in_history:
+            self._records.operation(
+                i=arrival["i"], op=op, outcome=result, status=exchange.status, end=exchange.end, answered=answered
+            )
+        problem = exchange.failure.name if exchange.failure else str(exchange.status) if exchange.status >= 400 else None
+        self._told(op, exchange.end - intended, problem)
+
+    def _sample(self) -> None:
+        """Each second: our own share of a core, and the records to disk for whoever watches."""
+        wall, cpu = time.monotonic(), time.process_time()
+        while True:
+            gevent.sleep(SAMPLE_S)
+            wall_now, cpu_now = time.monotonic(), time.process_time()
+            share = (cpu_now - cpu) / (wall_now - wall)
+            self._summary["cpu_share_max"] = max(self._summary["cpu_share_max"], round(share, 4))
+            wall, cpu = wall_now, cpu_now
+            self._records.flush()

@@ -1,0 +1,88 @@
+"""What the load writes down: 42 bytes for every request, a line for every operation that an invariant reads.
+
+The numbers are those of lab.model.Outcome and lab.model.Failure, the layout is lab.record.REQUEST; a test compares them.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from enum import IntEnum
+from typing import Any
+
+RECORD = struct.Struct("<IBHBBBdddd")
+REUSED, WRONG = 1, 2  # flags
+BUFFER_BYTES = 1 << 16
+
+
+class Outcome(IntEnum):
+    OK = 0
+    REFUSED = 1
+    UNKNOWN = 2
+
+
+class Failure(IntEnum):
+    NONE = 0
+    CONNECT_REFUSED = 1
+    CONNECT_TIMEOUT = 2
+    TIMEOUT = 3
+    RESET = 4
+    CLOSED = 5
+    MALFORMED = 6
+    ABORTED = 7
+    SHED = 8
+    OTHER = 9
+
+
+NEVER_SENT = frozenset({Failure.CONNECT_REFUSED, Failure.CONNECT_TIMEOUT, Failure.SHED})
+
+
+def outcome(status: int, failure: Failure, answered: Any) -> Outcome:
+    """What a client may believe: surely done, surely not done, or perhaps."""
+    if failure in NEVER_SENT:
+        return Outcome.REFUSED
+    if failure is not Failure.NONE:
+        return Outcome.UNKNOWN
+    if 200 <= status < 300:
+        return Outcome.OK
+    no_effect = isinstance(answered, dict) and answered.get("effect") == "none"
+    return Outcome.REFUSED if 400 <= status < 500 or no_effect else Outcome.UNKNOWN
+
+
+def is_wrong(expect: dict[str, Any] | None, answered: Any) -> bool:
+    """Whether a success does not say what it must: the oracle."""
+    if not expect:
+        return False
+    return not isinstance(answered, dict) or any(answered.get(name, ...) != value for name, value in expect.items())
+
+
+def oracle_rejects_planted_wrong() -> bool:
+    """Whether the oracle still sees: a planted wrong answer must be rejected, a right one must not."""
+    right = {"id": 1, "status": "confirmed"}
+    wrong = ({**right, "id": 2}, {"id": 1}, None, [right])
+    return not is_wrong(right, right) and all(is_wrong(right, answer) for answer in wrong)
+
+
+class Records:
+    """The two files of one twin. Nothing is kept in memory."""
+
+    def __init__(self, requests: str, history: str) -> None:
+        self.count = 0
+        self._requests = open(requests, "wb", buffering=BUFFER_BYTES)  # noqa: SIM115 - closed by close()
+        self._history = open(history, "w", buffering=BUFFER_BYTES)  # noqa: SIM115
+
+    def request(self, *columns: Any) -> None:
+        """One row: i, op, status, failure, outcome, flags, intended, started, sent, end."""
+        self._requests.write(RECORD.pack(*columns))
+        self.count += 1
+
+    def operation(self, **members: Any) -> None:
+        self._history.write(json.dumps(members, separators=(",", ":")) + "\n")
+
+    def flush(self) -> None:
+        self._requests.flush()
+        self._history.flush()
+
+    def close(self) -> None:
+        self._requests.close()
+        self._history.close()
