@@ -37,7 +37,9 @@ def main(wanted: str) -> None:
             return
         started = time.monotonic()
         uv = shutil.which("uv")
-        say(f"Setting up the environment in {VENV} with {'uv (seconds' if uv else 'pip (a minute or two'}, once) …")
+        say(
+            f"Setting up the environment in {VENV} with {'uv (seconds' if uv else 'pip (a minute or two'}, once) …"
+        )
         LOG.unlink(missing_ok=True)
         build_toxiproxy()
         create(uv)
@@ -59,14 +61,19 @@ def stamp(name: str) -> Path:
 def checksum(name: str) -> str:
     """As bin/prepare computes it, which has no Python at hand yet."""
     with (ROOT / "requirements" / f"{name}.txt").open("rb") as pins:
-        return subprocess.run(["cksum"], stdin=pins, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            ["cksum"], stdin=pins, capture_output=True, text=True, check=True
+        ).stdout.strip()
 
 
 def works(python: Path) -> bool:
     """Whether `python` still runs: an upgrade of the system's Python leaves a dead link."""
     check = "import sys; sys.exit(sys.version_info < (3, 11))"
     try:
-        return subprocess.run([python, "-c", check], capture_output=True, check=False, timeout=60).returncode == 0
+        return (
+            subprocess.run([python, "-c", check], capture_output=True, check=False, timeout=60).returncode
+            == 0
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
 
@@ -96,7 +103,9 @@ def create(uv: str | None) -> None:
         run([sys.executable, "-m", "venv", str(VENV)])
     except PrepareError as error:
         shutil.rmtree(VENV, ignore_errors=True)
-        raise PrepareError(f"{error}\nThis Python may lack its venv module. Debian: apt install python3-venv") from None
+        raise PrepareError(
+            f"{error}\nThis Python may lack its venv module. Debian: apt install python3-venv"
+        ) from None
 
 
 def install(uv: str | None, requirements: Path) -> None:
@@ -106,7 +115,9 @@ def install(uv: str | None, requirements: Path) -> None:
         return
     # An environment that uv made has no pip.
     run([str(PYTHON), "-m", "ensurepip", "--default-pip"])
-    run([str(PYTHON), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", *hashed])
+    run(
+        [str(PYTHON), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", *hashed]
+    )
 
 
 def run(command: Sequence[str]) -> None:
@@ -122,7 +133,9 @@ def run(command: Sequence[str]) -> None:
     if code != 0:
         how = "took too long" if code is None else "failed"
         tail = "\n".join(LOG.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
-        raise PrepareError(f"{tail}\n{Path(command[0]).name} {how}; all that it said is in {LOG}. Then start again.")
+        raise PrepareError(
+            f"{tail}\n{Path(command[0]).name} {how}; all that it said is in {LOG}. Then start again."
+        )
 
 
 @contextmanager

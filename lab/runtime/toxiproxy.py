@@ -80,7 +80,9 @@ class Consumer(APIConsumer):  # type: ignore[misc]
                 "be trusted any more. Stop the stack: bin/lab heal"
             ) from error
         except requests.RequestException as error:
-            raise ToxiproxyError(f"Toxiproxy cannot be reached ({call}). Is the stack up? See: bin/lab ps") from error
+            raise ToxiproxyError(
+                f"Toxiproxy cannot be reached ({call}). Is the stack up? See: bin/lab ps"
+            ) from error
         if not response.ok:
             kind = ERRORS.get(response.status_code, ToxiproxyError)
             raise kind(f"Toxiproxy answered {call} with {response.status_code}: {response.text.strip()}")
@@ -92,7 +94,9 @@ class Proxy(library.Proxy):  # type: ignore[misc]
 
     def __init__(self, consumer: Consumer, fields: Mapping[str, Any]) -> None:
         super().__init__(**fields)
-        self.carried = {toxic["name"]: _toxic(toxic) for toxic in sorted(fields["toxics"], key=itemgetter("name"))}
+        self.carried = {
+            toxic["name"]: _toxic(toxic) for toxic in sorted(fields["toxics"], key=itemgetter("name"))
+        }
         self.state = LinkState(enabled=self.enabled, toxics=tuple(self.carried.values()))
         self._consumer = consumer
         self._path = f"/proxies/{self.name}"
@@ -162,7 +166,9 @@ class ToxiproxyLink:
 
         A link goes down before its toxics change and up after, so that no connection meets half a state.
         """
-        wanted = {f"lab-{n:02d}-{toxic.type}-{toxic.stream}": checked(toxic) for n, toxic in enumerate(state.toxics)}
+        wanted = {
+            f"lab-{n:02d}-{toxic.type}-{toxic.stream}": checked(toxic) for n, toxic in enumerate(state.toxics)
+        }
         proxy = self._server.get_proxy(self.name)
         present = proxy.carried
         if proxy.enabled and not state.enabled:
@@ -193,13 +199,17 @@ def checked(toxic: Toxic) -> Toxic:
     if any(isinstance(value, bool) or not isinstance(value, int) or value < 0 for value in values.values()):
         raise LabError(f"The {toxic.type} toxic takes whole numbers of 0 or more, not {dict(values)}.")
     if toxic.stream not in ("upstream", "downstream") or not 0 <= toxic.toxicity <= 1:
-        raise LabError(f"The {toxic.type} toxic takes stream upstream or downstream and a toxicity from 0 to 1.")
+        raise LabError(
+            f"The {toxic.type} toxic takes stream upstream or downstream and a toxicity from 0 to 1."
+        )
     if toxic.type == "latency" and values["jitter"] > values["latency"]:
         raise LabError("The latency toxic takes a jitter of at most its latency.")
     if toxic.type == "slicer" and not values["size_variation"] < values["average_size"]:
         raise LabError("The slicer toxic takes an average_size of 1 or more and a smaller size_variation.")
     if toxic.type == "reset_peer" and toxic.toxicity != 1:
-        raise LabError("The reset_peer toxic takes toxicity 1: it resets even the connections that the draw spares.")
+        raise LabError(
+            "The reset_peer toxic takes toxicity 1: it resets even the connections that the draw spares."
+        )
     return toxic
 
 
@@ -209,5 +219,8 @@ def _listed(names: Iterable[str]) -> str:
 
 def _toxic(fields: Mapping[str, Any]) -> Toxic:
     return Toxic(
-        type=fields["type"], stream=fields["stream"], attributes=fields["attributes"] or {}, toxicity=fields["toxicity"]
+        type=fields["type"],
+        stream=fields["stream"],
+        attributes=fields["attributes"] or {},
+        toxicity=fields["toxicity"],
     )

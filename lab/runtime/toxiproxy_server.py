@@ -98,7 +98,9 @@ def find(environ: Mapping[str, str] = os.environ) -> Engine:
             found = _version(target) or _remembered(target) or _build(target, environ)
     except (BuildError, OSError) as error:
         return _embedded(f"Toxiproxy {SERIES} is not here and could not be built: {error}")
-    return Engine(name=TOXIPROXY, version=found, argv=(str(target),), reason="built from its pinned Go module")
+    return Engine(
+        name=TOXIPROXY, version=found, argv=(str(target),), reason="built from its pinned Go module"
+    )
 
 
 def look(environ: Mapping[str, str] = os.environ) -> Engine | None:
@@ -109,7 +111,9 @@ def look(environ: Mapping[str, str] = os.environ) -> Engine | None:
     if chosen:
         version = _version(Path(chosen))
         if not version:
-            raise LabError(f"LAB_TOXIPROXY names {chosen}, which is no Toxiproxy server. Give a path, or: embedded")
+            raise LabError(
+                f"LAB_TOXIPROXY names {chosen}, which is no Toxiproxy server. Give a path, or: embedded"
+            )
         return Engine(name=TOXIPROXY, version=version, argv=(chosen,), reason="named by LAB_TOXIPROXY")
     on_path = shutil.which(PROGRAM, path=environ.get("PATH"))
     version = _version(Path(on_path)) if on_path else ""
@@ -117,7 +121,9 @@ def look(environ: Mapping[str, str] = os.environ) -> Engine | None:
         return Engine(name=TOXIPROXY, version=version, argv=(on_path,), reason="found on PATH")
     target = cached(environ)
     if version := _version(target):
-        return Engine(name=TOXIPROXY, version=version, argv=(str(target),), reason="built from its pinned Go module")
+        return Engine(
+            name=TOXIPROXY, version=version, argv=(str(target),), reason="built from its pinned Go module"
+        )
     return None
 
 
@@ -158,7 +164,9 @@ def _version(program: Path) -> str:
         done = _run([str(program), "-version"], timeout_s=ANSWER_TIMEOUT_S)
     except BuildError:
         return ""
-    return done.rpartition("toxiproxy-server version ")[2].strip() if "toxiproxy-server version " in done else ""
+    return (
+        done.rpartition("toxiproxy-server version ")[2].strip() if "toxiproxy-server version " in done else ""
+    )
 
 
 def _remembered(target: Path) -> str:
@@ -214,7 +222,9 @@ def _run(command: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | N
     """What `command` printed. Raises BuildError, with the last line of it, unless it succeeds in time."""
     name = Path(command[0]).name
     try:
-        done = subprocess.run(command, env=env, timeout=timeout_s, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, env=env, timeout=timeout_s, capture_output=True, text=True, check=False
+        )
     except subprocess.TimeoutExpired:
         raise BuildError(f"{name} took more than {timeout_s:g} s") from None
     except OSError as error:

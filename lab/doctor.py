@@ -1,0 +1,203 @@
+"""What this machine has of all that the lab can use, what that rules out, and the command that would mend it.
+
+It only looks: nothing is built, started or downloaded. Each part is examined by a function of its own, which takes what
+it looks at as arguments; `examine` asks them all about the real machine.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.model import LabError
+from lab.runtime import postgres, toxiproxy_server
+from lab.runtime.ports_free import HIGHEST, LOWEST, Ports
+from lab.runtime.toxiproxy_server import Engine
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCAL = "the local runtime"
+DOCKER = "the docker runtime"
+DISK_NEEDED_BYTES = 2_000_000_000  # a local stack, the builds, and a few dozen runs
+CORES_NEEDED = 2
+COMMAND_TIMEOUT_S = 10
+PORTS_NEEDED = 14  # two twins of seven
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One part of the machine. `rules_out` and `mend` are "" where it is `ok`."""
+
+    name: str
+    ok: bool
+    found: str
+    rules_out: str = ""
+    mend: str = ""
+
+
+def examine() -> list[Finding]:
+    """All findings, in the order in which a newcomer would mend them."""
+    from lab.runtime import docker
+
+    return [
+        python(sys.version_info[:3]),
+        environment(ROOT / ".venv"),
+        database(postgres.find_binaries),
+        proxy(toxiproxy_server.look),
+        go(toxiproxy_server.go()),
+        docker_engine(docker.available()),
+        docker_compose(_compose_version()),
+        docker_images(docker.available, docker.images_present),
+        disk(shutil.disk_usage(ROOT).free),
+        ports(_reserve),
+        cores(os.cpu_count() or 1),
+    ]
+
+
+def python(version: tuple[int, ...]) -> Finding:
+    found = f"Python {'.'.join(map(str, version))} on {platform.system()} {platform.machine()}"
+    if version >= (3, 11):
+        return Finding(name="python", ok=True, found=found)
+    return Finding(
+        name="python", ok=False, found=found, rules_out="everything",
+        mend="install Python 3.11 or newer, or name one: PYTHON=/path/to/python3 bin/lab doctor",
+    )  # fmt: skip
+
+
+def environment(venv: Path) -> Finding:
+    """Whether the lab runs in the environment that bin/lab keeps up to date."""
+    if Path(sys.prefix).resolve() == venv.resolve():
+        return Finding(name="environment", ok=True, found=f"{venv}, as pinned in requirements/")
+    return Finding(
+        name="environment", ok=False, found=f"running in {sys.prefix}, whose packages nobody pinned",
+        rules_out="runs that others can repeat", mend="start the lab by bin/lab, which makes an environment of its own",
+    )  # fmt: skip
+
+
+def database(binaries: Callable[[], Path]) -> Finding:
+    try:
+        found = binaries()
+    except LabError as error:
+        return Finding(
+            name="postgresql", ok=False, found=str(error), rules_out=LOCAL,
+            mend="name an own build by LAB_POSTGRES=/path/to/bin, or use --runtime docker",
+        )  # fmt: skip
+    return Finding(name="postgresql", ok=True, found=f"PostgreSQL in {found}")
+
+
+def proxy(look: Callable[[], Engine | None]) -> Finding:
+    """The engine in the links. The embedded proxy does for all scenarios, so nothing is ruled out but the real one."""
+    try:
+        engine = look()
+    except LabError as error:
+        return Finding(
+            name="toxiproxy", ok=False, found=str(error), rules_out=LOCAL, mend="unset LAB_TOXIPROXY"
+        )
+    if engine is None:
+        note = toxiproxy_server.failure()
+        if not note.exists():
+            return Finding(name="toxiproxy", ok=True, found="not built yet: the first local run builds it")
+        return Finding(
+            name="toxiproxy", ok=False, found=f"could not be built: {note.read_text()}; the embedded proxy steps in",
+            rules_out="the real Toxiproxy in the local runtime",
+            mend=f"put toxiproxy-server 2.12 on PATH, or install Go and try again: rm {note}",
+        )  # fmt: skip
+    found = f"{engine.name} {engine.version}, {engine.reason}: {engine.argv[0]}"
+    return Finding(name="toxiproxy", ok=True, found=found)
+
+
+def go(compiler: Path | None) -> Finding:
+    if compiler:
+        return Finding(name="go", ok=True, found=str(compiler))
+    return Finding(name="go", ok=True, found="not here; if Toxiproxy must be built, Go comes from a package")
+
+
+def docker_engine(reason: str | None) -> Finding:
+    if reason is None:
+        return Finding(name="docker engine", ok=True, found="answers")
+    return Finding(
+        name="docker engine", ok=False, found=reason, rules_out=DOCKER,
+        mend="start it (systemctl start docker, or Docker Desktop); Debian: apt install docker.io",
+    )  # fmt: skip
+
+
+def docker_compose(version: str) -> Finding:
+    if version:
+        return Finding(name="docker compose", ok=True, found=f"Compose {version}")
+    return Finding(
+        name="docker compose", ok=False, found="`docker compose` does not answer", rules_out=DOCKER,
+        mend="install the Compose plugin; Debian: apt install docker-compose-plugin, or docker-compose",
+    )  # fmt: skip
+
+
+def docker_images(available: Callable[[], str | None], present: Callable[[], bool]) -> Finding:
+    if available() is not None:
+        return Finding(
+            name="docker images", ok=False, found="no engine to ask", rules_out=DOCKER, mend="as above"
+        )
+    if present():
+        return Finding(name="docker images", ok=True, found="the lab's images are there")
+    return Finding(
+        name="docker images", ok=False, found="not built yet", rules_out="--runtime auto taking Docker",
+        mend="bin/lab up --runtime docker builds them; where nothing can be pulled: compose/offline/build",
+    )  # fmt: skip
+
+
+def disk(free_bytes: int) -> Finding:
+    found = f"{free_bytes / 1e9:.1f} GB free"
+    if free_bytes >= DISK_NEEDED_BYTES:
+        return Finding(name="disk", ok=True, found=found)
+    return Finding(
+        name="disk", ok=False, found=found, rules_out="many runs: each takes some ten megabytes",
+        mend="bin/lab clean --runs, or make room",
+    )  # fmt: skip
+
+
+def ports(reserve: Callable[[int], int]) -> Finding:
+    """Whether enough loopback ports are free for two twins."""
+    free = reserve(PORTS_NEEDED)
+    if free >= PORTS_NEEDED:
+        return Finding(
+            name="ports", ok=True, found=f"enough free on 127.0.0.1 between {LOWEST} and {HIGHEST}"
+        )
+    return Finding(
+        name="ports", ok=False, found=f"{free} free on 127.0.0.1 between {LOWEST} and {HIGHEST}", rules_out=LOCAL,
+        mend="see what listens there: ss -ltnp",
+    )  # fmt: skip
+
+
+def cores(count: int) -> Finding:
+    if count >= CORES_NEEDED:
+        return Finding(name="cpu", ok=True, found=f"{count} cores")
+    return Finding(
+        name="cpu", ok=False, found="1 core", rules_out="runs at full rate: load and services would wait for each other",
+        mend="lower the load: --set load.rate_rps=15",
+    )  # fmt: skip
+
+
+def _compose_version() -> str:
+    """What Docker's Compose plugin says it is, "" where it says nothing."""
+    command = ["docker", "compose", "version", "--short"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _reserve(wanted: int) -> int:
+    """How many of `wanted` ports can be had now; all are given back."""
+    held = Ports()
+    try:
+        for number in range(wanted):
+            held.reserve()
+    except LabError:
+        return number
+    finally:
+        held.release()
+    return wanted
