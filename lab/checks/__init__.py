@@ -1,4 +1,4 @@
-"""The checks: one a file. Evidence in, verdict out; SLOs look at requests, invariants at the history and the final data."""
+"""The checks, one a file. SLOs look at the requests of a phase, invariants at the history and the final data."""
 
 from lab.checks.answers_within import AnswersWithin
 from lab.checks.atomic_pair import AtomicPair

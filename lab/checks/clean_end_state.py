@@ -1,4 +1,4 @@
-"""I12, clean end state: when all is quiet nothing is left open: no transaction, no lock wait, no work, nothing pending."""
+"""I12, clean end state: at the end no transaction is open, no lock waited for, nothing at work or pending."""
 
 from __future__ import annotations
 

@@ -43,7 +43,8 @@ class CleanRefusals(Check):
             value=share,
             threshold=self.at_most,
             unit="share",
-            sentence=f"{percent(share)} of {len(planned)} requests{whom(self.ops)} were left in doubt{_how(planned[doubt])}.",
+            sentence=f"{percent(share)} of {len(planned)} requests{whom(self.ops)} were left in doubt"
+            f"{_how(planned[doubt])}.",
         )
 
 

@@ -1,6 +1,6 @@
 """I9, exactly once: one intent has one effect, however often it was sent.
 
-Acknowledged: once. In doubt: at most once. Refused: not at all. And all acknowledgements of one intent name the same row.
+Acknowledged: once. In doubt: at most once. Refused: not at all. All acknowledgements of one intent name the same row.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class TruthfulReadiness(Check):
             value=false_yes + false_no,
             threshold=0,
             unit="false answers",
-            sentence=f"{false_yes} of {len(during)} probes were told that it is ready while it could not serve, {back}.",
+            sentence=f"{false_yes} of {len(during)} probes were told that it is ready while it was not, {back}.",
         )
 
 

@@ -58,7 +58,7 @@ def undecided(check: Check, why: str) -> CheckResult:
 
 
 def counted(check: Check, violations: Sequence[str], noun: str, among: str) -> CheckResult:
-    """The result of an invariant: held if nothing violates it. `noun` names one violation, `among` what was looked at."""
+    """The result of an invariant: held if nothing violates it. `noun` is one violation, `among` what was looked at."""
     count = len(violations)
     number = "No" if not count else str(count)
     return result(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from lab.model import CheckResult, Gate, Scenario, TwinVerdict, Verdict
 
@@ -28,7 +29,7 @@ def _broken(scenario: Scenario) -> str:
     if not faults:
         return "nothing broken"
     text = faults[0].describe()
-    for earlier, later in zip(faults, faults[1:], strict=False):
+    for earlier, later in pairwise(faults):
         text += (", then " if later.during[0] >= earlier.during[1] else " and ") + later.describe()
     return text
 
@@ -41,7 +42,7 @@ def _part(twin: TwinVerdict, result: CheckResult | None) -> str:
 
 
 def _deciding(twins: Sequence[TwinVerdict]) -> list[CheckResult | None]:
-    """For each twin the check that tells: the first that explains all verdicts at once, else the first that explains its own.
+    """For each twin the check that tells: the first that explains all verdicts at once, else its own first.
 
     A scenario lists its checks in the order of what it is about.
     """

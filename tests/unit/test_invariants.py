@@ -1,0 +1,346 @@
+"""Every invariant: holds on a right history, goes red on a planted wrong one, and says when it cannot tell."""
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from lab.checks import (
+    CHECKS,
+    AtomicPair,
+    CleanEndState,
+    Conservation,
+    ExactlyOnce,
+    NoDoubleBooking,
+    NoLostAcks,
+    NoPhantoms,
+    RefusedMeansRefused,
+)
+from lab.model import Check, CheckResult, Outcome, Verdict
+from tests.handmade import HandmadeTwin, booking, booking_row, charge_row, ended, operation, transfer, update
+
+HELD, BROKEN, INCONCLUSIVE = Verdict.HELD, Verdict.BROKEN, Verdict.INCONCLUSIVE
+INVARIANTS = [check for check in CHECKS if check.invariant]
+LATER = {"starts_at": "2030-01-01T11:00:00+00:00", "ends_at": "2030-01-01T12:00:00+00:00"}
+
+
+def transferred(cents: int = 100, reference: str = "t1", rows: int = 2) -> dict[str, list[dict[str, object]]]:
+    """What one transfer leaves behind; `rows` of its two ledger rows."""
+    ledger = [
+        {"id": 1, "transfer_id": 1, "wallet_id": 1, "delta_cents": -cents},
+        {"id": 2, "transfer_id": 1, "wallet_id": 2, "delta_cents": cents},
+    ]
+    state = ended(ledger=ledger[:rows])
+    state["transfers"] = [
+        {"id": 1, "from_wallet_id": 1, "to_wallet_id": 2, "amount_cents": cents, "reference": reference}
+    ]
+    state["wallets"] = [
+        {"id": 1, "user_id": 1, "balance_cents": 1_000 - cents},
+        {"id": 2, "user_id": 2, "balance_cents": 1_000 + cents},
+    ]
+    return state
+
+
+def profile(version: int, *audited: int, **changes: object) -> dict[str, list[dict[str, object]]]:
+    """User 1's profile at `version` and the audit rows of `audited`; the newest ones say the same unless changed."""
+    state = ended()
+    newest = {"user_id": 1, "display_name": "New", "bio": "b", "version": version, "reference": f"p{version}"}
+    state["profiles"] = [newest, state["profiles"][1]]
+    state["audit"] = [
+        {**newest, "id": n, "version": at, "reference": f"p{at}", **changes} for n, at in enumerate(audited, start=1)
+    ]
+    return state
+
+
+BOOKED = HandmadeTwin(history=[booking("r1")], final=ended(bookings=[booking_row(2, "r1")], charges=[charge_row(1, "r1")]))
+PAID = HandmadeTwin(history=[transfer("t1")], final=transferred())
+UPDATED = HandmadeTwin(history=[update("p2")], final=profile(2, 2))
+
+
+def judged(check: Check, twin: HandmadeTwin) -> CheckResult:
+    result = check.judge(twin)
+    assert result.sentence.endswith(".")
+    assert (result.verdict is BROKEN) == bool(result.examples)
+    return result
+
+
+RIGHT = [
+    (NoLostAcks(), BOOKED), (NoLostAcks(), PAID), (NoLostAcks(), UPDATED),
+    (NoPhantoms(), BOOKED), (NoPhantoms(), PAID), (NoPhantoms(), UPDATED),
+    (RefusedMeansRefused(), HandmadeTwin(history=[*BOOKED.history, booking("r2", Outcome.REFUSED)], final=BOOKED.final)),
+    (NoDoubleBooking(), BOOKED),
+    (Conservation(), PAID),
+    (AtomicPair(), UPDATED),
+    (ExactlyOnce(), BOOKED), (ExactlyOnce(), PAID),
+    (CleanEndState(), BOOKED),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("check", "twin"), RIGHT, ids=lambda value: getattr(value, "invariant", ""))
+def test_an_invariant_holds_on_a_right_history(check: Check, twin: HandmadeTwin) -> None:
+    result = judged(check, twin)
+    assert (result.verdict, result.value) == (HELD, 0)
+    assert result.invariant == check.invariant
+
+
+def test_every_invariant_is_seen_to_hold() -> None:
+    assert {type(check) for check, _ in RIGHT} == set(INVARIANTS)
+
+
+@pytest.mark.parametrize("check", [c for c in INVARIANTS if c is not CleanEndState], ids=lambda c: c.invariant)
+def test_without_an_acknowledged_write_nothing_is_claimed(check: type[Check]) -> None:
+    doubtful = [booking("r1", Outcome.UNKNOWN), transfer("t1", Outcome.UNKNOWN), update("p2", Outcome.REFUSED)]
+    assert judged(check(), HandmadeTwin()).verdict is INCONCLUSIVE
+    assert judged(check(), HandmadeTwin(history=doubtful)).verdict is INCONCLUSIVE
+
+
+def test_a_read_is_not_mistaken_for_a_write() -> None:
+    read = operation("get_booking", {"path": "/bookings/1/"})
+    assert judged(NoLostAcks(), HandmadeTwin(history=[read])).verdict is INCONCLUSIVE
+
+
+# -- I1 no lost acknowledgements
+
+
+def test_a_lost_acknowledgement_is_found_and_shown() -> None:
+    result = judged(NoLostAcks(), HandmadeTwin(history=[booking("r1")], final=ended()))
+    assert (result.verdict, result.value) == (BROKEN, 1)
+    assert "r1" in result.examples[0]
+    assert "room 1" in result.examples[0]
+
+
+def test_an_acknowledged_booking_that_ends_cancelled_is_lost() -> None:
+    final = ended(bookings=[booking_row(2, "r1", status="cancelled")])
+    assert judged(NoLostAcks(), HandmadeTwin(history=[booking("r1")], final=final)).verdict is BROKEN
+
+
+def test_an_acknowledged_profile_update_that_was_overtaken_is_not_lost() -> None:
+    twin = HandmadeTwin(history=[update("p2"), update("p3")], final=profile(3, 2, 3))
+    assert judged(NoLostAcks(), twin).verdict is HELD
+
+
+def test_an_acknowledged_profile_update_without_a_trace_is_lost() -> None:
+    twin = HandmadeTwin(history=[update("p2"), update("gone")], final=profile(2, 2))
+    assert judged(NoLostAcks(), twin).verdict is BROKEN
+
+
+def test_one_kind_without_acknowledgement_leaves_i1_open() -> None:
+    twin = HandmadeTwin(history=[*BOOKED.history, transfer("t1", Outcome.UNKNOWN)], final=BOOKED.final)
+    result = judged(NoLostAcks(), twin)
+    assert result.verdict is INCONCLUSIVE
+    assert "transfer" in result.sentence
+
+
+# -- I2 no phantoms
+
+
+@pytest.mark.parametrize(
+    "final",
+    [
+        ended(bookings=[booking_row(2, "r1"), booking_row(3, "nobody")]),
+        ended(bookings=[booking_row(2, "r1"), booking_row(3, None)]),
+        ended(bookings=[booking_row(2, "r1")], charges=[charge_row(1, "nobody")]),
+    ],
+    ids=["under a strange reference", "without one", "a charge"],
+)
+def test_a_phantom_is_found(final: dict[str, list[dict[str, object]]]) -> None:
+    result = judged(NoPhantoms(), HandmadeTwin(history=[booking("r1")], final=final))
+    assert (result.verdict, result.value) == (BROKEN, 1)
+
+
+def test_the_effect_of_a_request_in_doubt_is_no_phantom() -> None:
+    history = [booking("r1"), booking("r2", Outcome.UNKNOWN)]
+    final = ended(bookings=[booking_row(2, "r1"), booking_row(3, "r2", **LATER)])
+    assert judged(NoPhantoms(), HandmadeTwin(history=history, final=final)).verdict is HELD
+
+
+# -- I3 refused means refused
+
+
+@pytest.mark.parametrize(
+    "left",
+    [{"bookings": [booking_row(3, "r2")]}, {"charges": [charge_row(2, "r2")]}],
+    ids=["refused, but saved", "refused, but charged"],
+)
+def test_a_refusal_with_an_effect_is_found(left: dict[str, list[dict[str, object]]]) -> None:
+    history = [booking("r1"), booking("r2", Outcome.REFUSED)]
+    result = judged(RefusedMeansRefused(), HandmadeTwin(history=history, final=ended(**left)))
+    assert (result.verdict, result.value) == (BROKEN, 1)
+
+
+def test_a_try_in_doubt_excuses_the_refusal_that_follows() -> None:
+    history = [booking("r1"), booking("r2", Outcome.UNKNOWN), booking("r2", Outcome.REFUSED)]
+    twin = HandmadeTwin(history=history, final=ended(bookings=[booking_row(3, "r2")]))
+    assert judged(RefusedMeansRefused(), twin).verdict is HELD
+
+
+def test_a_refused_booking_that_was_taken_back_is_no_effect() -> None:
+    history = [booking("r1"), booking("r2", Outcome.REFUSED)]
+    twin = HandmadeTwin(history=history, final=ended(bookings=[booking_row(3, "r2", status="cancelled")]))
+    assert judged(RefusedMeansRefused(), twin).verdict is HELD
+
+
+# -- I4 no double booking
+
+
+def test_two_confirmed_bookings_of_one_hour_are_found() -> None:
+    half = {"starts_at": "2030-01-01T10:30:00+00:00", "ends_at": "2030-01-01T11:30:00+00:00"}
+    final = ended(bookings=[booking_row(2, "r1"), booking_row(3, "r2", **half)])
+    result = judged(NoDoubleBooking(), HandmadeTwin(history=[booking("r1"), booking("r2")], final=final))
+    assert (result.verdict, result.value) == (BROKEN, 1)
+    assert "r1" in result.examples[0]
+    assert "r2" in result.examples[0]
+
+
+def test_a_long_booking_clashes_with_every_short_one_inside_it() -> None:
+    day = {"starts_at": "2030-01-01T08:00:00+00:00", "ends_at": "2030-01-01T20:00:00+00:00"}
+    rows = [booking_row(2, "day", **day), booking_row(3, "r1"), booking_row(4, "r2", **LATER)]
+    result = judged(NoDoubleBooking(), HandmadeTwin(history=[booking("r1")], final=ended(bookings=rows)))
+    assert result.value == 2
+
+
+def test_two_acknowledgements_for_one_hour_are_found_even_if_one_row_is_gone() -> None:
+    twin = HandmadeTwin(history=[booking("r1"), booking("r2")], final=ended(bookings=[booking_row(2, "r1")]))
+    assert judged(NoDoubleBooking(), twin).verdict is BROKEN
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        booking_row(3, "r2", **LATER),  # the next hour
+        booking_row(3, "r2", room_id=2),
+        booking_row(3, "r2", status="cancelled"),
+        booking_row(3, "r2", status="pending"),
+    ],
+)
+def test_neighbours_other_rooms_and_unconfirmed_ones_do_not_clash(second: dict[str, object]) -> None:
+    twin = HandmadeTwin(history=[booking("r1")], final=ended(bookings=[booking_row(2, "r1"), second]))
+    assert judged(NoDoubleBooking(), twin).verdict is HELD
+
+
+def test_one_booking_acknowledged_twice_under_one_reference_is_not_double() -> None:
+    assert judged(NoDoubleBooking(), HandmadeTwin(history=[booking("r1")] * 2, final=BOOKED.final)).verdict is HELD
+
+
+# -- I6 conservation
+
+
+def test_lost_money_is_found() -> None:
+    final = transferred()
+    final["wallets"][1]["balance_cents"] = 1_000
+    result = judged(Conservation(), HandmadeTwin(history=[transfer("t1")], final=final))
+    assert result.verdict is BROKEN
+    assert "-100" in result.examples[0]
+
+
+def test_a_negative_balance_is_found() -> None:
+    twin = HandmadeTwin(history=[transfer("t1", cents=1_500)], final=transferred(1_500))
+    assert "wallet 1: -500 cents" in judged(Conservation(), twin).examples
+
+
+def test_a_half_written_ledger_is_found() -> None:
+    twin = HandmadeTwin(history=[transfer("t1")], final=transferred(rows=1))
+    assert judged(Conservation(), twin).verdict is BROKEN
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 50)), min_size=1, max_size=15), st.integers(-3, 3))
+def test_any_sequence_of_transfers_conserves_and_any_drift_is_found(moves: list[tuple[bool, int]], drift: int) -> None:
+    balance, transfers, ledger = {1: 1_000, 2: 1_000}, [], []
+    for n, (forth, cents) in enumerate(moves, start=1):
+        payer, payee = (1, 2) if forth else (2, 1)
+        transfers.append(
+            {"id": n, "from_wallet_id": payer, "to_wallet_id": payee, "amount_cents": cents, "reference": f"t{n}"}
+        )
+        for wallet, delta in ((payer, -cents), (payee, cents)):
+            ledger.append({"id": len(ledger) + 1, "transfer_id": n, "wallet_id": wallet, "delta_cents": delta})
+            balance[wallet] += delta
+    balance[2] += drift
+    final = ended(transfers=transfers, ledger=ledger)
+    final["wallets"] = [{"id": n, "user_id": n, "balance_cents": cents} for n, cents in balance.items()]
+    twin = HandmadeTwin(history=[transfer(f"t{n}") for n in range(1, len(moves) + 1)], final=final)
+    assert judged(Conservation(), twin).verdict is (BROKEN if drift else HELD)
+
+
+# -- I8 atomic pair
+
+
+@pytest.mark.parametrize(
+    ("final", "words"),
+    [
+        (profile(3, 2), "without its audit row"),
+        (profile(2, 2, 3), "the profile never had it"),
+        (profile(2, 2, 2), "audited twice"),
+        (profile(2, 2, bio="other"), "differ in bio"),
+    ],
+    ids=["profile ahead", "audit ahead", "twice", "other payload"],
+)
+def test_a_torn_pair_is_found_in_both_directions(final: dict[str, list[dict[str, object]]], words: str) -> None:
+    result = judged(AtomicPair(), HandmadeTwin(history=[update("p2")], final=final))
+    assert (result.verdict, result.value) == (BROKEN, 1)
+    assert words in result.examples[0]
+
+
+def test_a_user_whose_first_profile_was_written_in_the_run_is_a_pair_too() -> None:
+    twin = HandmadeTwin(history=[update("p1")], final=profile(1, 1), initial={**ended(), "profiles": []})
+    twin.final["profiles"].pop()
+    assert judged(AtomicPair(), twin).verdict is HELD
+
+
+# -- I9 exactly once
+
+
+@pytest.mark.parametrize(
+    ("history", "left"),
+    [
+        ([booking("r1")] * 2, {"bookings": [booking_row(2, "r1"), booking_row(3, "r1")]}),
+        ([booking("r1")] * 2, {"bookings": [booking_row(2, "r1")], "charges": [charge_row(1, "r1"), charge_row(2, "r1")]}),
+        ([booking("r1")], {"bookings": [booking_row(2, "r1")]}),
+        ([booking("r1")], {"charges": [charge_row(1, "r1")]}),
+        ([booking("r1"), booking("r1", answered={"id": 9})],
+         {"bookings": [booking_row(2, "r1")], "charges": [charge_row(1, "r1")]}),
+    ],
+    ids=["two rows", "charged twice", "not charged", "no row", "two answers"],
+)  # fmt: skip
+def test_a_wrong_count_of_effects_is_found(history: list[object], left: dict[str, list[dict[str, object]]]) -> None:
+    result = judged(ExactlyOnce(), HandmadeTwin(history=history, final=ended(**left)))
+    assert (result.verdict, result.value) == (BROKEN, 1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(list(Outcome)), min_size=1, max_size=4), st.integers(0, 2))
+def test_how_many_effects_one_intent_may_have(outcomes: list[Outcome], rows: int) -> None:
+    history = [transfer("known"), *(transfer("t1", outcome) for outcome in outcomes)]
+    row = {"from_wallet_id": 1, "to_wallet_id": 2, "amount_cents": 100}
+    left = [{"id": n, "reference": "t1", **row} for n in range(rows)] + [{"id": 9, "reference": "known", **row}]
+    allowed = {1} if Outcome.OK in outcomes else {0, 1} if Outcome.UNKNOWN in outcomes else {0}
+    result = judged(ExactlyOnce(), HandmadeTwin(history=history, final=ended(transfers=left)))
+    assert result.verdict is (HELD if rows in allowed else BROKEN)
+
+
+# -- I12 clean end state
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {"activity": [{"pid": 7, "state": "idle in transaction", "xact_age_s": 3.2, "wait_event_type": None, "query": "UPDATE"}]},
+        {"activity": [{"pid": 7, "state": "active", "xact_age_s": None, "wait_event_type": "Lock", "query": "UPDATE"}]},
+        {"locks": [{"pid": 7, "mode": "ShareLock", "relation": "wallets"}]},
+        {"bookings": [booking_row(2, "r1", status="pending")]},
+    ],
+    ids=["idle in transaction", "still at work", "waiting for a lock", "pending"],
+)
+def test_what_is_left_open_is_found(left: dict[str, list[dict[str, object]]]) -> None:
+    result = judged(CleanEndState(), HandmadeTwin(final=ended(**left)))
+    assert (result.verdict, result.value) == (BROKEN, 1)
+
+
+def test_idle_sessions_of_a_pool_are_clean() -> None:
+    idle = {"pid": 7, "state": "idle", "xact_age_s": None, "wait_event_type": "Client", "query": "COMMIT"}
+    assert judged(CleanEndState(), HandmadeTwin(final=ended(activity=[idle]))).verdict is HELD
+
+
+def test_examples_are_capped_to_first_middle_and_last() -> None:
+    history = [booking(f"r{n}") for n in range(9)]
+    result = judged(NoLostAcks(), HandmadeTwin(history=history, final=ended()))
+    assert [example.split()[1] for example in result.examples] == ["r0", "r4", "r8"]
+    assert result.value == 9
