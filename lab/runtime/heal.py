@@ -70,7 +70,9 @@ def healing(state_dir: Path) -> Iterator[None]:
     """One healer at a time."""
     with exclusive(state_dir / "heal.lock", LOCK_TIMEOUT_S) as got:
         if not got:
-            raise LabError(f"Another `lab heal` has been at work for {LOCK_TIMEOUT_S:g} s. Wait, then try again.")
+            raise LabError(
+                f"Another `lab heal` has been at work for {LOCK_TIMEOUT_S:g} s. Wait, then try again."
+            )
         yield
 
 

@@ -49,7 +49,9 @@ class LocalTestbed:
             self._up()
         except OSError as exc:
             self._stop()
-            raise LabError(f"The stack cannot be started: {exc}. Mend that, or set TMPDIR to another folder.") from exc
+            raise LabError(
+                f"The stack cannot be started: {exc}. Mend that, or set TMPDIR to another folder."
+            ) from exc
         except BaseException:
             self._stop()
             raise

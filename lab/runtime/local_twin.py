@@ -121,7 +121,9 @@ class LocalTwin:
         servers = {EDGE: here.service, DATABASE: here.postgres, PAYMENTS: here.payments}
         for link in LINKS:
             self._ledger.undo(here.api, link)
-            create_proxy(here.api, link, listen=host_port(here.proxies[link]), upstream=host_port(servers[link]))
+            create_proxy(
+                here.api, link, listen=host_port(here.proxies[link]), upstream=host_port(servers[link])
+            )
         self.links = {link: ToxiproxyLink(here.api, link) for link in LINKS}
 
     def _start_seed(self) -> Process:
@@ -129,7 +131,9 @@ class LocalTwin:
         command = [sys.executable, "-m", "services.seed", "--dsn", postgres.dsn(self.addresses.postgres)]
         command += ["--schema", self._plan.name, "--defences", self._plan.defences]
         command += [word for name, size in asdict(sizes).items() for word in (f"--{name}", str(size))]
-        return self._servers.start("seed", command, env=environment(PYTHONPATH=str(REPOSITORY)), cwd=REPOSITORY)
+        return self._servers.start(
+            "seed", command, env=environment(PYTHONPATH=str(REPOSITORY)), cwd=REPOSITORY
+        )
 
     def _start_payments(self) -> Process:
         app = "services.dependencies.payments:create_app()"
@@ -151,7 +155,10 @@ class LocalTwin:
         metrics = self._folder / f"{name}-metrics"
         metrics.mkdir()
         env = environment(
-            PYTHONPATH=str(REPOSITORY), BIND=host_port(port), PROMETHEUS_MULTIPROC_DIR=str(metrics), **settings
+            PYTHONPATH=str(REPOSITORY),
+            BIND=host_port(port),
+            PROMETHEUS_MULTIPROC_DIR=str(metrics),
+            **settings,
         )
         command = [sys.executable, "-m", "gunicorn", "-c", "services/gunicorn.conf.py", app]
         return self._servers.start(name, command, env=env, cwd=REPOSITORY, niceness=NICENESS)

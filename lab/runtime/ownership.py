@@ -64,7 +64,8 @@ class Holdings:
     def standing(self) -> bool:
         """Left up on purpose, and still up as far as can be told from here."""
         return self.published is not None and any(
-            thing.kind == CONTAINER or (thing.kind == PROCESS and process_alive(thing)) for thing in self.owned
+            thing.kind == CONTAINER or (thing.kind == PROCESS and process_alive(thing))
+            for thing in self.owned
         )
 
     @property
@@ -82,12 +83,13 @@ class Ledger:
         self._lock = threading.Lock()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("ab", buffering=0)
+            self._append(
+                record="owner", run=run, pid=os.getpid(), started=started(os.getpid()), at=time.time()
+            )
         except OSError as exc:
             raise LabError(
                 f"Cannot write {self.path}: {exc.strerror}. Make {state_dir} writable, or run from a copy that is."
             ) from exc
-        self._append(record="owner", run=run, pid=os.getpid(), started=started(os.getpid()), at=time.time())
 
     def own_process(self, pid: int, name: str, stop: signal.Signals = signal.SIGTERM) -> Owned:
         """A process that leads a group of its own; `stop` is what ends it gently."""
@@ -107,8 +109,7 @@ class Ledger:
 
     def undo(self, url: str, proxy: str) -> None:
         """From now on this proxy may carry faults. On disk, really, when this returns."""
-        self._append(record="undo", url=url, proxy=proxy)
-        os.fsync(self._file.fileno())
+        self._append(sync=True, record="undo", url=url, proxy=proxy)
 
     def disowned(self, thing: Owned) -> None:
         """It is gone."""
@@ -116,18 +117,19 @@ class Ledger:
 
     def left_standing(self, published: Mapping[str, Mapping[str, str]]) -> None:
         """The stack shall outlive this process, until `lab down`."""
-        self._append(record="standing", published={twin: dict(addresses) for twin, addresses in published.items()})
-        os.fsync(self._file.fileno())
+        by_twin = {twin: dict(addresses) for twin, addresses in published.items()}
+        self._append(sync=True, record="standing", published=by_twin)
 
     def close(self) -> None:
         """Nothing is owned any more."""
-        self._file.close()
         self.path.unlink(missing_ok=True)
 
-    def _append(self, **record: Any) -> None:
-        line = json.dumps(record).encode() + b"\n"
-        with self._lock:
-            self._file.write(line)
+    def _append(self, *, sync: bool = False, **record: Any) -> None:
+        with self._lock, self.path.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
 
 
 def holdings(state_dir: Path) -> list[Holdings]:

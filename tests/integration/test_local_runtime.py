@@ -42,7 +42,9 @@ from lab.runtime.ownership import RUN_MARK, holdings, read
 
 ROOT = Path(__file__).parents[2]
 SMALL = SeedSizes(users=20, rooms=4, bookings=40, wallets=20)
-SLOW = LinkState(toxics=(Toxic(type="latency", stream="downstream", attributes={"latency": 100, "jitter": 0}),))
+SLOW = LinkState(
+    toxics=(Toxic(type="latency", stream="downstream", attributes={"latency": 100, "jitter": 0}),)
+)
 ENDS_S = 10.0
 
 pytestmark = [pytest.mark.usefixtures("needs_local"), pytest.mark.timeout(120)]
@@ -199,7 +201,9 @@ def test_cpu_time_of_the_service_grows_with_its_work(testbed: LocalTestbed) -> N
     assert (testbed.cpu_s(NAIVE) or 0) > before
 
 
-def test_a_spawned_program_finds_its_configuration_and_leaves_a_log(testbed: LocalTestbed, tmp_path: Path) -> None:
+def test_a_spawned_program_finds_its_configuration_and_leaves_a_log(
+    testbed: LocalTestbed, tmp_path: Path
+) -> None:
     child = testbed.spawn(NAIVE, "json.tool", {"answer": 42}, tmp_path, "tool")
 
     assert child.wait(10) == 0
@@ -209,9 +213,9 @@ def test_a_spawned_program_finds_its_configuration_and_leaves_a_log(testbed: Loc
 def test_collect_brings_the_logs_of_all_parts(testbed: LocalTestbed, tmp_path: Path) -> None:
     testbed.collect(HARDENED, tmp_path)
 
-    assert {"postgres.log", "payments.log", "service.log", "toxiproxy.log", "seed.log"} <= set(
-        os.listdir(tmp_path / "logs")
-    )
+    assert {"postgres.log", "payments.log", "service.log", "toxiproxy.log", "seed.log"} <= {
+        log.name for log in (tmp_path / "logs").iterdir()
+    }
 
 
 def test_facts_name_the_engine_and_the_versions(testbed: LocalTestbed) -> None:
@@ -271,11 +275,14 @@ def test_a_missing_postgres_is_one_clear_sentence(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
 def test_binaries_that_the_unprivileged_user_cannot_read_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as private, tempfile.TemporaryDirectory(dir="/var/tmp") as cache:
-        os.chmod(cache, 0o755)
+    with (
+        tempfile.TemporaryDirectory(dir="/var/tmp") as private,
+        tempfile.TemporaryDirectory(dir="/var/tmp") as cache,
+    ):
+        Path(cache).chmod(0o755)
         package = postgres.find_binaries().parents[1]
         subprocess.run(f"cp -R {package} {package}.libs {private}", shell=True, check=True)
-        assert stat.S_IMODE(os.stat(private).st_mode) == 0o700
+        assert stat.S_IMODE(Path(private).stat().st_mode) == 0o700
         monkeypatch.setenv("LAB_POSTGRES", f"{private}/{package.name}/pginstall18/bin")
         monkeypatch.setenv("LAB_CACHE", cache)
 
@@ -284,7 +291,10 @@ def test_binaries_that_the_unprivileged_user_cannot_read_are_copied(monkeypatch:
         assert install.bin.is_relative_to(cache)
         assert (install.template / "PG_VERSION").exists()
         assert postgres.installation() == install
-        assert sorted(os.listdir(cache)) == sorted({install.template.name, install.bin.relative_to(cache).parts[0]})
+        assert {part.name for part in Path(cache).iterdir()} == {
+            install.template.name,
+            install.bin.relative_to(cache).parts[0],
+        }
 
 
 @pytest.fixture
@@ -340,12 +350,26 @@ def test_when_the_guardian_is_killed_too_heal_mends_it_all_and_says_so(holder: A
 
     lines = heal(tmp_path)
 
-    assert [line for line in lines if line.startswith("healed link")] == [f"healed link {n}: latency" for n in LINKS]
+    assert [line for line in lines if line.startswith("healed link")] == [
+        f"healed link {n}: latency" for n in LINKS
+    ]
     assert "stopped the naive twin's postgres" in "\n".join(lines)
     assert processes_of("run-orphaned") == []
     assert folders_of("run-orphaned") == []
     assert holdings(tmp_path) == []
     assert heal(tmp_path) == []
+
+
+def test_a_fault_on_a_proxy_that_outlived_its_run_is_undone(testbed: LocalTestbed, tmp_path: Path) -> None:
+    link = testbed.link(NAIVE, DATABASE)
+    link.set(SLOW)
+    dead = {"record": "owner", "run": "run-dead", "pid": 1, "started": "before/1", "at": 0.0}
+    undo = {"record": "undo", "url": testbed.published(NAIVE)["toxiproxy"], "proxy": DATABASE}
+    (tmp_path / "owned").mkdir()
+    (tmp_path / "owned" / "run-dead.jsonl").write_text(json.dumps(dead) + "\n" + json.dumps(undo) + "\n")
+
+    assert heal(tmp_path) == ["healed link database: latency"]
+    assert link.get() == LinkState()
 
 
 def test_a_stack_left_up_outlives_its_command_and_is_taken_down_by_name(holder: Any, tmp_path: Path) -> None:

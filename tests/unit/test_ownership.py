@@ -18,7 +18,11 @@ from lab.runtime.ownership import CONTAINER, FOLDER, PROCESS, Ledger, Owned, Und
 
 def test_everything_owned_and_not_disowned_is_read_back(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path, "run-1")
-    kept = [ledger.own_process(os.getpid(), "me"), ledger.own_folder(tmp_path / "x"), ledger.own_container("c1")]
+    kept = [
+        ledger.own_process(os.getpid(), "me"),
+        ledger.own_folder(tmp_path / "x"),
+        ledger.own_container("c1"),
+    ]
     ledger.disowned(ledger.own_container("c2"))
     ledger.undo("http://127.0.0.1:8474", "database")
 
@@ -45,7 +49,9 @@ def test_the_run_of_a_killed_owner_is_left_over(tmp_path: Path) -> None:
     assert [run.run for run in leftovers(tmp_path)] == ["r"]
 
 
-def test_an_owner_whose_pid_was_used_again_counts_as_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_owner_whose_pid_was_used_again_counts_as_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Ledger(tmp_path, "r")
     monkeypatch.setattr(ownership, "started", lambda pid: "another start")
 

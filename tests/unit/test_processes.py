@@ -39,7 +39,9 @@ def run(tmp_path: Path, ledger: Ledger) -> Iterator[Any]:
 
     def start(script: str, **options: Any) -> Process:
         options = {"env": environment(), "cwd": tmp_path, **options}
-        process = Process("the script", ["sh", "-c", script], tmp_path / "logs" / "script.log", ledger, **options)
+        process = Process(
+            "the script", ["sh", "-c", script], tmp_path / "logs" / "script.log", ledger, **options
+        )
         all_of_them.append(process)
         return process
 
