@@ -77,3 +77,26 @@ def a_day(value: Any) -> date:
         return date.fromisoformat(value)
     except (TypeError, ValueError):
         raise ValueError('must be a day, like "2030-01-01"') from None
+
+
+def a_number(least: int, most: int) -> Callable[[Any], int]:
+    """A reader of a whole number in a query string."""
+
+    def reader(value: Any) -> int:
+        try:
+            return _integer(int(value), least, most)
+        except ValueError:
+            raise ValueError(f"must be an integer from {least} to {most}") from None
+
+    return reader
+
+
+def one_of(*words: str) -> Callable[[Any], str]:
+    """A reader of one of `words`."""
+
+    def reader(value: Any) -> str:
+        if value not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return value
+
+    return reader

@@ -59,6 +59,11 @@ def once(effect: Callable) -> Callable:
     return recorded
 
 
+def header(key: str) -> dict[str, str]:
+    """The header that makes a call to another service idempotent; none when off."""
+    return {"Idempotency-Key": key} if on("idempotency") else {}
+
+
 def _stored(connection: sa.Connection, claim: dict[str, str]) -> dict[str, Any]:
     stored = connection.execute(STORED, claim).one()
     if stored.fingerprint != claim["fingerprint"]:

@@ -1,0 +1,1 @@
+"""The third parties that get slow."""

@@ -1,0 +1,22 @@
+"""How gunicorn runs both twins, and the payments company: the same settings, so that only the code differs."""
+
+import os
+
+from prometheus_client import multiprocess
+
+bind = os.environ.get("BIND", "127.0.0.1:8000")
+worker_class = "gthread"
+workers = int(os.environ.get("WORKERS", "2"))
+threads = int(os.environ.get("THREADS", "32"))
+backlog = 128
+timeout = 30  # seconds without a heartbeat of the worker; a stuck thread does not stop that
+graceful_timeout = 5
+keepalive = 5
+accesslog = None  # the twins log each request themselves
+control_socket_disable = True  # two servers side by side would share its default path
+
+
+def child_exit(server, worker):
+    """Take a dead worker's gauges out of /metrics."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        multiprocess.mark_process_dead(worker.pid)

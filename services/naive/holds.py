@@ -1,0 +1,40 @@
+"""Holds: a room kept for a user who is still deciding. A hold stops nobody; it is a promise to remember."""
+
+from flask import Blueprint, current_app, jsonify
+
+from services.common.problems import not_found
+from services.common.rows import as_json
+from services.common.slots import wanted_slot
+
+routes = Blueprint("holds", __name__)
+
+
+def init_app(app):
+    app.extensions["holds"] = {}
+
+
+@routes.post("/holds/")
+def create_hold():
+    return jsonify(remember(wanted_slot())), 201
+
+
+@routes.get("/holds/<int:hold_id>/")
+def get_hold(hold_id):
+    hold = recall(hold_id)
+    if hold is None:
+        raise not_found("such hold")
+    return jsonify(hold)
+
+
+def remember(slot):
+    """The hold, with its id."""
+    # A hold lives for minutes: not worth a table.
+    holds = current_app.extensions["holds"]
+    hold_id = len(holds) + 1
+    holds[hold_id] = {"id": hold_id, **as_json(slot)}
+    return holds[hold_id]
+
+
+def recall(hold_id):
+    """The hold, or None."""
+    return current_app.extensions["holds"].get(hold_id)

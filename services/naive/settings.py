@@ -1,0 +1,12 @@
+"""Settings, from the environment."""
+
+import os
+
+
+def load():
+    """The app's settings by name."""
+    return {
+        "DATABASE_URL": os.environ["DATABASE_URL"],
+        "PAYMENTS_URL": os.environ["PAYMENTS_URL"],
+        "LAB_TOKEN": os.environ["LAB_TOKEN"],
+    }

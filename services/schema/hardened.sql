@@ -1,0 +1,28 @@
+-- What the hardened twin lets the database enforce. The loader leaves out the section of a defence that is off.
+
+-- defence: constraints
+-- No two live bookings of a room overlap. The one-element range stands for `room_id WITH =`, which would need btree_gist.
+ALTER TABLE bookings ADD CONSTRAINT bookings_no_overlap EXCLUDE USING gist (
+    int4range(room_id, room_id, '[]') WITH &&,
+    tstzrange(starts_at, ends_at) WITH &&
+) WHERE (status <> 'cancelled');
+ALTER TABLE bookings ADD CONSTRAINT bookings_period CHECK (starts_at < ends_at);
+ALTER TABLE bookings ADD CONSTRAINT bookings_status CHECK (status IN ('pending', 'confirmed', 'cancelled'));
+ALTER TABLE wallets ADD CONSTRAINT wallets_balance CHECK (balance_cents >= 0);
+ALTER TABLE transfers ADD CONSTRAINT transfers_amount CHECK (amount_cents > 0 AND from_wallet_id <> to_wallet_id);
+CREATE UNIQUE INDEX audit_version ON audit (user_id, version);
+
+-- defence: idempotency
+-- One row per Idempotency-Key, written in the same transaction as the effect: the answer to give again.
+CREATE TABLE idempotency (
+    key         text NOT NULL,
+    route       text NOT NULL,
+    fingerprint text NOT NULL,
+    body        text,  -- the answer, as JSON
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (key, route)
+);
+
+-- defence: server_timeouts
+-- A deadlock is looked for after deadlock_timeout, which only a superuser may set unless told so.
+GRANT SET ON PARAMETER deadlock_timeout TO app;

@@ -1,0 +1,1 @@
+-- Nothing more: the code looks before it writes.

@@ -1,0 +1,111 @@
+"""Loads roles, schema and seed data into a twin's database, replacing all that was there.
+
+    python -m services.seed --dsn postgresql://lab@127.0.0.1:5432/lab --schema hardened --defences all
+
+Every value follows from the row's number, so a client can tell the right answer from the sizes alone: booking `i` is of
+room `1 + (i-1) % rooms` by user `1 + (i-1) % users`, confirmed, in 2025, and overlaps no other.
+"""
+
+import argparse
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+
+from services.defences import switch
+
+SCHEMA = Path(__file__).parent / "schema"
+FIRST_SLOT = datetime(2025, 1, 1, tzinfo=UTC)
+YEAR = timedelta(days=365)
+WALLET_CENTS = 100_000
+
+ROLES = """
+DO $$ BEGIN
+    IF to_regrole('app') IS NULL THEN CREATE ROLE app LOGIN PASSWORD 'app'; END IF;
+    IF to_regrole('probe') IS NULL THEN CREATE ROLE probe LOGIN; END IF;
+END $$;
+DROP SCHEMA IF EXISTS public CASCADE;
+CREATE SCHEMA public;
+"""
+
+
+def main() -> None:
+    """Read the command line and load, all in one transaction."""
+    parser = argparse.ArgumentParser(prog="python -m services.seed", description=__doc__.splitlines()[0])
+    parser.add_argument("--dsn", required=True, help="libpq URL of the owner")
+    parser.add_argument("--schema", choices=("naive", "hardened"), required=True)
+    parser.add_argument(
+        "--defences", type=switch.parse, default="all", help='as DEFENCES, for example "all,-constraints"'
+    )
+    for name, size in (("users", 500), ("rooms", 40), ("bookings", 2_000), ("wallets", 500)):
+        parser.add_argument(f"--{name}", type=int, default=size, metavar="N")
+    asked = parser.parse_args()
+    with psycopg.connect(asked.dsn) as connection:
+        connection.execute(ROLES)
+        connection.execute((SCHEMA / "common.sql").read_text())
+        fill(connection, asked.users, asked.rooms, asked.bookings, asked.wallets)
+        for section in sections((SCHEMA / f"{asked.schema}.sql").read_text(), asked.defences):
+            connection.execute(section)
+        connection.execute("ANALYZE")
+
+
+def sections(script: str, defences: frozenset[str]) -> Iterator[str]:
+    """The parts of `script` to run: what follows `-- defence: NAME` only where that defence is on."""
+    head, *named = re.split(r"^-- defence: (\w+)$", script, flags=re.MULTILINE)
+    yield head
+    for name, section in zip(named[::2], named[1::2], strict=True):
+        if name in defences:
+            yield section
+
+
+def fill(connection: psycopg.Connection, users: int, rooms: int, bookings: int, wallets: int) -> None:
+    """Write the seed data, ids from 1 on."""
+    copy(
+        connection,
+        "users (id, name, email)",
+        ((i, f"User {i}", f"user{i}@example.com") for i in count(users)),
+    )
+    copy(
+        connection,
+        "rooms (id, name, hourly_price_cents)",
+        ((i, f"Studio {i}", 1_000 + 100 * i) for i in count(rooms)),
+    )
+    copy(
+        connection,
+        "bookings (id, user_id, room_id, starts_at, ends_at, status, price_cents)",
+        (booking(i, users, rooms, bookings) for i in count(bookings)),
+    )
+    first = [(i, f"User {i}", "", 1) for i in count(users)]
+    copy(connection, "profiles (user_id, display_name, bio, version)", first)
+    copy(connection, "audit (user_id, display_name, bio, version)", first)
+    copy(
+        connection,
+        "wallets (id, user_id, balance_cents)",
+        ((i, 1 + (i - 1) % users, WALLET_CENTS) for i in count(wallets)),
+    )
+    for table in ("users", "rooms", "bookings", "wallets"):
+        connection.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}")
+
+
+def count(size: int) -> range:
+    return range(1, size + 1)
+
+
+def booking(i: int, users: int, rooms: int, bookings: int) -> tuple[object, ...]:
+    """Row `i`: each room is taken hour after hour from the first of January, or less where a year would not do."""
+    place, room_id = (i - 1) // rooms, 1 + (i - 1) % rooms
+    length = min(timedelta(hours=1), YEAR / -(-bookings // rooms))
+    starts_at = FIRST_SLOT + place * length
+    return i, 1 + (i - 1) % users, room_id, starts_at, starts_at + length, "confirmed", 1_000 + 100 * room_id
+
+
+def copy(connection: psycopg.Connection, target: str, rows: Iterable[tuple[object, ...]]) -> None:
+    with connection.cursor().copy(f"COPY {target} FROM STDIN") as stream:
+        for row in rows:
+            stream.write_row(row)
+
+
+if __name__ == "__main__":
+    main()
