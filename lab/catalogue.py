@@ -1,6 +1,7 @@
 """Finds scenarios by name, and changes their parameters as `--set` asks.
 
-A scenario is found by being there: any module below scenarios/ that defines SCENARIO. There is no list to keep.
+A scenario is found by being there: any module below scenarios/ that defines SCENARIO. There is no list to
+keep.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 import scenarios
-from lab.model import LabError, Phases, Scenario
+from lab.model import Fault, LabError, Load, Phases, Scenario
 
-T = TypeVar("T")
+T = TypeVar("T", Load, Phases, Fault)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,7 @@ def find(name: str) -> Entry:
 
 
 def configure(scenario: Scenario, quick: bool, settings: Iterable[str]) -> tuple[Scenario, Phases]:
-    """The scenario and its phases after `settings` like "fault.latency_ms=200", "load.rate_rps=80", "phases.fault_s=20".
+    """The scenario and its phases after `settings` like "fault.latency_ms=200" or "load.rate_rps=80".
 
     A fault's setting goes to every fault that has the parameter; "fault1.…" names the first fault alone.
     Raises LabError for a name or a value that does not fit, listing what there is.
@@ -78,7 +79,9 @@ def _entry(module: ModuleType) -> Entry:
     parts = module.__name__.split(".")
     scenario: Scenario = module.SCENARIO
     if parts[-1].replace("_", "-") != scenario.name:
-        raise LabError(f"{module.__name__} defines the scenario {scenario.name!r}: file and name must be the same.")
+        raise LabError(
+            f"{module.__name__} defines the scenario {scenario.name!r}: file and name must be the same."
+        )
     return Entry(scenario=scenario, module=".".join(parts[1:-1]), story=(module.__doc__ or "").strip())
 
 
@@ -87,7 +90,8 @@ def _parse(setting: str) -> tuple[str, str, str]:
     target, dot, name = path.partition(".")
     if not (equals and dot and text) or not (target in ("load", "phases") or target.startswith("fault")):
         raise LabError(
-            f"--set {setting} is not understood. Write it like fault.latency_ms=200, load.rate_rps=80 or phases.fault_s=20."
+            f"--set {setting} is not understood. "
+            "Write it like fault.latency_ms=200, load.rate_rps=80 or phases.fault_s=20."
         )
     return target, name, text
 
@@ -97,9 +101,12 @@ def _with_fault(scenario: Scenario, target: str, name: str, text: str, setting: 
     taking = [n for n in chosen if name in _settable(scenario.faults[n])]
     if not taking:
         there = sorted({known for n in chosen for known in _settable(scenario.faults[n])})
-        raise LabError(f"--set {setting}: the faults of {scenario.name} have no {name!r}; they have {', '.join(there)}.")
+        raise LabError(
+            f"--set {setting}: the faults of {scenario.name} have no {name!r}; they have {', '.join(there)}."
+        )
     faults = [
-        _changed(fault, name, text, setting) if n in taking else fault for n, fault in enumerate(scenario.faults)
+        _changed(fault, name, text, setting) if n in taking else fault
+        for n, fault in enumerate(scenario.faults)
     ]
     return replace(scenario, faults=tuple(faults))
 

@@ -5,9 +5,11 @@
     t0.json          the instant of the monotonic clock at which the run began
     events.jsonl     every phase edge, injection, healing and reading back of a link
     verdict.json     the judgement; made again from the rest by `lab regrade`
-    <twin>/          requests.bin, history.jsonl, load.json, probes.jsonl, metrics.jsonl, initial.json, final.json, logs/
+    <twin>/          requests.bin, history.jsonl, load.json, probes.jsonl, metrics.jsonl, initial.json, final.json,
+                     logs/
 
-Verdict and report are functions of this folder, so what is written here is the evidence, and nothing in it is judged.
+Verdict and report are functions of this folder, so what is written here is the evidence, and nothing in it
+is judged.
 """
 
 from __future__ import annotations
@@ -68,7 +70,7 @@ class RunWriter:
         self.folder = folder
         try:
             folder.mkdir(parents=True)
-            self._events = (folder / "events.jsonl").open("a", buffering=1)
+            (folder / "events.jsonl").touch()
         except OSError as exc:
             raise LabError(f"Cannot write {folder}: {exc.strerror}. Make {folder.parent} writable.") from exc
 
@@ -96,7 +98,8 @@ class RunWriter:
 
     def event(self, **event: Any) -> None:
         """Append one event; it is in the file when this returns."""
-        self._events.write(json.dumps(event) + "\n")
+        with (self.folder / "events.jsonl").open("a") as file:
+            file.write(json.dumps(event) + "\n")
 
     def link_latest(self) -> None:
         """Let `latest` beside the folder name it."""
@@ -167,7 +170,9 @@ class TwinRecord:
         try:
             records = np.fromfile(path, dtype=REQUEST)
         except OSError as exc:
-            raise LabError(f"Cannot read {path}: {exc.strerror}. The run did not get so far; make it again.") from exc
+            raise LabError(
+                f"Cannot read {path}: {exc.strerror}. The run did not get so far; make it again."
+            ) from exc
         for name in INSTANTS:
             records[name] -= self.run.t0
         records.sort(order="i", kind="stable")
@@ -312,4 +317,6 @@ def _open(path: Path) -> Any:
     try:
         return path.open()
     except OSError as exc:
-        raise LabError(f"Cannot read {path}: {exc.strerror}. The run did not get so far; make it again.") from exc
+        raise LabError(
+            f"Cannot read {path}: {exc.strerror}. The run did not get so far; make it again."
+        ) from exc

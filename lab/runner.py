@@ -1,7 +1,7 @@
 """Walks one run through its phases, through ports only: what happens when, and nothing of how it is judged.
 
-Up, heal, warm-up, baseline, fault, heal, recovery, drain, final read. All that is seen goes to the run folder; all that
-was broken on purpose is healed at the start and at the end, whatever happens in between.
+Up, heal, warm-up, baseline, fault, heal, recovery, drain, final read. All that is seen goes to the run
+folder; all that was broken on purpose is healed at the start and at the end, whatever happens in between.
 """
 
 from __future__ import annotations
@@ -37,7 +37,13 @@ from lab.record import RunWriter
 LEAD_S = 0.3  # from the go to T0: time for every child to see it
 READY_TIMEOUT_S = 30.0
 READ_TIMEOUT_S = 20.0
-STORY = ("title", "hypothesis", "question", "mirrors", "lesson")  # kept in the manifest: a report needs no catalogue
+STORY = (
+    "title",
+    "hypothesis",
+    "question",
+    "mirrors",
+    "lesson",
+)  # kept in the manifest: a report needs no catalogue
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +161,9 @@ class Runner:
             dead = [child for child in children if not child.running()]
             if dead or time.monotonic() > give_up:
                 missing = ", ".join(f"{path.parent.name}/{path.name}" for path in ready if not path.exists())
-                raise LabError(f"The load did not get ready ({missing} is missing); see the logs folder beside it.")
+                raise LabError(
+                    f"The load did not get ready ({missing} is missing); see the logs folder beside it."
+                )
             time.sleep(0.02)
 
     def _await(self, children: list[Child], timeout_s: float) -> None:
@@ -283,7 +291,8 @@ class Runner:
             "phases": asdict(plan.phases),
             "load": asdict(plan.scenario.load),
             "faults": [
-                {"kind": fault.kind, "description": fault.describe(), **asdict(fault)} for fault in plan.scenario.faults
+                {"kind": fault.kind, "description": fault.describe(), **asdict(fault)}
+                for fault in plan.scenario.faults
             ],
             "actions": [asdict(action) for action in self._actions],
             "twins": {twin.name: {"defences": twin.defences} for twin in plan.stack.twins},

@@ -1,1 +1,1 @@
-"""Programs that run beside a twin: the load, the observer, the last read. They import nothing of the lab; see README.md."""
+"""Programs that run beside a twin: the load, the observer, the last read. They import nothing of the lab."""

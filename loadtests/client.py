@@ -1,7 +1,7 @@
 """The HTTP client of the load: one request, one attempt, and the truth about how it ended.
 
-geventhttpclient repeats idempotent requests when a connection breaks, once for every place in its pool. A client that asks
-twelve times measures itself; here it asks once.
+geventhttpclient repeats idempotent requests when a connection breaks, once for every place in its pool. A
+client that asks twelve times measures itself; here it asks once.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Exchange:
             return None
 
 
-class TellingPool(ConnectionPool):  # type: ignore[misc]
+class TellingPool(ConnectionPool):
     """Tells the exchange of the greenlet that asks when it had a socket, and whether that was a new one."""
 
     def get_socket(self) -> Any:
@@ -67,7 +67,7 @@ class Client:
         host, port = target.rsplit(":", 1)
         address = socket.gethostbyname(host)
         self._http = HTTPClient(address, int(port), concurrency=connections, network_timeout=FAR_AWAY_S)
-        self._http._connection_pool = TellingPool(
+        pool = TellingPool(
             address,
             int(port),
             address,
@@ -76,18 +76,19 @@ class Client:
             network_timeout=FAR_AWAY_S,
             connection_timeout=FAR_AWAY_S,
         )
-        self._http._connection_pool.size = NO_RETRIES
+        pool.size = NO_RETRIES
+        self._http._connection_pool = pool  # noqa: SLF001 - there is no public way to bring one's own
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
     def send(self, arrival: dict[str, Any], request_id: str, give_up: float) -> Exchange:
-        """Ask once, and wait for the whole answer until `give_up`. Returns whatever happens; called in its own greenlet."""
+        """Ask once, and wait for the whole answer until `give_up`. Returns whatever happens. In a greenlet."""
         exchange = gevent.getcurrent().exchange = Exchange(started=time.monotonic())
         try:
             with gevent.Timeout(max(0.001, give_up - exchange.started)):
                 self._ask(arrival, request_id, exchange)
         except gevent.GreenletExit:
             exchange.failure = Failure.ABORTED
-        except (Exception, gevent.Timeout) as error:
+        except (Exception, gevent.Timeout) as error:  # noqa: BLE001 - whatever it was is the finding
             exchange.failure = classify(error, exchange.sent > 0)
         exchange.end = time.monotonic()
         return exchange

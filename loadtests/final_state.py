@@ -1,7 +1,7 @@
 """`python -m loadtests.final_state final.config.json`: all that is in a twin's stores, read past every proxy.
 
-It waits for quiet first: a service that queued requests may still be writing for callers who left long ago. What is not
-quiet in time is read as it is, and the sessions say so.
+It waits for quiet first: a service that queued requests may still be writing for callers who left long ago.
+What is not quiet in time is read as it is, and the sessions say so.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ def _plain(value: Any) -> Any:
 def main(path: str) -> None:
     config = read_config(path)
     options = f"-c statement_timeout={int(config['timeout_s'] * 1_000)}"
-    with psycopg.connect(config["dsn"], autocommit=True, row_factory=dict_row, connect_timeout=5, options=options) as conn:
+    with psycopg.connect(
+        config["dsn"], autocommit=True, row_factory=dict_row, connect_timeout=5, options=options
+    ) as conn:
         state = read_all(conn)
     state["charges"] = charges(config["payments_url"], config["timeout_s"])
     write_json(config["output"], json.loads(json.dumps(state, default=_plain)))

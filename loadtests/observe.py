@@ -1,7 +1,7 @@
 """`python -m loadtests.observe observe.config.json`: what is seen of a twin from outside the load.
 
-Probes of the links that will break, through the same proxies that the service uses, and the service's own metrics. Each probe
-is a task of its own: one that hangs delays no other.
+Probes of the links that will break, through the same proxies that the service uses, and the service's own
+metrics. Each probe is a task of its own: one that hangs delays no other.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ async def every(interval_s: float, t0: float, until_s: float, look: Look, output
 async def observe(config: dict[str, Any], t0: float) -> None:
     """All probes and the metrics, until the end of the run."""
     until_s = config["until_s"]
-    with Path(config["probes_output"]).open("w") as probes, Path(config["metrics_output"]).open("w") as metrics:
+    with (
+        Path(config["probes_output"]).open("w") as probes,
+        Path(config["metrics_output"]).open("w") as metrics,
+    ):
         probing = [
             every(one["interval_s"], t0, until_s, lambda one=one: probe(one, t0), probes)  # type: ignore[misc]
             for one in config["probes"]

@@ -1,7 +1,8 @@
 """The Locust file: one user who walks the schedule and waits for nobody.
 
-Locust's own users are closed loops: they ask again when they have been answered, and go quiet while the service hangs. So
-Locust is the shell here (process, console, web page for debugging), and the schedule is the load.
+Locust's own users are closed loops: they ask again when they have been answered, and go quiet while the
+service hangs. So Locust is the shell here (process, console, web page for debugging), and the schedule is
+the load.
 """
 
 from __future__ import annotations
@@ -51,5 +52,5 @@ class OpenLoop(User):
 
 @events.init.add_listener
 def fail_until_all_is_recorded(environment: Environment, **_: object) -> None:
-    """A request that fails is a finding, no error of the load: the exit code tells whether all that was planned is recorded."""
+    """A request that fails is a finding, no error: the exit code tells whether all that was planned is recorded."""
     environment.process_exit_code = 1

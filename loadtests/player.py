@@ -1,7 +1,8 @@
 """Plays a schedule at a twin: each arrival at its instant, whatever became of those before it.
 
-The schedule is read as it is played and every record is written at once, so memory does not grow with the run. Latency counts
-from the intended instant: a request that had to wait for the generator is as late as one that waited for the service.
+The schedule is read as it is played and every record is written at once, so memory does not grow with the
+run. Latency counts from the intended instant: a request that had to wait for the generator is as late as
+one that waited for the service.
 """
 
 from __future__ import annotations
@@ -18,7 +19,16 @@ from gevent.pool import Group
 
 from loadtests.client import Client, Exchange
 from loadtests.handshake import await_t0, write_json
-from loadtests.records import REUSED, WRONG, Failure, Outcome, Records, is_wrong, oracle_rejects_planted_wrong, outcome
+from loadtests.records import (
+    REUSED,
+    WRONG,
+    Failure,
+    Outcome,
+    Records,
+    is_wrong,
+    oracle_rejects_planted_wrong,
+    outcome,
+)
 from loadtests.waiting import make_waiter
 
 SAMPLE_S = 1.0
@@ -54,7 +64,7 @@ class Player:
         return bool(self._records.count == self._summary["planned"])
 
     def stop(self) -> None:
-        """Cut off what is in flight (it is recorded as aborted) and write down all that is known. Safe to call twice."""
+        """Cut off what is in flight (recorded as aborted) and write down all that is known. Safe to call twice."""
         self._in_flight.kill(block=True, timeout=2)
         self._records.flush()
         self._summary |= {
@@ -98,9 +108,20 @@ class Player:
         )  # fmt: skip
         if in_history:
             self._records.operation(
-                i=arrival["i"], op=op, outcome=result, status=exchange.status, end=exchange.end, answered=answered
+                i=arrival["i"],
+                op=op,
+                outcome=result,
+                status=exchange.status,
+                end=exchange.end,
+                answered=answered,
             )
-        problem = exchange.failure.name if exchange.failure else str(exchange.status) if exchange.status >= 400 else None
+        problem = (
+            exchange.failure.name
+            if exchange.failure
+            else str(exchange.status)
+            if exchange.status >= 400
+            else None
+        )
         self._told(op, exchange.end - intended, problem)
 
     def _sample(self) -> None:

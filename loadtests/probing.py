@@ -1,7 +1,7 @@
 """One in-path probe: a fresh connection through a link's proxy, one small exchange, a close; each step with its time.
 
-Raw sockets, so that nothing between the probe and the link has ideas of its own. For PostgreSQL it speaks the few messages of
-the protocol that it needs, as the role `probe`, which needs no password.
+Raw sockets, so that nothing between the probe and the link has ideas of its own. For PostgreSQL it speaks
+the few messages of the protocol that it needs, as the role `probe`, which needs no password.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Steps:
 
 
 async def probe(config: dict[str, Any], t0: float) -> dict[str, Any]:
-    """One probe as `config` asks; returns the members of lab.model.ProbeSample. Never raises, never lasts longer than asked."""
+    """One probe as `config` asks, as the members of lab.model.ProbeSample. Never raises, never lasts longer."""
     steps = Steps(start=time.monotonic())
     exchange = {"postgres": _postgres, "http": _http}[config["protocol"]]
     try:
@@ -86,7 +86,9 @@ async def _http(
     """GET with `Connection: close`: the server closes when it has answered."""
     path = config["path"] + (f"?bytes={config['reply_bytes']}" if config["reply_bytes"] else "")
     padding = "x" * config["request_bytes"]
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\nX-Padding: {padding}\r\n\r\n".encode())
+    writer.write(
+        f"GET {path} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\nX-Padding: {padding}\r\n\r\n".encode()
+    )
     answer = b""
     while b"\r\n\r\n" not in answer:
         answer += await steps.more(reader)
@@ -126,7 +128,9 @@ async def _until_ready(reader: asyncio.StreamReader, steps: Steps) -> None:
 
 
 def _content_length(head: bytes) -> int:
-    lengths = [line.split(b":", 1)[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+    lengths = [
+        line.split(b":", 1)[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")
+    ]
     return int(lengths[0])
 
 

@@ -1,6 +1,7 @@
 """What the load writes down: 42 bytes for every request, a line for every operation that an invariant reads.
 
-The numbers are those of lab.model.Outcome and lab.model.Failure, the layout is lab.record.REQUEST; a test compares them.
+The numbers are those of lab.model.Outcome and lab.model.Failure, the layout is lab.record.REQUEST; a test
+compares them.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import struct
 from enum import IntEnum
+from pathlib import Path
 from typing import Any
 
 RECORD = struct.Struct("<IBHBBBdddd")
@@ -53,7 +55,9 @@ def is_wrong(expect: dict[str, Any] | None, answered: Any) -> bool:
     """Whether a success does not say what it must: the oracle."""
     if not expect:
         return False
-    return not isinstance(answered, dict) or any(answered.get(name, ...) != value for name, value in expect.items())
+    return not isinstance(answered, dict) or any(
+        answered.get(name, ...) != value for name, value in expect.items()
+    )
 
 
 def oracle_rejects_planted_wrong() -> bool:
@@ -68,8 +72,8 @@ class Records:
 
     def __init__(self, requests: str, history: str) -> None:
         self.count = 0
-        self._requests = open(requests, "wb", buffering=BUFFER_BYTES)  # noqa: SIM115 - closed by close()
-        self._history = open(history, "w", buffering=BUFFER_BYTES)  # noqa: SIM115
+        self._requests = Path(requests).open("wb", buffering=BUFFER_BYTES)  # noqa: SIM115 - closed by close()
+        self._history = Path(history).open("w", buffering=BUFFER_BYTES)  # noqa: SIM115
 
     def request(self, *columns: Any) -> None:
         """One row: i, op, status, failure, outcome, flags, intended, started, sent, end."""

@@ -1,11 +1,13 @@
 """Waiting until an instant without losing the milliseconds that gevent's event loop rounds away.
 
-libev's timeouts are whole milliseconds. A timerfd is a file that becomes readable at an instant of the monotonic clock, and
-the loop watches files precisely. Never spin instead: that starves the reading of answers, and the service looks slow.
+libev's timeouts are whole milliseconds. A timerfd is a file that becomes readable at an instant of the
+monotonic clock, and the loop watches files precisely. Never spin instead: that starves the reading of
+answers, and the service looks slow.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import sys
@@ -45,17 +47,13 @@ class TimerfdWaiter:
         self._value[2], self._value[3] = divmod(int(at * NANOSECONDS), NANOSECONDS)
         self._libc.timerfd_settime(self._fd, ABSOLUTE, ctypes.byref(self._value), None)
         gevent.get_hub().wait(self._watcher)
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.read(self._fd, 8)
-        except BlockingIOError:
-            pass
 
 
 def make_waiter() -> SleepWaiter | TimerfdWaiter:
     """The most exact that this system has."""
     if sys.platform == "linux":
-        try:
+        with contextlib.suppress(OSError):
             return TimerfdWaiter()
-        except OSError:
-            pass
     return SleepWaiter()

@@ -1,7 +1,7 @@
 """Control: nothing is broken.
 
-Both twins get the load of an ordinary day. If one of them fails here, nothing that the other scenarios show counts: the
-difference would be there without any fault. It is also where the price of hardening shows.
+Both twins get the load of an ordinary day. If one of them fails here, nothing that the other scenarios show
+counts: the difference would be there without any fault. It is also where the price of hardening shows.
 """
 
 from lab.checks import (
@@ -14,7 +14,6 @@ from lab.checks import (
     NoPhantoms,
     RefusedMeansRefused,
 )
-
 from lab.model import FAULT, HARDENED, NAIVE, Load, Scenario, Verdict
 
 SCENARIO = Scenario(

@@ -1,6 +1,7 @@
 """The command line: parses, assembles, prints. It decides nothing of its own.
 
-Exit codes: 0 as the scenario expects, 1 not as expected, 2 usage, 3 invalid or inconclusive, 130 interrupted (healed).
+Exit codes: 0 as the scenario expects, 1 not as expected, 2 usage, 3 invalid or inconclusive, 130
+interrupted (healed).
 """
 
 from __future__ import annotations

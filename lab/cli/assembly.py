@@ -28,7 +28,7 @@ def new_run(scenario: str) -> str:
 
 
 def testbed(runtime: str, stack: Stack) -> Testbed:
-    """The testbed that `runtime` asks for; "auto" is docker where an engine answers and our images are there, else local."""
+    """The testbed that `runtime` asks for; "auto" is docker where an engine answers and has our images."""
     from lab.runtime import docker
 
     if runtime not in RUNTIMES:
@@ -91,10 +91,16 @@ def commit() -> str:
     """The commit that runs, with "+" where files differ from it; "" outside a checkout."""
 
     def git(*words: str) -> Any:
-        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, timeout=10, check=False)
+        return subprocess.run(
+            ["git", *words], cwd=ROOT, capture_output=True, text=True, timeout=10, check=False
+        )
 
     try:
         head = git("rev-parse", "--short=12", "HEAD")
-        return head.stdout.strip() + ("+" if git("status", "--porcelain").stdout else "") if not head.returncode else ""
+        return (
+            head.stdout.strip() + ("+" if git("status", "--porcelain").stdout else "")
+            if not head.returncode
+            else ""
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""

@@ -26,7 +26,9 @@ def print_verdict(verdict: RunVerdict) -> None:
     for row in zip(*(twin.checks for twin in verdict.twins), strict=True):
         cells = [f"[{STYLE[result.verdict]}]{result.verdict}[/] {measured(result)}" for result in row]
         table.add_row(f"{row[0].invariant} {row[0].check}".strip(), *cells)
-    overall = [f"[bold {STYLE[twin.verdict]}]{twin.verdict}[/] (expected {twin.expected})" for twin in verdict.twins]
+    overall = [
+        f"[bold {STYLE[twin.verdict]}]{twin.verdict}[/] (expected {twin.expected})" for twin in verdict.twins
+    ]
     table.add_row("[bold]verdict[/]", *overall)
     console.print(table)
 

@@ -37,7 +37,9 @@ def list_(as_json: Json = False) -> None:
     """List the scenarios."""
     scenarios = [entry.scenario for entry in catalogue.entries().values()]
     if as_json:
-        print(json.dumps([{"name": scenario.name, "title": scenario.title} for scenario in scenarios], indent=2))
+        print(
+            json.dumps([{"name": scenario.name, "title": scenario.title} for scenario in scenarios], indent=2)
+        )
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("scenario", "fault", "before you run it, answer"):
@@ -53,7 +55,11 @@ def show(scenario: Annotated[str, typer.Argument(help="Its name, or the start of
     entry = catalogue.find(scenario)
     found = entry.scenario
     lines = [f"[bold]{found.name}[/]: {found.title}", "", entry.story, ""]
-    lines += [f"Question    {found.question}", f"Hypothesis  {found.hypothesis}", f"Mirrors     {found.mirrors}"]
+    lines += [
+        f"Question    {found.question}",
+        f"Hypothesis  {found.hypothesis}",
+        f"Mirrors     {found.mirrors}",
+    ]
     lines += [f"Load        {found.load.rate_rps:g} arrivals/s for each twin: {', '.join(found.load.mix)}"]
     lines += [f"Fault       {faults_of(found)}"]
     lines += [f"Check       {title(check)}" for check in found.checks]

@@ -29,7 +29,9 @@ def progress(plan: RunPlan, folder: Path, runtime: str) -> Iterator[Callable[[st
     """Tells on stderr how the run goes; yields the function that takes each step in words."""
     console = Console(stderr=True, highlight=False)
     length = f"{plan.phases.total_s:g} s"
-    console.print(f"{plan.scenario.name} on the {runtime} runtime, {length}, seed {plan.seed}: {describe(plan.scenario)}")
+    console.print(
+        f"{plan.scenario.name} on the {runtime} runtime, {length}, seed {plan.seed}: {describe(plan.scenario)}"
+    )
     if not console.is_terminal:
         yield lambda step: console.print(f"  {step}", soft_wrap=True)
         return
@@ -65,7 +67,9 @@ class Panel:
     def draw(self) -> Group:
         table = Table("twin", "good/s", "p95 ms", box=None, pad_edge=False)
         for twin in self._plan.twins:
-            good, p95_ms = recent(self._folder / twin / "requests.bin", self._plan.scenario.load.good_within_ms)
+            good, p95_ms = recent(
+                self._folder / twin / "requests.bin", self._plan.scenario.load.good_within_ms
+            )
             table.add_row(twin, f"{good:.0f} of {self._plan.scenario.load.rate_rps:g}", f"{p95_ms:.0f}")
         return Group(Text(self._heading(), style="bold"), table)
 
@@ -93,6 +97,3 @@ def recent(path: Path, good_within_ms: float) -> tuple[float, float]:
     latency_ms = (tail["end"] - tail["intended"]) * 1_000
     good = (tail["outcome"] == Outcome.OK) & (latency_ms <= good_within_ms)
     return float(good.sum()) / WINDOW_S, float(np.quantile(latency_ms, 0.95))
-
-
-

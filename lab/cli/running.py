@@ -27,11 +27,19 @@ RunName = Annotated[str, typer.Argument(help='Its id, a part of it, its folder, 
 
 def run(
     scenario: Annotated[str, typer.Argument(help="Which scenario; see: bin/lab list")],
-    quick: Annotated[bool, typer.Option("--quick", help="Short phases: half a minute instead of a minute and a half.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Short phases: half a minute instead of a minute and a half.")
+    ] = False,
     runtime: Annotated[str, typer.Option(help="auto, local or docker.")] = "auto",
-    seed: Annotated[int, typer.Option(help="The seed of the schedule; drawn and recorded where none is given.", min=0)] = -1,
-    defences: Annotated[str, typer.Option(help='What is on in the hardened twin: "all,-deadline", "none,+deadline" …')] = "all",
-    settings: Annotated[list[str] | None, typer.Option("--set", help="Change a parameter: fault.latency_ms=200.")] = None,
+    seed: Annotated[
+        int, typer.Option(help="The seed of the schedule; drawn and recorded where none is given.", min=0)
+    ] = -1,
+    defences: Annotated[
+        str, typer.Option(help='What is on in the hardened twin: "all,-deadline", "none,+deadline" …')
+    ] = "all",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a parameter: fault.latency_ms=200.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a scenario on both twins, judge it, and write its report."""
@@ -119,10 +127,18 @@ def runs(as_json: Json = False) -> None:
 def summary(folder: Path) -> dict[str, str]:
     """One run in a line: what it was and how each twin came out."""
     manifest = RunRecord(folder).manifest
-    row = {"run": folder.name, "runtime": manifest["runtime"], "status": manifest["status"], NAIVE: "", HARDENED: ""}
+    row = {
+        "run": folder.name,
+        "runtime": manifest["runtime"],
+        "status": manifest["status"],
+        NAIVE: "",
+        HARDENED: "",
+    }
     if (folder / "verdict.json").exists():
         verdict = read_verdict(folder)
-        row["status"] = "as expected" if verdict.as_expected else "not as expected" if verdict.valid else "invalid"
+        row["status"] = (
+            "as expected" if verdict.as_expected else "not as expected" if verdict.valid else "invalid"
+        )
         row |= {twin.twin: str(twin.verdict) for twin in verdict.twins if verdict.valid}
     return row
 

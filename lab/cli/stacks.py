@@ -56,7 +56,9 @@ def ps(as_json: Json = False) -> None:
     elif not found:
         console.print("Nothing is up. Start both twins: bin/lab up")
     for run in found if not as_json else ():
-        console.print(f"[bold]{run.run}[/], since {(time.time() - run.since) / 60:.0f} min, {len(run.owned)} parts")
+        console.print(
+            f"[bold]{run.run}[/], since {(time.time() - run.since) / 60:.0f} min, {len(run.owned)} parts"
+        )
         if run.published:
             print_addresses(run.published)
 
@@ -97,7 +99,9 @@ def print_curl(addresses: Mapping[str, Mapping[str, str]], token: str) -> None:
     toxic = '{"type":"latency","attributes":{"latency":500}}'
     console.print(f"\nToken: {token}\n\nTry:", soft_wrap=True)
     for twin in (NAIVE, HARDENED):
-        console.print(f"  curl -s {bearer} '{addresses[twin]['edge']}/users/?include=bookings'", soft_wrap=True)
+        console.print(
+            f"  curl -s {bearer} '{addresses[twin]['edge']}/users/?include=bookings'", soft_wrap=True
+        )
     url = f"{addresses[NAIVE]['toxiproxy']}/proxies/database/toxics"
     console.print(f"  curl -s -d '{toxic}' {url}", soft_wrap=True)
     console.print("\nTake them down: bin/lab down")

@@ -1,7 +1,8 @@
 """What a client may ask of a twin: one function an operation, from an intent to the request that it makes.
 
-The twins' seed data follow from their sizes, so the right answer to a read is known beforehand (`expect`). Bookings are
-made in 2030, out of the way of the seed's; every write carries a key and a reference of its own.
+The twins' seed data follow from their sizes, so the right answer to a read is known beforehand (`expect`).
+Bookings are made in 2030, out of the way of the seed's; every write carries a key and a reference of its
+own.
 """
 
 from __future__ import annotations
@@ -79,7 +80,9 @@ def rooms_search(intent: Intent) -> Arrival:
 def availability(intent: Intent) -> Arrival:
     room = intent.one_of(intent.sizes.rooms)
     day = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(days=intent.random.randrange(365))
-    return intent.read(f"/rooms/{room}/availability/?date={day:%Y-%m-%d}", room_id=room, date=f"{day:%Y-%m-%d}")
+    return intent.read(
+        f"/rooms/{room}/availability/?date={day:%Y-%m-%d}", room_id=room, date=f"{day:%Y-%m-%d}"
+    )
 
 
 def utilisation(intent: Intent) -> Arrival:
@@ -172,7 +175,9 @@ OPERATIONS: Mapping[str, Callable[[Intent], Arrival]] = {
     "hot_transfer": hot_transfer,
     "create_hold": create_hold,
 }
-REPEATED_OPS = frozenset({"create_booking_repeated", "transfer_repeated"})  # sent twice, by an impatient client
+REPEATED_OPS = frozenset(
+    {"create_booking_repeated", "transfer_repeated"}
+)  # sent twice, by an impatient client
 HISTORY_OPS = frozenset(
     {
         "create_booking",

@@ -1,6 +1,7 @@
 """The configurations of the programs that run beside a twin: load, observe, final_state.
 
-They are files of JSON, read by loadtests/, which shares no code with the lab. Paths count from the twin's run folder.
+They are files of JSON, read by loadtests/, which shares no code with the lab. Paths count from the twin's
+run folder.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.engine.operations import HISTORY_OPS
-
 from lab.model import DATABASE, Phases, Scenario
 
 PROBE_INTERVAL_S = 0.1

@@ -14,7 +14,8 @@ from lab.model import Arrival, LabError, Load, Phases, SeedSizes
 def plan_arrivals(load: Load, phases: Phases, seed: int, sizes: SeedSizes) -> Iterator[Arrival]:
     """Every arrival in order of time, numbered from 0: Poisson at `load.rate_rps`, repetitions on top of it.
 
-    Nothing is kept but the few arrivals that will be repeated. Raises LabError for a load that cannot be planned.
+    Nothing is kept but the few arrivals that will be repeated. Raises LabError for a load that cannot be
+    planned.
     """
     _check(load)
     random = Random(seed)

@@ -1,12 +1,12 @@
 """Database latency: every answer of the database comes 100 ms late.
 
-The naive twin opens a connection for each request. To open one takes several round trips, and each of them now waits; the
-query itself is the smallest part. The hardened twin keeps its connections and makes one round trip for each read.
+The naive twin opens a connection for each request. To open one takes several round trips, and each of them
+now waits; the query itself is the smallest part. The hardened twin keeps its connections and makes one
+round trip for each read.
 """
 
 from lab.checks import GoodRatio, LatencyQuantile, RecoversWithin
 from lab.faults import Latency
-
 from lab.model import DATABASE, FAULT, Load, Scenario
 
 SCENARIO = Scenario(

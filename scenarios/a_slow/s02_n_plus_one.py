@@ -1,12 +1,11 @@
 """N+1 under latency: one page of twenty users, and a query for the bookings of each.
 
-On a laptop the database is a fraction of a millisecond away and nobody sees the twenty-one queries. Put 50 ms on the link
-and the page multiplies them. The hardened twin asks for all twenty at once.
+On a laptop the database is a fraction of a millisecond away and nobody sees the twenty-one queries. Put 50
+ms on the link and the page multiplies them. The hardened twin asks for all twenty at once.
 """
 
 from lab.checks import GoodRatio, LatencyQuantile, StatementsPerRequest
 from lab.faults import Latency
-
 from lab.model import DATABASE, FAULT, Load, Scenario
 
 SCENARIO = Scenario(
@@ -14,7 +13,7 @@ SCENARIO = Scenario(
     title="N+1 queries under latency",
     hypothesis="A page of twenty users with their bookings answers within 500 ms at 50 ms from the database.",
     question="A page of twenty: how many times 50 ms?",
-    mirrors="Closest: Slack, 22 February 2022, a query that fanned out to every shard turned cache misses into overload "
+    mirrors="Closest: Slack, 22 February 2022, a query to every shard turned cache misses into overload "
     "(slack.engineering/slacks-incident-on-2-22-22)",
     load=Load(rate_rps=16, mix={"users_with_bookings": 1, "get_booking": 1}, good_within_ms=500),
     faults=(Latency(link=DATABASE, latency_ms=50),),

@@ -1,9 +1,10 @@
 """Blackhole: the database is there, accepts every byte and never answers.
 
-First its answers vanish, then the questions do. No error comes, no log line, no CPU is used: each naive worker waits on a
-healthy-looking connection until none is left, and then even /healthz waits. No setting of the driver, of TCP or of the
-server returns a worker from this; only a deadline of the client's own does. What was written just before the answer
-vanished may be there or not, so the hardened twin says "unknown, ask again with the same key".
+First its answers vanish, then the questions do. No error comes, no log line, no CPU is used: each naive
+worker waits on a healthy-looking connection until none is left, and then even /healthz waits. No setting of
+the driver, of TCP or of the server returns a worker from this; only a deadline of the client's own does.
+What was written just before the answer vanished may be there or not, so the hardened twin says "unknown,
+ask again with the same key".
 """
 
 from lab.checks import (
@@ -17,7 +18,6 @@ from lab.checks import (
     RefusedMeansRefused,
 )
 from lab.faults import Timeout
-
 from lab.model import DATABASE, FAULT, Load, Scenario
 
 SCENARIO = Scenario(

@@ -1,7 +1,8 @@
 """Double booking: many people want the same hour of the same room at the same time.
 
-The naive twin looks whether the room is free, charges, and inserts. Between the look and the insert others look too, and
-latency makes that gap wider. The hardened twin lets the database decide: a constraint that two bookings cannot both satisfy.
+The naive twin looks whether the room is free, charges, and inserts. Between the look and the insert others
+look too, and latency makes that gap wider. The hardened twin lets the database decide: a constraint that
+two bookings cannot both satisfy.
 """
 
 from lab.checks import (
@@ -12,7 +13,6 @@ from lab.checks import (
     RefusedMeansRefused,
 )
 from lab.faults import Latency
-
 from lab.model import DATABASE, Load, Scenario
 
 SCENARIO = Scenario(

@@ -1,7 +1,8 @@
 """Partial write: the profile is updated, its audit row is not.
 
-Two statements, each committed by itself, and a network that breaks now and then: whoever was between the two leaves half of
-the work behind. Swapping them only changes which half. One transaction leaves both or neither.
+Two statements, each committed by itself, and a network that breaks now and then: whoever was between the
+two leaves half of the work behind. Swapping them only changes which half. One transaction leaves both or
+neither.
 """
 
 from lab.checks import (
@@ -12,7 +13,6 @@ from lab.checks import (
     RefusedMeansRefused,
 )
 from lab.faults import Down, Latency
-
 from lab.model import DATABASE, Burst, Load, Scenario
 
 SCENARIO = Scenario(

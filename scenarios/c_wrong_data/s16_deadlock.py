@@ -1,8 +1,8 @@
 """Deadlock: A pays B while B pays A.
 
-Each transfer locks its first wallet and then wants the other's. PostgreSQL waits for deadlock_timeout, then kills one of the
-two; the naive twin answers that one with a 500, and everybody behind them has waited. The hardened twin locks in one order,
-so that no cycle can form, and tries again where the database asks for it.
+Each transfer locks its first wallet and then wants the other's. PostgreSQL waits for deadlock_timeout, then
+kills one of the two; the naive twin answers that one with a 500, and everybody behind them has waited. The
+hardened twin locks in one order, so that no cycle can form, and tries again where the database asks for it.
 """
 
 from lab.checks import (
@@ -14,13 +14,12 @@ from lab.checks import (
     NoPhantoms,
 )
 from lab.faults import Latency
-
 from lab.model import DATABASE, FAULT, Load, Scenario
 
 SCENARIO = Scenario(
     name="s16-deadlock",
     title="Deadlock between transfers",
-    hypothesis="Transfers in both directions between the same wallets never end in an error, nor in a second of waiting.",
+    hypothesis="Transfers both ways between the same wallets never end in an error, nor in a second of waiting.",
     question="Who breaks the tie, after how long, and does money vanish?",
     mirrors="Closest: GitHub, November 2021: replicas deadlocked in a migration step "
     "(github.blog/2021-12-01-github-availability-report-november-2021)",

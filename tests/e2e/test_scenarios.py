@@ -34,7 +34,9 @@ pytestmark = pytest.mark.timeout(400)
 def lab(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "lab", *words]
     env = os.environ | environment
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=180, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=180, check=False
+    )
 
 
 def run(scenario: str, *words: str, **environment: str) -> tuple[int, dict[str, Any]]:
@@ -66,7 +68,9 @@ def test_the_contrast_shows_on_the_docker_runtime(scenario: str, needs_docker: N
 
 
 @pytest.mark.parametrize(("scenario", "defences"), ABLATIONS.items())
-def test_without_its_defence_the_hardened_twin_breaks(scenario: str, defences: str, needs_local: None) -> None:
+def test_without_its_defence_the_hardened_twin_breaks(
+    scenario: str, defences: str, needs_local: None
+) -> None:
     code, verdict = run(scenario, "--runtime", "local", "--defences", defences)
     assert (code, verdicts(verdict)[HARDENED]) == (NOT_EXPECTED, "broken"), verdict["sentence"]
 
@@ -89,7 +93,9 @@ def test_regrading_gives_the_same_bytes(needs_local: None) -> None:
 
 def test_a_run_without_its_toxic_is_invalid_and_not_held(needs_local: None) -> None:
     """A latency of 0 ms is accepted, echoed and heals; only the probe can tell that nothing was felt."""
-    done = lab("run", "s01-db-latency", "--quick", "--runtime", "local", "--json", "--set", "fault.latency_ms=0")
+    done = lab(
+        "run", "s01-db-latency", "--quick", "--runtime", "local", "--json", "--set", "fault.latency_ms=0"
+    )
     verdict = json.loads(done.stdout)
     assert done.returncode == INVALID
     assert not verdict["valid"]

@@ -79,7 +79,9 @@ def violations(module: str, path: Path) -> list[str]:
     return wrong
 
 
-@pytest.mark.parametrize(("module", "path"), modules(), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("module", "path"), modules(), ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_a_module_imports_only_what_its_layer_may(module: str, path: Path) -> None:
     assert violations(module, path) == []
 
@@ -92,7 +94,9 @@ def test_the_table_has_no_cycle() -> None:
 def test_an_upward_import_is_found(tmp_path: Path) -> None:
     upward = tmp_path / "judge.py"
     upward.write_text("def late():\n    from lab.runner import Runner\n")
-    assert violations("lab.engine.judge", upward) == ["lab.engine.judge (lab.engine) imports lab.runner.Runner (lab.runner)"]
+    assert violations("lab.engine.judge", upward) == [
+        "lab.engine.judge (lab.engine) imports lab.runner.Runner (lab.runner)"
+    ]
 
 
 def test_a_service_that_imports_the_lab_is_found(tmp_path: Path) -> None:

@@ -1,0 +1,76 @@
+"""The catalogue finds scenarios by name and turns their knobs, and says clearly what it does not know."""
+
+import pytest
+
+from lab import catalogue
+from lab.model import LabError
+
+S01 = "s01-db-latency"
+
+
+def scenario(name: str = S01):  # type: ignore[no-untyped-def]
+    return catalogue.find(name).scenario
+
+
+@pytest.mark.parametrize("name", catalogue.entries())
+def test_every_scenario_is_whole(name: str) -> None:
+    found = scenario(name)
+    assert all((found.title, found.hypothesis, found.question, found.mirrors, found.lesson))
+    assert catalogue.find(name).story.endswith(".")
+    assert set(found.expected) == {"naive", "hardened"}
+
+
+@pytest.mark.parametrize("name", catalogue.entries())
+def test_every_scenario_takes_at_most_45_quick_seconds(name: str) -> None:
+    assert scenario(name).quick.total_s <= 45
+
+
+def test_a_scenario_is_found_by_the_start_of_its_name() -> None:
+    assert scenario("s01").name == S01
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("s01-db-latncy", "Did you mean s01-db-latency"), ("zzz", "bin/lab list")]
+)
+def test_an_unknown_scenario_is_answered_with_the_next_step(name: str, hint: str) -> None:
+    with pytest.raises(LabError, match=hint):
+        catalogue.find(name)
+
+
+def configured(*settings: str):  # type: ignore[no-untyped-def]
+    return catalogue.configure(scenario(), quick=True, settings=settings)
+
+
+def test_a_setting_turns_its_knob_and_no_other() -> None:
+    changed, phases = configured("fault.latency_ms=200", "load.rate_rps=80", "phases.fault_s=20")
+    assert (changed.faults[0].latency_ms, changed.load.rate_rps, phases.fault_s) == (200, 80.0, 20.0)
+    assert phases.baseline_s == scenario().quick.baseline_s
+
+
+def test_a_setting_reaches_one_fault_by_its_number() -> None:
+    changed, _ = catalogue.configure(scenario("s14"), quick=True, settings=["fault1.latency_ms=20"])
+    assert changed.faults[0].latency_ms == 20
+    assert changed.faults[1] == scenario("s14").faults[1]
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("latency_ms=200", "Write it like"),
+        ("fault.latency_ms", "Write it like"),
+        ("fault.latancy_ms=200", "they have .*latency_ms"),
+        ("fault2.latency_ms=200", "has 1 fault"),
+        ("fault.latency_ms=soon", "takes int"),
+        ("fault.latency_ms=-1", "latency_ms"),
+        ("load.rate=10", "there is .*rate_rps"),
+        ("phases.fault_s=-3", "cannot be negative"),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_named(setting: str, said: str) -> None:
+    with pytest.raises(LabError, match=said):
+        configured(setting)
+
+
+def test_a_setting_on_a_scenario_without_faults_says_so() -> None:
+    with pytest.raises(LabError, match="has 0 fault"):
+        catalogue.configure(scenario("s00"), quick=True, settings=["fault.latency_ms=1"])

@@ -1,0 +1,93 @@
+"""What the load writes is what the lab reads; its oracle sees; and it knows what a client may believe."""
+
+import errno
+
+import numpy as np
+import pytest
+
+from lab import model
+from lab.record import REQUEST
+from loadtests import records
+from loadtests.client import classify
+from loadtests.records import RECORD, Failure, Outcome, is_wrong, oracle_rejects_planted_wrong, outcome
+
+EXPECT = {"id": 7, "status": "confirmed"}
+
+
+def test_both_sides_mean_the_same_numbers() -> None:
+    assert {kind.name: kind.value for kind in Failure} == {kind.name: kind.value for kind in model.Failure}
+    assert {kind.name: kind.value for kind in Outcome} == {kind.name: kind.value for kind in model.Outcome}
+
+
+def test_both_sides_mean_the_same_42_bytes() -> None:
+    assert RECORD.size == REQUEST.itemsize == 42
+    row = (1, 2, 503, 4, 1, 3, 10.5, 11.5, 12.5, 13.5)
+
+    assert np.frombuffer(RECORD.pack(*row), dtype=REQUEST)[0].item() == row
+
+
+@pytest.mark.parametrize(
+    ("status", "failure", "answered", "believed"),
+    [
+        (201, Failure.NONE, {}, Outcome.OK),
+        (409, Failure.NONE, {}, Outcome.REFUSED),
+        (503, Failure.NONE, {"effect": "none"}, Outcome.REFUSED),
+        (503, Failure.NONE, {"effect": "unknown"}, Outcome.UNKNOWN),
+        (500, Failure.NONE, None, Outcome.UNKNOWN),
+        (302, Failure.NONE, None, Outcome.UNKNOWN),
+        (0, Failure.CONNECT_REFUSED, None, Outcome.REFUSED),
+        (0, Failure.SHED, None, Outcome.REFUSED),
+        (0, Failure.TIMEOUT, None, Outcome.UNKNOWN),
+        (0, Failure.RESET, None, Outcome.UNKNOWN),
+        (0, Failure.ABORTED, None, Outcome.UNKNOWN),
+    ],
+)
+def test_what_a_client_may_believe(
+    status: int, failure: Failure, answered: object, believed: Outcome
+) -> None:
+    assert outcome(status, failure, answered) is believed
+
+
+def test_a_right_answer_may_say_more_than_expected() -> None:
+    assert not is_wrong(EXPECT, {**EXPECT, "price_cents": 100})
+    assert not is_wrong(None, None)
+
+
+@pytest.mark.parametrize(
+    "answer", [{**EXPECT, "id": 8}, {"id": 7}, {"id": "7", "status": "confirmed"}, None, [EXPECT]]
+)
+def test_a_wrong_answer_is_wrong(answer: object) -> None:
+    assert is_wrong(EXPECT, answer)
+
+
+def test_a_blind_oracle_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert oracle_rejects_planted_wrong()
+    monkeypatch.setattr(records, "is_wrong", lambda _expect, _answered: False)
+    assert not oracle_rejects_planted_wrong()
+
+
+class HTTPConnectionClosed(Exception):
+    """As geventhttpclient raises it: by name, the reset only in its context."""
+
+
+def closed_by(cause: BaseException | None) -> BaseException:
+    error = HTTPConnectionClosed()
+    error.__context__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "connected", "failure"),
+    [
+        (ConnectionRefusedError(), False, Failure.CONNECT_REFUSED),
+        (TimeoutError(), False, Failure.CONNECT_TIMEOUT),
+        (TimeoutError(), True, Failure.TIMEOUT),
+        (OSError(errno.ECONNRESET, "reset"), True, Failure.RESET),
+        (OSError(errno.EPIPE, "pipe"), True, Failure.RESET),
+        (closed_by(OSError(errno.ECONNRESET, "reset")), True, Failure.RESET),
+        (closed_by(None), True, Failure.CLOSED),
+        (ValueError(), True, Failure.OTHER),
+    ],
+)
+def test_how_a_request_failed_below_http(error: BaseException, connected: bool, failure: Failure) -> None:
+    assert classify(error, connected) is failure

@@ -1,0 +1,84 @@
+"""One seed, one schedule; it has the rate and the mix that it was asked for."""
+
+from collections import Counter
+
+import pytest
+
+from lab.engine.operations import OPERATIONS, REPEAT_AFTER_S, REPEATED_OPS
+from lab.engine.schedule import plan_arrivals
+from lab.model import QUICK, Arrival, LabError, Load, SeedSizes
+
+SIZES = SeedSizes()
+
+
+def plan(*ops: str, rate_rps: float = 100, seed: int = 1) -> list[Arrival]:
+    return list(plan_arrivals(Load(rate_rps=rate_rps, mix=dict.fromkeys(ops, 1.0)), QUICK, seed, SIZES))
+
+
+def test_one_seed_is_one_schedule_and_another_seed_another() -> None:
+    assert plan(*OPERATIONS, seed=7) == plan(*OPERATIONS, seed=7)
+    assert plan(*OPERATIONS, seed=7) != plan(*OPERATIONS, seed=8)
+
+
+def test_arrivals_are_numbered_in_order_of_time_and_end_before_the_drain() -> None:
+    arrivals = plan(*OPERATIONS)
+    assert [arrival.i for arrival in arrivals] == list(range(len(arrivals)))
+    assert [arrival.at_s for arrival in arrivals] == sorted(arrival.at_s for arrival in arrivals)
+    assert arrivals[-1].at_s < QUICK.load_s
+
+
+def test_the_rate_is_what_was_asked_for() -> None:
+    planned = len(plan("get_booking", rate_rps=200))
+    assert planned == pytest.approx(200 * QUICK.load_s, rel=0.06)
+
+
+def test_the_mix_is_what_was_asked_for() -> None:
+    load = Load(rate_rps=200, mix={"get_booking": 3, "healthz": 1})
+    ops = Counter(arrival.op for arrival in plan_arrivals(load, QUICK, 1, SIZES))
+    assert ops["get_booking"] / ops["healthz"] == pytest.approx(3, rel=0.15)
+
+
+@pytest.mark.parametrize("op", sorted(set(OPERATIONS) - REPEATED_OPS))
+def test_every_write_has_a_key_and_a_reference_of_its_own(op: str) -> None:
+    arrivals = plan(op)
+    writes = [arrival for arrival in arrivals if arrival.method != "GET"]
+    assert len({arrival.key for arrival in writes}) == len(writes)
+    assert len({arrival.body["reference"] for arrival in writes if arrival.body}) == len(writes)
+
+
+@pytest.mark.parametrize("op", sorted(REPEATED_OPS))
+def test_an_impatient_client_sends_the_very_same_again(op: str) -> None:
+    arrivals = plan(op)
+    first = next(arrival for arrival in arrivals if arrival.at_s > 1)
+    again = [arrival for arrival in arrivals if arrival.key == first.key]
+    assert [arrival.body for arrival in again] == [first.body] * 2
+    assert again[1].at_s - again[0].at_s == pytest.approx(REPEAT_AFTER_S)
+
+
+def test_bookings_of_one_s_own_never_collide_and_contested_ones_do() -> None:
+    def slots(op: str) -> Counter[tuple[int, str]]:
+        return Counter(
+            (arrival.body["room_id"], arrival.body["starts_at"]) for arrival in plan(op) if arrival.body
+        )
+
+    assert set(slots("create_booking").values()) == {1}
+    assert max(slots("contested_booking").values()) > 20
+
+
+def test_hot_transfers_go_both_ways_between_few_wallets() -> None:
+    ways = {(a.body["from_wallet_id"], a.body["to_wallet_id"]) for a in plan("hot_transfer") if a.body}
+    assert ways == {(taker, giver) for giver, taker in ways}
+    assert len(ways) == 16
+
+
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [
+        (Load(rate_rps=10, mix={"get_bookng": 1}), "No such operation: get_bookng"),
+        (Load(rate_rps=0, mix={"get_booking": 1}), "above 0"),
+        (Load(rate_rps=10, mix={"get_booking": 0}), "weighs nothing"),
+    ],
+)
+def test_a_load_that_cannot_be_planned_is_named(load: Load, said: str) -> None:
+    with pytest.raises(LabError, match=said):
+        next(plan_arrivals(load, QUICK, 1, SIZES))
