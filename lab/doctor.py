@@ -175,7 +175,7 @@ def cores(count: int) -> Finding:
     if count >= CORES_NEEDED:
         return Finding(name="cpu", ok=True, found=f"{count} cores")
     return Finding(
-        name="cpu", ok=False, found="1 core", rules_out="runs at full rate: load and services would wait for each other",
+        name="cpu", ok=False, found="1 core", rules_out="runs at full rate: load and services wait for each other",
         mend="lower the load: --set load.rate_rps=15",
     )  # fmt: skip
 
@@ -195,9 +195,10 @@ def _reserve(wanted: int) -> int:
     held = Ports()
     try:
         for number in range(wanted):
+            had = number
             held.reserve()
     except LabError:
-        return number
+        return had
     finally:
         held.release()
     return wanted

@@ -94,6 +94,7 @@ class Proxy(library.Proxy):  # type: ignore[misc]
 
     def __init__(self, consumer: Consumer, fields: Mapping[str, Any]) -> None:
         super().__init__(**fields)
+        self.enabled: bool = fields["enabled"]
         self.carried = {
             toxic["name"]: _toxic(toxic) for toxic in sorted(fields["toxics"], key=itemgetter("name"))
         }
