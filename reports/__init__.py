@@ -8,9 +8,11 @@ from lab.model import RunVerdict
 def render(run_folder: Path, verdict: RunVerdict) -> Path:
     """Write figures/, report.html, summary.md and junit.xml into `run_folder` and return the page.
 
-    Deterministic: the same folder and the same verdict give the same bytes. A figure that cannot be drawn is replaced by
-    the reason.
+    Deterministic: the same folder and the same verdict give the same bytes. A figure that cannot be drawn is
+    replaced by the reason.
     """
-    from reports.report import write  # here, so that a command which draws nothing does not wait for matplotlib
+    from reports.report import (
+        write,
+    )  # here, so that a command which draws nothing does not wait for matplotlib
 
     return write(run_folder, verdict)

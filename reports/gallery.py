@@ -40,32 +40,32 @@ class Picture:
 TIMELINES = Plan(
     name="timelines",
     title="Second by second",
-    reading="Each second by the instant at which its requests were planned. Grey: a fault was really on. Dotted: the limit X. "
-    "p50 and p95 count every planned request; one without an ok answer is later than any other.",
+    reading="Each second by the instant at which its requests were planned. Grey: a fault was really on. Dotted: "
+    "the limit X. p50 and p95 count every planned request; one without an ok answer is later than any other.",
     claim=timelines.claim,
     draw=timelines.draw,
 )
 HEATMAPS = Plan(
     name="heatmaps",
     title="Every request",
-    reading="Each cell counts the requests of one span of time and one range of answer times, on one scale for both twins. "
-    "The strips above count those without an ok answer.",
+    reading="Each cell counts the requests of one span of time and one range of answer times, on one scale for both "
+    "twins. The strips above count those without an ok answer.",
     claim=heatmaps.claim,
     draw=heatmaps.draw,
 )
 PERCENTILES = Plan(
     name="percentiles",
     title="The slowest tenth, hundredth, thousandth",
-    reading="Answer time by percentile, over all planned requests. A curve that meets the top has run out of ok answers. "
-    "It ends where the phase has too few requests to tell.",
+    reading="Answer time by percentile, over all planned requests. A curve that meets the top has run out of ok "
+    "answers. It ends where the phase has too few requests to tell.",
     claim=percentiles.claim,
     draw=percentiles.draw,
 )
 OUTCOMES = Plan(
     name="outcomes",
     title="What became of the requests",
-    reading="Good: correct and within X. Late: correct, but after X. Refused: surely without effect. Unknown: the client cannot "
-    "tell whether it took effect. Wrong: answered as a success, with wrong content.",
+    reading="Good: correct and within X. Late: correct, but after X. Refused: surely without effect. Unknown: the "
+    "client cannot tell whether it took effect. Wrong: answered as a success, with wrong content.",
     claim=outcomes.claim,
     draw=outcomes.draw,
 )
@@ -98,7 +98,7 @@ def _picture(plan: Plan, run: RunView, stem: Path) -> Picture:
         with look.drawing():
             look.save(plan.draw(run), stem)
         svg = base64.b64encode(stem.with_suffix(".svg").read_bytes()).decode()
-    except Exception as exc:  # whatever it is: the verdict stands, and the page must be written
+    except Exception as exc:  # noqa: BLE001 whatever it is, the verdict stands and the page must be written
         for suffix in (".svg", ".png"):
             stem.with_suffix(suffix).unlink(missing_ok=True)
         return _unpainted(plan, f"{type(exc).__name__}: {exc}")

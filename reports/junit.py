@@ -1,7 +1,7 @@
 """junit.xml: what a build server shows. A test case fails where a twin did not do what the scenario expects of it.
 
-The naive twin is expected to break: its broken checks are told in words and fail nothing. An invalid run, and what stays
-inconclusive, is an error rather than a failure: nobody's code is to blame.
+The naive twin is expected to break: its broken checks are told in words and fail nothing. An invalid run, and what
+stays inconclusive, is an error rather than a failure: nobody's code is to blame.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ def junit(verdict: RunVerdict, total_s: float) -> str:
 
 
 def _gate(suite: Element, verdict: RunVerdict, gate: Gate) -> None:
-    case = _case(suite, f"{verdict.scenario}.validity", f"{gate.name} ({gate.twin})" if gate.twin else gate.name)
+    case = _case(
+        suite, f"{verdict.scenario}.validity", f"{gate.name} ({gate.twin})" if gate.twin else gate.name
+    )
     if not gate.passed:
         SubElement(case, "error", type="invalid", message=_printable(gate.sentence))
 
@@ -42,7 +44,9 @@ def _twin(suite: Element, verdict: RunVerdict, twin: TwinVerdict) -> None:
         case = _case(suite, where, check.check)
         if twin.expected is Verdict.HELD and check.verdict is not Verdict.HELD:
             _fault(case, check.verdict, check.sentence)
-        SubElement(case, "system-out").text = _printable("\n".join((f"{check.verdict}: {check.sentence}", *check.examples)))
+        SubElement(case, "system-out").text = _printable(
+            "\n".join((f"{check.verdict}: {check.sentence}", *check.examples))
+        )
 
 
 def _case(suite: Element, where: str, name: str) -> Element:

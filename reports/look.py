@@ -6,11 +6,12 @@ A twin is told by colour, line and marker together, since one of the three is al
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib
+import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -23,8 +24,10 @@ FAULT_BAND = "#cccccc"
 BEYOND_BAND = "#f3e3e8"  # later than the client waits
 WIDTH_IN = 10.0
 PNG_DPI = 150
+SVG_DPI = 200  # of what is rasterised inside an SVG: cells and points by the thousand
+POINTS_MAX = 1_500  # more are rasterised
 
-RC: Mapping[str, Any] = {
+RC: Any = {
     "font.family": "DejaVu Sans",  # shipped with matplotlib: the same glyphs on every machine
     "font.size": 9.5,
     "text.color": INK,
@@ -74,13 +77,13 @@ def new_figure(height_in: float) -> Figure:
 def save(figure: Figure, stem: Path) -> None:
     """Write `figure` as STEM.svg and STEM.png, without dates, names or anything else that changes."""
     nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
-    figure.savefig(stem.with_suffix(".svg"), format="svg", metadata=nothing)
+    figure.savefig(stem.with_suffix(".svg"), format="svg", dpi=SVG_DPI, metadata=nothing)
     figure.savefig(stem.with_suffix(".png"), format="png", dpi=PNG_DPI, metadata={"Software": None})
 
 
-def drawing() -> Any:
+def drawing() -> AbstractContextManager[None]:
     """The context in which figures are drawn and saved."""
-    return matplotlib.rc_context(dict(RC))
+    return mpl.rc_context(RC)
 
 
 def twin_title(axes: Axes, twin: str, note: str = "") -> None:

@@ -31,7 +31,11 @@ def numbers_table(verdict: RunVerdict, client_timeout_s: float | None) -> Number
 
     def ms(value: float | None) -> str:
         beyond = value is not None and math.isinf(value) and client_timeout_s is not None
-        return f"> {words.limit(1000 * client_timeout_s)}" if beyond and client_timeout_s else words.milliseconds(value)
+        return (
+            f"> {words.limit(1000 * client_timeout_s)}"
+            if beyond and client_timeout_s
+            else words.milliseconds(value)
+        )
 
     each_phase: Mapping[str, tuple[str, Callable[[Any], str]]] = {
         "planned": ("requests planned", _count),
@@ -73,7 +77,11 @@ def _cost(numbers: Mapping[str, Mapping[str, Any]]) -> str:
         return ""
     naive, hardened = numbers[NAIVE], numbers[HARDENED]
     told = (
-        _compared("median answer", naive["phases"][BASELINE].get("p50_ms"), hardened["phases"][BASELINE].get("p50_ms")),
+        _compared(
+            "median answer",
+            naive["phases"][BASELINE].get("p50_ms"),
+            hardened["phases"][BASELINE].get("p50_ms"),
+        ),
         _compared("CPU per request", naive.get("cpu_ms_per_request"), hardened.get("cpu_ms_per_request")),
     )
     return "; ".join(part for part in told if part)
@@ -83,7 +91,9 @@ def _compared(what: str, naive: float | None, hardened: float | None) -> str:
     if naive is None or hardened is None or not math.isfinite(naive + hardened) or naive <= 0:
         return ""
     more = f"{100 * (hardened / naive - 1):+.0f} %".replace("-", "−")
-    return f"{what} {words.milliseconds(hardened)} hardened against {words.milliseconds(naive)} naive ({more})"
+    return (
+        f"{what} {words.milliseconds(hardened)} hardened against {words.milliseconds(naive)} naive ({more})"
+    )
 
 
 def _count(value: float | None) -> str:

@@ -9,8 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from lab.model import CheckResult, Gate, RunVerdict, Verdict
 from reports import words
@@ -22,7 +21,12 @@ from reports.reading import Reading
 TEMPLATES = Path(__file__).parent / "templates"
 CLASSES = {Verdict.HELD: "w-good", Verdict.BROKEN: "w-bad", Verdict.INCONCLUSIVE: "w-unsure"}
 MARKS = {Verdict.HELD: "✓", Verdict.BROKEN: "✕", Verdict.INCONCLUSIVE: "?"}
-STORY = {"hypothesis": "Claim under test", "question": "Question", "lesson": "What makes the difference", "mirrors": "Mirrors"}
+STORY = {
+    "hypothesis": "Claim under test",
+    "question": "Question",
+    "lesson": "What makes the difference",
+    "mirrors": "Mirrors",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +62,7 @@ class Page:
         return cls(context=context)
 
     def html(self) -> str:
-        css = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
-        return _environment().get_template("report.html.j2").render(self.context, css=css)
+        return _environment().get_template("report.html.j2").render(self.context)
 
     def markdown(self) -> str:
         text = _environment().get_template("summary.md.j2").render(self.context)
@@ -70,7 +73,7 @@ class Page:
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=lambda name: name is not None and ".html" in name,
+        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
         undefined=StrictUndefined,
         trim_blocks=False,
         keep_trailing_newline=True,
@@ -82,7 +85,12 @@ def _environment() -> Environment:
 def _markdown(value: object) -> str:
     """Text that Markdown shows as it is: one line, nothing that opens a tag, a table cell or an emphasis."""
     line = " ".join(str(value).split())
-    return re.sub(r"([\\`*_|\[\]])", r"\\\1", line).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return (
+        re.sub(r"([\\`*_|\[\]])", r"\\\1", line)
+        .replace("&", "&amp;")
+        .replace("<", "&lt;")
+        .replace(">", "&gt;")
+    )
 
 
 def _gate(gate: Gate) -> dict[str, Any]:
@@ -142,4 +150,5 @@ def _warnings(manifest: Mapping[str, Any], reading: Reading) -> Iterator[str]:
 
 def _caption(manifest: Mapping[str, Any]) -> str:
     """What every figure carries: how much it stands on."""
-    return f"One pair of twins, {words.grouped(manifest.get('planned', 0))} requests planned for each, seed {manifest.get('seed', '?')}."
+    planned, seed = words.grouped(manifest.get("planned", 0)), manifest.get("seed", "?")
+    return f"One pair of twins, {planned} requests planned for each, seed {seed}."

@@ -21,9 +21,23 @@ def _facts(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Proxy engine", str(manifest.get("engine") or manifest.get("facts", {}).get("engine", ""))
     yield "Faults", "; ".join(_fault(fault) for fault in manifest.get("faults", ())) or "none (control)"
     yield "Load", _load(manifest.get("load", {}))
-    yield "Phases", ", ".join(f"{name.removesuffix('_s')} {length:g} s" for name, length in manifest.get("phases", {}).items())
-    yield "Defences", ", ".join(f"{name}: {twin.get('defences', '?')}" for name, twin in manifest.get("twins", {}).items())
-    yield "Data", ", ".join(f"{count:,} {name}".replace(",", "\u202f") for name, count in manifest.get("seed_sizes", {}).items())
+    yield (
+        "Phases",
+        ", ".join(
+            f"{name.removesuffix('_s')} {length:g} s" for name, length in manifest.get("phases", {}).items()
+        ),
+    )
+    yield (
+        "Defences",
+        ", ".join(f"{name}: {twin.get('defences', '?')}" for name, twin in manifest.get("twins", {}).items()),
+    )
+    yield (
+        "Data",
+        ", ".join(
+            f"{count:,} {name}".replace(",", "\u202f")
+            for name, count in manifest.get("seed_sizes", {}).items()
+        ),
+    )
     yield "Seed", str(manifest.get("seed", ""))
     for name, value in _flat(manifest.get("facts", {})):
         if name != "engine":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,19 @@ from numpy.typing import NDArray
 from lab.engine import statistics
 from lab.model import DATABASE, FAULT, Failure, LabError, Load, Outcome, Scenario
 from lab.record import REQUEST, RunRecord, TwinRecord
-from reports.view import ERROR, GOOD, LATE, REFUSED, TIMEOUT, UNRECORDED, WRONG, Asked, RunView, TwinView, Window
+from reports.view import (
+    ERROR,
+    GOOD,
+    LATE,
+    REFUSED,
+    TIMEOUT,
+    UNRECORDED,
+    WRONG,
+    Asked,
+    RunView,
+    TwinView,
+    Window,
+)
 
 # Answers that one probe waits for, each of them delayed: PostgreSQL's to the start-up packet, then to the query.
 ANSWERS = {DATABASE: 2}
@@ -21,7 +34,7 @@ ANSWERS = {DATABASE: 2}
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """A run folder as far as it could be read; `view` is None, and `problem` says why, where there is nothing to draw."""
+    """A run folder as far as it could be read; `view` is None, and `problem` says why, if nothing can be drawn."""
 
     manifest: Mapping[str, Any]
     view: RunView | None
@@ -39,14 +52,18 @@ def read(folder: Path) -> Reading:
         record = RunRecord(folder)
         manifest = record.manifest
         return Reading(manifest=manifest, view=_view(record))
-    except Exception as exc:
-        return Reading(manifest=manifest, view=None, problem=str(exc) if isinstance(exc, LabError) else repr(exc))
+    except Exception as exc:  # noqa: BLE001 whatever it is, the page must be written
+        return Reading(
+            manifest=manifest, view=None, problem=str(exc) if isinstance(exc, LabError) else repr(exc)
+        )
 
 
 def _view(run: RunRecord) -> RunView:
     load = Load(**run.manifest["load"])
     # As much of the scenario as the manifest has: a report needs no catalogue, and no check is made here.
-    scenario = Scenario(name=run.manifest["scenario"], title="", hypothesis="", question="", mirrors="", load=load)
+    scenario = Scenario(
+        name=run.manifest["scenario"], title="", hypothesis="", question="", mirrors="", load=load
+    )
     return RunView(
         twins=tuple(_twin(run.twin(name, scenario)) for name in run.manifest["twins"]),
         phases=run.phases,
@@ -70,7 +87,9 @@ def _twin(record: TwinRecord) -> TwinView:
         planned=record.planned,
         windows=tuple(_windows(record.events, zero)),
         asked=tuple(_asked(record.events, zero)),
-        probes=[replace(probe, start_s=probe.start_s - zero) for probe in _if_there(lambda: record.probes, ())],
+        probes=[
+            replace(probe, start_s=probe.start_s - zero) for probe in _if_there(lambda: record.probes, ())
+        ],
     )
 
 
@@ -84,7 +103,9 @@ def _if_there(part: Callable[[], Any], otherwise: Any) -> Any:
 
 def _missing(record: TwinRecord, requests: Any) -> NDArray[np.float64]:
     """When those requests were planned of which nothing was recorded."""
-    numbers = np.setdiff1d(np.arange(record.planned), requests["i"]) if requests.size != record.planned else ()
+    numbers = (
+        np.setdiff1d(np.arange(record.planned), requests["i"]) if requests.size != record.planned else ()
+    )
     arrivals = _if_there(lambda: record.run.arrivals(numbers), {}) if len(numbers) else {}
     return np.array([arrival["at_s"] for arrival in arrivals.values()], dtype=np.float64)
 
@@ -113,20 +134,18 @@ def _windows(events: Sequence[Mapping[str, Any]], zero: float) -> Iterator[Windo
 
 
 def _asked(events: Sequence[Mapping[str, Any]], zero: float) -> Iterator[Asked]:
-    """What each link was told to do, from one switch of a fault on it to the next."""
+    """When latency and nothing else was asked for on a link: from one switch of a fault on it to the next."""
     switches = [event for event in events if event["event"] in ("inject", "heal")]
     for link in dict.fromkeys(event["link"] for event in switches):
         mine = [event for event in switches if event["link"] == link]
-        for event, following in zip(mine, mine[1:], strict=False):
-            window = (event["after_s"] - zero, following["before_s"] - zero)
-            yield _asked_of(link, window, event["asked"])
+        for event, following in pairwise(mine):
+            toxics = event["asked"]["toxics"]
+            if event["asked"]["enabled"] and toxics and all(toxic["type"] == "latency" for toxic in toxics):
+                window = (event["after_s"] - zero, following["before_s"] - zero)
+                yield _delay(link, window, sum(toxic["attributes"]["latency"] for toxic in toxics))
 
 
-def _asked_of(link: str, window: Window, state: Mapping[str, Any]) -> Asked:
-    toxics = state["toxics"]
-    if not state["enabled"] or not toxics or any(toxic["type"] != "latency" for toxic in toxics):
-        return Asked(link=link, window=window, delay_ms=None)
-    each_ms = float(sum(toxic["attributes"]["latency"] for toxic in toxics))
+def _delay(link: str, window: Window, each_ms: float) -> Asked:
     answers = ANSWERS.get(link, 1)
     words = f"{answers} × {each_ms:g} ms" if answers > 1 else f"{each_ms:g} ms"
-    return Asked(link=link, window=window, delay_ms=answers * each_ms, words=words)
+    return Asked(link=link, window=window, delay_ms=float(answers * each_ms), words=words)

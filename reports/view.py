@@ -24,17 +24,17 @@ Window = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What one link was told to do for a while; `delay_ms` is how much later a probe must answer, where a clock can tell."""
+    """A delay that a link was told to make for a while: by how much later a probe must answer, and why so much."""
 
     link: str
     window: Window
-    delay_ms: float | None
-    words: str = ""
+    delay_ms: float
+    words: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class TwinView:
-    """One twin's requests in columns, each planned one a row (also if nothing was recorded of it), and what the probes felt."""
+    """One twin's requests in columns, a row for each that was planned, and what the probes felt."""
 
     name: str
     at_s: Floats
@@ -84,7 +84,9 @@ class RunView:
 
     @property
     def time_label(self) -> str:
-        return "planned instant, seconds from the start of the fault" + ("" if self.faults else " phase (the control has none)")
+        return "planned instant, seconds from the start of the fault" + (
+            "" if self.faults else " phase (the control has none)"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +131,9 @@ def bin_edges(run: RunView, width_s: float) -> Floats:
     return np.append(np.concatenate(starts), run.span[1])
 
 
-def _quantiles(twin: TwinView, edges: Floats, planned: NDArray[Any], wanted: tuple[float, ...]) -> list[Floats]:
+def _quantiles(
+    twin: TwinView, edges: Floats, planned: NDArray[Any], wanted: tuple[float, ...]
+) -> list[Floats]:
     """For each bin the wanted order statistics of the answer time over all planned requests."""
     inside = (twin.at_s >= edges[0]) & (twin.at_s < edges[-1])
     bins = np.searchsorted(edges, twin.at_s[inside], side="right") - 1
@@ -139,6 +143,10 @@ def _quantiles(twin: TwinView, edges: Floats, planned: NDArray[Any], wanted: tup
     found = []
     for quantile in wanted:
         ranks = starts + np.maximum(np.ceil(quantile * planned).astype(np.int64) - 1, 0)
-        values = answer[np.minimum(ranks, max(answer.size - 1, 0))] if answer.size else np.full(planned.size, np.nan)
+        values = (
+            answer[np.minimum(ranks, max(answer.size - 1, 0))]
+            if answer.size
+            else np.full(planned.size, np.nan)
+        )
         found.append(np.where(planned > 0, values, np.nan))
     return found

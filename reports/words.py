@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 NONE = "–"
+NBSP = "\u00a0"  # a number and its unit stay on one line
 
 
 def milliseconds(ms: float | None) -> str:
@@ -13,13 +14,13 @@ def milliseconds(ms: float | None) -> str:
     if math.isinf(ms):
         return "no answer"
     if abs(ms) < 10:
-        return f"{ms:.1f} ms"
-    return f"{grouped(round(ms))} ms"
+        return f"{ms:.1f}{NBSP}ms"
+    return f"{grouped(round(ms))}{NBSP}ms"
 
 
 def limit(ms: float) -> str:
     """A round number on an axis or in a rule: 300 ms, 1 s, 2.5 s."""
-    return f"{ms / 1000:g} s" if ms >= 1000 else f"{ms:g} ms"
+    return f"{ms / 1000:g}{NBSP}s" if ms >= 1000 else f"{ms:g}{NBSP}ms"
 
 
 def percent(share: float | None) -> str:
@@ -27,8 +28,8 @@ def percent(share: float | None) -> str:
     if share is None or math.isnan(share):
         return NONE
     if share in (0, 1):
-        return f"{share:.0%}".replace("%", " %")
-    return f"{round(min(max(100 * share, 0.1), 99.9), 1):g} %"
+        return f"{share:.0%}".replace("%", f"{NBSP}%")
+    return f"{round(min(max(100 * share, 0.1), 99.9), 1):g}{NBSP}%"
 
 
 def grouped(number: int) -> str:
@@ -47,4 +48,4 @@ def quantity(value: float | None, unit: str) -> str:
     if math.isinf(value):
         return "never"
     whole = value == int(value) or abs(value) >= 1_000
-    return f"{grouped(round(value)) if whole else f'{value:.3g}'} {unit}".rstrip()
+    return f"{grouped(round(value)) if whole else f'{value:.3g}'}{NBSP}{unit}".rstrip()

@@ -1,7 +1,7 @@
 """A run folder that nobody ran: for tests of readers and reports only, never shown to people as a result.
 
-The naive twin suffers while the fault is on (late, refused, without an answer, now and then wrong); the hardened one is a
-little slower. Everything follows from the seed.
+The naive twin suffers while the fault is on (late, refused, without an answer, now and then wrong); the hardened one
+is a little slower. Everything follows from the seed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from lab.model import (
     HARDENED,
     NAIVE,
     PHASES,
+    QUICK,
     RECOVERY,
     WARMUP,
     CheckResult,
@@ -41,6 +42,7 @@ REQUEST_42 = np.dtype(
 )
 T0_AT = 5_000.0
 LATENCY_MS = 100
+HOSTILE = "booking <script>alert(1)</script> r-17 | `r` was acknowledged and is missing"
 X_MS, C_S = 300.0, 5.0
 OPS = ("get_booking", "user_bookings", "rooms_search", "healthz")
 STORY = {
@@ -57,7 +59,7 @@ class Synthetic:
     """What to make up. `bursts` are the fault's on-windows as fractions of the fault phase."""
 
     requests: int = 1_200  # per twin
-    phases: Phases = Phases(warmup_s=3, baseline_s=6, fault_s=10, recovery_s=10, drain_s=2)
+    phases: Phases = QUICK
     twins: tuple[str, ...] = (NAIVE, HARDENED)
     bursts: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
     probes: bool = True
@@ -88,8 +90,9 @@ def _manifest(run: str, made_up: Synthetic) -> dict[str, Any]:
     faults = [{"kind": "latency", "description": f"{LATENCY_MS} ms on every answer of the database",
                "link": DATABASE, "during": [0.0, 1.0], "burst": None, "latency_ms": LATENCY_MS}]  # fmt: skip
     return {
-        "run": run, "status": made_up.status, "scenario": "s01-db-latency", "story": STORY, "settings": [], "quick": True,
-        "seed": made_up.seed, "runtime": "local", "engine": "toxiproxy 2.12.0", "phases": asdict(made_up.phases),
+        "run": run, "status": made_up.status, "scenario": "s01-db-latency", "story": STORY, "settings": [],
+        "quick": True, "seed": made_up.seed, "runtime": "local", "engine": "toxiproxy 2.12.0",
+        "phases": asdict(made_up.phases),
         "load": {"rate_rps": made_up.requests / made_up.phases.load_s, "mix": {"get_booking": 1},
                  "good_within_ms": X_MS, "client_timeout_s": C_S},
         "faults": faults if made_up.bursts else [],
@@ -105,16 +108,32 @@ def _manifest(run: str, made_up: Synthetic) -> dict[str, Any]:
 
 
 def _arrival(i: int, at_s: float) -> dict[str, Any]:
-    return {"i": i, "at_s": at_s, "op": OPS[i % len(OPS)], "method": "GET", "path": f"/bookings/{1 + i % 2000}/"}
+    return {
+        "i": i,
+        "at_s": at_s,
+        "op": OPS[i % len(OPS)],
+        "method": "GET",
+        "path": f"/bookings/{1 + i % 2000}/",
+    }
 
 
 def _events(made_up: Synthetic) -> Iterable[dict[str, Any]]:
-    toxic = {"type": "latency", "stream": "downstream", "attributes": {"latency": LATENCY_MS, "jitter": 0}, "toxicity": 1.0}
+    toxic = {
+        "type": "latency",
+        "stream": "downstream",
+        "attributes": {"latency": LATENCY_MS, "jitter": 0},
+        "toxicity": 1.0,
+    }
     for phase in PHASES:
         at_s = made_up.phases.window(phase)[0]
         yield {"event": "phase", "phase": phase, "at_s": at_s}
         for twin in made_up.twins:
-            yield {"event": "cpu", "twin": twin, "at_s": at_s, "cpu_s": at_s * (0.2 if twin == NAIVE else 0.15)}
+            yield {
+                "event": "cpu",
+                "twin": twin,
+                "at_s": at_s,
+                "cpu_s": at_s * (0.2 if twin == NAIVE else 0.15),
+            }
     for window in made_up.windows:
         for name, at_s, toxics in zip(("inject", "heal"), window, ([toxic], []), strict=True):
             state = {"enabled": True, "toxics": toxics}
@@ -128,9 +147,9 @@ def _twin(folder: Path, twin: str, made_up: Synthetic, at_s: Any) -> None:
     kept = int(at_s.size * made_up.keep)
     requests(twin, made_up, at_s)[:kept].tofile(folder / "requests.bin")
     _json(folder / "load.json", {
-        "ops": list(OPS), "planned": made_up.requests, "recorded": kept, "cap_hits": 0, "oracle_rejects_planted_wrong": True,
-        "cpu_s": 3.1, "cpu_share_max": 0.22, "started_at": T0_AT, "rss_bytes_start": 60_000_000,
-        "rss_bytes_end": 61_000_000, "errors": [],
+        "ops": list(OPS), "planned": made_up.requests, "recorded": kept, "cap_hits": 0,
+        "oracle_rejects_planted_wrong": True, "cpu_s": 3.1, "cpu_share_max": 0.22,
+        "started_at": T0_AT, "rss_bytes_start": 60_000_000, "rss_bytes_end": 61_000_000, "errors": [],
     })  # fmt: skip
     _lines(folder / "history.jsonl", [])
     _lines(folder / "probes.jsonl", _probes(twin, made_up) if made_up.probes else [])
@@ -166,7 +185,9 @@ def _probes(twin: str, made_up: Synthetic) -> Iterable[dict[str, Any]]:
     draw = np.random.default_rng([made_up.seed, 2, twin == NAIVE])
     for at_s in np.arange(0.0, made_up.phases.total_s, 0.1).tolist():
         on = any(start <= at_s < end for start, end in made_up.windows)
-        answer = 0.6 + float(draw.exponential(0.3)) + (2 * LATENCY_MS if on else 0)  # start-up packet, then query
+        answer = (
+            0.6 + float(draw.exponential(0.3)) + (2 * LATENCY_MS if on else 0)
+        )  # start-up packet, then query
         yield {"link": DATABASE, "start_s": at_s, "error": "", "connect_ms": 0.2, "first_byte_ms": answer,
                "last_byte_ms": answer + 0.1, "closed_ms": answer + 0.3, "received_bytes": 60, "chunks": 1}  # fmt: skip
 
@@ -182,6 +203,7 @@ def _lines(path: Path, values: Iterable[Mapping[str, Any]]) -> None:
 
 def make_verdict(run: str, *, valid: bool = True, twins: tuple[str, ...] = (NAIVE, HARDENED)) -> RunVerdict:
     """A verdict that fits the folder that `make_run` makes; made up, not judged."""
+    answer = "With 100 ms on every answer of the database, naive broke (1.4 % good) and hardened held (99.8 % good)."
     return RunVerdict(
         run=run,
         scenario="s01-db-latency",
@@ -189,42 +211,78 @@ def make_verdict(run: str, *, valid: bool = True, twins: tuple[str, ...] = (NAIV
         gates=_gates(valid),
         twins=tuple(_judged(twin) for twin in twins) if valid else (),
         as_expected=True if valid else None,
-        sentence="With 100 ms on every answer of the database, naive broke (1.4 % good) and hardened held (99.8 % good)."
-        if valid
-        else "This run is invalid: the probe never felt the delay that was asked for.",
+        sentence=answer if valid else "Invalid: the probe never felt the delay that was asked for.",
     )
 
 
 def _gates(valid: bool) -> tuple[Gate, ...]:
-    sentence = "The probe felt 100.2 ms more; asked were 100 ms." if valid else "The probe felt 0.1 ms more; asked were 100 ms."
-    planned = "Recorded are all requests that were planned."
+    felt_ms = 100.2 if valid else 0.1
+    felt = f"The probe felt {felt_ms} ms more; asked were {LATENCY_MS} ms."
+    whole = "All planned requests were recorded."
     return (
-        Gate(name="planned = recorded", passed=True, value=1200, limit=1200, unit="requests", sentence=planned, twin=NAIVE),
-        Gate(name="send lag p99", passed=True, value=0.4, limit=5, unit="ms", sentence="Sent on time.", twin=HARDENED),
-        Gate(name="fault felt", passed=valid, value=100.2 if valid else 0.1, limit=3, unit="ms", sentence=sentence, twin=NAIVE),
-        Gate(name="on/off skew", passed=True, value=1.2, limit=10, unit="ms", sentence="Both twins were hit at once."),
-    )  # fmt: skip
+        Gate(name="planned = recorded", passed=True, value=1200, limit=1200, unit="requests", sentence=whole),
+        Gate(name="send lag", passed=True, value=0.4, limit=5, unit="ms", sentence="In time.", twin=HARDENED),
+        Gate(name="fault felt", passed=valid, value=felt_ms, limit=3, unit="ms", sentence=felt, twin=NAIVE),
+        Gate(
+            name="oracle alive", passed=True, value=None, limit=None, unit="", sentence="It is.", twin=NAIVE
+        ),
+    )
 
 
 def _judged(twin: str) -> TwinVerdict:
     verdict = Verdict.BROKEN if twin == NAIVE else Verdict.HELD
     good, lost = (0.014, 3) if twin == NAIVE else (0.998, 0)
     checks = (
-        CheckResult(check="At least 95 % of the requests of the fault phase are good", verdict=verdict, value=good, threshold=0.95, unit="share",
-                    sentence=f"{good:.1%} of the planned requests in the fault phase were good; at least 95 % are asked for."),
-        CheckResult(check="Recovers within 5 s", verdict=Verdict.HELD, value=0.0, threshold=5.0, unit="s",
-                    sentence="Recovered 0 s after the fault; at most 5 s are allowed."),
-        CheckResult(check="What was acknowledged is there", verdict=verdict, value=lost, threshold=0, unit="bookings", invariant="I1",
-                    sentence=f"{lost} acknowledged bookings are not in the data.",
-                    examples=("booking <script>alert(1)</script> r-17 was answered 201 and is missing",) if lost else ()),
-    )  # fmt: skip
-    return TwinVerdict(twin=twin, verdict=verdict, expected=verdict, checks=checks, numbers=_numbers(twin, good))
+        CheckResult(
+            check="At least 95 % of the requests are good during the fault",
+            verdict=verdict,
+            value=good,
+            threshold=0.95,
+            unit="share",
+            sentence=f"{100 * good:g} % of the planned requests were good.",
+        ),
+        CheckResult(
+            check="Recovers within 5 s",
+            verdict=Verdict.HELD,
+            value=0.0,
+            threshold=5.0,
+            unit="s",
+            sentence="Recovered 0 s after the fault.",
+        ),
+        CheckResult(
+            check="What was acknowledged is there",
+            verdict=verdict,
+            value=lost,
+            threshold=0,
+            unit="bookings",
+            sentence=f"{lost} acknowledged bookings are not in the data.",
+            examples=(HOSTILE,) if lost else (),
+            invariant="I1",
+        ),
+    )
+    return TwinVerdict(
+        twin=twin, verdict=verdict, expected=verdict, checks=checks, numbers=_numbers(twin, good)
+    )
 
 
 def _numbers(twin: str, good: float) -> dict[str, Any]:
-    calm = {"planned": 240, "good_ratio": 1.0, "goodput_rps": 40.0, "p50_ms": 5.9 if twin == NAIVE else 6.1, "p95_ms": 12.4,
-            "p99_ms": None, "outcomes": {}, "statements_per_request": 1.2}
-    hit = calm | {"planned": 400, "good_ratio": good, "goodput_rps": 40 * good, "p50_ms": 512.0, "p95_ms": math.inf}
+    calm = {
+        "planned": 240,
+        "good_ratio": 1.0,
+        "goodput_rps": 40.0,
+        "p50_ms": 5.9 if twin == NAIVE else 6.1,
+        "p95_ms": 12.4,
+        "p99_ms": None,
+        "outcomes": {},
+        "statements_per_request": 1.2,
+    }
+    hit = calm | {
+        "planned": 400,
+        "good_ratio": good,
+        "goodput_rps": 40 * good,
+        "p50_ms": 512.0,
+        "p95_ms": math.inf,
+    }
     return {
         "phases": {WARMUP: calm, BASELINE: calm, FAULT: hit, RECOVERY: calm},
         "time_to_recover_s": math.inf if twin == NAIVE else 0.0, "lost_good_s": 9.86 if twin == NAIVE else 0.02,

@@ -1,1 +1,1 @@
-"""One figure a file: a claim in one sentence with its number, and a drawing. Each looks at a RunView and nothing else."""
+"""One figure a file: a claim in one sentence with its number, and a drawing. Each looks at a RunView alone."""

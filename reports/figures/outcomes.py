@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,15 +12,18 @@ from reports import look, words
 from reports.figures.shading import PHASE_WORDS
 from reports.view import ERROR, GOOD, LATE, REFUSED, TIMEOUT, UNRECORDED, WRONG, RunView, TwinView
 
+Row = tuple[float, str, str, list[int]]  # y, phase, twin, count of each part
+Part = tuple[str, tuple[int, ...], str, str]  # name, kinds, colour, hatch: told apart in black and white too
+
 ROW_IN, ABOVE_IN, BELOW_IN = 0.27, 0.35, 0.5
 SHOWN_PHASES = (BASELINE, FAULT, RECOVERY)
-PARTS = (  # name, kinds, colour, hatch: told apart in black and white too
+PARTS: tuple[Part, ...] = (
     ("good", (GOOD,), "#009E73", ""),
     ("late", (LATE,), "#F0E442", ""),
     ("refused", (REFUSED,), "#56B4E9", "////"),
     ("unknown", (ERROR, TIMEOUT), "#CC79A7", "...."),
     ("wrong", (WRONG,), "#222222", ""),
-    ("unrecorded", (UNRECORDED,), "#dddddd", "xxxx"),
+    ("unrecorded", (UNRECORDED,), "#dddddd", "xxxx"),  # shown only if there are any
 )
 BAR_START, BAR_END, COUNTS_END = 0.175, 0.57, 0.985  # of the figure's width
 
@@ -44,12 +47,12 @@ def draw(run: RunView) -> Figure:
     for y, _, _, counts in rows:
         _bar(axes, y, counts)
     _label(axes, rows)
-    _counts(axes, rows)
+    _counts(axes, rows, PARTS if any(counts[-1] for *_, counts in rows) else PARTS[:-1])
     return figure
 
 
-def _rows(run: RunView) -> Iterator[tuple[float, str, str, list[int]]]:
-    """(y, phase, twin, count of each part), from the top down."""
+def _rows(run: RunView) -> Iterator[Row]:
+    """From the top down."""
     y = 0.0
     for phase in SHOWN_PHASES:
         for twin in run.twins:
@@ -67,7 +70,7 @@ def _bar(axes: Axes, y: float, counts: list[int]) -> None:
         left += width
 
 
-def _label(axes: Axes, rows: list[tuple[float, str, str, list[int]]]) -> None:
+def _label(axes: Axes, rows: list[Row]) -> None:
     axes.set_ylim(rows[-1][0] + 0.55, -0.55)
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
@@ -84,13 +87,19 @@ def _label(axes: Axes, rows: list[tuple[float, str, str, list[int]]]) -> None:
         )  # fmt: skip
 
 
-def _counts(axes: Axes, rows: list[tuple[float, str, str, list[int]]]) -> None:
+def _counts(axes: Axes, rows: list[Row], parts: Sequence[Part]) -> None:
     """A column of counts for each part, under its name and its colour: the legend and the numbers in one."""
-    step = (COUNTS_END - BAR_END) / len(PARTS) / (BAR_END - BAR_START)
-    for number, (name, _, colour, hatch) in enumerate(PARTS):
+    step = (COUNTS_END - BAR_END) / len(parts) / (BAR_END - BAR_START)
+    for number, (name, _, colour, hatch) in enumerate(parts):
         x = 1 + step * (number + 0.92)
         axes.annotate(
-            name, (x, 1), xytext=(0, 5), xycoords="axes fraction", textcoords="offset points", ha="right", fontsize=8.5
+            name,
+            (x, 1),
+            xytext=(0, 5),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            ha="right",
+            fontsize=8.5,
         )
         axes.barh(
             -0.62, step * 0.7, left=x - step * 0.7, height=0.16, color=colour, hatch=hatch, edgecolor="white",

@@ -24,7 +24,9 @@ FIRST = 1.6  # 1 / (1 - p): the axis begins a little below the median
 def claim(run: RunView) -> str:
     """The cost of hardening when nothing is wrong."""
     medians = (quantile(twin.answer_ms(run.window(BASELINE)), 0.5) for twin in run.twins)
-    told = " and ".join(f"{twin.name} {words.milliseconds(ms)}" for twin, ms in zip(run.twins, medians, strict=True))
+    told = " and ".join(
+        f"{twin.name} {words.milliseconds(ms)}" for twin, ms in zip(run.twins, medians, strict=True)
+    )
     return f"Median answer time at baseline, when nothing was wrong: {told}."
 
 
@@ -33,7 +35,9 @@ def draw(run: RunView) -> Figure:
     panels = figure.subplots(1, len(SHOWN_PHASES), sharex=True, sharey=True)
     figure.subplots_adjust(left=0.095, right=0.985, top=0.9, bottom=0.16, wspace=0.06)
     for axes, phase in zip(panels, SHOWN_PHASES, strict=True):
-        axes.set_title(PHASE_WORDS[phase], fontsize=10, fontweight="bold" if phase == FAULT else "normal", loc="left")
+        axes.set_title(
+            PHASE_WORDS[phase], fontsize=10, fontweight="bold" if phase == FAULT else "normal", loc="left"
+        )
         _dress(axes, run)
         for twin in run.twins:
             _curve(axes, run, twin, phase)
@@ -61,12 +65,14 @@ def _curve(axes: Axes, run: RunView, twin: TwinView, phase: str) -> None:
     ranks = np.ceil((1 - 1 / x) * answer.size).astype(int) - 1
     shape = look.style(twin.name)
     axes.plot(
-        x, drawn_ms(run, answer[np.clip(ranks, 0, answer.size - 1)]), color=shape.colour, linestyle=shape.line,
-        linewidth=1.6, marker=shape.marker, markevery=(POINTS // 8, POINTS // 4), markersize=4, markerfacecolor=shape.face,
-        label=twin.name,
+        x, drawn_ms(run, answer[np.clip(ranks, 0, answer.size - 1)]), color=shape.colour, linewidth=1.6,
+        linestyle=shape.line, marker=shape.marker, markevery=(POINTS // 8, POINTS // 4), markersize=4,
+        markerfacecolor=shape.face, label=twin.name,
     )  # fmt: skip
 
 
 def _legend(axes: Axes, run: RunView) -> None:
-    axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(0.0, 0.9), labelcolor="markeredgecolor")
+    axes.legend(
+        frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(0.0, 0.9), labelcolor="markeredgecolor"
+    )
     name_limit(axes, run, right=True)

@@ -57,7 +57,9 @@ def draw(run: RunView) -> Figure:
     figure = look.new_figure(0.95 + ROW_IN * max(len(rows), 1))
     height = figure.get_figheight()
     grid = figure.subplots(max(len(rows), 1), len(run.twins), sharex=True, sharey="row", squeeze=False)
-    figure.subplots_adjust(left=0.085, right=0.985, top=1 - 0.5 / height, bottom=0.5 / height, hspace=0.16, wspace=0.06)
+    figure.subplots_adjust(
+        left=0.085, right=0.985, top=1 - 0.5 / height, bottom=0.5 / height, hspace=0.16, wspace=0.06
+    )
     for row, link in zip(grid, rows, strict=False):
         top = _top_ms(run, link)
         for axes, twin in zip(row, run.twins, strict=True):
@@ -68,14 +70,23 @@ def draw(run: RunView) -> Figure:
         name_phases(axes, run)
         if not twin.probes:
             look.nothing_here(axes, "no probe was recorded")
-    figure.supxlabel("start of the probe" + run.time_label.removeprefix("planned instant"), fontsize=9, y=0.012)
+    figure.supxlabel(
+        "start of the probe" + run.time_label.removeprefix("planned instant"), fontsize=9, y=0.012
+    )
     return figure
 
 
 def _top_ms(run: RunView, link: str) -> float:
     """The upper end of the scale, the same for both twins: above all that was felt and all that was asked."""
-    felt = [s.last_byte_ms for twin in run.twins for s in twin.probes if s.link == link and s.last_byte_ms is not None]
-    asked = [asked.delay_ms for twin in run.twins for asked in twin.asked if asked.link == link and asked.delay_ms]
+    felt = [
+        s.last_byte_ms
+        for twin in run.twins
+        for s in twin.probes
+        if s.link == link and s.last_byte_ms is not None
+    ]
+    asked = [
+        asked.delay_ms for twin in run.twins for asked in twin.asked if asked.link == link and asked.delay_ms
+    ]
     return HEADROOM * max(1.0, *felt, *asked, 0.0)
 
 
@@ -86,26 +97,27 @@ def _panel(axes: Axes, run: RunView, twin: TwinView, link: str, top: float) -> N
     axes.set_xlim(run.span[0], run.window("drain")[1])
     axes.set_ylim(0, top * 1.22)
     samples = [sample for sample in twin.probes if sample.link == link]
-    _commanded(axes, run, twin, link, samples)
-    answered = [s for s in samples if not s.error and s.last_byte_ms is not None]
+    _commanded(axes, twin, link, samples)
+    answered = [(s.start_s, s.last_byte_ms) for s in samples if not s.error and s.last_byte_ms is not None]
     shape = look.style(twin.name)
     axes.plot(
-        [s.start_s for s in answered], [s.last_byte_ms for s in answered], linestyle="", marker=shape.marker,
-        markersize=2, color=shape.colour, markerfacecolor=shape.face, markeredgewidth=0.7, zorder=3,
+        [at_s for at_s, _ in answered], [ms for _, ms in answered], linestyle="", marker=shape.marker, markersize=2,
+        color=shape.colour, markerfacecolor=shape.face, markeredgewidth=0.7, zorder=3,
+        rasterized=len(answered) > look.POINTS_MAX,
     )  # fmt: skip
     _errors(axes, samples, top)
 
 
-def _commanded(axes: Axes, run: RunView, twin: TwinView, link: str, samples: Sequence[ProbeSample]) -> None:
+def _commanded(axes: Axes, twin: TwinView, link: str, samples: Sequence[ProbeSample]) -> None:
     """The line on which the answers should lie: as before the fault, plus the delay that was asked for."""
     before = [s.last_byte_ms for s in samples if s.last_byte_ms is not None and s.start_s < 0]
     usual = float(np.median(before)) if before else 0.0
-    delays = [asked for asked in twin.asked if asked.link == link and asked.delay_ms is not None]
+    delays = [asked for asked in twin.asked if asked.link == link]
     for asked in delays:
-        axes.hlines(usual + (asked.delay_ms or 0), *asked.window, color=look.INK, linewidth=1.2, zorder=4)
+        axes.hlines(usual + asked.delay_ms, *asked.window, color=look.INK, linewidth=1.2, zorder=4)
     for asked in delays[:1]:
         axes.annotate(
-            f"asked: {asked.words}", (asked.window[0], usual + (asked.delay_ms or 0)), xytext=(4, 4),
+            f"asked: {asked.words}", (asked.window[0], usual + asked.delay_ms), xytext=(4, 4),
             textcoords="offset points", fontsize=8, zorder=4,
         )  # fmt: skip
 
@@ -116,7 +128,16 @@ def _errors(axes: Axes, samples: Sequence[ProbeSample], top: float) -> None:
     for number, error in enumerate(kinds):
         at_s = [sample.start_s for sample in samples if sample.error == error]
         y = top * (1.04 + 0.16 * (number + 0.5) / len(kinds))
-        axes.plot(at_s, np.full(len(at_s), y), "x", color=look.INK, markersize=3.2, markeredgewidth=0.8, zorder=3)
+        axes.plot(
+            at_s,
+            np.full(len(at_s), y),
+            "x",
+            color=look.INK,
+            markersize=3.2,
+            markeredgewidth=0.8,
+            zorder=3,
+            rasterized=len(at_s) > look.POINTS_MAX,
+        )
         axes.annotate(
             f"{error} ({len(at_s)})", (min(at_s), y), xytext=(-5, 0), textcoords="offset points",
             ha="right", va="center", fontsize=8,

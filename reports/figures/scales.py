@@ -32,12 +32,15 @@ def answer_time_axis(axes: Axes, run: RunView, beyond: bool) -> None:
 def name_limit(axes: Axes, run: RunView, right: bool = False) -> None:
     """The name of the dotted line, at one end of it."""
     axes.annotate(
-        f"X = {words.limit(run.good_within_ms)}", (int(right), run.good_within_ms), xycoords=("axes fraction", "data"),
-        xytext=(-3 if right else 3, 3), textcoords="offset points", ha="right" if right else "left", fontsize=8, zorder=3,
+        f"X = {words.limit(run.good_within_ms)}", (int(right), run.good_within_ms),
+        xytext=(-3 if right else 3, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
+        ha="right" if right else "left", fontsize=8, zorder=3,
     )  # fmt: skip
 
 
 def drawn_ms(run: RunView, values_ms: Floats) -> Floats:
     """Where answer times lie on the axis: the infinite ones in the band, the very fast ones on its lower end."""
-    placed: Floats = np.where(np.isinf(values_ms), run.client_timeout_ms * BEYOND, np.maximum(values_ms, FIRST_MS))
+    placed: Floats = np.where(
+        np.isinf(values_ms), run.client_timeout_ms * BEYOND, np.maximum(values_ms, FIRST_MS)
+    )
     return placed

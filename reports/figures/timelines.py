@@ -12,13 +12,16 @@ from reports.figures.scales import answer_time_axis, drawn_ms, name_limit
 from reports.figures.shading import mark_phases, name_phases, shade_faults
 from reports.view import GOOD, LOADED_PHASES, Floats, RunView, Seconds, TwinView, seconds
 
-LABELS = ("good\nper second", "good\n÷ planned", "answer time", "no ok\nanswer")
+LABELS = ("good\nper second", "good\n÷ planned", "answer\ntime", "no ok\nanswer")
 MARKERS_MAX = 70  # above that a marker a second is a smear
 
 
 def claim(run: RunView) -> str:
-    told = " and ".join(f"{twin.name} {words.percent(twin.share(GOOD, run.window(FAULT)))}" for twin in run.twins)
-    return f"Answered correctly within {words.limit(run.good_within_ms)} during the fault: {told} of all planned requests."
+    told = " and ".join(
+        f"{twin.name} {words.percent(twin.share(GOOD, run.window(FAULT)))}" for twin in run.twins
+    )
+    limit = words.limit(run.good_within_ms)
+    return f"Answered correctly within {limit} during the fault: {told} of all planned requests."
 
 
 def draw(run: RunView) -> Figure:

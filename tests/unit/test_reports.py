@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,7 +20,7 @@ from reports.page import Page
 from reports.provenance import command
 from reports.reading import read
 from reports.view import GOOD, KINDS, RunView, bin_edges, seconds
-from tests.synthetic import Synthetic, make_run, make_verdict
+from tests.synthetic import HOSTILE, Synthetic, make_run, make_verdict
 
 FILES = ("report.html", "summary.md", "junit.xml")
 VERDICT_WORDS = re.compile(r"\b(held|broken|inconclusive)\b", re.IGNORECASE)
@@ -37,13 +37,15 @@ class Text(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.add(tag)
         self._hidden = tag == "style"
-        self.addresses += [value for name, value in attrs if name in ("src", "href", "srcset", "action", "data")]
+        self.addresses += [
+            value for name, value in attrs if name in ("src", "href", "srcset", "action", "data")
+        ]
 
     def handle_endtag(self, tag):
         self._hidden = False
 
     def handle_data(self, data):
-        self.shown += "" if self._hidden else data
+        self.shown += "" if self._hidden else data.replace(words.NBSP, " ")
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +105,7 @@ def test_every_number_stands_beside_its_threshold(drawn):
     assert "1.4 % threshold 95 % ✕ broken" in shown
     assert "99.8 % threshold 95 % ✓ held" in shown
     assert "3 bookings threshold 0 bookings ✕ broken" in shown
-    assert re.search(r"send lag p99\s*hardened\s*0\.4 ms\s*5\.0 ms\s*✓ passed", shown)
+    assert re.search(r"send lag\s*hardened\s*0\.4 ms\s*5\.0 ms\s*✓ passed", shown)
 
 
 def test_the_cost_of_hardening_is_stated(drawn):
@@ -115,7 +117,7 @@ def test_the_cost_of_hardening_is_stated(drawn):
 def test_a_percentile_without_an_answer_is_beyond_the_limit(drawn):
     shown = " ".join(Text((drawn / "report.html").read_text()).shown.split())
     assert "> 5 s" in shown
-    assert "time to recover" in shown and "not in this run" in shown
+    assert re.search(r"time to recover\s*not in this run\s*0\.0 s", shown)
 
 
 def test_an_invalid_run_shows_the_gate_first_and_no_verdict(tmp_path):
@@ -139,7 +141,11 @@ def test_a_figure_that_fails_leaves_its_reason_and_the_verdict(tmp_path, monkeyp
         raise ZeroDivisionError("a planted failure")
 
     folder = make_run(tmp_path / "run", Synthetic(requests=60))
-    monkeypatch.setattr(gallery, "ALL", (replace(gallery.TIMELINES, draw=fail), gallery.OUTCOMES, replace(gallery.PROBES, claim=fail)))
+    monkeypatch.setattr(
+        gallery,
+        "ALL",
+        (replace(gallery.TIMELINES, draw=fail), gallery.OUTCOMES, replace(gallery.PROBES, claim=fail)),
+    )
     text = Text(reports.render(folder, make_verdict("run")).read_text())
     assert text.shown.count("ZeroDivisionError: a planted failure") == 2
     assert "naive broke (1.4 % good)" in text.shown
@@ -149,10 +155,10 @@ def test_a_figure_that_fails_leaves_its_reason_and_the_verdict(tmp_path, monkeyp
 
 def test_what_was_written_by_others_is_shown_and_not_obeyed(drawn):
     text = Text((drawn / "report.html").read_text())
-    assert "booking <script>alert(1)</script> r-17" in text.shown
+    assert HOSTILE in text.shown
     assert "script" not in text.tags
     assert "<script>" not in (drawn / "summary.md").read_text()
-    ElementTree.parse(drawn / "junit.xml")
+    ET.parse(drawn / "junit.xml")
 
 
 def test_the_engine_and_the_command_are_named(drawn):
@@ -166,7 +172,9 @@ def test_the_command_carries_settings_and_defences():
         "scenario": "s11-blackhole", "runtime": "docker", "seed": 3, "settings": ["load.rate_rps=80"],
         "twins": {"hardened": {"defences": "all,-deadline"}},
     }  # fmt: skip
-    wanted = "bin/lab run s11-blackhole --runtime docker --seed 3 --defences all,-deadline --set load.rate_rps=80"
+    wanted = (
+        "bin/lab run s11-blackhole --runtime docker --seed 3 --defences all,-deadline --set load.rate_rps=80"
+    )
     assert command(manifest) == wanted
 
 
@@ -189,7 +197,13 @@ def test_a_folder_with_nothing_in_it_still_has_a_page(tmp_path):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"bursts": ()}, {"probes": False}, {"twins": (NAIVE,)}, {"keep": 0.0}, {"bursts": ((0.1, 0.2), (0.5, 0.7))}],
+    [
+        {"bursts": ()},
+        {"probes": False},
+        {"twins": (NAIVE,)},
+        {"keep": 0.0},
+        {"bursts": ((0.1, 0.2), (0.5, 0.7))},
+    ],
     ids=["control", "no probes", "one twin", "nothing recorded", "bursts"],
 )
 def test_every_figure_is_drawn_of_a_run_at_the_edge(tmp_path, changes):
@@ -239,29 +253,32 @@ def test_claims_carry_the_number_of_the_figure(tmp_path):
     counts = run.twins[0].counts(run.window(FAULT))
     unknown = counts[KINDS.index("error")] + counts[KINDS.index("timeout")]
     assert f"naive {unknown} and hardened 0" in outcomes.claim(run)
-    assert "naive 0 % and hardened 100 %" in timelines.claim(run)
-    assert re.search(r"naive 0\.\d ms → 20\d ms", probes.claim(run))
+    assert "naive 0 % and hardened 100 %" in timelines.claim(run).replace(words.NBSP, " ")
+    assert re.search(r"naive 0\.\d ms → 20\d ms", probes.claim(run).replace(words.NBSP, " "))
 
 
 def test_junit_fails_where_a_twin_is_not_as_expected():
     as_expected = make_verdict("run")
     hardened = replace(as_expected.twins[1], verdict=Verdict.BROKEN)
     assert 'failures="0" errors="0"' in junit(as_expected, 31)
-    assert 'failures="1" errors="0"' in junit(replace(as_expected, twins=(as_expected.twins[0], hardened)), 31)
+    assert 'failures="1" errors="0"' in junit(
+        replace(as_expected, twins=(as_expected.twins[0], hardened)), 31
+    )
 
 
 def test_junit_calls_an_invalid_run_an_error():
-    suite = ElementTree.fromstring(junit(make_verdict("run", valid=False), 31))[0]
-    assert suite.get("errors") == "1" and suite.get("failures") == "0"
-    assert "never" in suite.find("testcase/error").get("message") or "0.1 ms" in suite.find("testcase/error").get("message")
+    suite = ET.fromstring(junit(make_verdict("run", valid=False), 31))[0]
+    assert (suite.get("errors"), suite.get("failures")) == ("1", "0")
+    assert suite.find("testcase/error").get("message").startswith("The probe felt 0.1 ms more")
 
 
 @pytest.mark.parametrize(
     ("value", "unit", "shown"),
     [
-        (None, "ms", ""), (0.4, "ms", "0.4 ms"), (1234.5, "ms", "1\u202f234 ms"), (float("inf"), "ms", "no answer"), (1234.5, "faults", "1\u202f234 faults"),
+        (None, "ms", ""), (0.4, "ms", "0.4 ms"), (1234.5, "ms", "1\u202f234 ms"), (float("inf"), "ms", "no answer"),
+        (1234.5, "faults", "1\u202f234 faults"), (float("inf"), "s", "never"),
         (0.9996, "share", "99.9 %"), (1.0, "share", "100 %"), (3, "bookings", "3 bookings"), (2.5, "s", "2.5 s"),
     ],
 )  # fmt: skip
 def test_numbers_are_written_as_people_read_them(value, unit, shown):
-    assert words.quantity(value, unit) == shown
+    assert words.quantity(value, unit).replace(words.NBSP, " ") == shown
