@@ -15,6 +15,7 @@ from lab.engine.judge import judge
 from lab.model import LabError, RunVerdict, Stack
 from lab.ports import Testbed
 from lab.record import RunRecord, read_verdict, write_verdict
+from lab.runtime.local import LocalTestbed
 
 ROOT = Path(__file__).parents[2]
 RUNS = ROOT / "runs"
@@ -29,21 +30,19 @@ def new_run(scenario: str) -> str:
 
 def testbed(runtime: str, stack: Stack) -> Testbed:
     """The testbed that `runtime` asks for; "auto" is docker where an engine answers and has our images."""
-    from lab.runtime import docker
-
     if runtime not in RUNTIMES:
         raise LabError(f"There is no runtime called {runtime!r}. Choose one of {', '.join(RUNTIMES)}.")
-    if runtime == "auto":
-        runtime = "docker" if docker.available() is None and docker.images_present() else "local"
-    if runtime == "docker":
-        reason = docker.available()
-        if reason:
-            raise LabError(f"The docker runtime cannot be used: {reason} See: bin/lab doctor")
-        docker.build_images()
-        return docker.DockerTestbed(stack, STATE)
-    from lab.runtime.local import LocalTestbed
+    if runtime == "local":
+        return LocalTestbed(stack, STATE)
+    from lab.runtime import docker
 
-    return LocalTestbed(stack, STATE)
+    reason = docker.available()
+    if runtime == "auto" and (reason or not docker.images_present()):
+        return LocalTestbed(stack, STATE)
+    if reason:
+        raise LabError(f"The docker runtime cannot be used: {reason} See: bin/lab doctor")
+    docker.build_images()
+    return docker.DockerTestbed(stack, STATE)
 
 
 def check_defences(text: str) -> None:

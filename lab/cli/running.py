@@ -32,8 +32,9 @@ def run(
     ] = False,
     runtime: Annotated[str, typer.Option(help="auto, local or docker.")] = "auto",
     seed: Annotated[
-        int, typer.Option(help="The seed of the schedule; drawn and recorded where none is given.", min=0)
-    ] = -1,
+        int | None,
+        typer.Option(help="The seed of the schedule; drawn and recorded where none is given.", min=0),
+    ] = None,
     defences: Annotated[
         str, typer.Option(help='What is on in the hardened twin: "all,-deadline", "none,+deadline" …')
     ] = "all",
@@ -57,7 +58,7 @@ def run(
     raise typer.Exit(exit_code(verdict))
 
 
-def make_plan(scenario: str, quick: bool, seed: int, defences: str, settings: list[str]) -> RunPlan:
+def make_plan(scenario: str, quick: bool, seed: int | None, defences: str, settings: list[str]) -> RunPlan:
     """What shall be run. Raises LabError for anything that cannot be."""
     assembly.check_defences(defences)
     found, phases = catalogue.configure(catalogue.find(scenario).scenario, quick, settings)
@@ -66,7 +67,7 @@ def make_plan(scenario: str, quick: bool, seed: int, defences: str, settings: li
         stack=Stack(run=assembly.new_run(found.name), twins=twins),
         scenario=found,
         phases=phases,
-        seed=seed if seed >= 0 else secrets.randbelow(1_000_000),
+        seed=secrets.randbelow(1_000_000) if seed is None else seed,
         quick=quick,
         settings=tuple(settings),
         commit=assembly.commit(),
