@@ -42,7 +42,14 @@ def read_all(connection: psycopg.Connection[dict[str, Any]]) -> dict[str, Any]:
     return state | {
         "activity": list(connection.execute(ACTIVITY)),
         "locks": list(connection.execute(LOCKS)),
+        "read_at": _read_at(connection),
     }
+
+
+def _read_at(connection: psycopg.Connection[dict[str, Any]]) -> datetime | None:
+    """Now, by the clock that dated the rows."""
+    row = connection.execute("SELECT clock_timestamp() AS read_at").fetchone()
+    return row["read_at"] if row else None
 
 
 def _rows(connection: psycopg.Connection[dict[str, Any]], table: str) -> list[dict[str, Any]]:

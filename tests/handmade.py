@@ -1,4 +1,4 @@
-"""Evidence written by hand, for tests of faults, checks, gates and the judge: small, plain, and healthy until told otherwise."""
+"""Evidence written by hand, for tests of faults, checks, gates and the judge; healthy until told otherwise."""
 
 from __future__ import annotations
 
@@ -22,14 +22,24 @@ from lab.model import (
     Phases,
     ProbeSample,
     Scenario,
-    Verdict,
 )
 from lab.record import REQUEST
 
 PHASES = Phases(warmup_s=3, baseline_s=6, fault_s=10, recovery_s=10, drain_s=2)
 OPS = ("get_booking", "create_booking", "healthz", "readyz")
 LOAD = Load(rate_rps=20, mix={"get_booking": 1}, good_within_ms=300, client_timeout_s=5)
-TABLES = ("bookings", "wallets", "transfers", "ledger", "profiles", "audit", "charges", "activity", "locks", "holds")
+TABLES = (
+    "bookings",
+    "wallets",
+    "transfers",
+    "ledger",
+    "profiles",
+    "audit",
+    "charges",
+    "activity",
+    "locks",
+    "holds",
+)
 Row = dict[str, Any]
 
 
@@ -79,15 +89,30 @@ def in_fault_phase(**what: Any) -> Any:
     return requests(*PHASES.window(FAULT), **what)
 
 
-def probe(start_s: float = 0.0, *, link: str = DATABASE, answer_ms: float = 2.0, **changes: Any) -> ProbeSample:
+def probe(
+    start_s: float = 0.0, *, link: str = DATABASE, answer_ms: float = 2.0, **changes: Any
+) -> ProbeSample:
     """An answered probe; give `error` for one that was not."""
     times = (
-        {"connect_ms": 0.1, "first_byte_ms": answer_ms, "last_byte_ms": answer_ms, "closed_ms": answer_ms + 0.2}
+        {
+            "connect_ms": 0.1,
+            "first_byte_ms": answer_ms,
+            "last_byte_ms": answer_ms,
+            "closed_ms": answer_ms + 0.2,
+        }
         if not changes.get("error")
         else {"connect_ms": 0.1, "first_byte_ms": None, "last_byte_ms": None, "closed_ms": None}
     )
     return ProbeSample(
-        **{"link": link, "start_s": start_s, "error": "", "received_bytes": 60, "chunks": 1, **times, **changes}
+        **{
+            "link": link,
+            "start_s": start_s,
+            "error": "",
+            "received_bytes": 60,
+            "chunks": 1,
+            **times,
+            **changes,
+        }
     )
 
 
@@ -101,18 +126,21 @@ def seeded() -> dict[str, list[Row]]:
     state: dict[str, list[Row]] = {table: [] for table in TABLES}
     state["wallets"] = [{"id": n, "user_id": n, "balance_cents": 1_000} for n in (1, 2)]
     state["profiles"] = [
-        {"user_id": n, "display_name": f"User {n}", "bio": "", "version": 1, "reference": None} for n in (1, 2)
+        {"user_id": n, "display_name": f"User {n}", "bio": "", "version": 1, "reference": None}
+        for n in (1, 2)
     ]
-    state["bookings"] = [booking_row(1, None, starts_at="2025-01-01T10:00:00+00:00", ends_at="2025-01-01T11:00:00+00:00")]
+    state["bookings"] = [
+        booking_row(1, None, starts_at="2025-01-01T10:00:00+00:00", ends_at="2025-01-01T11:00:00+00:00")
+    ]
     return state
 
 
-def ended(**rows: list[Row]) -> dict[str, list[Row]]:
+def ended(**rows: list[Row]) -> dict[str, Any]:
     """The state at the end: the seed, with `rows` added to their tables."""
     state = seeded()
     for table, more in rows.items():
         state[table] = [*state[table], *more]
-    return state
+    return {**state, "read_at": "2026-11-21T08:01:00+00:00"}
 
 
 def booking_row(row_id: int, reference: str | None, **changes: Any) -> Row:
@@ -127,10 +155,20 @@ def charge_row(row_id: int, reference: str) -> Row:
     return {"id": f"ch_{row_id}", "reference": reference, "amount_cents": 2_000}
 
 
-def operation(op: str, asked: Row, outcome: Outcome = Outcome.OK, *, i: int = 0, answered: Any = None) -> Operation:
+def operation(
+    op: str, asked: Row, outcome: Outcome = Outcome.OK, *, i: int = 0, answered: Any = None
+) -> Operation:
     status = {Outcome.OK: 201, Outcome.REFUSED: 409, Outcome.UNKNOWN: 0}[outcome]
     return Operation(
-        i=i, op=op, at_s=1.0, end_s=1.1, outcome=outcome, status=status, asked=asked, key=None, answered=answered
+        i=i,
+        op=op,
+        at_s=1.0,
+        end_s=1.1,
+        outcome=outcome,
+        status=status,
+        asked=asked,
+        key=None,
+        answered=answered,
     )
 
 
@@ -144,7 +182,13 @@ def booking(reference: str, outcome: Outcome = Outcome.OK, **changes: Any) -> Op
 
 
 def transfer(reference: str, outcome: Outcome = Outcome.OK, cents: int = 100) -> Operation:
-    asked = {"path": "/transfers/", "from_wallet_id": 1, "to_wallet_id": 2, "amount_cents": cents, "reference": reference}
+    asked = {
+        "path": "/transfers/",
+        "from_wallet_id": 1,
+        "to_wallet_id": 2,
+        "amount_cents": cents,
+        "reference": reference,
+    }
     return operation("transfer", asked, outcome, answered={"id": 1} if outcome == Outcome.OK else None)
 
 
@@ -207,5 +251,3 @@ def _switch(twin: str, scenario: Scenario, action: Any) -> dict[str, Any]:
         "planned_s": action.at_s, "before_s": action.at_s + 0.001, "after_s": action.at_s + 0.003,
         "asked": asked, "echo": asked, "ok": True, "error": "",
     }  # fmt: skip
-
-

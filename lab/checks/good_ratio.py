@@ -24,9 +24,13 @@ class GoodRatio(Check):
 
     def judge(self, evidence: Evidence) -> CheckResult:
         within_ms = evidence.scenario.load.good_within_ms
-        planned = of_ops(between(evidence.requests, *evidence.phases.window(self.phase)), evidence.ops, self.ops)
+        planned = of_ops(
+            between(evidence.requests, *evidence.phases.window(self.phase)), evidence.ops, self.ops
+        )
         if len(planned) < SAMPLES_MIN:
-            return undecided(self, f"Only {len(planned)} requests were planned, at least {SAMPLES_MIN} are needed.")
+            return undecided(
+                self, f"Only {len(planned)} requests were planned, at least {SAMPLES_MIN} are needed."
+            )
         good = ratio(is_good(planned, within_ms))
         return result(
             self,

@@ -18,8 +18,9 @@ TRANSFERS = "transfers"
 PROFILES = "profiles"
 AUDIT = "audit"
 CHARGES = "charges"
-KINDS = {BOOKINGS: "booking", TRANSFERS: "transfer", PROFILES: "profile update"}
-KIND_BY_PATH = {"/bookings/": BOOKINGS, "/transfers/": TRANSFERS}
+HOLDS = "holds"
+KINDS = {BOOKINGS: "booking", TRANSFERS: "transfer", PROFILES: "profile update", HOLDS: "hold"}
+KIND_BY_PATH = {"/bookings/": BOOKINGS, "/transfers/": TRANSFERS, "/holds/": HOLDS}
 CANCELLED = "cancelled"
 Row = Mapping[str, Any]
 
@@ -70,7 +71,9 @@ def unacknowledged_kinds(wanted: Iterable[Intent]) -> list[str]:
 
 def effects(evidence: Evidence, kind: str) -> Counter[str]:
     """How many effects of `kind` each reference has left. A cancelled booking is none: its seat is free again."""
-    if kind == PROFILES:  # one update is one version: a row in profiles, as long as it is the newest, and one in audit
+    if (
+        kind == PROFILES
+    ):  # one update is one version: a row in profiles, as long as it is the newest, and one in audit
         return Counter({str(row["reference"]) for name in (PROFILES, AUDIT) for row in named(evidence, name)})
     return Counter(str(row["reference"]) for row in named(evidence, kind) if row.get("status") != CANCELLED)
 
@@ -96,14 +99,18 @@ def _kind(asked: Row) -> str:
 
 
 def _answer(operation: Operation) -> str:
-    word = {Outcome.OK: "acknowledged", Outcome.REFUSED: "refused", Outcome.UNKNOWN: "unknown"}[operation.outcome]
+    word = {Outcome.OK: "acknowledged", Outcome.REFUSED: "refused", Outcome.UNKNOWN: "unknown"}[
+        operation.outcome
+    ]
     return f"{word} ({operation.status or 'no answer'})"
 
 
 def _wanted(intent: Intent) -> str:
     asked = intent.asked
     if intent.kind == TRANSFERS:
-        return f"{asked['amount_cents']} cents from wallet {asked['from_wallet_id']} to {asked['to_wallet_id']}"
+        return (
+            f"{asked['amount_cents']} cents from wallet {asked['from_wallet_id']} to {asked['to_wallet_id']}"
+        )
     if intent.kind == PROFILES:
         return f"name {asked['display_name']!r}"
     return f"room {asked['room_id']} from {asked['starts_at']}"

@@ -25,10 +25,14 @@ class LatencyQuantile(Check):
         return f"p{100 * self.quantile:g}{whom(self.ops)} at most {self.at_most_ms:g} ms in the {self.phase} phase"
 
     def judge(self, evidence: Evidence) -> CheckResult:
-        planned = of_ops(between(evidence.requests, *evidence.phases.window(self.phase)), evidence.ops, self.ops)
+        planned = of_ops(
+            between(evidence.requests, *evidence.phases.window(self.phase)), evidence.ops, self.ops
+        )
         needed = max(SAMPLES_MIN, math.ceil(1 / max(1 - self.quantile, 1e-9) - 1e-9))
         if len(planned) < needed:
-            return undecided(self, f"Only {len(planned)} requests were planned, at least {needed} are needed.")
+            return undecided(
+                self, f"Only {len(planned)} requests were planned, at least {needed} are needed."
+            )
         found_ms = quantile(censored_ms(planned), self.quantile)
         share = f"{100 * self.quantile:g} % of {len(planned)} requests{whom(self.ops)}"
         if math.isfinite(found_ms):

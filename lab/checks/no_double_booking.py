@@ -26,12 +26,19 @@ class NoDoubleBooking(Check):
             return undecided(self, "Not one booking was acknowledged: none could be doubled.")
         rows = evidence.final[BOOKINGS]
         confirmed = [row for row in rows if row["status"] == "confirmed"]
-        kept = {row["reference"] for row in confirmed} | {r["reference"] for r in rows if r["status"] == CANCELLED}
+        kept = {row["reference"] for row in confirmed} | {
+            r["reference"] for r in rows if r["status"] == CANCELLED
+        }
         # Two clients with one seat between them are wronged, even where only one of the rows has survived.
-        promised = [{"id": None, "status": "acknowledged", **i.asked} for i in acked if i.reference not in kept]
+        promised = [
+            {"id": None, "status": "acknowledged", **i.asked} for i in acked if i.reference not in kept
+        ]
         found = list(_overlaps([*confirmed, *promised]))
         return counted(
-            self, found, "double booking", f"{len(confirmed)} confirmed bookings, {len(acked)} of them of this run"
+            self,
+            found,
+            "double booking",
+            f"{len(confirmed)} confirmed bookings, {len(acked)} of them of this run",
         )
 
 

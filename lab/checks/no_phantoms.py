@@ -6,11 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.checks.history import AUDIT, BOOKINGS, CHARGES, KINDS, PROFILES, TRANSFERS, intents, summary
+from lab.checks.history import AUDIT, BOOKINGS, CHARGES, HOLDS, KINDS, PROFILES, TRANSFERS, intents, summary
 from lab.checks.wording import counted, undecided
 from lab.model import Check, CheckResult, Evidence
 
-CAUSED_BY = {BOOKINGS: BOOKINGS, CHARGES: BOOKINGS, TRANSFERS: TRANSFERS, PROFILES: PROFILES, AUDIT: PROFILES}
+CAUSED_BY = {
+    BOOKINGS: BOOKINGS,
+    CHARGES: BOOKINGS,
+    TRANSFERS: TRANSFERS,
+    HOLDS: HOLDS,
+    PROFILES: PROFILES,
+    AUDIT: PROFILES,
+}
 IDENTITY = {PROFILES: "user_id"}
 
 
@@ -27,7 +34,9 @@ class NoPhantoms(Check):
         if not any(intent.acked for intent in wanted):
             return undecided(self, "Not one write was acknowledged: nothing tells what ought to be there.")
         asked = {kind: {intent.reference for intent in wanted if intent.kind == kind} for kind in KINDS}
-        found = [phantom for table in CAUSED_BY for phantom in _phantoms(evidence, table, asked[CAUSED_BY[table]])]
+        found = [
+            phantom for table in CAUSED_BY for phantom in _phantoms(evidence, table, asked[CAUSED_BY[table]])
+        ]
         return counted(self, found, "phantom", f"what {summary(wanted)} left behind")
 
 

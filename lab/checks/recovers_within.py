@@ -23,7 +23,9 @@ class RecoversWithin(Check):
 
     def judge(self, evidence: Evidence) -> CheckResult:
         within_ms = evidence.scenario.load.good_within_ms
-        healed_s = max((off for _, _, off in evidence.fault_windows), default=evidence.phases.window(FAULT)[1])
+        healed_s = max(
+            (off for _, _, off in evidence.fault_windows), default=evidence.phases.window(FAULT)[1]
+        )
         end_s = evidence.phases.window(RECOVERY)[1]
         before = ratio(is_good(between(evidence.requests, *evidence.phases.window(BASELINE)), within_ms))
         if not before >= HEALTHY_RATIO:
@@ -34,9 +36,7 @@ class RecoversWithin(Check):
         if took_s is None:
             sentence = f"It had not recovered {end_s - healed_s:.0f} s after healing."
         else:
-            sentence = (
-                f"From {took_s:g} s after healing on, at least {percent(HEALTHY_RATIO)} were good in every second."
-            )
+            sentence = f"From {took_s:g} s after healing on, every second was at least {percent(HEALTHY_RATIO)} good."
         return result(
             self,
             took_s is not None and took_s <= self.at_most_s,

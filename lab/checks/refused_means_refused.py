@@ -26,8 +26,14 @@ class RefusedMeansRefused(Check):
         if not any(intent.acked for intent in wanted):
             return undecided(self, "Not one write was acknowledged: no refusal can be told from an outage.")
         refused = [intent for intent in wanted if intent.refused]
-        found = [text for kind in {intent.kind for intent in refused} for text in _left_behind(evidence, kind, refused)]
-        return counted(self, found, "refused request with an effect", f"{summary(refused) or 'no writes'} refused")
+        found = [
+            text
+            for kind in {intent.kind for intent in refused}
+            for text in _left_behind(evidence, kind, refused)
+        ]
+        return counted(
+            self, found, "refused request with an effect", f"{summary(refused) or 'no writes'} refused"
+        )
 
 
 def _left_behind(evidence: Evidence, kind: str, refused: list[Intent]) -> Iterator[str]:

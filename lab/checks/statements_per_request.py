@@ -30,7 +30,8 @@ class StatementsPerRequest(Check):
         statements, requests = counted
         if requests < REQUESTS_MIN:
             return undecided(
-                self, f"Only {requests:.0f} requests of {self.route} ended, at least {REQUESTS_MIN} are needed."
+                self,
+                f"Only {requests:.0f} requests of {self.route} ended, at least {REQUESTS_MIN} are needed.",
             )
         return result(
             self,

@@ -38,7 +38,8 @@ class TruthfulReadiness(Check):
         last = between(asked, *evidence.phases.window(RECOVERY))[-PROBES_MIN:]
         if min(len(during), len(last)) < PROBES_MIN:
             return undecided(
-                self, f"Readiness was asked {len(during)} times in the fault and {len(last)} times at the end."
+                self,
+                f"Readiness was asked {len(during)} times in the fault and {len(last)} times at the end.",
             )
         false_yes, false_no = int(_ready(during).sum()), int((~_ready(last)).sum())
         back = "and was ready again at the end" if not false_no else "and was not ready again at the end"

@@ -131,8 +131,9 @@ def _echoed(run: RunEvidence, twin: TwinEvidence, scenario: Scenario) -> Iterato
     wrong = [event for event in told if not event["ok"]]
     sentence = f"{len(switches)} of {planned} switches were made, {len(wrong)} of {len(told)} echoes were not as asked."
     if wrong:
+        first = wrong[0]
         sentence += (
-            f" First at {_at_s(wrong[0]):.2f} s on the {wrong[0]['link']} link. {wrong[0].get('error', '')}".rstrip()
+            f" First at {_at_s(first):.2f} s on the {first['link']} link. {first.get('error', '')}".rstrip()
         )
     yield Gate(
         name="fault as asked",
@@ -212,7 +213,9 @@ def _timing(name: str, off_ms: Sequence[float], limit_ms: float, say: Callable[[
 
 def _switches(run: RunEvidence, twin: str = "") -> list[Event]:
     return [
-        event for event in run.events if event["event"] in ("inject", "heal") and (not twin or event["twin"] == twin)
+        event
+        for event in run.events
+        if event["event"] in ("inject", "heal") and (not twin or event["twin"] == twin)
     ]
 
 

@@ -44,7 +44,7 @@ def _safely(check: Check, twin: TwinEvidence) -> CheckResult:
     """The check's result. A check that crashes has found out nothing, least of all that all is well."""
     try:
         return check.judge(twin)
-    except Exception as error:  # whatever it is, it is ours, not the twin's
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is ours, not the twin's
         return CheckResult(
             check=check.title(),
             verdict=Verdict.INCONCLUSIVE,

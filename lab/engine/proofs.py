@@ -34,7 +34,11 @@ def fault_proof(
     fault = faults[number]
     mine = [sample for sample in probes if sample.link == fault.link]
     own = [(on, off) for n, on, off in windows if n == number]
-    masks = [(on, off) for n, on, off in windows if faults[n].link == fault.link and faults[n].masking > fault.masking]
+    masks = [
+        (on, off)
+        for n, on, off in windows
+        if faults[n].link == fault.link and faults[n].masking > fault.masking
+    ]
     longest_s = max(other.probe().timeout_s for other in faults if other.link == fault.link)
     return fault.felt(
         before=list(_inside(mine, [baseline])),
@@ -45,7 +49,9 @@ def fault_proof(
 def healed_proof(before: Sequence[ProbeSample], after: Sequence[ProbeSample]) -> Proof:
     """Whether the probe is back to what it was: no errors, and no later than before."""
     if min(len(before), len(after)) < SAMPLES_MIN:
-        sentence = f"only {len(before)} probes before and {len(after)} after, at least {SAMPLES_MIN} are needed"
+        sentence = (
+            f"only {len(before)} probes before and {len(after)} after, at least {SAMPLES_MIN} are needed"
+        )
         return Proof(proved=False, value=None, limit=SAMPLES_MIN, unit="probes", sentence=sentence)
     answered = sum(not sample.error for sample in after) / len(after)
     if answered < WELL_ANSWERED_MIN:

@@ -80,7 +80,9 @@ def is_good(requests: Requests, within_ms: float) -> Mask:
 def is_sound(requests: Requests, within_ms: float) -> Mask:
     """Good, or told in time that somebody else was first (409): what a service with nothing wrong answers."""
     conflict = (requests["outcome"] == Outcome.REFUSED) & (requests["status"] == CONFLICT)
-    return is_good(requests, within_ms) | np.asarray(conflict & (latency_ms(requests) <= within_ms), dtype=np.bool_)
+    return is_good(requests, within_ms) | np.asarray(
+        conflict & (latency_ms(requests) <= within_ms), dtype=np.bool_
+    )
 
 
 def ratio(mask: Mask) -> float:
@@ -123,7 +125,9 @@ def time_to_recover_s(requests: Requests, within_ms: float, healed_s: float, end
     return first * BIN_S if planned.size - first >= HEALTHY_FOR_S else None
 
 
-def lost_good_s(requests: Requests, within_ms: float, base_ratio: float, start_s: float, end_s: float) -> float:
+def lost_good_s(
+    requests: Requests, within_ms: float, base_ratio: float, start_s: float, end_s: float
+) -> float:
     """Outage in seconds: what each second of [start, end) fell short of the baseline's good ratio, summed."""
     planned, good = per_bin(requests, is_good(requests, within_ms), start_s, end_s)
     seen = planned > 0
@@ -137,7 +141,9 @@ def outcome_counts(requests: Requests, within_ms: float) -> Mapping[str, int]:
     """Every request in exactly one of six: good, slow, refused, unknown, timeout, wrong."""
     right, good, wrong = is_right(requests), is_good(requests, within_ms), is_wrong(requests)
     refused = (requests["outcome"] == Outcome.REFUSED) & ~wrong
-    given_up = np.isin(requests["failure"], (Failure.TIMEOUT, Failure.CONNECT_TIMEOUT)) & ~right & ~refused & ~wrong
+    given_up = (
+        np.isin(requests["failure"], (Failure.TIMEOUT, Failure.CONNECT_TIMEOUT)) & ~right & ~refused & ~wrong
+    )
     masks = {
         "good": good,
         "slow": right & ~good,

@@ -11,7 +11,8 @@ from lab.faults.toxics import DOWNSTREAM, PROBE_WAIT_S, ToxicFault, require
 from lab.model import ProbeSample, ProbeSpec, Proof
 
 FELT_MS = 300  # a probe carries as much as takes so long …
-PROBE_BYTES_MAX = 256_000  # … but no more than this: ten a second must not be a load of their own
+PROBE_BYTES_MIN = 4_000  # … but so much that what it says before does not count
+PROBE_BYTES_MAX = 256_000  # … and no more than this: ten a second must not be a load of their own
 SLACK_SHARE = 0.25
 
 
@@ -23,17 +24,14 @@ class Bandwidth(ToxicFault):
     rate_kb_s: int
 
     def attributes(self) -> Mapping[str, int]:
-        return {"rate": require(self, "rate_kb_s", 1, 10_000)}
+        return {"rate": require(self, "rate_kb_s", 10, 10_000)}
 
     def describe(self) -> str:
         return f"{self.rate_kb_s} KB/s for each connection {self.way()}{self.rhythm()}"
 
     def probe(self) -> ProbeSpec:
-        carried = min(self.rate_kb_s * FELT_MS, PROBE_BYTES_MAX)
-        wait_s = PROBE_WAIT_S + 4 * FELT_MS / 1000
-        if self.direction == DOWNSTREAM:
-            return ProbeSpec(reply_bytes=carried, timeout_s=wait_s)
-        return ProbeSpec(request_bytes=carried, timeout_s=wait_s)
+        carried = min(max(self.rate_kb_s * FELT_MS, PROBE_BYTES_MIN), PROBE_BYTES_MAX)
+        return self.carrying(carried, PROBE_WAIT_S + 4 * carried / self.rate_kb_s / 1000)
 
     def felt(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
         return delayed(

@@ -26,9 +26,7 @@ class LimitData(ToxicFault):
         return f"connections cut after {self.limit_bytes} bytes {self.way()}{self.rhythm()}"
 
     def probe(self) -> ProbeSpec:
-        if self.direction == DOWNSTREAM:
-            return ProbeSpec(reply_bytes=self.limit_bytes + 1_000, timeout_s=PROBE_WAIT_S)
-        return ProbeSpec(request_bytes=self.limit_bytes + 1_000, timeout_s=PROBE_WAIT_S)
+        return self.carrying(self.limit_bytes + 1_000, PROBE_WAIT_S)
 
     def felt(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
         return ended_by(
@@ -40,4 +38,6 @@ class LimitData(ToxicFault):
         )
 
     def _cut(self, sample: ProbeSample) -> bool:
-        return connected(sample) and (self.direction != DOWNSTREAM or sample.received_bytes <= self.limit_bytes)
+        return connected(sample) and (
+            self.direction != DOWNSTREAM or sample.received_bytes <= self.limit_bytes
+        )

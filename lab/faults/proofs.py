@@ -16,7 +16,9 @@ SAMPLES_MIN = 3
 DELAY_SLACK_MS = 15.0
 DELAY_SLACK_SHARE = 0.15
 EFFECT_SHARE_MAX = 0.5  # of the effect looked for: no slack goes beyond
-REFUSED_SHARE_MIN = 0.9  # a probe stalled by the machine between its start and its connect may slip through an edge
+REFUSED_SHARE_MIN = (
+    0.9  # a probe stalled by the machine between its start and its connect may slip through an edge
+)
 
 # Answers that a probe waits for until its last byte: PostgreSQL's to the start-up packet, then to the query.
 ROUND_TRIPS = {DATABASE: 2}
@@ -50,7 +52,9 @@ def too_few(before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Pro
     for when, samples in (("before the fault", before), ("while it was on", during)):
         if len(samples) < SAMPLES_MIN:
             sentence = f"only {len(samples)} probes {when}, at least {SAMPLES_MIN} are needed"
-            return Proof(proved=False, value=len(samples), limit=SAMPLES_MIN, unit="probes", sentence=sentence)
+            return Proof(
+                proved=False, value=len(samples), limit=SAMPLES_MIN, unit="probes", sentence=sentence
+            )
     return None
 
 

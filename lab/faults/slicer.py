@@ -31,7 +31,9 @@ class Slicer(ToxicFault):
         size = require(self, "average_size_bytes", 1, 4_096)
         variation = require(self, "size_variation_bytes", 0, 4_095)
         if variation >= size:
-            raise LabError(f"slicer: size_variation_bytes must be below average_size_bytes ({size}), not {variation}.")
+            raise LabError(
+                f"slicer: size_variation_bytes must be below average_size_bytes ({size}), not {variation}."
+            )
         delay_us = require(self, "delay_us", 1_000, 1_000_000)
         return {"average_size": size, "size_variation": variation, "delay": delay_us}
 
@@ -41,15 +43,14 @@ class Slicer(ToxicFault):
 
     def probe(self) -> ProbeSpec:
         carried = PROBE_SLICES * self._piece_bytes()
-        wait_s = PROBE_WAIT_S + 4 * PROBE_SLICES * self.delay_us / 1e6
-        if self.direction == DOWNSTREAM:
-            return ProbeSpec(reply_bytes=carried, timeout_s=wait_s)
-        return ProbeSpec(request_bytes=carried, timeout_s=wait_s)
+        return self.carrying(carried, PROBE_WAIT_S + 4 * PROBE_SLICES * self.delay_us / 1e6)
 
     def felt(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
         if missing := too_few(before, during):
             return missing
-        return self._in_pieces(before, during) if self.direction == DOWNSTREAM else self._slowed(before, during)
+        return (
+            self._in_pieces(before, during) if self.direction == DOWNSTREAM else self._slowed(before, during)
+        )
 
     def _piece_bytes(self) -> int:
         """The biggest piece there can be."""

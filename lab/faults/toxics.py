@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lab.model import DATABASE, EDGE, LINKS, PAYMENTS, Fault, LabError, LinkState, Toxic
+from lab.model import DATABASE, EDGE, LINKS, PAYMENTS, Fault, LabError, LinkState, ProbeSpec, Toxic
 
 DOWNSTREAM = "downstream"  # what the server sends back
 UPSTREAM = "upstream"  # what the client asks
@@ -17,6 +17,7 @@ DIRECTIONS = (DOWNSTREAM, UPSTREAM)
 PLACE = {EDGE: "the service", DATABASE: "the database", PAYMENTS: "the payments dependency"}
 DELAY_MS_MAX = 60_000
 PROBE_WAIT_S = 1.0
+HTTP_QUESTION_BYTES_MAX = 8_000  # a server refuses longer headers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,13 @@ class ToxicFault(Fault):
 
     def rhythm(self) -> str:
         return rhythm(self)
+
+    def carrying(self, size_bytes: int, timeout_s: float) -> ProbeSpec:
+        """A probe that carries `size_bytes`, or as near as can be, in the direction of the fault."""
+        if self.direction == DOWNSTREAM:
+            return ProbeSpec(reply_bytes=size_bytes, timeout_s=timeout_s)
+        most = size_bytes if self.link == DATABASE else HTTP_QUESTION_BYTES_MAX
+        return ProbeSpec(request_bytes=min(size_bytes, most), timeout_s=timeout_s)
 
 
 def rhythm(fault: Fault) -> str:

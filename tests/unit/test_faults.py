@@ -4,7 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from lab.faults import FAULTS, Bandwidth, Down, Latency, LimitData, Noop, ResetPeer, Slicer, SlowClose, Timeout
+from lab.faults import (
+    FAULTS,
+    Bandwidth,
+    Down,
+    Latency,
+    LimitData,
+    Noop,
+    ResetPeer,
+    Slicer,
+    SlowClose,
+    Timeout,
+)
 from lab.model import DATABASE, PAYMENTS, Burst, Fault, LabError, LinkState, ProbeSample, Toxic
 from tests.handmade import probe
 
@@ -109,7 +120,9 @@ FELT = [
 
 
 @pytest.mark.parametrize(("fault", "before", "during"), FELT, ids=lambda value: getattr(value, "kind", ""))
-def test_a_fault_that_acts_is_felt(fault: Fault, before: list[ProbeSample], during: list[ProbeSample]) -> None:
+def test_a_fault_that_acts_is_felt(
+    fault: Fault, before: list[ProbeSample], during: list[ProbeSample]
+) -> None:
     proof = fault.felt(before, during)
     assert proof.proved, proof
 
@@ -122,7 +135,9 @@ def test_a_fault_that_was_never_applied_is_not_felt(
 
 
 @pytest.mark.parametrize(("fault", "before", "during"), FELT, ids=lambda value: getattr(value, "kind", ""))
-def test_too_few_probes_prove_nothing(fault: Fault, before: list[ProbeSample], during: list[ProbeSample]) -> None:
+def test_too_few_probes_prove_nothing(
+    fault: Fault, before: list[ProbeSample], during: list[ProbeSample]
+) -> None:
     assert not fault.felt(before, during[:2]).proved
     assert not fault.felt(before[:2], during).proved
 
@@ -171,6 +186,9 @@ def test_the_probe_waits_longer_than_the_fault_delays_it() -> None:
 
 
 def test_a_description_tells_amount_place_and_rhythm() -> None:
-    assert Latency(link=DATABASE, latency_ms=100).describe() == "100 ms of latency on the way back from the database"
+    assert (
+        Latency(link=DATABASE, latency_ms=100).describe()
+        == "100 ms of latency on the way back from the database"
+    )
     assert "to the payments dependency" in Timeout(link=PAYMENTS, direction="upstream").describe()
     assert "0.3 s on" in Down(link=DATABASE, burst=Burst(on_s=0.3, off_s=0.9)).describe()

@@ -1,0 +1,84 @@
+"""Which probes speak for a fault where faults share a link, and when a link is well again."""
+
+from lab.engine.proofs import fault_proof, healed_proof
+from lab.faults import Down, Latency, Timeout
+from lab.model import DATABASE, PAYMENTS, Burst, Fault, ProbeSample, Proof
+from tests.handmade import probe, probes
+
+BASELINE = (3.0, 9.0)
+QUIET = probes(3, 9)
+DOWN = {"error": "refused", "connect_ms": None}
+
+
+def proof(
+    number: int, faults: list[Fault], windows: list[tuple[int, float, float]], during: list[ProbeSample]
+) -> Proof:
+    return fault_proof(number, faults, windows, [*QUIET, *during], BASELINE)
+
+
+def latency(latency_ms: int = 100) -> Latency:
+    return Latency(link=DATABASE, latency_ms=latency_ms)
+
+
+def test_a_fault_is_proved_by_the_probes_of_its_window() -> None:
+    assert proof(0, [latency()], [(0, 9, 19)], probes(9, 19, answer_ms=202)).proved
+
+
+def test_without_a_window_nothing_is_proved() -> None:
+    assert not proof(0, [latency()], [], probes(9, 19, answer_ms=202)).proved
+
+
+def test_probes_of_another_link_prove_nothing() -> None:
+    assert not proof(0, [latency()], [(0, 9, 19)], probes(9, 19, answer_ms=202, link=PAYMENTS)).proved
+
+
+def test_probes_across_the_edges_of_a_window_do_not_count() -> None:
+    edges = [probe(8.9), probe(9.01), probe(18.9, answer_ms=5.0), probe(18.99, answer_ms=3.0)]
+    assert proof(0, [latency()], [(0, 9, 19)], [*edges, *probes(9.1, 18.5, answer_ms=202)]).proved
+
+
+def test_latency_is_felt_between_the_bursts_that_mask_it() -> None:
+    faults = [latency(50), Down(link=DATABASE, burst=Burst(on_s=1, off_s=2))]
+    windows = [(0, 9, 19), (1, 9, 10), (1, 12, 13), (1, 15, 16)]
+    seen = [
+        *probes(9, 10, **DOWN), *probes(10, 11.8, answer_ms=102), *probes(11.8, 12, error="closed"),
+        *probes(12, 13, **DOWN), *probes(13, 14.8, answer_ms=102), *probes(14.8, 15, error="reset"),
+        *probes(15, 16, **DOWN), *probes(16, 18.8, answer_ms=102),
+    ]  # fmt: skip
+    assert proof(0, faults, windows, seen).proved
+    assert proof(1, faults, windows, seen).proved
+
+
+def test_bursts_that_never_came_are_not_felt() -> None:
+    faults = [latency(50), Down(link=DATABASE, burst=Burst(on_s=1, off_s=2))]
+    windows = [(0, 9, 19), (1, 9, 10), (1, 12, 13)]
+    seen = probes(9, 19, answer_ms=102)
+    assert proof(0, faults, windows, seen).proved
+    assert not proof(1, faults, windows, seen).proved
+
+
+def test_a_blackhole_is_felt_to_its_very_end_though_its_probes_outlive_it() -> None:
+    assert proof(0, [Timeout(link=DATABASE)], [(0, 9, 10)], probes(9.1, 9.9, error="timeout")).proved
+
+
+def test_two_halves_of_a_blackhole_are_proved_one_by_one() -> None:
+    faults = [
+        Timeout(link=DATABASE, during=(0, 0.5)),
+        Timeout(link=DATABASE, direction="upstream", during=(0.5, 1)),
+    ]
+    windows = [(0, 9, 14), (1, 14, 19)]
+    first_only = [*probes(9.1, 14, error="timeout"), *probes(14.1, 19)]
+    assert proof(0, faults, windows, first_only).proved
+    assert not proof(1, faults, windows, first_only).proved
+
+
+def test_a_link_is_well_when_the_probe_is_what_it_was() -> None:
+    assert healed_proof(QUIET, probes(20, 29)).proved
+    assert healed_proof(QUIET, probes(20, 29, answer_ms=12)).proved
+
+
+def test_a_link_that_stays_slow_dead_or_unseen_is_not_well() -> None:
+    assert not healed_proof(QUIET, probes(20, 29, answer_ms=40)).proved
+    assert not healed_proof(QUIET, probes(20, 29, error="timeout")).proved
+    assert not healed_proof(QUIET, [*probes(20, 28), *probes(28, 29, **DOWN)]).proved
+    assert not healed_proof(QUIET, []).proved

@@ -1,0 +1,280 @@
+"""Every SLO: holds, breaks, and says when there is too little to tell."""
+
+import math
+
+import pytest
+
+from lab.checks import (
+    CHECKS,
+    AnswersWithin,
+    CleanRefusals,
+    GoodRatio,
+    LatencyQuantile,
+    RecoversWithin,
+    StatementsPerRequest,
+    TruthfulReadiness,
+)
+from lab.model import BASELINE, FAULT, Check, CheckResult, Failure, Outcome, Phases, Verdict
+from tests.handmade import PHASES, HandmadeTwin, in_fault_phase, requests, together, with_fault_phase
+
+HELD, BROKEN, INCONCLUSIVE = Verdict.HELD, Verdict.BROKEN, Verdict.INCONCLUSIVE
+START_S, END_S = PHASES.window(FAULT)
+WINDOW = [(0, START_S, END_S)]
+REFUSAL = {"status": 503, "outcome": Outcome.REFUSED}
+CRASH = {"status": 500, "outcome": Outcome.UNKNOWN}
+SILENCE = {"status": 0, "outcome": Outcome.UNKNOWN, "failure": Failure.TIMEOUT, "latency_ms": 5_000}
+
+
+def judged(check: Check, rows: object = None, **evidence: object) -> CheckResult:
+    twin = HandmadeTwin(**({} if rows is None else {"requests": rows}), **evidence)
+    result = check.judge(twin)
+    assert result.sentence.endswith(".")
+    return result
+
+
+# -- GoodRatio
+
+
+@pytest.mark.parametrize(
+    ("what", "verdict"),
+    [
+        ({"latency_ms": 299}, HELD),
+        ({"latency_ms": 301}, BROKEN),
+        ({"wrong": True}, BROKEN),
+        (REFUSAL, BROKEN),
+        (CRASH, BROKEN),
+        (SILENCE, BROKEN),
+    ],
+    ids=["in time", "late", "wrong", "refused", "crash", "silence"],
+)
+def test_good_is_right_and_in_time(what: dict[str, object], verdict: Verdict) -> None:
+    assert (
+        judged(GoodRatio(phase=FAULT, at_least=0.9), with_fault_phase(in_fault_phase(**what))).verdict
+        is verdict
+    )
+
+
+def test_the_good_ratio_counts_all_planned_requests_of_its_phase() -> None:
+    half = together(requests(START_S, START_S + 5), requests(START_S + 5, END_S, **CRASH))
+    assert judged(GoodRatio(phase=FAULT, at_least=0.9), with_fault_phase(half)).value == 0.5
+    assert judged(GoodRatio(phase=BASELINE, at_least=0.9), with_fault_phase(half)).value == 1.0
+
+
+def test_the_good_ratio_of_one_operation_ignores_the_others() -> None:
+    mixed = together(in_fault_phase(**CRASH), in_fault_phase(op="healthz"))
+    assert judged(GoodRatio(phase=FAULT, at_least=1.0, ops=("healthz",)), mixed).verdict is HELD
+    assert judged(GoodRatio(phase=FAULT, at_least=1.0), mixed).verdict is BROKEN
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        GoodRatio(phase=FAULT, at_least=0.9),
+        LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=300),
+        AnswersWithin(phase=FAULT, at_most_ms=300),
+        CleanRefusals(phase=FAULT, at_most=0.1),
+    ],
+    ids=lambda check: check.name,
+)
+def test_too_few_requests_decide_nothing(check: Check) -> None:
+    assert judged(check, in_fault_phase(rate_rps=1)).verdict is INCONCLUSIVE
+    assert judged(check, in_fault_phase(rate_rps=2.1)).verdict is HELD
+
+
+# -- LatencyQuantile
+
+
+def test_the_quantile_is_over_all_planned_requests() -> None:
+    slow = together(requests(START_S, START_S + 9), requests(START_S + 9, END_S, latency_ms=400))
+    assert judged(LatencyQuantile(phase=FAULT, quantile=0.9, at_most_ms=300), slow).verdict is HELD
+    result = judged(LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=300), slow)
+    assert result.verdict is BROKEN
+    assert result.value == pytest.approx(400)
+
+
+def test_a_fast_failure_does_not_look_fast() -> None:
+    failing = together(requests(START_S, START_S + 9), requests(START_S + 9, END_S, latency_ms=1, **CRASH))
+    result = judged(LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=300), failing)
+    assert (result.verdict, result.value) == (BROKEN, math.inf)
+
+
+def test_a_high_quantile_needs_enough_requests_to_have_one_beyond_it() -> None:
+    check = LatencyQuantile(phase=FAULT, quantile=0.99, at_most_ms=300)
+    assert judged(check, in_fault_phase(rate_rps=9)).verdict is INCONCLUSIVE
+    assert judged(check, in_fault_phase(rate_rps=10)).verdict is HELD
+
+
+# -- AnswersWithin
+
+
+def test_a_refusal_is_an_answer() -> None:
+    assert judged(AnswersWithin(phase=FAULT, at_most_ms=1_500), in_fault_phase(**REFUSAL)).verdict is HELD
+
+
+def test_one_late_answer_breaks_it_and_is_shown() -> None:
+    one_late = together(in_fault_phase(), requests(START_S + 1, START_S + 1.01, latency_ms=1_600, status=503))
+    result = judged(AnswersWithin(phase=FAULT, at_most_ms=1_500), one_late)
+    assert result.verdict is BROKEN
+    assert result.value == pytest.approx(1_600)
+    assert "status 503 after 1600 ms" in result.examples[0]
+
+
+def test_silence_breaks_it_however_short_the_client_waited() -> None:
+    reset = {"failure": Failure.RESET, "status": 0, "outcome": Outcome.UNKNOWN}
+    result = judged(AnswersWithin(phase=FAULT, at_most_ms=1_500), in_fault_phase(**reset))
+    assert (result.verdict, result.value) == (BROKEN, math.inf)
+    assert "reset" in result.examples[0]
+
+
+# -- RecoversWithin
+
+
+def recovering_after(seconds: float, then_ill_at_s: float | None = None) -> object:
+    back_s = END_S + seconds
+    parts = [requests(0, START_S), requests(START_S, back_s, **CRASH), requests(back_s, PHASES.load_s)]
+    if then_ill_at_s is not None:
+        parts.append(requests(END_S + then_ill_at_s, END_S + then_ill_at_s + 1, **CRASH))
+    return together(*parts)
+
+
+@pytest.mark.parametrize(
+    ("rows", "took_s", "verdict"),
+    [
+        (recovering_after(0), 0, HELD),
+        (recovering_after(3), 3, HELD),
+        (recovering_after(6), 6, BROKEN),
+        (recovering_after(8), math.inf, BROKEN),  # two good seconds prove nothing
+        (recovering_after(1, then_ill_at_s=5), 6, BROKEN),  # a relapse counts
+        (recovering_after(10), math.inf, BROKEN),
+    ],
+)
+def test_recovery_lasts_to_the_end(rows: object, took_s: float, verdict: Verdict) -> None:
+    result = judged(RecoversWithin(at_most_s=5), rows, fault_windows=WINDOW)
+    assert (result.value, result.verdict) == (took_s, verdict)
+
+
+def test_an_ill_baseline_leaves_recovery_open() -> None:
+    result = judged(RecoversWithin(at_most_s=5), requests(**CRASH), fault_windows=WINDOW)
+    assert result.verdict is INCONCLUSIVE
+
+
+def test_a_recovery_phase_shorter_than_the_limit_leaves_it_open() -> None:
+    phases = Phases(warmup_s=3, baseline_s=6, fault_s=10, recovery_s=4, drain_s=2)
+    assert judged(RecoversWithin(at_most_s=5), phases=phases, fault_windows=WINDOW).verdict is INCONCLUSIVE
+
+
+# -- CleanRefusals
+
+
+@pytest.mark.parametrize(
+    ("what", "verdict"),
+    [
+        ({}, HELD),
+        (REFUSAL, HELD),
+        ({"status": 409, "outcome": Outcome.REFUSED}, HELD),
+        (CRASH, BROKEN),
+        (SILENCE, BROKEN),
+        ({"wrong": True}, BROKEN),
+        ({"op": "readyz", "status": 503, "outcome": Outcome.UNKNOWN}, HELD),
+        ({"op": "readyz", **CRASH}, BROKEN),
+    ],
+    ids=["served", "refused", "conflict", "crash", "silence", "wrong", "not ready", "readiness crashed"],
+)
+def test_a_request_is_in_doubt_unless_served_or_refused(what: dict[str, object], verdict: Verdict) -> None:
+    assert judged(CleanRefusals(phase=FAULT, at_most=0.05), in_fault_phase(**what)).verdict is verdict
+
+
+def test_a_few_in_doubt_may_be_allowed() -> None:
+    few = together(in_fault_phase(), requests(START_S, START_S + 0.2, **CRASH))
+    assert judged(CleanRefusals(phase=FAULT, at_most=0.05), few).verdict is HELD
+    result = judged(CleanRefusals(phase=FAULT, at_most=0.0), few)
+    assert result.verdict is BROKEN
+    assert "4 × status 500" in result.sentence
+
+
+# -- StatementsPerRequest
+
+
+def readings(statements: int, requests_made: int, route: str = "/users/") -> list[dict[str, object]]:
+    def reading(at_s: float, share: float) -> dict[str, object]:
+        return {
+            "at_s": at_s,
+            "ok": True,
+            "samples": {
+                f'sql_statements_total{{route="{route}"}}': 100.0 + statements * share,
+                f'http_requests_total{{route="{route}",method="GET",code="200",reason=""}}': 9.0
+                + requests_made * share,
+                'http_requests_total{route="/users/{id}/bookings/",method="GET",code="200",reason=""}': 1_000.0
+                * share,
+            },
+        }
+
+    silent = {"at_s": START_S + 5, "ok": False, "samples": {}}
+    return [reading(START_S - 0.5, 0), silent, reading(END_S + 0.5, 1), reading(END_S + 5, 9)]
+
+
+@pytest.mark.parametrize(("statements", "verdict"), [(200, HELD), (2_100, BROKEN)])
+def test_statements_are_counted_from_the_metrics_over_the_fault_phase(
+    statements: int, verdict: Verdict
+) -> None:
+    result = judged(StatementsPerRequest(route="/users/", at_most=3), metrics=readings(statements, 100))
+    assert (result.verdict, result.value) == (verdict, statements / 100)
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        [],
+        readings(200, 100)[:2],
+        readings(200, 0),
+        readings(20, 9),
+        readings(-5, 100),
+        readings(200, 100, route="/other/"),
+    ],
+    ids=["none", "one", "no requests", "few requests", "backwards", "another route"],
+)
+def test_metrics_that_tell_too_little_decide_nothing(metrics: list[dict[str, object]]) -> None:
+    assert judged(StatementsPerRequest(route="/users/", at_most=3), metrics=metrics).verdict is INCONCLUSIVE
+
+
+# -- TruthfulReadiness
+
+READY = {"op": "readyz", "rate_rps": 4}
+NOT_READY = {**READY, "status": 503, "outcome": Outcome.UNKNOWN}
+
+
+def readiness(during: dict[str, object], after: dict[str, object], late_s: float = 1.0) -> object:
+    return together(
+        requests(0, START_S + late_s, **READY),
+        requests(START_S + late_s, END_S, **during),
+        requests(END_S, PHASES.load_s, **after),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdict"),
+    [
+        (readiness(NOT_READY, READY), HELD),
+        (readiness({**READY, **SILENCE}, READY), HELD),  # a load balancer takes silence for a no
+        (readiness(READY, READY), BROKEN),
+        (readiness(NOT_READY, NOT_READY), BROKEN),
+        (readiness(NOT_READY, READY, late_s=3.0), BROKEN),
+        (readiness({**READY, "rate_rps": 0.1}, READY), INCONCLUSIVE),
+    ],
+    ids=["truthful", "silent", "always ready", "never ready again", "slow to notice", "hardly asked"],
+)
+def test_readiness_must_follow_the_fault(rows: object, verdict: Verdict) -> None:
+    assert judged(TruthfulReadiness(at_most_s=2), rows, fault_windows=WINDOW).verdict is verdict
+
+
+def test_every_slo_is_tested_here() -> None:
+    tested = {
+        AnswersWithin,
+        CleanRefusals,
+        GoodRatio,
+        LatencyQuantile,
+        RecoversWithin,
+        StatementsPerRequest,
+        TruthfulReadiness,
+    }
+    assert {check for check in CHECKS if not check.invariant} == tested
