@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -192,13 +193,10 @@ def _compose_version() -> str:
 
 def _reserve(wanted: int) -> int:
     """How many of `wanted` ports can be had now; all are given back."""
-    held = Ports()
-    try:
-        for number in range(wanted):
-            had = number
+    held, had = Ports(), 0
+    with suppress(LabError):
+        while had < wanted:
             held.reserve()
-    except LabError:
-        return had
-    finally:
-        held.release()
-    return wanted
+            had += 1
+    held.release()
+    return had
