@@ -52,7 +52,7 @@ REQUEST = np.dtype(
         ("flags", "u1"),  # 1 connection used before, 2 wrong body
         ("intended", "<f8"),
         ("started", "<f8"),
-        ("sent", "<f8"),  # 0.0 if never sent
+        ("sent", "<f8"),  # 0.0 if never sent; read back as not a number
         ("end", "<f8"),
     ]
 )
@@ -173,9 +173,11 @@ class TwinRecord:
             raise LabError(
                 f"Cannot read {path}: {exc.strerror}. The run did not get so far; make it again."
             ) from exc
+        records = records[np.argsort(records["i"], kind="stable")]  # five times as fast as to sort by a field
+        sent = records["sent"] > 0
         for name in INSTANTS:
             records[name] -= self.run.t0
-        records.sort(order="i", kind="stable")
+        records["sent"][~sent] = np.nan
         return records
 
     @cached_property
@@ -183,6 +185,8 @@ class TwinRecord:
         """The operations that invariants read, with what was asked (from the schedule) and what was answered."""
         answers = _read_lines(self.folder / "history.jsonl")
         arrivals = self.run.arrivals(answer["i"] for answer in answers)
+        if missing := {answer["i"] for answer in answers} - arrivals.keys():
+            raise _damaged(self.run.folder / "schedule.jsonl", f"it has no arrival number {min(missing)}")
         operations = (self._operation(answer, arrivals[answer["i"]]) for answer in answers)
         return sorted(operations, key=lambda operation: operation.i)
 
@@ -289,7 +293,7 @@ def _numbers(value: Any) -> Any:
 
 def _write_json(path: Path, value: Any) -> None:
     fresh = path.with_name(f".{path.name}")
-    fresh.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
+    fresh.write_text(json.dumps(value, indent=1) + "\n")
     fresh.replace(path)
 
 
@@ -298,13 +302,20 @@ def _read_json(path: Path) -> Any:
         try:
             return json.load(file)
         except ValueError as exc:
-            raise LabError(f"{path} is damaged ({exc}). Make the run again.") from exc
+            raise _damaged(path, exc) from exc
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:
     """One JSON value a line; a last line that a kill cut short is left out."""
     with _open(path) as file:
-        return list(_parsed(file))
+        try:
+            return list(_parsed(file))
+        except ValueError as exc:
+            raise _damaged(path, exc) from exc
+
+
+def _damaged(path: Path, why: object) -> LabError:
+    return LabError(f"{path} is damaged ({why}). Make the run again.")
 
 
 def _parsed(lines: Iterable[str]) -> Iterator[dict[str, Any]]:

@@ -12,14 +12,16 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from lab import __version__
 from lab.engine import programs
 from lab.engine.actions import plan_actions
-from lab.engine.links import describe, merged, steady_windows
+from lab.engine.links import active_at, describe, merged, steady_windows
+from lab.engine.plan import RunPlan, planned_part
 from lab.engine.schedule import plan_arrivals
 from lab.model import (
     LINKS,
@@ -27,9 +29,6 @@ from lab.model import (
     Action,
     LabError,
     LinkState,
-    Phases,
-    Scenario,
-    Stack,
 )
 from lab.ports import Child, Clock, Testbed
 from lab.record import RunWriter
@@ -37,30 +36,6 @@ from lab.record import RunWriter
 LEAD_S = 0.3  # from the go to T0: time for every child to see it
 READY_TIMEOUT_S = 30.0
 READ_TIMEOUT_S = 20.0
-STORY = (
-    "title",
-    "hypothesis",
-    "question",
-    "mirrors",
-    "lesson",
-)  # kept in the manifest: a report needs no catalogue
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunPlan:
-    """One pair as it shall be run: both twins, one seed, one schedule, one fault."""
-
-    stack: Stack
-    scenario: Scenario
-    phases: Phases
-    seed: int
-    quick: bool = False
-    settings: tuple[str, ...] = ()
-    commit: str = ""
-
-    @property
-    def twins(self) -> tuple[str, ...]:
-        return tuple(twin.name for twin in self.stack.twins)
 
 
 class Runner:
@@ -82,10 +57,11 @@ class Runner:
         self._actions = plan_actions(plan.scenario.faults, plan.phases, plan.seed)
         self._both = ThreadPoolExecutor(max_workers=len(plan.twins), thread_name_prefix="twin")
         self._t0 = 0.0
+        self._planned = 0
 
     def run(self) -> None:
         """Run the plan and leave a complete run folder; on any exception heal, take all down and mark it aborted."""
-        self._writer.manifest(self._manifest(status="running"))
+        self._manifest("running")
         try:
             with self._standing():
                 self._heal()
@@ -101,11 +77,11 @@ class Runner:
                 self._say("reading the data that is left")
                 self._read_data("final")
         except BaseException:
-            self._writer.manifest(self._manifest(status="aborted"))
+            self._manifest("aborted")
             raise
         finally:
             self._both.shutdown(wait=True)
-        self._writer.manifest(self._manifest(status="complete"))
+        self._manifest("complete")
 
     # -- what surrounds the walk ------------------------------------------------------------------------------
 
@@ -175,24 +151,24 @@ class Runner:
     def _go(self) -> None:
         self._t0 = self._clock.now() + LEAD_S
         self._writer.t0(self._t0)
-        self._writer.manifest(self._manifest(status="running"))
+        self._manifest("running")
 
     def _walk(self) -> None:
-        """Everything that has its instant, in order: phase edges, switches of faults, readings of the links."""
+        """Everything that has its instant, in order: switches of faults, phase edges, readings of the links."""
         for at_s, step in sorted(self._timeline(), key=lambda item: item[0]):
             self._clock.sleep_until(self._t0 + at_s)
             step()
 
     def _timeline(self) -> Iterator[tuple[float, Callable[[], None]]]:
-        phases = self._plan.phases
-        for phase in PHASES:
-            yield phases.window(phase)[0], lambda phase=phase: self._enter(phase)  # type: ignore[misc]
+        """What must be punctual comes first among what shares an instant."""
         active: frozenset[int] = frozenset()
         for action in self._actions:
             active = active | {action.fault} if action.on else active - {action.fault}
-            yield action.at_s, lambda action=action, active=active: self._switch(action, active)  # type: ignore[misc]
+            yield action.at_s, partial(self._switch, action, active)
+        for phase in PHASES:
+            yield self._plan.phases.window(phase)[0], partial(self._enter, phase)
         for fault, start_s, end_s in steady_windows(self._actions, self._plan.scenario):
-            yield (start_s + end_s) / 2, lambda fault=fault: self._read_back(fault)  # type: ignore[misc]
+            yield (start_s + end_s) / 2, partial(self._read_back, fault)
 
     def _enter(self, phase: str) -> None:
         self._writer.event(event="phase", phase=phase, at_s=self._now_s())
@@ -202,29 +178,15 @@ class Runner:
 
     def _switch(self, action: Action, active: frozenset[int]) -> None:
         """Turn one fault on or off on both twins at once, and write down when, what was asked and what is there."""
-        fault = self._plan.scenario.faults[action.fault]
-        asked = merged(self._plan.scenario, fault.link, active)
+        link = self._plan.scenario.faults[action.fault].link
+        asked = merged(self._plan.scenario, link, active)
 
         def switch(twin: str) -> dict[str, Any]:
             before_s = self._now_s()
-            echo, error = None, ""
-            try:
-                echo = self._testbed.link(twin, fault.link).set(asked)
-            except LabError as exc:
-                error = str(exc)
-            return {
-                "event": "inject" if action.on else "heal",
-                "twin": twin,
-                "fault": action.fault,
-                "link": fault.link,
-                "planned_s": action.at_s,
-                "before_s": before_s,
-                "after_s": self._now_s(),
-                "asked": asdict(asked),
-                "echo": asdict(echo) if echo else None,
-                "ok": echo == asked,
-                "error": error,
-            }
+            echo = self._echo(lambda: self._testbed.link(twin, link).set(asked), asked)
+            instants = {"planned_s": action.at_s, "before_s": before_s, "after_s": self._now_s()}
+            kind = "inject" if action.on else "heal"
+            return {"event": kind, "twin": twin, "fault": action.fault, "link": link, **instants, **echo}
 
         for event in self._both.map(switch, self._plan.twins):
             self._writer.event(**event)
@@ -232,21 +194,23 @@ class Runner:
     def _read_back(self, fault: int) -> None:
         """Ask the proxies, in mid-fault and without touching anything, whether the fault is still there."""
         link = self._plan.scenario.faults[fault].link
-        active = frozenset(self._active_at(self._now_s()))
-        asked = merged(self._plan.scenario, link, active)
+        asked = merged(self._plan.scenario, link, active_at(self._actions, self._now_s()))
         for twin in self._plan.twins:
-            echo = self._testbed.link(twin, link).get()
-            self._writer.event(
-                event="echo", twin=twin, link=link, at_s=self._now_s(),
-                asked=asdict(asked), echo=asdict(echo), ok=echo == asked,
-            )  # fmt: skip
+            echo = self._echo(self._testbed.link(twin, link).get, asked)
+            self._writer.event(event="echo", twin=twin, link=link, at_s=self._now_s(), **echo)
 
-    def _active_at(self, at_s: float) -> set[int]:
-        active: set[int] = set()
-        for action in self._actions:
-            if action.at_s <= at_s:
-                (active.add if action.on else active.discard)(action.fault)
-        return active
+    def _echo(self, call: Callable[[], LinkState], asked: LinkState) -> dict[str, Any]:
+        """What the proxy says of a link. That it does not say is written down, and makes the run invalid."""
+        try:
+            echo, error = call(), ""
+        except LabError as exc:
+            echo, error = None, str(exc)
+        return {
+            "asked": asdict(asked),
+            "echo": asdict(echo) if echo else None,
+            "ok": echo == asked,
+            "error": error,
+        }
 
     def _heal(self) -> None:
         """Every link of every twin as it should be. Each is tried, whatever happens with another."""
@@ -277,34 +241,21 @@ class Runner:
             if reader.wait(READ_TIMEOUT_S + 5) != 0:
                 raise LabError(f"The data of the {twin} twin could not be read; see {twin}/logs/{name}.log.")
 
-    def _manifest(self, status: str) -> dict[str, Any]:
-        plan = self._plan
-        return {
-            "run": plan.stack.run,
-            "status": status,
-            "scenario": plan.scenario.name,
-            "story": {name: getattr(plan.scenario, name) for name in STORY},
-            "settings": list(plan.settings),
-            "quick": plan.quick,
-            "seed": plan.seed,
-            "runtime": self._testbed.runtime,
-            "phases": asdict(plan.phases),
-            "load": asdict(plan.scenario.load),
-            "faults": [
-                {"kind": fault.kind, "description": fault.describe(), **asdict(fault)}
-                for fault in plan.scenario.faults
-            ],
-            "actions": [asdict(action) for action in self._actions],
-            "twins": {twin.name: {"defences": twin.defences} for twin in plan.stack.twins},
-            "seed_sizes": asdict(plan.stack.seed_sizes),
-            "planned": getattr(self, "_planned", 0),
-            "t0": self._t0,
-            "t0_wall": datetime.fromtimestamp(time.time() + self._t0 - self._clock.now(), UTC).isoformat(),
-            "facts": dict(self._testbed.facts()),
-            "machine": machine(),
-            "lab_version": __version__,
-            "commit": plan.commit,
-        }
+    def _manifest(self, status: str) -> None:
+        t0_wall = datetime.fromtimestamp(time.time() + self._t0 - self._clock.now(), UTC)
+        self._writer.manifest(
+            {
+                **planned_part(self._plan, self._actions),
+                "status": status,
+                "runtime": self._testbed.runtime,
+                "planned": self._planned,
+                "t0": self._t0,
+                "t0_wall": t0_wall.isoformat(),
+                "facts": dict(self._testbed.facts()),
+                "machine": machine(),
+                "lab_version": __version__,
+            }
+        )
 
 
 def machine() -> dict[str, Any]:

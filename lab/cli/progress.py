@@ -15,9 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.engine.links import describe
+from lab.engine.plan import RunPlan
 from lab.model import FAULT, PHASES, Outcome
 from lab.record import REQUEST
-from lab.runner import RunPlan
 
 REFRESH_S = 0.5
 TAIL = 2_000  # records: at any sensible rate more than the two seconds that are shown

@@ -15,9 +15,10 @@ from lab.cli import assembly
 from lab.cli.console import console, print_verdict
 from lab.cli.looking import Json
 from lab.cli.progress import progress
+from lab.engine.plan import RunPlan
 from lab.model import HARDENED, NAIVE, RunVerdict, Stack, TwinPlan, Verdict
 from lab.record import RunRecord, RunWriter, list_runs, read_verdict
-from lab.runner import Runner, RunPlan
+from lab.runner import Runner
 from lab.runtime.clock import MonotonicClock
 from lab.runtime.heal import heal
 from lab.runtime.lock import run_lock

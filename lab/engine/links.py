@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lab.model import Action, LinkState, Scenario
 
@@ -28,3 +28,9 @@ def steady_windows(actions: tuple[Action, ...], scenario: Scenario) -> Iterator[
             times = [action.at_s for action in actions if action.fault == number]
             if len(times) == 2:
                 yield number, times[0], times[1]
+
+
+def active_at(actions: Sequence[Action], at_s: float) -> frozenset[int]:
+    """The faults, by number, that are on at `at_s`."""
+    latest = {action.fault: action.on for action in actions if action.at_s <= at_s}
+    return frozenset(fault for fault, on in latest.items() if on)

@@ -1,7 +1,7 @@
 """What a client may ask of a twin: one function an operation, from an intent to the request that it makes.
 
 The twins' seed data follow from their sizes, so the right answer to a read is known beforehand (`expect`).
-Bookings are made in 2030, out of the way of the seed's; every write carries a key and a reference of its
+Bookings are made from 2028 on, out of the way of the seed's; every write carries a key and a reference of its
 own.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 from lab.model import Arrival, SeedSizes
 
 FIRST_FREE_SLOT = datetime(2030, 1, 1, tzinfo=UTC)
-CONTESTED_DAY = datetime(2031, 1, 1, tzinfo=UTC)
+CONTESTED_DAY = datetime(2028, 1, 1, tzinfo=UTC)
 CONTESTED_EVERY_S = 0.5  # all who arrive within it want the same hour of the same room
 REPEAT_AFTER_S = 2.0
 HOT_PAIRS = 8
