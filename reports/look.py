@@ -14,6 +14,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from lab.model import HARDENED, NAIVE
 
@@ -22,6 +23,7 @@ FAINT = "#767676"
 GRID = "#e4e4e4"
 FAULT_BAND = "#cccccc"
 BEYOND_BAND = "#f3e3e8"  # later than the client waits
+HALO = [withStroke(linewidth=2.5, foreground="white", alpha=0.85)]  # keeps a label readable on top of data
 WIDTH_IN = 10.0
 PNG_DPI = 150
 SVG_DPI = 200  # of what is rasterised inside an SVG: cells and points by the thousand

@@ -15,7 +15,7 @@ from lab.model import CheckResult, Gate, RunVerdict, Verdict
 from reports import words
 from reports.gallery import PROBES, Picture
 from reports.numbers import numbers_table
-from reports.provenance import command, provenance
+from reports.provenance import command, engine, provenance
 from reports.reading import Reading
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -144,7 +144,7 @@ def _warnings(manifest: Mapping[str, Any], reading: Reading) -> Iterator[str]:
         yield f"This run did not go to its end (status: {status}). What is missing below was never recorded."
     if reading.problem:
         yield f"The records could not be read in full: {reading.problem}"
-    if "embedded" in str(manifest.get("engine", "")):
+    if "embedded" in engine(manifest):
         yield "The faults were injected by the embedded proxy, which stands in where Toxiproxy cannot be had."
 
 

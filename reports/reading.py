@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.engine import statistics
-from lab.model import DATABASE, FAULT, Failure, LabError, Load, Outcome, Scenario
+from lab.model import DATABASE, FAULT, TWINS, Failure, LabError, Load, Outcome, Scenario
 from lab.record import REQUEST, RunRecord, TwinRecord
 from reports.view import (
     ERROR,
@@ -65,12 +65,17 @@ def _view(run: RunRecord) -> RunView:
         name=run.manifest["scenario"], title="", hypothesis="", question="", mirrors="", load=load
     )
     return RunView(
-        twins=tuple(_twin(run.twin(name, scenario)) for name in run.manifest["twins"]),
+        twins=tuple(_twin(run.twin(name, scenario)) for name in in_order(run.manifest["twins"])),
         phases=run.phases,
         good_within_ms=load.good_within_ms,
         client_timeout_ms=1000 * load.client_timeout_s,
         faults=tuple(run.manifest["faults"]),
     )
+
+
+def in_order(twins: Iterable[str]) -> list[str]:
+    """As everybody tells them: naive, hardened, then others by name (the manifest is sorted by name)."""
+    return sorted(twins, key=lambda name: (TWINS.index(name) if name in TWINS else len(TWINS), name))
 
 
 def _twin(record: TwinRecord) -> TwinView:

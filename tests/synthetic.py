@@ -91,7 +91,7 @@ def _manifest(run: str, made_up: Synthetic) -> dict[str, Any]:
                "link": DATABASE, "during": [0.0, 1.0], "burst": None, "latency_ms": LATENCY_MS}]  # fmt: skip
     return {
         "run": run, "status": made_up.status, "scenario": "s01-db-latency", "story": STORY, "settings": [],
-        "quick": True, "seed": made_up.seed, "runtime": "local", "engine": "toxiproxy 2.12.0",
+        "quick": True, "seed": made_up.seed, "runtime": "local",
         "phases": asdict(made_up.phases),
         "load": {"rate_rps": made_up.requests / made_up.phases.load_s, "mix": {"get_booking": 1},
                  "good_within_ms": X_MS, "client_timeout_s": C_S},
@@ -101,7 +101,7 @@ def _manifest(run: str, made_up: Synthetic) -> dict[str, Any]:
         "twins": {twin: {"defences": "none" if twin == NAIVE else "all"} for twin in made_up.twins},
         "seed_sizes": {"users": 500, "rooms": 40, "bookings": 2000, "wallets": 500},
         "planned": made_up.requests, "t0": T0_AT, "t0_wall": "2026-11-21T08:30:00+00:00",
-        "facts": {"engine": "toxiproxy 2.12.0", "postgres": "18.1", "python": "3.13.5"},
+        "facts": {"engine": "toxiproxy", "toxiproxy": "2.12.0", "postgres": "18.1", "python": "3.13.5"},
         "machine": {"system": "Linux", "kernel": "6.12", "architecture": "x86_64", "cores": 2, "python": "3.13.5"},
         "lab_version": "0.1.0", "commit": "0123456",
     }  # fmt: skip
@@ -193,7 +193,7 @@ def _probes(twin: str, made_up: Synthetic) -> Iterable[dict[str, Any]]:
 
 
 def _json(path: Path, value: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(value, indent=2) + "\n")
+    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
 def _lines(path: Path, values: Iterable[Mapping[str, Any]]) -> None:

@@ -34,7 +34,7 @@ def name_limit(axes: Axes, run: RunView, right: bool = False) -> None:
     axes.annotate(
         f"X = {words.limit(run.good_within_ms)}", (int(right), run.good_within_ms),
         xytext=(-3 if right else 3, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
-        ha="right" if right else "left", fontsize=8, zorder=3,
+        ha="right" if right else "left", fontsize=8, zorder=3, path_effects=look.HALO,
     )  # fmt: skip
 
 

@@ -86,7 +86,7 @@ def _label_quantiles(axes: Axes, twin: TwinView, at_s: Floats, p50: Floats, p95:
             at = known[min(1, known.size - 1)]
             axes.annotate(
                 name, (at_s[at], values[at]), xytext=(0, offset), textcoords="offset points",
-                fontsize=8.5, color=look.style(twin.name).colour,
+                fontsize=8.5, color=look.style(twin.name).colour, path_effects=look.HALO, zorder=4,
             )  # fmt: skip
 
 

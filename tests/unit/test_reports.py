@@ -167,6 +167,17 @@ def test_the_engine_and_the_command_are_named(drawn):
     assert "bin/lab run s01-db-latency --quick --runtime local --seed 7" in shown
 
 
+def test_an_embedded_proxy_is_owned_up_to(tmp_path):
+    folder = make_run(tmp_path / "run")
+    manifest = (folder / "manifest.json").read_text().replace('"engine": "toxiproxy"', '"engine": "embedded"')
+    (folder / "manifest.json").write_text(manifest)
+    assert "stands in where Toxiproxy cannot be had" in page(folder, make_verdict("run")).shown
+
+
+def test_the_naive_twin_comes_first_however_the_manifest_is_sorted(tmp_path):
+    assert [twin.name for twin in view(tmp_path, requests=50).twins] == [NAIVE, HARDENED]
+
+
 def test_the_command_carries_settings_and_defences():
     manifest = {
         "scenario": "s11-blackhole", "runtime": "docker", "seed": 3, "settings": ["load.rate_rps=80"],
