@@ -20,6 +20,7 @@ from geventhttpclient.connectionpool import ConnectionPool
 from loadtests.records import Failure
 
 NO_RETRIES = -1
+OUT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
 FAR_AWAY_S = 3_600.0  # the whole-request time-out ends every wait before these do
 
 
@@ -30,10 +31,16 @@ class Exchange:
     started: float
     sent: float = 0.0
     end: float = 0.0
-    reused: bool = True
+    fresh: bool = False
     status: int = 0
     failure: Failure = Failure.NONE
     body: bytes = b""
+    own_error: str = ""  # this machine ran out of something: no finding about the service
+
+    @property
+    def reused(self) -> bool:
+        """Whether the connection had served before."""
+        return self.sent > 0 and not self.fresh
 
     def answered(self) -> Any:
         """The JSON of the answer; None where there is none."""
@@ -52,7 +59,7 @@ class TellingPool(ConnectionPool):
         return sock
 
     def after_connect(self, sock: Any) -> None:
-        gevent.getcurrent().exchange.reused = False
+        gevent.getcurrent().exchange.fresh = True
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _resolve(self) -> Any:
@@ -90,6 +97,8 @@ class Client:
             exchange.failure = Failure.ABORTED
         except (Exception, gevent.Timeout) as error:  # noqa: BLE001 - whatever it was is the finding
             exchange.failure = classify(error, exchange.sent > 0)
+            if getattr(error, "errno", None) in OUT_OF:
+                exchange.own_error = str(error)
         exchange.end = time.monotonic()
         return exchange
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from pathlib import Path
 
 LOCUST_FILE = Path(__file__).with_name("open_loop.py")
+OPEN_FILES = 8_192  # twice the cap on requests in flight; an "unlimited" hard limit is none on macOS
 HEADLESS = (
     "--headless",
     "--users",
@@ -21,9 +23,17 @@ HEADLESS = (
 
 def main(config: str) -> None:
     """Exec, so that the process that was started is the one that loads: a signal sent to it reaches Locust."""
+    allow_open_files()
     os.environ["LAB_LOAD_CONFIG"] = str(Path(config).resolve())
     command = [sys.executable, "-m", "locust", "-f", str(LOCUST_FILE), *HEADLESS]
     os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
+
+
+def allow_open_files() -> None:
+    """As many as may be: a hanging service holds a connection for each request."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from loadtests.handshake import await_t0, read_config
 from loadtests.metrics_scrape import scrape
 from loadtests.probing import probe
 
+BY_LINE = 1  # a run that is cut short keeps what was seen
 Look = Callable[[], Awaitable[dict[str, Any]]]
 
 
@@ -42,8 +43,8 @@ async def observe(config: dict[str, Any], t0: float) -> None:
     """All probes and the metrics, until the end of the run."""
     until_s = config["until_s"]
     with (
-        Path(config["probes_output"]).open("w") as probes,
-        Path(config["metrics_output"]).open("w") as metrics,
+        Path(config["probes_output"]).open("w", buffering=BY_LINE) as probes,
+        Path(config["metrics_output"]).open("w", buffering=BY_LINE) as metrics,
     ):
         probing = [
             every(one["interval_s"], t0, until_s, lambda one=one: probe(one, t0), probes)  # type: ignore[misc]

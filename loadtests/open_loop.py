@@ -8,6 +8,7 @@ the load.
 from __future__ import annotations
 
 import os
+import traceback
 
 import gevent
 from locust import User, events, task
@@ -26,18 +27,23 @@ class OpenLoop(User):
     fixed_count = 1
     host = "http://the-schedule-knows"
 
-    def on_start(self) -> None:
-        self.player = Player(read_config(os.environ[CONFIG]), self._tell)
+    player: Player | None = None
 
     @task
     def walk(self) -> None:
-        if self.player.play():
-            self.environment.process_exit_code = 0
+        """Once, and then out: after an error Locust would go on with no users, or play the schedule again."""
+        try:
+            self.player = Player(read_config(os.environ[CONFIG]), self._tell)
+            if self.player.play():
+                self.environment.process_exit_code = 0
+        except Exception:  # noqa: BLE001 - the log and the exit code tell it
+            traceback.print_exc()
         gevent.spawn(self.environment.runner.quit)
         raise StopUser
 
     def on_stop(self) -> None:
-        self.player.stop()
+        if self.player:
+            self.player.stop()
 
     def _tell(self, name: str, seconds: float, problem: str | None) -> None:
         self.environment.events.request.fire(

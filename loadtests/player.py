@@ -65,6 +65,7 @@ class Player:
 
     def stop(self) -> None:
         """Cut off what is in flight (recorded as aborted) and write down all that is known. Safe to call twice."""
+        gevent.sleep(0)  # whoever was spawned just now starts, else nobody would record it
         self._in_flight.kill(block=True, timeout=2)
         self._records.flush()
         self._summary |= {
@@ -97,6 +98,8 @@ class Player:
         self._record(arrival, intended, exchange)
 
     def _record(self, arrival: dict[str, Any], intended: float, exchange: Exchange) -> None:
+        if exchange.own_error and exchange.own_error not in self._summary["errors"]:
+            self._summary["errors"].append(exchange.own_error)
         op, expect = arrival["op"], arrival.get("expect")
         in_history = op in self._history_ops
         answered = exchange.answered() if in_history or expect or exchange.status >= 500 else None

@@ -34,6 +34,7 @@ class Steps:
     closed: float | None = None
     received: int = 0
     chunks: int = 0
+    answered: bool = False
     error: str = ""
 
     async def more(self, reader: asyncio.StreamReader) -> bytes:
@@ -73,6 +74,7 @@ async def _connected(config: dict[str, Any], exchange: Any, steps: Steps) -> Non
     try:
         steps.connected = time.monotonic()
         await exchange(config, reader, writer, steps)
+        steps.answered = True
         while await reader.read(CHUNK):
             pass
         steps.closed = time.monotonic()
@@ -147,7 +149,7 @@ def _sample(link: str, steps: Steps, t0: float) -> dict[str, Any]:
     return {
         "link": link,
         "start_s": round(steps.start - t0, 6),
-        "error": steps.error,
+        "error": "" if steps.answered else steps.error,  # how it was closed then, closed_ms tells
         "connect_ms": since_start_ms(steps.connected),
         "first_byte_ms": since_start_ms(steps.first_byte),
         "last_byte_ms": since_start_ms(steps.last_byte),

@@ -1,0 +1,226 @@
+"""The load as a real process against a stub service: all that is planned is recorded, whatever happens."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lab.model import Failure, Outcome
+from lab.record import REQUEST
+from tests.stub_service import StubService, eventually, stub_service
+
+ROOT = Path(__file__).parents[2]
+LEAD_S = 0.3
+TIMEOUT_S = 60
+
+
+@pytest.fixture
+def service() -> Iterator[StubService]:
+    with stub_service() as service:
+        yield service
+
+
+@dataclass
+class Playing:
+    """A load process on its schedule, and what it leaves."""
+
+    folder: Path
+    process: subprocess.Popen[bytes]
+    t0: float = field(default=0.0)
+
+    def start(self) -> None:
+        eventually((self.folder / "load.ready.json").exists)
+        self.t0 = time.monotonic() + LEAD_S
+        fresh = self.folder.parent / "t0.new"
+        fresh.write_text(json.dumps({"t0": self.t0}))
+        fresh.rename(self.folder.parent / "t0.json")
+
+    def ended(self) -> int:
+        return self.process.wait(TIMEOUT_S)
+
+    @property
+    def requests(self) -> Any:
+        records = np.fromfile(self.folder / "requests.bin", dtype=REQUEST)
+        return records[np.argsort(records["i"])]
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.folder / "history.jsonl").read_text().splitlines()]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        summary: dict[str, Any] = json.loads((self.folder / "load.json").read_text())
+        return summary
+
+
+class Player:
+    """Starts loads; whatever still runs at the end of the test is killed."""
+
+    def __init__(self, folder: Path, target: str) -> None:
+        self._folder, self._target = folder, target
+        self._started: list[Playing] = []
+
+    def launch(self, schedule: Iterable[dict[str, Any]], **changes: Any) -> Playing:
+        folder = self._folder / f"run{len(self._started)}" / "naive"
+        folder.mkdir(parents=True)
+        lines = (json.dumps({"i": i, **arrival}) + "\n" for i, arrival in enumerate(schedule))
+        (folder.parent / "schedule.jsonl").write_text("".join(lines))
+        (folder / "load.config.json").write_text(json.dumps(self._config(**changes)))
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "loadtests.load", "load.config.json"],
+                cwd=folder, stdout=log, stderr=log, env={"PYTHONPATH": str(ROOT)},
+            )  # fmt: skip
+        self._started.append(Playing(folder, process))
+        return self._started[-1]
+
+    def play(self, schedule: Iterable[dict[str, Any]], **changes: Any) -> Playing:
+        """From the start to the end, which must be a good one."""
+        playing = self.launch(schedule, **changes)
+        playing.start()
+        assert playing.ended() == 0, (playing.folder / "log").read_text()
+        return playing
+
+    def clean(self) -> None:
+        for playing in self._started:
+            playing.process.kill()
+            playing.process.wait(TIMEOUT_S)
+
+    def _config(self, **changes: Any) -> dict[str, Any]:
+        return {
+            "twin": "naive", "target": self._target, "token": "t", "schedule": "../schedule.jsonl",
+            "t0": "../t0.json", "ready": "load.ready.json", "requests": "requests.bin", "history": "history.jsonl",
+            "summary": "load.json", "client_timeout_s": 5.0, "drain_s": 6.0, "max_in_flight": 4096,
+            "history_ops": ["write"], **changes,
+        }  # fmt: skip
+
+
+@pytest.fixture
+def player(tmp_path: Path, service: StubService) -> Iterator[Player]:
+    player = Player(tmp_path, service.address)
+    yield player
+    player.clean()
+
+
+def every(interval_s: float, until_s: float, path: str = "/ok", **members: Any) -> list[dict[str, Any]]:
+    count = round(until_s / interval_s)
+    one = {"op": "read", "method": "GET", "path": path, **members}
+    return [{"at_s": round(i * interval_s, 6), **one} for i in range(count)]
+
+
+def test_all_that_is_planned_is_recorded_once_at_its_instant(player: Player) -> None:
+    playing = player.play([*every(0.01, 1.0), {"at_s": 1.0, "op": "last", "method": "GET", "path": "/ok"}])
+    requests = playing.requests
+    assert requests["i"].tolist() == list(range(101))
+    assert requests["intended"] == pytest.approx(playing.t0 + np.arange(101) / 100)
+    assert (requests["started"] >= requests["intended"]).all()
+    assert np.median(requests["sent"] - requests["intended"]) < 0.1
+    assert set(requests["outcome"]) == {Outcome.OK}
+    assert playing.summary["ops"] == ["read", "last"]
+    assert playing.summary["planned"] == playing.summary["recorded"] == 101
+    assert playing.summary["oracle_rejects_planted_wrong"] is True
+    assert playing.summary["errors"] == []
+
+
+def test_a_stall_delays_no_arrival_and_counts_from_the_intended_instant(
+    player: Player, service: StubService
+) -> None:
+    playing = player.launch(every(0.01, 1.0, "/stall"))
+    playing.start()
+    time.sleep(LEAD_S + 1.5)
+    released = time.monotonic()
+    service.released.set()
+    assert playing.ended() == 0
+    requests = playing.requests
+    assert (requests["started"] - requests["intended"]).max() < 0.5  # a closed loop: 1 s and more
+    assert (requests["end"] > released).all()
+    waited = requests["end"] - requests["intended"]
+    assert waited[0] > 1.4
+    assert waited[0] - waited[-1] > 0.7  # nearly the second that lies between the two
+
+
+def test_what_the_service_did_is_told_apart_and_nothing_is_asked_twice(
+    player: Player, service: StubService
+) -> None:
+    kinds = {
+        "/ok": (200, Failure.NONE, Outcome.OK),
+        "/wrong": (200, Failure.NONE, Outcome.OK),
+        "/refusing": (503, Failure.NONE, Outcome.REFUSED),
+        "/failing": (500, Failure.NONE, Outcome.UNKNOWN),
+        "/moved": (302, Failure.NONE, Outcome.UNKNOWN),
+        "/close": (0, Failure.CLOSED, Outcome.UNKNOWN),
+        "/reset": (0, Failure.RESET, Outcome.UNKNOWN),
+        "/hang": (0, Failure.TIMEOUT, Outcome.UNKNOWN),
+        "/drip": (0, Failure.TIMEOUT, Outcome.UNKNOWN),
+    }
+    one = {"op": "write", "method": "PUT", "body": {"a": 1}, "key": "k", "expect": {"id": 1}}
+    schedule = [{"at_s": 0.05 * i, "path": path, **one} for i, path in enumerate(kinds)]
+    playing = player.play(schedule, client_timeout_s=1.0)
+    requests = playing.requests
+    found = zip(requests["status"], requests["failure"], requests["outcome"], strict=True)
+    assert dict(zip(kinds, found, strict=True)) == kinds
+    assert ((requests["flags"] & 2) != 0).tolist() == [path == "/wrong" for path in kinds]
+    assert service.asked == {f"naive-{i}": 1 for i in range(len(kinds))}
+    assert (requests["end"] - requests["intended"])[-2:] == pytest.approx(1.0, abs=0.3)
+    assert len(playing.history) == len(kinds)
+    assert playing.history[0]["answered"] == {"id": 1, "status": "ok"}
+
+
+def test_a_connection_that_nobody_accepts_is_refused_and_surely_without_effect(player: Player) -> None:
+    playing = player.play(every(0.1, 0.3), target="127.0.0.1:1")
+    assert set(playing.requests["failure"]) == {Failure.CONNECT_REFUSED}
+    assert set(playing.requests["outcome"]) == {Outcome.REFUSED}
+    assert set(playing.requests["flags"]) == {0}
+    assert set(playing.requests["sent"]) == {0.0}
+
+
+def test_only_operations_that_an_invariant_reads_have_a_history(player: Player) -> None:
+    write = {"at_s": 0.1, "op": "write", "method": "POST", "path": "/ok", "body": {}, "key": "k"}
+    playing = player.play([*every(0.05, 0.1), write])
+    assert [line["i"] for line in playing.history] == [2]
+
+
+def test_a_request_beyond_the_cap_is_recorded_as_shed(player: Player) -> None:
+    playing = player.play(every(0.01, 0.1, "/hang"), max_in_flight=4, client_timeout_s=1.0)
+    assert playing.requests["failure"].tolist() == [Failure.TIMEOUT] * 4 + [Failure.SHED] * 6
+    assert playing.summary["cap_hits"] == 6
+
+
+def test_what_is_in_flight_at_a_sigterm_is_recorded_as_aborted(player: Player, service: StubService) -> None:
+    playing = player.launch(every(0.01, 30.0, "/hang"), client_timeout_s=60.0)
+    playing.start()
+    eventually(lambda: len(service.asked) > 50)
+    playing.process.send_signal(signal.SIGTERM)
+    assert playing.ended() != 0
+    requests = playing.requests
+    assert set(requests["failure"]) == {Failure.ABORTED}
+    assert len(requests) == playing.summary["planned"] == playing.summary["recorded"]
+    assert len(requests) >= len(service.asked)
+
+
+def test_a_damaged_schedule_ends_the_load_with_an_error(player: Player) -> None:
+    playing = player.launch([])
+    (playing.folder.parent / "schedule.jsonl").write_text('{"i": 0, "at_s"')
+    playing.start()
+    assert playing.ended() != 0
+    assert "JSONDecodeError" in (playing.folder / "log").read_text()
+
+
+def test_a_target_that_is_no_address_ends_the_load_with_an_error(player: Player) -> None:
+    assert player.launch([], target="no-such-host.invalid:1").ended() != 0
+
+
+def test_memory_does_not_grow_with_the_number_of_requests(player: Player) -> None:
+    few, many = (player.play(every(0.0015, 0.0015 * count)).summary for count in (800, 8_000))
+    assert many["recorded"] == 8_000
+    assert many["rss_bytes_end"] < 1.08 * few["rss_bytes_end"]
