@@ -19,4 +19,6 @@ def _require_token() -> None:
         return
     expected = f"Bearer {current_app.config['LAB_TOKEN']}"
     if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected.encode()):
-        raise Problem(401, "send the header Authorization: Bearer TOKEN", headers={"WWW-Authenticate": "Bearer"})
+        raise Problem(
+            401, "send the header Authorization: Bearer TOKEN", headers={"WWW-Authenticate": "Bearer"}
+        )

@@ -1,6 +1,6 @@
 """Structured logs: one JSON object a line on stdout, one line a request, every line with its request's id.
 
-The id comes in by X-Request-Id, or is made here, and goes out by the same header: whoever holds an answer finds its lines.
+The id comes in by X-Request-Id, or is made here, and goes out again: whoever holds an answer finds its lines.
 """
 
 import re

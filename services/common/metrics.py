@@ -5,12 +5,17 @@ With PROMETHEUS_MULTIPROC_DIR set every worker writes to files there and any of 
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask, Response, current_app, g, has_request_context, request
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import Engine, event
 
@@ -31,12 +36,16 @@ class Metrics:
 
         self.requests = counter("http_requests_total", "Answers", "route", "method", "code", "reason")
         self.duration = Histogram(
-            "http_request_duration_seconds", "Time in the app", ("route",), registry=registry, buckets=BUCKETS_S
+            "http_request_duration_seconds",
+            "Time in the app",
+            ("route",),
+            registry=registry,
+            buckets=BUCKETS_S,
         )
         self.in_flight = gauge("http_requests_in_flight", "Requests in the app now")
         self.statements = counter("sql_statements_total", "SQL statements sent", "route")
         self.pool_in_use = gauge("db_pool_in_use", "Database connections in use")
-        self.pool_waiting = gauge("db_pool_waiting", "Threads that wait for a database connection")
+        self.waiting = gauge("bulkhead_waiting", "Threads that wait for a slot", "name")
         self.breaker = gauge("circuit_breaker_state", "0 closed, 1 half-open, 2 open", "name", mode="livemax")
         self.retries = counter("retries_total", "Attempts after the first", "what")
         self.sheds = counter("sheds_total", "Requests refused to protect the rest", "why")
@@ -73,17 +82,6 @@ def instrument(engine: Engine, app: Flask) -> None:
     @event.listens_for(engine, "checkin")
     def _(*_: object) -> None:
         metrics.pool_in_use.dec()
-
-
-@contextmanager
-def waiting() -> Iterator[None]:
-    """Count the current thread as one that waits for a database connection."""
-    gauge = current().pool_waiting
-    gauge.inc()
-    try:
-        yield
-    finally:
-        gauge.dec()
 
 
 def route() -> str:

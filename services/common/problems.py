@@ -72,5 +72,5 @@ def _http_error(error: HTTPException) -> Response:
 
 def unexpected(error: Exception) -> Response:
     """A bug, or a failure that nobody has thought about: the log has the traceback, the answer promises nothing."""
-    log.exception("unhandled", exc_info=error)
+    log.error("unhandled", exc_info=error)
     return Problem(500, "an unexpected error, see the log", reason=type(error).__name__).response()

@@ -31,7 +31,9 @@ def slot(name: str) -> Iterator[None]:
         yield
         return
     slots = state(f"bulkhead:{name}", lambda: threading.BoundedSemaphore(SLOTS))
-    if not slots.acquire(timeout=max(0.0, left_s(WAIT_S))):
+    with metrics.current().waiting.labels(name).track_inprogress():
+        free = slots.acquire(timeout=max(0.0, left_s(WAIT_S)))
+    if not free:
         metrics.current().sheds.labels(BulkheadFull.reason).inc()
         raise BulkheadFull
     try:

@@ -32,8 +32,7 @@ def guard(name: str) -> Iterator[None]:
     if not on("circuit_breaker"):
         yield
         return
-    breaker = state(f"circuit_breaker:{name}", Breaker)
-    gauge = metrics.current().breaker.labels(name)
+    breaker = state(f"circuit_breaker:{name}", lambda: Breaker(metrics.current().breaker.labels(name).set))
     try:
         probing = breaker.enter()
     except CircuitOpen:
@@ -47,17 +46,18 @@ def guard(name: str) -> Iterator[None]:
         failed = None if is_refusal(error) else is_outage(error)
         raise
     finally:
-        gauge.set(breaker.leave(probing, failed))
+        breaker.leave(probing, failed)
 
 
 class Breaker:
-    """Closed → open after FAILURES_MAX outages in a row → after RESET_S one probe → closed by its success, else open again.
+    """Closed → open after FAILURES_MAX outages in a row → after RESET_S one probe → closed, or open again.
 
-    Thread-safe, and never locked while a call runs. A call that began before the circuit opened changes nothing any more.
+    Thread-safe, and never locked while a call runs.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, tell: Callable[[int], None], clock: Callable[[], float] = time.monotonic) -> None:
+        """`tell` is called with the new position whenever it changes."""
+        self._tell, self._clock = tell, clock
         self._lock = threading.Lock()
         self._failures = 0
         self._opened_at: float | None = None
@@ -71,21 +71,20 @@ class Breaker:
             if self._probing or self._clock() - self._opened_at < RESET_S:
                 raise CircuitOpen
             self._probing = True
+            self._tell(HALF_OPEN)
             return True
 
-    def leave(self, probe: bool, failed: bool | None) -> int:
-        """Learn from a call: `failed` is None when it says nothing about the dependency. Returns the position now."""
+    def leave(self, probe: bool, failed: bool | None) -> None:
+        """Learn from a call: `failed` is None when it says nothing about the dependency."""
         with self._lock:
-            if probe:
-                self._probing = False
-            if probe or self._opened_at is None:
-                self._learn(probe, failed)
-            return CLOSED if self._opened_at is None else HALF_OPEN if self._probing else OPEN
-
-    def _learn(self, probe: bool, failed: bool | None) -> None:
-        if failed is False:
-            self._failures, self._opened_at = 0, None
-        elif failed:
-            self._failures += 1
-            if probe or self._failures >= FAILURES_MAX:
-                self._opened_at = self._clock()
+            if not probe and self._opened_at is not None:
+                return  # it began before the circuit opened
+            self._probing = False
+            if failed is False:
+                self._failures, self._opened_at = 0, None
+            elif failed:
+                self._failures += 1
+                if probe or self._failures >= FAILURES_MAX:
+                    self._opened_at = self._clock()
+            if probe or self._opened_at is not None:
+                self._tell(CLOSED if self._opened_at is None else OPEN)

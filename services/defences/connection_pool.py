@@ -51,7 +51,8 @@ def watch(engine: sa.Engine) -> None:
     @event.listens_for(engine, "checkout", insert=True)
     def _(connection: Any, record: Any, proxy: Any) -> None:
         idle_s = time.monotonic() - record.info.get("idle_since", time.monotonic())
-        if connection.closed or (idle_s > IDLE_S or _readable(connection)) and not _alive(engine, connection):
+        doubtful = idle_s > IDLE_S or connection.closed or _readable(connection)
+        if doubtful and not _alive(engine, connection):
             raise sa.exc.DisconnectionError("the pooled connection is dead")  # the pool opens another
 
 

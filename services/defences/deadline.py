@@ -1,4 +1,4 @@
-"""Deadline: one budget of time per request, honoured by every wait on the database (here) and on HTTP (`deadline_http`).
+"""Deadline: one budget of time per request, honoured by every wait: on the database here, on HTTP in `deadline_http`.
 
 Guards the thread. When a link swallows packets and acknowledges them, no setting of libpq, TCP or PostgreSQL returns
 the thread: only a wait that the client itself gives up does. One budget for the request, not one timeout per call:
@@ -26,6 +26,7 @@ from services.defences.switch import on
 
 DEADLINE_S = 1.0
 GRACE_S = 0.25  # for cleaning up once the deadline has passed
+WaitTimeout = errors._WaitTimeout  # noqa: SLF001  what `wait(timeout=)` raises has no public name
 LONGEST_WAIT_S = 30.0  # outside a request too, no wait is without a bound
 
 
@@ -42,7 +43,7 @@ class NoAnswer(DeadlineExceeded):
 
 
 def init_app(app: Flask) -> None:
-    """Give each request of `app` its budget: DEADLINE_S of settings or environment, or less by its header X-Deadline-S."""
+    """Give each request of `app` its budget: DEADLINE_S from settings or environment, or less by X-Deadline-S."""
     app.config.setdefault("DEADLINE_S", float(os.environ.get("DEADLINE_S", DEADLINE_S)))
     app.before_request(_start)
 
@@ -54,7 +55,7 @@ def _start() -> None:
 
 
 def left_s(at_most_s: float = LONGEST_WAIT_S) -> float:
-    """Seconds until the deadline of this request, `at_most_s` where that is less or there is none; negative when late."""
+    """Seconds until this request's deadline, `at_most_s` where that is less or there is none; negative when late."""
     deadline_at = g.get("deadline_at") if has_app_context() else None
     return at_most_s if deadline_at is None else min(at_most_s, deadline_at - time.monotonic())
 
@@ -89,10 +90,10 @@ def watch(engine: sa.Engine) -> None:
 class DeadlineConnection(psycopg.Connection[Any]):
     """A psycopg connection whose every wait (execute, fetch, commit, rollback, connect) ends by the deadline."""
 
-    def wait(self, gen: Generator[Any, Any, Any], interval: float = 0.1, timeout: float | None = None) -> Any:
+    def wait(self, gen: Generator[Any, Any, Any], *_: Any, **__: Any) -> Any:
         try:
-            return super().wait(gen, interval=interval, timeout=_bound_s())
-        except errors._WaitTimeout:
+            return super().wait(gen, timeout=_bound_s())
+        except WaitTimeout:
             _count_miss()
             return self._stop(gen)
 
@@ -103,14 +104,15 @@ class DeadlineConnection(psycopg.Connection[Any]):
             return super().wait(gen, timeout=GRACE_S)
         except errors.QueryCanceled:
             raise DeadlineExceeded("the deadline passed: PostgreSQL stopped the statement") from None
-        except (errors._WaitTimeout, psycopg.OperationalError):
+        except (WaitTimeout, psycopg.OperationalError):
             self.pgconn.finish()
             raise NoAnswer("the deadline passed: PostgreSQL does not answer") from None
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> Generator[Any, Any, Any]:
         """psycopg's connect timeout is 2 s at least; this looks at the deadline whenever psycopg wakes, each 0.1 s."""
-        connecting, ready = super()._connect_gen(conninfo), None
+        connecting: Generator[Any, Any, Any] = super()._connect_gen(conninfo)
+        ready: Any = None
         ends_at = time.monotonic() + _bound_s()
         try:
             while time.monotonic() < ends_at:

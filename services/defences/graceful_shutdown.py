@@ -40,12 +40,14 @@ def _flag() -> threading.Event:
 
 
 class Drain:
-    """The SIGTERM handler: turns readiness off now, and passes the signal on to the server's own handler LEAD_S later."""
+    """The SIGTERM handler: turns readiness off now, and passes the signal on to the server's own LEAD_S later."""
 
-    def __init__(self, flag: threading.Event, stop: Callable[[int, Any], Any], close: Callable[[], None]) -> None:
+    def __init__(
+        self, flag: threading.Event, stop: Callable[[int, Any], Any], close: Callable[[], None]
+    ) -> None:
         self._flag, self._stop, self._close = flag, stop, close
 
-    def __call__(self, number: int, frame: Any) -> None:
+    def __call__(self, number: int, _: Any) -> None:
         if self._flag.is_set():
             return  # told twice, by the group's signal and by the server's own: once is enough
         self._flag.set()

@@ -14,7 +14,7 @@ import stamina
 from services.common import metrics
 from services.defences.deadline import left_s
 from services.defences.switch import on
-from services.defences.unavailable import is_outage
+from services.defences.unavailable import effect_is_possible, is_outage
 
 ATTEMPTS_MAX = 3
 PAUSE_S = 0.05  # doubled with each attempt, and up to as much again by chance
@@ -26,6 +26,7 @@ def retried(call: Callable) -> Callable:
 
     @functools.wraps(call)
     def patient(*args, **kwargs):
+        effect_is_possible()
         if not on("http_retry"):
             return call(*args, **kwargs)
         attempts = stamina.retry_context(

@@ -3,8 +3,8 @@
 Guards the client that lost the answer and must ask again. The claim of the key, the effect and the answer are one
 transaction, so they exist together or not at all; a second request with the key waits for the first at its INSERT.
 Costs two statements a write, and a table that someone must prune.
-Hurts alone when the effect is not in the same database: a remote call inside holds the key's lock while it waits, and is
-not undone by the rollback. Make that a second step, under the same key (see `once`).
+Hurts alone when the effect is not in the same database: a remote call inside holds the key's lock while it waits, and
+is not undone by the rollback. Make that a second step, under the same key (see `once`).
 
 Its table is in schema/hardened.sql: idempotency(key, route, fingerprint, body, created_at), primary key (key, route).
 """
@@ -21,6 +21,7 @@ from flask import current_app, request
 from services.common.problems import unprocessable
 from services.defences.switch import on
 
+HEADER = "Idempotency-Key"
 KEY_LENGTH_MAX = 128
 
 CLAIM = sa.text(
@@ -42,11 +43,11 @@ def once(effect: Callable) -> Callable:
 
     @functools.wraps(effect)
     def recorded(*args, **kwargs):
-        key = request.headers.get("Idempotency-Key", "")
+        key = request.headers.get(HEADER, "")
         if not key or not on("idempotency"):
             return effect(*args, **kwargs)
         if len(key) > KEY_LENGTH_MAX:
-            raise unprocessable(f"Idempotency-Key: at most {KEY_LENGTH_MAX} characters")
+            raise unprocessable(f"{HEADER}: at most {KEY_LENGTH_MAX} characters")
         claim = {"key": key, "route": str(request.url_rule), "fingerprint": _fingerprint()}
         with current_app.extensions["database"].begin() as connection:
             # Waits while another request holds the key, until that one commits or rolls back.
@@ -61,13 +62,13 @@ def once(effect: Callable) -> Callable:
 
 def header(key: str) -> dict[str, str]:
     """The header that makes a call to another service idempotent; none when off."""
-    return {"Idempotency-Key": key} if on("idempotency") else {}
+    return {HEADER: key} if on("idempotency") else {}
 
 
 def _stored(connection: sa.Connection, claim: dict[str, str]) -> dict[str, Any]:
     stored = connection.execute(STORED, claim).one()
     if stored.fingerprint != claim["fingerprint"]:
-        raise unprocessable("this Idempotency-Key was used for another request")
+        raise unprocessable(f"this {HEADER} was used for another request")
     return json.loads(stored.body)
 
 

@@ -45,7 +45,9 @@ def parse(text: str) -> frozenset[str]:
     """
     first, *changes = [word.strip() for word in (text or "all").split(",")]
     if first not in ("all", "none"):
-        raise ValueError(f'DEFENCES={text!r}: start with "all" or "none", as in "all,-deadline" or "none,+deadline"')
+        raise ValueError(
+            f'DEFENCES={text!r}: start with "all" or "none", as in "all,-deadline" or "none,+deadline"'
+        )
     names = set(NAMES if first == "all" else ())
     for change in changes:
         sign, name = change[:1], change[1:]
@@ -57,7 +59,9 @@ def parse(text: str) -> frozenset[str]:
 
 def init_app(app: Flask) -> None:
     """Read the choice from the app's setting DEFENCES, else from the environment."""
-    app.extensions["defences"] = Defences(parse(app.config.get("DEFENCES", os.environ.get("DEFENCES", "all"))))
+    app.extensions["defences"] = Defences(
+        parse(app.config.get("DEFENCES", os.environ.get("DEFENCES", "all")))
+    )
 
 
 def on(name: str) -> bool:

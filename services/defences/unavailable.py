@@ -1,7 +1,7 @@
 """What "unavailable" means, in one place: its reasons, whether it may have had an effect, and the answer it gets.
 
-With any defence on, an availability error is a 503 with Retry-After and `effect` instead of the naive 500. The effect is
-"none" until something was sent that cannot be taken back: a COMMIT, a statement that commits for itself, a call to
+With any defence on, an availability error is a 503 with Retry-After and `effect` instead of the naive 500. The effect
+is "none" until something was sent that cannot be taken back: a COMMIT, a statement that commits for itself, a call to
 another service. A connection lost before that is a rollback.
 """
 
@@ -65,7 +65,7 @@ def is_refusal(error: BaseException) -> bool:
 
 
 def effect_is_possible() -> None:
-    """Note that this request is about to send what cannot be taken back; call it before a call to another service."""
+    """Note that this request is about to send what cannot be taken back."""
     if has_request_context():
         g.effect_is_possible = True
 
@@ -79,7 +79,7 @@ def watch(engine: sa.Engine) -> None:
 
     @event.listens_for(engine, "before_cursor_execute")
     def _(connection: sa.Connection, *_: Any) -> None:
-        if connection.connection.dbapi_connection.autocommit:
+        if getattr(connection.connection.dbapi_connection, "autocommit", False):
             effect_is_possible()
 
 
