@@ -130,7 +130,7 @@ def test_nothing_starts_any_more_after_stop(tmp_path: Path, ledger: Ledger) -> N
 
 
 def test_the_environment_of_a_child_is_free_of_what_would_bend_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PGHOST", "GUNICORN_CMD_ARGS", "http_proxy", "HTTPS_PROXY"):
+    for name in ("PGHOST", "GUNICORN_CMD_ARGS", "http_proxy", "HTTPS_PROXY", "PYTHONDONTWRITEBYTECODE"):
         monkeypatch.setenv(name, "x")
 
     env = environment(EXTRA="1")
