@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from flask import Flask
@@ -56,7 +56,7 @@ def silent_server(greeting: bytes = b"", then: tuple[bytes, ...] = (), pause_s: 
             yield listener.getsockname()[1]
         finally:
             stopped.set()
-            listener.shutdown(socket.SHUT_RDWR)
+            _shut(listener)
 
 
 class HoldingProxy:
@@ -66,24 +66,42 @@ class HoldingProxy:
         self.holding = False
         self._upstream = ("127.0.0.1", port)
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._sockets = [self._listener]
+        self._threads: list[threading.Thread] = []
         self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._run(self._accept)
 
     def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        """Cut all connections and end all threads."""
+        for end in self._sockets:
+            _shut(end)
+        for thread in self._threads:
+            thread.join(1)
+        for end in self._sockets:
+            end.close()
+
+    def _run(self, target: Callable[..., None], *arguments: object) -> None:
+        self._threads.append(threading.Thread(target=target, args=arguments, daemon=True))
+        self._threads[-1].start()
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
                 far = socket.create_connection(self._upstream)
-                for source, target in ((near, far), (far, near)):
-                    threading.Thread(target=self._pump, args=(source, target), daemon=True).start()
+                self._sockets += [near, far]
+                self._run(self._pump, near, far)
+                self._run(self._pump, far, near)
 
     def _pump(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
                 if not self.holding:
                     target.sendall(data)
-            target.shutdown(socket.SHUT_RDWR)  # a mere close would not wake the other direction's recv
+        _shut(target)
+
+
+def _shut(end: socket.socket) -> None:
+    """End both directions, which wakes whoever reads it; a mere close would not."""
+    with suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)

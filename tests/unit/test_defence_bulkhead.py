@@ -28,8 +28,8 @@ def test_the_first_beyond_the_slots_is_refused_after_a_bounded_wait():
 def test_a_slot_is_given_back_when_the_work_fails():
     with defended("none,+bulkhead").app_context():
         for _ in range(2 * SLOTS):
-            with pytest.raises(ValueError), slot("database"):
-                raise ValueError
+            with pytest.raises(ZeroDivisionError), slot("database"):
+                raise ZeroDivisionError
 
 
 def test_one_who_waits_gets_the_slot_that_becomes_free(monkeypatch):
@@ -46,8 +46,10 @@ def test_one_who_waits_gets_the_slot_that_becomes_free(monkeypatch):
         waiter = threading.Thread(target=wait_for_slot)
         waiter.start()
         assert not got_in.wait(0.02)
+        assert sample(app, "bulkhead_waiting", name="database") == 1
     waiter.join(5)
     assert got_in.is_set()
+    assert sample(app, "bulkhead_waiting", name="database") == 0
 
 
 def test_off_there_is_no_limit():

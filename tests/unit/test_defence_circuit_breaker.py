@@ -16,7 +16,8 @@ def app():
     """An app whose circuit to "database" has a clock that the test sets: `app.now`."""
     app = defended("none,+circuit_breaker")
     app.now = 0.0
-    app.extensions["defences"].state["circuit_breaker:database"] = Breaker(clock=lambda: app.now)
+    gauge = app.extensions["metrics"].breaker.labels("database")
+    app.extensions["defences"].state["circuit_breaker:database"] = Breaker(gauge.set, clock=lambda: app.now)
     with app.app_context():
         yield app
 
@@ -92,7 +93,7 @@ def test_a_probe_that_says_nothing_about_the_dependency_lets_the_next_one_probe(
 
 def test_half_open_lets_exactly_one_of_many_callers_through():
     now = [0.0]
-    breaker = Breaker(clock=lambda: now[0])
+    breaker = Breaker(print, clock=lambda: now[0])
     for _ in range(FAILURES_MAX):
         breaker.leave(breaker.enter(), failed=True)
     now[0] = RESET_S
@@ -119,12 +120,17 @@ def test_calls_do_not_wait_for_each_other(app):
 
 
 def test_a_call_from_before_the_outage_changes_nothing_when_it_ends():
-    now = [0.0]
-    breaker = Breaker(clock=lambda: now[0])
+    positions, now = [], [0.0]
+    breaker = Breaker(positions.append, clock=lambda: now[0])
     early = breaker.enter()
     for _ in range(FAILURES_MAX):
         breaker.leave(breaker.enter(), failed=True)
-    assert breaker.leave(early, failed=False) == circuit_breaker.OPEN
+    breaker.leave(early, failed=False)
+    with pytest.raises(CircuitOpen):
+        breaker.enter()
+    now[0] = RESET_S
+    breaker.leave(breaker.enter(), failed=False)
+    assert positions == [circuit_breaker.OPEN, circuit_breaker.HALF_OPEN, circuit_breaker.CLOSED]
 
 
 def test_circuits_of_two_dependencies_are_two(app):

@@ -12,11 +12,9 @@ from tests.defended import defended
 class Connection:
     """As much of a psycopg connection as the pool looks at."""
 
-    def __init__(self, log: list[str]) -> None:
+    def __init__(self) -> None:
         self.near, self.far = socket.socketpair()
         self.closed = False
-        log.append("connect")
-        self.log = log
 
     def fileno(self) -> int:
         return self.near.fileno()
@@ -26,21 +24,34 @@ class Connection:
 
     def close(self) -> None:
         self.closed = True
+        self.near.close()
+        self.far.close()
 
 
 @pytest.fixture
 def world(monkeypatch):
     """(engine with the pool's options, log of connects and pings, what a ping answers)."""
-    log, alive = [], [True]
+    log, alive, made = [], [True], []
+
+    def connect():
+        log.append("connect")
+        made.append(Connection())
+        return made[-1]
+
     monkeypatch.setattr(connection_pool, "IDLE_S", 10.0)
     with defended("none,+connection_pool").app_context():
         engine = sa.create_engine(
-            "postgresql+psycopg://", creator=lambda: Connection(log), _initialize=False, **connection_pool.options()
+            "postgresql+psycopg://",
+            creator=connect,
+            _initialize=False,
+            **connection_pool.options(),
         )
         connection_pool.watch(engine)
         monkeypatch.setattr(engine.dialect, "on_connect", lambda: None)
         monkeypatch.setattr(engine.dialect, "do_ping", lambda connection: log.append("ping") or alive[0])
         yield engine, log, alive
+    for connection in made:
+        connection.close()
 
 
 def test_connections_are_kept_and_the_last_one_used_comes_first(world):

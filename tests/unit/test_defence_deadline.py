@@ -14,7 +14,9 @@ from tests.defended import defended, sample, silent_server
 
 BUDGET_S = 0.1
 # What PostgreSQL says to a client that it trusts: authenticated, two parameters, ready for a query.
-WELCOME = b"R\0\0\0\x08\0\0\0\0S\0\0\0\x19client_encoding\0UTF8\0S\0\0\0\x18server_version\x0018.4\0Z\0\0\0\x05I"
+WELCOME = (
+    b"R\0\0\0\x08\0\0\0\0S\0\0\0\x19client_encoding\0UTF8\0S\0\0\0\x18server_version\x0018.4\0Z\0\0\0\x05I"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +37,9 @@ def url(port: int) -> str:
 
 
 def engine(port: int) -> sa.Engine:
-    made = sa.create_engine(f"postgresql+psycopg://app@127.0.0.1:{port}/lab?sslmode=disable&gssencmode=disable")
+    made = sa.create_engine(
+        f"postgresql+psycopg://app@127.0.0.1:{port}/lab?sslmode=disable&gssencmode=disable"
+    )
     deadline.watch(made)
     return made
 
@@ -62,7 +66,9 @@ def test_a_query_that_nobody_answers_ends_at_the_deadline_and_closes_the_connect
     assert sample(app, "deadline_misses_total") == 1
 
 
-@pytest.mark.parametrize(("defences", "by"), [("none,+deadline", "DeadlineConnection"), ("all,-deadline", "psycopg")])
+@pytest.mark.parametrize(
+    ("defences", "by"), [("none,+deadline", "DeadlineConnection"), ("all,-deadline", "psycopg")]
+)
 def test_sqlalchemy_connects_by_it_only_when_it_is_on(defences, by, monkeypatch):
     def connect_by(name):
         def connect(*_, **__):

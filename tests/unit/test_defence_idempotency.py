@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from flask import g, request
 
 from services.common.problems import conflict
-from services.defences.idempotency import KEY_LENGTH_MAX, once
+from services.defences.idempotency import KEY_LENGTH_MAX, header, once
 from tests.defended import defended
 
 TABLES = """
@@ -99,6 +99,13 @@ def test_a_key_that_is_too_long_is_refused():
     client, database = served("none,+idempotency")
     assert post(client, "/things/a", "k" * (KEY_LENGTH_MAX + 1)).status_code == 422
     assert database.effects() == []
+
+
+def test_calls_to_other_services_carry_a_key_too():
+    with defended("none,+idempotency").app_context():
+        assert header("k1") == {"Idempotency-Key": "k1"}
+    with defended("all,-idempotency").app_context():
+        assert header("k1") == {}
 
 
 def test_off_each_request_has_its_effect():

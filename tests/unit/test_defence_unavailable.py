@@ -83,7 +83,9 @@ def test_the_effect_is_none_until_something_was_sent_that_may_have_one(method, s
     assert (response.status_code, response.json["effect"]) == (503, effect)
     assert response.headers["Retry-After"] == "1"
     assert response.content_type == "application/problem+json"
-    assert sample(app, "http_requests_total", route="/", method=method, code="503", reason="circuit_open") == 1
+    assert (
+        sample(app, "http_requests_total", route="/", method=method, code="503", reason="circuit_open") == 1
+    )
 
 
 @pytest.mark.parametrize(("defences", "error"), [("none", OUTAGES[0][0]), ("all", BUGS[0]), ("all", BUGS[2])])
