@@ -95,7 +95,7 @@ def find(environ: Mapping[str, str] = os.environ) -> Engine:
     target = cached(environ)
     try:
         with _locked(target.parent):
-            found = _version(target) or _remembered(target) or _build(target, environ)
+            found = _version(target) or _build_unless_in_vain(target, environ)
     except (BuildError, OSError) as error:
         return _embedded(f"Toxiproxy {SERIES} is not here and could not be built: {error}")
     return Engine(
@@ -169,12 +169,16 @@ def _version(program: Path) -> str:
     )
 
 
-def _remembered(target: Path) -> str:
-    """Raises BuildError where the build failed a short while ago; otherwise nothing."""
-    note = target.with_name("failure.txt")
+def _build_unless_in_vain(target: Path, environ: Mapping[str, str]) -> str:
+    """As `_build`; where that failed a short while ago, at once with the same BuildError."""
+    note = failure(environ)
     if note.exists() and time.time() - note.stat().st_mtime < FAILURE_KEPT_S:
         raise BuildError(note.read_text())
-    return ""
+    try:
+        return _build(target, environ)
+    except BuildError as error:
+        note.write_text(str(error))
+        raise
 
 
 def _build(target: Path, environ: Mapping[str, str]) -> str:
@@ -182,16 +186,12 @@ def _build(target: Path, environ: Mapping[str, str]) -> str:
     print(f"Building Toxiproxy {SERIES} (once, about half a minute) …", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         output = Path(folder) / PROGRAM
-        try:
-            compiler = go(environ) or _install_go(environ)
-            settings = {**environ, "GO": str(compiler), "GOTOOLCHAIN": "local", "GOFLAGS": ""}
-            _run([str(MODULE / "build"), str(output)], timeout_s=BUILD_TIMEOUT_S, env=settings)
-            version = _version(output)
-            if not version:
-                raise BuildError("what was built does not run")
-        except BuildError as error:
-            target.with_name("failure.txt").write_text(str(error))
-            raise
+        compiler = go(environ) or _install_go(environ)
+        settings = {**environ, "GO": str(compiler), "GOTOOLCHAIN": "local", "GOFLAGS": ""}
+        _run([str(MODULE / "build"), str(output)], timeout_s=BUILD_TIMEOUT_S, env=settings)
+        version = _version(output)
+        if not version:
+            raise BuildError("what was built does not run")
         output.rename(target)
     return version
 

@@ -93,7 +93,7 @@ class Api:
         if proxy.name in self._proxies:
             raise Refusal(409, "proxy already exists")
         if asked.get("enabled", True):
-            await proxy.start()
+            proxy.start()
         self._proxies[proxy.name] = proxy
         return proxy
 
@@ -105,12 +105,12 @@ class Api:
             proxy.stop()
             proxy.listen, proxy.upstream = wanted.listen, wanted.upstream
         if enabled:
-            await proxy.start()
+            proxy.start()
         return proxy
 
     async def _reset(self) -> Answer:
         for proxy in self._proxies.values():
-            await proxy.start()
+            proxy.start()
             for toxic in list(proxy.toxics):
                 await proxy.remove(toxic)
         return 204, None
@@ -128,7 +128,7 @@ class Api:
             if old:
                 old.stop()
             if one.get("enabled", True):
-                await proxy.start()
+                proxy.start()
             self._proxies[proxy.name] = proxy
         return 201, {"proxies": [shown(self._proxies[proxy.name]) for proxy in wanted]}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from contextlib import suppress
 
 from lab.runtime.embedded_proxy.links import CHUNK_BYTES_MAX, Link, reset_on_close
 from lab.runtime.embedded_proxy.toxics import Toxic
@@ -19,36 +21,41 @@ class Proxy:
         self.name = name
         self.listen = resolved(listen)
         self.upstream = upstream
-        self.enabled = False
         self.toxics: list[Toxic] = []
-        self._server: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
+        self._dialling: set[asyncio.Task[None]] = set()
         self._links: dict[Link, str] = {}
         self._writers: set[asyncio.StreamWriter] = set()
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Listen; nothing where it does already. Raises OSError where the address cannot be had."""
-        if self.enabled:
+        if self._listener:
             return
         host, port = split(self.listen)
-        self._server = await asyncio.start_server(
-            self._accept, host, port, backlog=BACKLOG, limit=CHUNK_BYTES_MAX
-        )
-        bound = self._server.sockets[0].getsockname()
-        self.listen = f"{host}:{bound[1]}"
-        self.enabled = True
+        self._listener = socket.create_server((host, port), backlog=BACKLOG)
+        self._listener.setblocking(False)
+        # Not asyncio's own server: one that is closed while it accepts leaves that connection open for ever.
+        asyncio.get_running_loop().add_reader(self._listener, self._accept, self._listener)
+        self.listen = f"{host}:{self._listener.getsockname()[1]}"
 
     def stop(self) -> None:
         """Refuse new connections and close both ends of those that are there."""
-        self.enabled = False
-        if self._server:
-            self._server.close()
-            self._server = None
+        if self._listener:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
+        for task in self._dialling:
+            task.cancel()
         for link in self._links:
             link.kill()
         for writer in self._writers:
             writer.transport.abort()
         self._links.clear()
         self._writers.clear()
+
+    @property
+    def enabled(self) -> bool:
+        return self._listener is not None
 
     async def add(self, toxic: Toxic) -> None:
         self.toxics.append(toxic)
@@ -64,20 +71,24 @@ class Proxy:
     def _in(self, stream: str) -> list[Link]:
         return [link for link, direction in self._links.items() if direction == stream.lower()]
 
-    async def _accept(self, client_reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+    def _accept(self, listener: socket.socket) -> None:
+        with suppress(OSError):  # who has left already
+            connection, _ = listener.accept()
+            task = asyncio.get_running_loop().create_task(self._serve(connection))
+            self._dialling.add(task)
+            task.add_done_callback(self._dialling.discard)
+
+    async def _serve(self, connection: socket.socket) -> None:
         """Dial the upstream; where it refuses, the client sees an end of file."""
-        self._writers.add(client)
+        connection.setblocking(False)
+        client_reader, client = await asyncio.open_connection(sock=connection, limit=CHUNK_BYTES_MAX)
         try:
             host, port = split(self.upstream)
             server_reader, server = await asyncio.open_connection(host, port, limit=CHUNK_BYTES_MAX)
-        except (OSError, ValueError):
-            self._writers.discard(client)
-            client.close()
+        except (OSError, ValueError, asyncio.CancelledError):
+            client.transport.abort()
             return
-        if client not in self._writers:  # the proxy went down meanwhile
-            server.transport.abort()
-            return
-        self._writers.add(server)
+        self._writers |= {client, server}
         self._connect(UPSTREAM, client_reader, client, server)
         self._connect(DOWNSTREAM, server_reader, server, client)
 

@@ -1,0 +1,93 @@
+"""The doctor's findings, each with a machine that has the part and one that lacks it."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab import doctor
+from lab.doctor import Finding
+from lab.model import LabError
+from lab.runtime import toxiproxy_server
+from lab.runtime.toxiproxy_server import EMBEDDED, Engine
+
+ENGINE = Engine(name="toxiproxy", version="2.12.0", argv=("/bin/toxiproxy-server",), reason="found on PATH")
+
+
+def raising() -> Path:
+    raise LabError("it is not here")
+
+
+HEALTHY: list[Callable[[], Finding]] = [
+    lambda: doctor.python((3, 11, 0)),
+    lambda: doctor.environment(Path(sys.prefix)),
+    lambda: doctor.database(lambda: Path("/pg/bin")),
+    lambda: doctor.proxy(lambda: ENGINE),
+    lambda: doctor.go(None),
+    lambda: doctor.go(Path("/bin/go")),
+    lambda: doctor.docker_engine(None),
+    lambda: doctor.docker_compose("2.40.0"),
+    lambda: doctor.docker_images(lambda: None, lambda: True),
+    lambda: doctor.disk(10**10),
+    lambda: doctor.ports(lambda wanted: wanted),
+    lambda: doctor.cores(2),
+]
+LACKING: list[Callable[[], Finding]] = [
+    lambda: doctor.python((3, 10, 9)),
+    lambda: doctor.environment(Path("/elsewhere/.venv")),
+    lambda: doctor.database(raising),
+    lambda: doctor.proxy(raising),  # type: ignore[arg-type]
+    lambda: doctor.docker_engine("no engine answers"),
+    lambda: doctor.docker_compose(""),
+    lambda: doctor.docker_images(lambda: "no engine answers", lambda: True),
+    lambda: doctor.docker_images(lambda: None, lambda: False),
+    lambda: doctor.disk(10**6),
+    lambda: doctor.ports(lambda _: 3),
+    lambda: doctor.cores(1),
+]
+
+
+@pytest.mark.parametrize("part", HEALTHY)
+def test_a_part_that_is_there_is_ok(part: Callable[[], Finding]) -> None:
+    finding = part()
+    assert finding.ok
+    assert finding.found
+    assert (finding.rules_out, finding.mend) == ("", "")
+
+
+@pytest.mark.parametrize("part", LACKING)
+def test_a_part_that_is_missing_says_what_that_rules_out_and_what_mends_it(
+    part: Callable[[], Finding],
+) -> None:
+    finding = part()
+    assert not finding.ok
+    assert finding.found
+    assert finding.rules_out
+    assert finding.mend
+
+
+@pytest.fixture
+def failed_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LAB_CACHE", str(tmp_path))
+    note = toxiproxy_server.failure({"LAB_CACHE": str(tmp_path)})
+    note.parent.mkdir(parents=True)
+    return note
+
+
+def test_a_proxy_that_is_yet_to_be_built_is_no_fault(failed_build: Path) -> None:
+    assert doctor.proxy(lambda: None).ok
+
+
+def test_a_proxy_that_could_not_be_built_says_why_and_how_to_try_again(failed_build: Path) -> None:
+    failed_build.write_text("no route to host")
+    finding = doctor.proxy(lambda: None)
+    assert not finding.ok
+    assert "no route to host" in finding.found
+    assert f"rm {failed_build}" in finding.mend
+
+
+def test_the_embedded_proxy_asked_for_is_ok_and_named() -> None:
+    finding = doctor.proxy(lambda: toxiproxy_server.find({"LAB_TOXIPROXY": EMBEDDED}))
+    assert finding.ok
+    assert "embedded" in finding.found

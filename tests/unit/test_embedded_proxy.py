@@ -1,0 +1,100 @@
+"""The parts of the embedded proxy that the conformance suite cannot see from outside."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.runtime.embedded_proxy.links import Channel, Stub
+from lab.runtime.embedded_proxy.proxies import resolved
+from lab.runtime.embedded_proxy.toxics import KINDS, Chunk, Toxic, sliced
+
+ATTRIBUTES = {
+    "latency": {"latency": 10_000, "jitter": 0},
+    "bandwidth": {"rate": 1},
+    "slicer": {"average_size": 10, "size_variation": 2, "delay": 0},
+    "noop": {},
+    "slow_close": {"delay": 0},
+    "limit_data": {"bytes": 1_000_000},
+}
+
+
+@given(size=st.integers(0, 5000), average=st.integers(0, 500), variation=st.integers(0, 500))
+def test_slices_add_up_whatever_is_asked(size: int, average: int, variation: int) -> None:
+    assert sum(sliced(size, average, variation)) == size
+
+
+@given(size=st.integers(1, 5000), average=st.integers(2, 500), variation=st.integers(0, 500))
+def test_slices_are_small_where_the_sizes_make_sense(size: int, average: int, variation: int) -> None:
+    if variation < average:
+        assert max(sliced(size, average, variation)) <= average + variation
+
+
+@pytest.mark.parametrize("type_", sorted(ATTRIBUTES))
+def test_an_interrupted_toxic_loses_nothing_even_when_the_next_is_full(type_: str) -> None:
+    """What Toxiproxy cannot do: it wedges there."""
+    message = [b"%03d" % n * 40 for n in range(5)]
+
+    async def interrupted() -> bytes:
+        source, output = Channel(limit=10), Channel(limit=1)
+        for data in message:
+            source.push(Chunk(data, 0))
+        stub = Stub(Toxic("t", type_, "downstream", 1.0, ATTRIBUTES[type_]), source, output)
+        for _ in range(5):
+            stub.start()
+            await asyncio.sleep(0.002)
+            await stub.interrupt()
+        return b"".join(chunk.data for chunk in [*output.chunks, *source.chunks])
+
+    assert asyncio.run(interrupted()) == b"".join(message)
+
+
+def test_a_channel_tells_its_end_as_often_as_asked() -> None:
+    async def ends() -> list[Chunk | None]:
+        channel = Channel()
+        channel.push(Chunk(b"last", 0))
+        channel.close()
+        return [await channel.pull() for _ in range(3)]
+
+    assert asyncio.run(ends()) == [Chunk(b"last", 0), None, None]
+
+
+def test_a_giver_that_waits_for_room_follows_a_change_of_its_output() -> None:
+    async def follows() -> bytes:
+        full, fresh = Channel(limit=1), Channel(limit=1)
+        full.push(Chunk(b"first", 0))
+        stub = Stub(Toxic("t", "noop", "downstream", 1.0), Channel(), full)
+        giving = asyncio.create_task(stub.give(Chunk(b"second", 0)))
+        await asyncio.sleep(0)
+        stub.output = fresh
+        full.wake()
+        await asyncio.wait_for(giving, 1)
+        return fresh.chunks[0].data
+
+    assert asyncio.run(follows()) == b"second"
+
+
+def test_every_toxic_of_the_client_is_here() -> None:
+    from lab.runtime.toxiproxy import ATTRIBUTES as KNOWN
+
+    assert {name: frozenset(kind.attributes) for name, kind in KINDS.items()} == KNOWN
+
+
+@pytest.mark.parametrize(
+    ("listen", "address"),
+    [
+        ("localhost:5", "127.0.0.1:5"),
+        ("127.0.0.1:5", "127.0.0.1:5"),
+        ("", "127.0.0.1:0"),
+        (":5", "127.0.0.1:5"),
+    ],
+)
+def test_it_listens_on_loopback(listen: str, address: str) -> None:
+    assert resolved(listen) == address
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:5", "[::]:5", "example.com:5", "127.0.0.1:port"])
+def test_it_listens_nowhere_else(listen: str) -> None:
+    with pytest.raises(ValueError, match=r"listen on|invalid literal"):
+        resolved(listen)

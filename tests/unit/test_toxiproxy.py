@@ -1,0 +1,189 @@
+"""The client and the link, against an embedded proxy in this process."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from lab.model import LabError, LinkState, Toxic
+from lab.runtime import toxiproxy
+from lab.runtime.embedded_proxy.api import Api
+from lab.runtime.embedded_proxy.server import serve_api
+from lab.runtime.toxiproxy import ToxiproxyLink, create_proxy
+
+SLOW = Toxic(type="latency", stream="downstream", attributes={"latency": 100, "jitter": 0})
+SLOWER = Toxic(type="latency", stream="downstream", attributes={"latency": 200, "jitter": 0})
+HOLE = Toxic(type="timeout", stream="upstream", attributes={"timeout": 0})
+HEALTHY = LinkState()
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """The API of an embedded proxy in a thread."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    async def start() -> int:
+        return serve_api(Api(), "127.0.0.1", 0).server_port
+
+    yield f"http://127.0.0.1:{asyncio.run_coroutine_threadsafe(start(), loop).result(5)}"
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(5)
+    loop.close()
+
+
+@pytest.fixture
+def link(url: str) -> Iterator[ToxiproxyLink]:
+    proxy = create_proxy(url, "database", listen="127.0.0.1:0", upstream="127.0.0.1:1")
+    yield ToxiproxyLink(url, "database")
+    proxy.destroy()
+
+
+def calls(link: ToxiproxyLink, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A log of what `link` asks of its server from now on: method and last word of the path."""
+    log: list[str] = []
+    consumer = link._server._consumer
+    real = consumer._call
+
+    def logged(method: str, path: str, **options: object) -> object:
+        log.append(f"{method} {path.rpartition('/')[2]}")
+        return real(method, path, **options)
+
+    monkeypatch.setattr(consumer, "_call", logged)
+    return log
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        HEALTHY,
+        LinkState(toxics=(SLOW,)),
+        LinkState(toxics=(SLOW, HOLE)),
+        LinkState(toxics=(HOLE, SLOW, SLOW)),
+        LinkState(enabled=False),
+        LinkState(enabled=False, toxics=(SLOW,)),
+        LinkState(toxics=(Toxic(type="noop", stream="upstream", attributes={}, toxicity=0.25),)),
+    ],
+)
+def test_the_echo_equals_what_was_asked_from_any_state_to_any_other(
+    link: ToxiproxyLink, state: LinkState
+) -> None:
+    for start in (HEALTHY, LinkState(toxics=(SLOWER,)), LinkState(enabled=False, toxics=(HOLE, SLOW))):
+        link.set(start)
+        assert link.set(state) == state
+        assert link.get() == state
+
+
+def test_a_toxic_that_changes_is_replaced_and_one_that_stays_is_not_touched(
+    link: ToxiproxyLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link.set(LinkState(toxics=(HOLE, SLOW)))
+    log = calls(link, monkeypatch)
+    link.set(LinkState(toxics=(HOLE, SLOWER)))
+    assert log == ["GET database", "DELETE lab-01-latency-downstream", "POST toxics", "GET database"]
+
+
+def test_a_link_goes_down_before_its_toxics_change_and_up_after(
+    link: ToxiproxyLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = calls(link, monkeypatch)
+    link.set(LinkState(enabled=False, toxics=(SLOW,)))
+    assert log == ["GET database", "PATCH database", "POST toxics", "GET database"]
+    log.clear()
+    link.set(HEALTHY)
+    assert log == ["GET database", "DELETE lab-00-latency-downstream", "PATCH database", "GET database"]
+
+
+def test_a_toxic_that_somebody_else_added_is_seen_and_removed(link: ToxiproxyLink, url: str) -> None:
+    toxiproxy.Toxiproxy(url).get_proxy("database").add("by-hand", HOLE)
+    assert link.get() == LinkState(toxics=(HOLE,))
+    assert link.set(HEALTHY) == HEALTHY
+
+
+def test_two_servers_in_one_process_keep_apart(link: ToxiproxyLink) -> None:
+    """The package keeps one address per process; a second object would redirect the first."""
+    with pytest.raises(LabError):
+        ToxiproxyLink("http://127.0.0.1:1", "database").get()
+    assert link.get() == HEALTHY
+
+
+def test_a_name_that_is_not_there_is_missing(url: str) -> None:
+    with pytest.raises(toxiproxy.MissingError, match="404"):
+        ToxiproxyLink(url, "nothing").set(HEALTHY)
+
+
+def test_a_name_that_is_taken_exists(link: ToxiproxyLink, url: str) -> None:
+    with pytest.raises(toxiproxy.ExistsError, match="409"):
+        create_proxy(url, link.name, listen="127.0.0.1:0", upstream="127.0.0.1:1")
+
+
+def test_a_proxy_without_an_upstream_is_rejected(url: str) -> None:
+    with pytest.raises(toxiproxy.RejectedError, match="400"):
+        create_proxy(url, "homeless", listen="127.0.0.1:0", upstream="")
+
+
+def test_a_port_in_use_is_an_error_with_its_reason(link: ToxiproxyLink, url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(toxiproxy.ToxiproxyError, match="500"):
+            create_proxy(url, "second", listen=listen, upstream="127.0.0.1:1")
+
+
+def test_a_server_that_does_not_answer_in_time_is_called_wedged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toxiproxy, "TIMEOUT_S", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        link = ToxiproxyLink(f"http://127.0.0.1:{mute.getsockname()[1]}", "database")
+        with pytest.raises(toxiproxy.ToxiproxyError, match="wedged"):
+            link.get()
+
+
+def test_a_server_that_is_gone_cannot_be_reached() -> None:
+    with pytest.raises(toxiproxy.ToxiproxyError, match="cannot be reached"):
+        ToxiproxyLink("http://127.0.0.1:1", "database").get()
+
+
+def test_a_server_says_its_version_and_resets(link: ToxiproxyLink, url: str) -> None:
+    link.set(LinkState(enabled=False, toxics=(SLOW,)))
+    server = toxiproxy.Toxiproxy(url)
+    assert server.version().startswith("2.12")
+    assert server.reset()
+    assert server.proxies()["database"].state == HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("type_", "attributes", "complaint"),
+    [
+        ("lag", {}, "no toxic 'lag'"),
+        ("latency", {"latancy": 100, "jitter": 0}, "takes jitter, latency, not jitter, latancy"),
+        ("latency", {"latency": 100}, "takes jitter, latency, not latency"),
+        ("latency", {"latency": -1, "jitter": 0}, "whole numbers"),
+        ("latency", {"latency": 1.5, "jitter": 0}, "whole numbers"),
+        ("latency", {"latency": True, "jitter": 0}, "whole numbers"),
+        ("latency", {"latency": 10, "jitter": 11}, "jitter of at most its latency"),
+        ("slicer", {"average_size": 0, "size_variation": 0, "delay": 0}, "average_size of 1 or more"),
+        ("slicer", {"average_size": 64, "size_variation": 64, "delay": 0}, "smaller size_variation"),
+        ("noop", {"latency": 1}, "takes no attributes"),
+    ],
+)
+def test_what_toxiproxy_would_misunderstand_or_die_of_is_not_sent(
+    link: ToxiproxyLink, type_: str, attributes: dict[str, int], complaint: str
+) -> None:
+    with pytest.raises(LabError, match=complaint):
+        link.set(LinkState(toxics=(Toxic(type=type_, stream="downstream", attributes=attributes),)))
+    assert link.get() == HEALTHY
+
+
+@pytest.mark.parametrize(
+    "toxic",
+    [
+        Toxic(type="timeout", stream="sideways", attributes={"timeout": 0}),
+        Toxic(type="timeout", stream="upstream", attributes={"timeout": 0}, toxicity=7),
+        Toxic(type="reset_peer", stream="upstream", attributes={"timeout": 0}, toxicity=0.5),
+    ],
+)
+def test_a_stream_or_toxicity_that_would_surprise_is_not_sent(toxic: Toxic) -> None:
+    with pytest.raises(LabError):
+        toxiproxy.checked(toxic)

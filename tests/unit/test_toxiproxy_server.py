@@ -1,0 +1,149 @@
+"""Where the engine comes from. The compiler is a fake: a script that "builds" a script."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from lab.model import LabError
+from lab.runtime import toxiproxy_server
+from lab.runtime.toxiproxy_server import EMBEDDED, TOXIPROXY, Birthmark
+
+FAKE_GO = """#!/bin/sh
+echo built >>"$LOG"
+while [ "$1" != -o ]; do shift; done
+printf '#!/bin/sh\\necho toxiproxy-server version 2.12.0\\n' >"$2"
+chmod +x "$2"
+"""
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """A machine with a cache and an otherwise empty PATH, but for sh and its like."""
+    (tmp_path / "bin").mkdir()
+    return {
+        "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin",
+        "LAB_CACHE": str(tmp_path / "cache"),
+        "LOG": str(tmp_path / "log"),
+    }
+
+
+def program(path: Path, text: str) -> Path:
+    path.write_text(text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def says(version: str) -> str:
+    return f"#!/bin/sh\necho toxiproxy-server version {version}\n"
+
+
+@pytest.fixture(autouse=True)
+def no_installers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test downloads a compiler."""
+
+    def offline(_: object) -> Path:
+        raise toxiproxy_server.BuildError("no network")
+
+    monkeypatch.setattr(toxiproxy_server, "_install_go", offline)
+
+
+def builds(environ: dict[str, str]) -> int:
+    log = Path(environ["LOG"])
+    return len(log.read_text().splitlines()) if log.exists() else 0
+
+
+def test_the_word_embedded_asks_for_the_embedded_proxy(environ: dict[str, str]) -> None:
+    engine = toxiproxy_server.find(environ | {"LAB_TOXIPROXY": EMBEDDED})
+    assert (engine.name, engine.reason) == (EMBEDDED, "LAB_TOXIPROXY asks for it")
+
+
+def test_a_named_server_is_taken_whatever_its_version(environ: dict[str, str], tmp_path: Path) -> None:
+    mine = program(tmp_path / "mine", says("2.9.0"))
+    engine = toxiproxy_server.find(environ | {"LAB_TOXIPROXY": str(mine)})
+    assert (engine.name, engine.version, engine.argv) == (TOXIPROXY, "2.9.0", (str(mine),))
+
+
+@pytest.mark.parametrize("text", ["#!/bin/sh\necho hello\n", "#!/bin/sh\nexit 1\n", "no program"])
+def test_a_named_server_that_is_none_is_an_error(environ: dict[str, str], tmp_path: Path, text: str) -> None:
+    with pytest.raises(LabError, match="no Toxiproxy server"):
+        toxiproxy_server.find(environ | {"LAB_TOXIPROXY": str(program(tmp_path / "mine", text))})
+
+
+def test_a_server_of_the_series_on_path_is_taken(environ: dict[str, str], tmp_path: Path) -> None:
+    program(tmp_path / "bin" / "toxiproxy-server", says("2.12.7"))
+    assert toxiproxy_server.find(environ).reason == "found on PATH"
+
+
+def test_an_older_server_on_path_is_passed_over_and_a_fresh_one_built(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    program(tmp_path / "bin" / "toxiproxy-server", says("2.9.0"))
+    program(tmp_path / "bin" / "go", FAKE_GO)
+    engine = toxiproxy_server.find(environ)
+    assert (engine.name, engine.version) == (TOXIPROXY, "2.12.0")
+    assert engine.argv == (str(toxiproxy_server.cached(environ)),)
+
+
+def test_it_is_built_once(environ: dict[str, str], tmp_path: Path) -> None:
+    program(tmp_path / "bin" / "go", FAKE_GO)
+    first = toxiproxy_server.find(environ)
+    assert toxiproxy_server.find(environ) == first
+    assert builds(environ) == 1
+
+
+def test_a_damaged_cache_is_built_again(environ: dict[str, str], tmp_path: Path) -> None:
+    program(tmp_path / "bin" / "go", FAKE_GO)
+    toxiproxy_server.find(environ)
+    toxiproxy_server.cached(environ).write_text("half a file")
+    assert toxiproxy_server.find(environ).name == TOXIPROXY
+    assert builds(environ) == 2
+
+
+def test_where_it_cannot_be_built_the_embedded_proxy_steps_in_and_says_why(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    program(
+        tmp_path / "bin" / "go", "#!/bin/sh\necho built >>$LOG\necho 'dial: no route to host' >&2\nexit 1\n"
+    )
+    engine = toxiproxy_server.find(environ)
+    assert engine.name == EMBEDDED
+    assert "no route to host" in engine.reason
+    assert not toxiproxy_server.cached(environ).exists()
+
+
+def test_a_failed_build_is_not_tried_again_at_once_but_after_a_while(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    program(tmp_path / "bin" / "go", "#!/bin/sh\necho built >>$LOG\nexit 1\n")
+    reasons = [toxiproxy_server.find(environ).reason for _ in range(2)]
+    assert reasons[0] == reasons[1]
+    assert builds(environ) == 1
+    os.utime(toxiproxy_server.failure(environ), (0, 0))
+    toxiproxy_server.find(environ)
+    assert builds(environ) == 2
+
+
+def test_a_cache_that_cannot_be_written_is_no_reason_to_stop(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert toxiproxy_server.find(environ | {"LAB_CACHE": str(tmp_path / "file" / "cache")}).name == EMBEDDED
+
+
+def test_looking_builds_nothing(environ: dict[str, str], tmp_path: Path) -> None:
+    program(tmp_path / "bin" / "go", FAKE_GO)
+    assert toxiproxy_server.look(environ) is None
+    assert builds(environ) == 0
+
+
+def test_a_command_names_address_and_birthmark_and_keeps_the_log_short(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    mark = Birthmark.create(tmp_path)
+    command = toxiproxy_server.find(environ | {"LAB_TOXIPROXY": EMBEDDED}).command("127.0.0.1", 8474, mark)
+    assert "LOG_LEVEL=warn" in command
+    assert command[-6:] == ["--host", "127.0.0.1", "--port", "8474", "--config", str(mark.path)]
+
+
+def test_where_nobody_answers_no_birthmark_is_seen(tmp_path: Path) -> None:
+    assert not Birthmark.create(tmp_path).seen_at("http://127.0.0.1:1")
