@@ -1,0 +1,158 @@
+"""A probe tells what it met on the way, step by step, never lasts longer than asked and holds up no other."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import struct
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from lab.model import ProbeSample
+from loadtests.metrics_scrape import scrape
+from loadtests.observe import every
+from loadtests.probing import probe
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+HTTP = {"link": "edge", "protocol": "http", "path": "/healthz"}
+POSTGRES = {"link": "database", "protocol": "postgres", "user": "probe", "database": "lab"}
+SIZES = {"request_bytes": 0, "reply_bytes": 0, "timeout_s": 0.5}
+
+
+async def served(serve: Serve, ask: Callable[[str], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+    """What `ask` finds at the address of a server that does `serve` with each connection, and then closes it."""
+    serving: list[asyncio.Task[None]] = []
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.append(asyncio.current_task())  # type: ignore[arg-type]
+        with suppress(OSError, asyncio.IncompleteReadError):
+            await serve(reader, writer)
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+    async with await asyncio.start_server(connected, "127.0.0.1", 0) as server:
+        found = await ask(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        await asyncio.gather(*serving)
+    return found
+
+
+def probed(serve: Serve, config: dict[str, Any]) -> ProbeSample:
+    def ask(address: str) -> Awaitable[dict[str, Any]]:
+        return probe({**SIZES, **config, "address": address}, t0=time.monotonic())
+
+    return ProbeSample(**asyncio.run(served(serve, ask)))
+
+
+def message(kind: bytes, body: bytes = b"") -> bytes:
+    return kind + struct.pack("!I", len(body) + 4) + body
+
+
+async def answer_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+
+async def answer_postgres(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """As PostgreSQL does for a role that is trusted."""
+    (length,) = struct.unpack("!I", await reader.readexactly(4))
+    await reader.readexactly(length - 4)
+    writer.write(message(b"R", bytes(4)) + message(b"Z", b"I"))
+    assert await reader.readexactly(1) == b"Q"
+    (length,) = struct.unpack("!I", await reader.readexactly(4))
+    size = int((await reader.readexactly(length - 4)).split(b"'x', ")[1].split(b")")[0])
+    writer.write(message(b"D", b"x" * size) + message(b"C") + message(b"Z", b"I"))
+    assert await reader.readexactly(5) == message(b"X")
+
+
+async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+
+
+async def talk_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+    writer.write(b"220 ready\r\n\r\n")
+
+
+async def answer_and_stay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    await hang(reader, writer)
+
+
+@pytest.mark.parametrize(("serve", "config"), [(answer_http, HTTP), (answer_postgres, POSTGRES)])
+def test_an_answer_comes_with_the_time_of_every_step(serve: Serve, config: dict[str, Any]) -> None:
+    sample = probed(serve, config)
+    assert sample.error == ""
+    steps = (sample.connect_ms, sample.first_byte_ms, sample.last_byte_ms, sample.closed_ms)
+    assert list(steps) == sorted(step or -1 for step in steps)
+    assert sample.received_bytes > 0
+
+
+def test_the_answer_of_the_database_is_as_long_as_asked() -> None:
+    assert probed(answer_postgres, {**POSTGRES, "reply_bytes": 100_000}).received_bytes > 100_000
+
+
+@pytest.mark.parametrize(
+    ("serve", "config", "error"),
+    [
+        (hang_up, HTTP, "closed"),
+        (hang_up, POSTGRES, "closed"),
+        (talk_nonsense, HTTP, "malformed"),
+        (hang, {**HTTP, "timeout_s": 0.04}, "timeout"),
+        (hang, {**POSTGRES, "timeout_s": 0.04}, "timeout"),
+    ],
+)
+def test_what_went_wrong_is_named(serve: Serve, config: dict[str, Any], error: str) -> None:
+    sample = probed(serve, config)
+    assert (sample.error, sample.last_byte_ms is None) == (error, serve is not talk_nonsense)
+    assert sample.connect_ms is not None
+
+
+def test_a_connection_that_is_refused_has_no_step_at_all() -> None:
+    sample = asyncio.run(probe({**SIZES, **HTTP, "address": "127.0.0.1:1"}, t0=0.0))
+    assert (sample["error"], sample["connect_ms"]) == ("refused", None)
+
+
+def test_an_answer_counts_though_the_end_of_the_connection_never_comes() -> None:
+    sample = probed(answer_and_stay, {**HTTP, "timeout_s": 0.04})
+    assert (sample.error, sample.closed_ms) == ("", None)
+    assert sample.last_byte_ms is not None
+
+
+def test_a_look_that_hangs_delays_no_other() -> None:
+    async def hanging() -> dict[str, Any]:
+        began = time.monotonic() - t0
+        await asyncio.sleep(0.05)
+        return {"began_s": began}
+
+    output, t0 = io.StringIO(), time.monotonic()
+    asyncio.run(every(0.01, t0, 0.1, hanging, output))
+    lines = [json.loads(line) for line in output.getvalue().splitlines()]
+    assert len(lines) == 10
+    assert max(line["began_s"] for line in lines) < 0.4  # one after the other: half a second and more
+
+
+def test_metrics_are_kept_but_for_the_buckets() -> None:
+    text = '# TYPE x\nup 1\nx_bucket{le="1"} 3\nx_count{route="/a b"} 4\n'
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 200 OK\r\n\r\n{text}".encode())
+        writer.close()
+
+    found = asyncio.run(served(serve, lambda address: scrape(f"http://{address}/metrics", 1.5)))
+    assert found == {"at_s": 1.5, "ok": True, "samples": {"up": 1, 'x_count{route="/a b"}': 4}}
+
+
+def test_a_service_without_an_answer_has_no_metrics_and_that_is_written_down() -> None:
+    assert asyncio.run(scrape("http://127.0.0.1:1/metrics", 2.0)) == {"at_s": 2.0, "ok": False, "samples": {}}
