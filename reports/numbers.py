@@ -25,25 +25,17 @@ class NumbersTable:
     cost: str
 
 
-def numbers_table(verdict: RunVerdict, client_timeout_s: float | None) -> NumbersTable:
+def numbers_table(verdict: RunVerdict) -> NumbersTable:
     """The tables of a run; without rows where nothing was described."""
     numbers = {twin.twin: twin.numbers for twin in verdict.twins if twin.numbers.get("phases")}
-
-    def ms(value: float | None) -> str:
-        beyond = value is not None and math.isinf(value) and client_timeout_s is not None
-        return (
-            f"> {words.limit(1000 * client_timeout_s)}"
-            if beyond and client_timeout_s
-            else words.milliseconds(value)
-        )
 
     each_phase: Mapping[str, tuple[str, Callable[[Any], str]]] = {
         "planned": ("requests planned", _count),
         "good_ratio": ("good ÷ planned", words.percent),
         "goodput_rps": ("good per second", _decimal),
-        "p50_ms": ("p50", ms),
-        "p95_ms": ("p95", ms),
-        "p99_ms": ("p99", ms),
+        "p50_ms": ("p50", words.milliseconds),
+        "p95_ms": ("p95", words.milliseconds),
+        "p99_ms": ("p99", words.milliseconds),
         "statements_per_request": ("SQL statements per request", _decimal),
     }
     each_run: Mapping[str, tuple[str, Callable[[Any], str]]] = {

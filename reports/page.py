@@ -50,7 +50,7 @@ class Page:
             "failed": [gate for gate in gates if not gate["passed"]],
             "checks": list(_checks(verdict)),
             "invariants": list(_invariants(verdict)),
-            "numbers": numbers_table(verdict, manifest.get("load", {}).get("client_timeout_s")),
+            "numbers": numbers_table(verdict),
             "pictures": [picture for picture in pictures if picture.name != PROBES.name],
             "probe": next(picture for picture in pictures if picture.name == PROBES.name),
             "caption": _caption(manifest),

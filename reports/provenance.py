@@ -89,9 +89,8 @@ def _load(load: Mapping[str, Any]) -> str:
 
 def _listed(facts: Mapping[str, Any]) -> str:
     """Facts on one line; those that are nested keep their names before them."""
-    told = (
+    named = ((name.replace("_", " "), value) for name, value in facts.items() if value not in (None, ""))
+    return ", ".join(
         f"{name} ({_listed(value)})" if isinstance(value, Mapping) else f"{name} {value}"
-        for name, value in facts.items()
-        if value is not None and value != ""
+        for name, value in named
     )
-    return ", ".join(text.replace("_", " ") for text in told)

@@ -12,7 +12,7 @@ def milliseconds(ms: float | None) -> str:
     if ms is None or math.isnan(ms):
         return NONE
     if math.isinf(ms):
-        return "no answer"
+        return "no ok answer"
     if abs(ms) < 10:
         return f"{ms:.1f}{NBSP}ms"
     return f"{grouped(round(ms))}{NBSP}ms"

@@ -23,7 +23,7 @@ def answer_time_axis(axes: Axes, run: RunView, beyond: bool) -> None:
     axes.set_ylim(FIRST_MS, limit * TOP if beyond else limit)
     if beyond:
         axes.axhspan(limit, limit * TOP, facecolor=look.BEYOND_BAND, linewidth=0, zorder=0.5)
-        ticks, labels = [*ticks, limit * BEYOND], [*labels, f"> {words.limit(limit)}"]
+        ticks, labels = [*ticks, limit * BEYOND], [*labels, "no ok"]
     axes.set_yticks(ticks, labels)
     axes.yaxis.set_minor_locator(NullLocator())
     axes.axhline(run.good_within_ms, color=look.INK, linewidth=0.9, linestyle=":", zorder=2.5)

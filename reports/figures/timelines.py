@@ -10,18 +10,23 @@ from lab.model import FAULT
 from reports import look, words
 from reports.figures.scales import answer_time_axis, drawn_ms, name_limit
 from reports.figures.shading import mark_phases, name_phases, shade_faults
-from reports.view import GOOD, LOADED_PHASES, Floats, RunView, Seconds, TwinView, seconds
+from reports.view import GOOD, LOADED_PHASES, REFUSED, Floats, RunView, Seconds, TwinView, seconds
 
 LABELS = ("good\nper second", "good\n÷ planned", "answer\ntime", "no ok\nanswer")
 MARKERS_MAX = 70  # above that a marker a second is a smear
 
 
 def claim(run: RunView) -> str:
-    told = " and ".join(
-        f"{twin.name} {words.percent(twin.share(GOOD, run.window(FAULT)))}" for twin in run.twins
-    )
+    """The good share of each twin; a refusal is no good answer, but where there are any it is told beside it."""
     limit = words.limit(run.good_within_ms)
-    return f"Answered correctly within {limit} during the fault: {told} of all planned requests."
+    refused = any(twin.share(REFUSED, run.window(FAULT)) > 0 for twin in run.twins)
+    beside = f" Surely refused: {_shares(run, REFUSED)}." if refused else ""
+    return f"Good (correct within {limit}) during the fault: {_shares(run, GOOD)} of all planned requests.{beside}"
+
+
+def _shares(run: RunView, kind: int) -> str:
+    shares = (f"{twin.name} {words.percent(twin.share(kind, run.window(FAULT)))}" for twin in run.twins)
+    return " and ".join(shares)
 
 
 def draw(run: RunView) -> Figure:
