@@ -33,21 +33,38 @@ def doctor(as_json: Json = False) -> None:
     console.print(table)
 
 
-def list_(as_json: Json = False) -> None:
+def list_(
+    as_json: Json = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the table as the README has it.")
+    ] = False,
+) -> None:
     """List the scenarios."""
     scenarios = [entry.scenario for entry in catalogue.entries().values()]
     if as_json:
         print(
             json.dumps([{"name": scenario.name, "title": scenario.title} for scenario in scenarios], indent=2)
         )
-        return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("scenario", "fault", "before you run it, answer"):
-        table.add_column(heading, overflow="fold")
-    for scenario in scenarios:
-        table.add_row(f"[bold]{scenario.name}[/]", faults_of(scenario), scenario.question)
-    console.print(table)
-    console.print("\nRun one: bin/lab run s01-db-latency --quick")
+    elif markdown:
+        print(markdown_table())
+    else:
+        table = Table(box=None, pad_edge=False)
+        for heading in ("scenario", "fault", "before you run it, answer"):
+            table.add_column(heading, overflow="fold")
+        for scenario in scenarios:
+            table.add_row(f"[bold]{scenario.name}[/]", faults_of(scenario), scenario.question)
+        console.print(table)
+        console.print("\nRun one: bin/lab run s01-db-latency --quick")
+
+
+def markdown_table() -> str:
+    """The catalogue as the README shows it."""
+    rows = ["| scenario | what breaks | what makes the difference |", "| --- | --- | --- |"]
+    for entry in catalogue.entries().values():
+        scenario = entry.scenario
+        path = "/".join(part for part in ("scenarios", entry.module, scenario.name.replace("-", "_")) if part)
+        rows.append(f"| [{scenario.name}]({path}.py) | {faults_of(scenario)} | {scenario.lesson} |")
+    return "\n".join(rows)
 
 
 def show(scenario: Annotated[str, typer.Argument(help="Its name, or the start of it: s11.")]) -> None:
