@@ -1,17 +1,14 @@
-"""The load against servers that misbehave: nothing planned is lost, and nobody waits politely for a stalled service."""
+"""The load as a real process against a stub service: all that is planned is recorded, whatever happens."""
 
 from __future__ import annotations
 
 import json
-import os
-import socketserver
+import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,155 +17,210 @@ import pytest
 
 from lab.model import Failure, Outcome
 from lab.record import REQUEST
+from tests.stub_service import StubService, eventually, stub_service
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT_S = 1.0
-
-
-class Handler(BaseHTTPRequestHandler):
-    """/ok answers, /wrong answers with another id, /stall never does."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    asked: list[str]
-
-    def do_GET(self) -> None:
-        self.asked.append(self.path)
-        if self.path == "/stall":
-            time.sleep(TIMEOUT_S * 3)
-            self.close_connection = True
-            return
-        body = json.dumps({"id": 2 if self.path == "/wrong" else 1}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class Slammer(socketserver.BaseRequestHandler):
-    """Reads the question and hangs up."""
-
-    def handle(self) -> None:
-        self.request.recv(65_536)
-
-
-@contextmanager
-def serving(server: socketserver.BaseServer) -> Iterator[str]:
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        host, port = server.server_address[:2]  # type: ignore[misc]
-        yield f"{host}:{port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+LEAD_S = 0.3
+TIMEOUT_S = 60
 
 
 @pytest.fixture
-def asked() -> list[str]:
-    return []
+def service() -> Iterator[StubService]:
+    with stub_service() as service:
+        yield service
 
 
-@pytest.fixture
-def target(asked: list[str]) -> Iterator[str]:
-    handler = type("Asked", (Handler,), {"asked": asked})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    server.block_on_close = False
-    with serving(server) as address:
-        yield address
+@dataclass
+class Playing:
+    """A load process on its schedule, and what it leaves."""
+
+    folder: Path
+    process: subprocess.Popen[bytes]
+    t0: float = field(default=0.0)
+
+    def start(self) -> None:
+        eventually((self.folder / "load.ready.json").exists)
+        self.t0 = time.monotonic() + LEAD_S
+        fresh = self.folder.parent / "t0.new"
+        fresh.write_text(json.dumps({"t0": self.t0}))
+        fresh.rename(self.folder.parent / "t0.json")
+
+    def ended(self) -> int:
+        return self.process.wait(TIMEOUT_S)
+
+    @property
+    def requests(self) -> Any:
+        records = np.fromfile(self.folder / "requests.bin", dtype=REQUEST)
+        return records[np.argsort(records["i"])]
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.folder / "history.jsonl").read_text().splitlines()]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        summary: dict[str, Any] = json.loads((self.folder / "load.json").read_text())
+        return summary
 
 
-class Run:
-    """One load in a folder of its own."""
+class Player:
+    """Starts loads; whatever still runs at the end of the test is killed."""
 
-    def __init__(self, folder: Path, target: str, paths: list[str], rate_rps: float) -> None:
-        self.folder = folder / "naive"
-        self.folder.mkdir()
-        with (folder / "schedule.jsonl").open("w") as file:
-            for i, path in enumerate(paths):
-                arrival = {"i": i, "at_s": i / rate_rps, "op": path[1:], "method": "GET", "path": path}
-                file.write(json.dumps(arrival | {"expect": {"id": 1}}) + "\n")
-        config = {
-            "twin": "naive", "target": target, "token": "t", "schedule": "../schedule.jsonl", "t0": "../t0.json",
-            "ready": "load.ready.json", "requests": "requests.bin", "history": "history.jsonl",
-            "summary": "load.json", "client_timeout_s": TIMEOUT_S, "drain_s": TIMEOUT_S + 1,
-            "max_in_flight": 4096, "history_ops": [],
+    def __init__(self, folder: Path, target: str) -> None:
+        self._folder, self._target = folder, target
+        self._started: list[Playing] = []
+
+    def launch(self, schedule: Iterable[dict[str, Any]], **changes: Any) -> Playing:
+        folder = self._folder / f"run{len(self._started)}" / "naive"
+        folder.mkdir(parents=True)
+        lines = (json.dumps({"i": i, **arrival}) + "\n" for i, arrival in enumerate(schedule))
+        (folder.parent / "schedule.jsonl").write_text("".join(lines))
+        (folder / "load.config.json").write_text(json.dumps(self._config(**changes)))
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "loadtests.load", "load.config.json"],
+                cwd=folder, stdout=log, stderr=log, env={"PYTHONPATH": str(ROOT)},
+            )  # fmt: skip
+        self._started.append(Playing(folder, process))
+        return self._started[-1]
+
+    def play(self, schedule: Iterable[dict[str, Any]], **changes: Any) -> Playing:
+        """From the start to the end, which must be a good one."""
+        playing = self.launch(schedule, **changes)
+        playing.start()
+        assert playing.ended() == 0, (playing.folder / "log").read_text()
+        return playing
+
+    def clean(self) -> None:
+        for playing in self._started:
+            playing.process.kill()
+            playing.process.wait(TIMEOUT_S)
+
+    def _config(self, **changes: Any) -> dict[str, Any]:
+        return {
+            "twin": "naive", "target": self._target, "token": "t", "schedule": "../schedule.jsonl",
+            "t0": "../t0.json", "ready": "load.ready.json", "requests": "requests.bin", "history": "history.jsonl",
+            "summary": "load.json", "client_timeout_s": 5.0, "drain_s": 6.0, "max_in_flight": 4096,
+            "history_ops": ["write"], **changes,
         }  # fmt: skip
-        (self.folder / "load.config.json").write_text(json.dumps(config))
-        env = os.environ | {"PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-m", "loadtests.load", "load.config.json"]
-        output = (self.folder / "load.log").open("w")
-        self.process = subprocess.Popen(command, cwd=self.folder, env=env, stdout=output, stderr=output)
-        output.close()
-        self._start(folder / "t0.json")
-
-    def _start(self, t0: Path) -> None:
-        give_up = time.monotonic() + 30
-        while not (self.folder / "load.ready.json").exists():
-            assert time.monotonic() < give_up, (self.folder / "load.log").read_text()
-            time.sleep(0.02)
-        fresh = t0.with_name(".t0")
-        fresh.write_text(json.dumps({"t0": time.monotonic() + 0.2}))
-        fresh.rename(t0)
-
-    def end(self) -> tuple[int, np.ndarray[Any, Any], dict[str, Any]]:
-        """(exit code, records in order of the plan, the generator's summary)."""
-        code = self.process.wait(60)
-        records = np.fromfile(self.folder / "requests.bin", REQUEST)
-        records.sort(order="i")
-        return code, records, json.loads((self.folder / "load.json").read_text())
 
 
-def test_all_that_was_planned_is_recorded_and_a_stall_delays_nobody_else(tmp_path: Path, target: str) -> None:
-    paths = ["/stall" if i % 10 == 0 else "/ok" for i in range(100)]
-    code, records, summary = Run(tmp_path, target, paths, rate_rps=50).end()
-    assert (code, len(records), summary["planned"]) == (0, 100, 100)
-    stalled = records[::10]
-    assert set(stalled["failure"]) == {Failure.TIMEOUT}
-    assert set(stalled["outcome"]) == {Outcome.UNKNOWN}
-    assert (stalled["end"] - stalled["intended"]).min() >= TIMEOUT_S
-    others = np.delete(records, np.s_[::10])
-    assert set(others["outcome"]) == {Outcome.OK}
+@pytest.fixture
+def player(tmp_path: Path, service: StubService) -> Iterator[Player]:
+    player = Player(tmp_path, service.address)
+    yield player
+    player.clean()
 
 
-def test_a_wrong_answer_is_flagged_and_a_right_one_is_not(tmp_path: Path, target: str) -> None:
-    _code, records, summary = Run(tmp_path, target, ["/ok", "/wrong"] * 5, rate_rps=50).end()
-    assert ((records["flags"] & 2) // 2).tolist() == [0, 1] * 5
-    assert summary["oracle_rejects_planted_wrong"]
+def every(interval_s: float, until_s: float, path: str = "/ok", **members: Any) -> list[dict[str, Any]]:
+    count = round(until_s / interval_s)
+    one = {"op": "read", "method": "GET", "path": path, **members}
+    return [{"at_s": round(i * interval_s, 6), **one} for i in range(count)]
 
 
-def test_a_client_asks_once_even_if_the_connection_breaks(tmp_path: Path) -> None:
-    with serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Slammer)) as target:
-        _code, records, _summary = Run(tmp_path, target, ["/ok"] * 5, rate_rps=20).end()
-    assert set(records["failure"]) <= {Failure.CLOSED, Failure.RESET}
-    assert set(records["outcome"]) == {Outcome.UNKNOWN}
+def test_all_that_is_planned_is_recorded_once_at_its_instant(player: Player) -> None:
+    playing = player.play([*every(0.01, 1.0), {"at_s": 1.0, "op": "last", "method": "GET", "path": "/ok"}])
+    requests = playing.requests
+    assert requests["i"].tolist() == list(range(101))
+    assert requests["intended"] == pytest.approx(playing.t0 + np.arange(101) / 100)
+    assert (requests["started"] >= requests["intended"]).all()
+    assert np.median(requests["sent"] - requests["intended"]) < 0.1
+    assert set(requests["outcome"]) == {Outcome.OK}
+    assert playing.summary["ops"] == ["read", "last"]
+    assert playing.summary["planned"] == playing.summary["recorded"] == 101
+    assert playing.summary["oracle_rejects_planted_wrong"] is True
+    assert playing.summary["errors"] == []
 
 
-def test_a_closed_door_is_a_refusal(tmp_path: Path) -> None:
-    _code, records, _summary = Run(tmp_path, "127.0.0.1:1", ["/ok"] * 5, rate_rps=20).end()
-    assert set(records["failure"]) == {Failure.CONNECT_REFUSED}
-    assert set(records["outcome"]) == {Outcome.REFUSED}
+def test_a_stall_delays_no_arrival_and_counts_from_the_intended_instant(
+    player: Player, service: StubService
+) -> None:
+    playing = player.launch(every(0.01, 1.0, "/stall"))
+    playing.start()
+    time.sleep(LEAD_S + 1.5)
+    released = time.monotonic()
+    service.released.set()
+    assert playing.ended() == 0
+    requests = playing.requests
+    assert (requests["started"] - requests["intended"]).max() < 0.5  # a closed loop: 1 s and more
+    assert (requests["end"] > released).all()
+    waited = requests["end"] - requests["intended"]
+    assert waited[0] > 1.4
+    assert waited[0] - waited[-1] > 0.7  # nearly the second that lies between the two
 
 
-def test_sigterm_records_what_is_in_flight_as_aborted(tmp_path: Path, target: str, asked: list[str]) -> None:
-    run = Run(tmp_path, target, ["/stall"] * 5 + ["/ok"] * 2_000, rate_rps=20)
-    while len(asked) < 5:
-        time.sleep(0.02)
-    run.process.terminate()
-    code, records, _summary = run.end()
-    assert code != 0
-    assert Failure.ABORTED in records["failure"]
+def test_what_the_service_did_is_told_apart_and_nothing_is_asked_twice(
+    player: Player, service: StubService
+) -> None:
+    kinds = {
+        "/ok": (200, Failure.NONE, Outcome.OK),
+        "/wrong": (200, Failure.NONE, Outcome.OK),
+        "/refusing": (503, Failure.NONE, Outcome.REFUSED),
+        "/failing": (500, Failure.NONE, Outcome.UNKNOWN),
+        "/moved": (302, Failure.NONE, Outcome.UNKNOWN),
+        "/close": (0, Failure.CLOSED, Outcome.UNKNOWN),
+        "/reset": (0, Failure.RESET, Outcome.UNKNOWN),
+        "/hang": (0, Failure.TIMEOUT, Outcome.UNKNOWN),
+        "/drip": (0, Failure.TIMEOUT, Outcome.UNKNOWN),
+    }
+    one = {"op": "write", "method": "PUT", "body": {"a": 1}, "key": "k", "expect": {"id": 1}}
+    schedule = [{"at_s": 0.05 * i, "path": path, **one} for i, path in enumerate(kinds)]
+    playing = player.play(schedule, client_timeout_s=1.0)
+    requests = playing.requests
+    found = zip(requests["status"], requests["failure"], requests["outcome"], strict=True)
+    assert dict(zip(kinds, found, strict=True)) == kinds
+    assert ((requests["flags"] & 2) != 0).tolist() == [path == "/wrong" for path in kinds]
+    assert service.asked == {f"naive-{i}": 1 for i in range(len(kinds))}
+    assert (requests["end"] - requests["intended"])[-2:] == pytest.approx(1.0, abs=0.3)
+    assert len(playing.history) == len(kinds)
+    assert playing.history[0]["answered"] == {"id": 1, "status": "ok"}
 
 
-def test_memory_does_not_grow_with_the_number_of_requests(tmp_path: Path, target: str) -> None:
-    grown = []
-    for count in (500, 5_000):
-        folder = tmp_path / str(count)
-        folder.mkdir()
-        _code, _records, summary = Run(folder, target, ["/ok"] * count, rate_rps=1_000).end()
-        grown.append(summary["rss_bytes_end"] - summary["rss_bytes_start"])
-    assert grown[1] - grown[0] < 4_500 * 1_000, "a kilobyte more for each request more would be a leak"
+def test_a_connection_that_nobody_accepts_is_refused_and_surely_without_effect(player: Player) -> None:
+    playing = player.play(every(0.1, 0.3), target="127.0.0.1:1")
+    assert set(playing.requests["failure"]) == {Failure.CONNECT_REFUSED}
+    assert set(playing.requests["outcome"]) == {Outcome.REFUSED}
+    assert set(playing.requests["flags"]) == {0}
+    assert set(playing.requests["sent"]) == {0.0}
+
+
+def test_only_operations_that_an_invariant_reads_have_a_history(player: Player) -> None:
+    write = {"at_s": 0.1, "op": "write", "method": "POST", "path": "/ok", "body": {}, "key": "k"}
+    playing = player.play([*every(0.05, 0.1), write])
+    assert [line["i"] for line in playing.history] == [2]
+
+
+def test_a_request_beyond_the_cap_is_recorded_as_shed(player: Player) -> None:
+    playing = player.play(every(0.01, 0.1, "/hang"), max_in_flight=4, client_timeout_s=1.0)
+    assert playing.requests["failure"].tolist() == [Failure.TIMEOUT] * 4 + [Failure.SHED] * 6
+    assert playing.summary["cap_hits"] == 6
+
+
+def test_what_is_in_flight_at_a_sigterm_is_recorded_as_aborted(player: Player, service: StubService) -> None:
+    playing = player.launch(every(0.01, 30.0, "/hang"), client_timeout_s=60.0)
+    playing.start()
+    eventually(lambda: len(service.asked) > 50)
+    playing.process.send_signal(signal.SIGTERM)
+    assert playing.ended() != 0
+    requests = playing.requests
+    assert set(requests["failure"]) == {Failure.ABORTED}
+    assert len(requests) == playing.summary["planned"] == playing.summary["recorded"]
+    assert len(requests) >= len(service.asked)
+
+
+def test_a_damaged_schedule_ends_the_load_with_an_error(player: Player) -> None:
+    playing = player.launch([])
+    (playing.folder.parent / "schedule.jsonl").write_text('{"i": 0, "at_s"')
+    playing.start()
+    assert playing.ended() != 0
+    assert "JSONDecodeError" in (playing.folder / "log").read_text()
+
+
+def test_a_target_that_is_no_address_ends_the_load_with_an_error(player: Player) -> None:
+    assert player.launch([], target="no-such-host.invalid:1").ended() != 0
+
+
+def test_memory_does_not_grow_with_the_number_of_requests(player: Player) -> None:
+    few, many = (player.play(every(0.0015, 0.0015 * count)).summary for count in (800, 8_000))
+    assert many["recorded"] == 8_000
+    assert many["rss_bytes_end"] < 1.08 * few["rss_bytes_end"]
