@@ -24,8 +24,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 NICENESS = 5
 SEED_TIMEOUT_S = 60.0
 READY_TIMEOUT_S = 30.0
-ANSWER_TIMEOUT_S = 2.0
-STOP_TIMEOUT_S = 1.0  # its data is thrown away: no need to be patient
+ANSWER_TIMEOUT_S = 10.0
+# What hangs in a service is nobody's any more. (PostgreSQL gets its time: killed, it leaves shared memory behind.)
+STOP_TIMEOUT_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +86,7 @@ class LocalTwin:
 
     def stop(self) -> None:
         """End all servers, together."""
-        self._servers.stop(STOP_TIMEOUT_S)
+        self._servers.stop()
 
     def targets(self) -> dict[str, str]:
         """As `lab.ports.Testbed.targets`."""
@@ -161,7 +162,9 @@ class LocalTwin:
             **settings,
         )
         command = [sys.executable, "-m", "gunicorn", "-c", "services/gunicorn.conf.py", app]
-        return self._servers.start(name, command, env=env, cwd=REPOSITORY, niceness=NICENESS)
+        return self._servers.start(
+            name, command, env=env, cwd=REPOSITORY, niceness=NICENESS, stop_timeout_s=STOP_TIMEOUT_S
+        )
 
 
 def host_port(port: int) -> str:

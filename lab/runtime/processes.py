@@ -39,12 +39,14 @@ class Process:
         niceness: int = 0,
         user: pwd.struct_passwd | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
+        stop_timeout_s: float = STOP_TIMEOUT_S,
     ) -> None:
         """Start `command`; as `user`, and in no group of ours, where that is given, which takes root."""
         self.name = name
         self.log = log
         self._ledger = ledger
         self._stop_signal = stop_signal
+        self._stop_timeout_s = stop_timeout_s
         # By nice(1), not by setpriority(2) afterwards: that one would miss threads that are already there.
         wrapped = ["nice", "-n", str(niceness), *command] if niceness else list(command)
         try:
@@ -64,6 +66,7 @@ class Process:
             raise LabError(
                 f"{name} cannot be started: {exc.strerror} ({exc.filename or command[0]})."
             ) from exc
+        self._kill_at: float | None = None
         self._finished = False
         self._owned = ledger.own_process(self._popen.pid, name, stop_signal)
 
@@ -98,15 +101,17 @@ class Process:
             time.sleep(POLL_S)
 
     def ask_to_stop(self) -> None:
-        """Send the gentle signal to the whole group, and do not wait."""
-        if self.running():
-            self._signal(self._stop_signal)
+        """Send the gentle signal to the whole group, once, and do not wait."""
+        if self._kill_at is None:
+            self._kill_at = time.monotonic() + self._stop_timeout_s
+            if self.running():
+                self._signal(self._stop_signal)
 
-    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
-        """The gentle signal, then SIGKILL after `timeout_s`, to the whole group; harmless when it has ended."""
+    def stop(self) -> None:
+        """The gentle signal, then in time SIGKILL, to the whole group; harmless when it has ended."""
         self.ask_to_stop()
         with suppress(subprocess.TimeoutExpired):
-            self._popen.wait(timeout_s)
+            self._popen.wait(max(0.0, (self._kill_at or 0.0) - time.monotonic()))
         self._finish()
 
     def cpu_s(self) -> float | None:
@@ -154,15 +159,14 @@ class Processes:
             self._all.append(process)
             return process
 
-    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
+    def stop(self) -> None:
         """Ask all at once, then end each."""
         with self._starting:
             self._stopped = True
         for process in self._all:
             process.ask_to_stop()
-        give_up = time.monotonic() + timeout_s
         for process in self._all:
-            process.stop(max(0.0, give_up - time.monotonic()))
+            process.stop()
 
 
 def environment(**extra: str) -> dict[str, str]:

@@ -392,7 +392,7 @@ def test_a_stack_left_up_that_died_is_healed_away(holder: Any, tmp_path: Path) -
     process, _published = holder("run-rebooted", "linger")
     process.wait(ENDS_S)
     for survivor in processes_of("run-rebooted"):
-        survivor.kill()
+        survivor.send_signal(signal.SIGQUIT)  # by SIGKILL PostgreSQL would leave shared memory behind
 
     assert becomes_true(lambda: processes_of("run-rebooted") == [])
     assert [line for line in heal(tmp_path) if line.startswith("removed")]

@@ -47,7 +47,7 @@ def run(tmp_path: Path, ledger: Ledger) -> Iterator[Any]:
 
     yield start
     for process in all_of_them:
-        process.stop(0)
+        process.stop()
 
 
 def test_wait_gives_the_exit_code_and_disowns(run: Any, ledger: Ledger) -> None:
@@ -83,11 +83,11 @@ def test_wait_until_is_bounded(run: Any) -> None:
 
 
 def test_stop_kills_what_does_not_listen_and_its_children(run: Any, tmp_path: Path) -> None:
-    process = run(f"sh -c 'echo $$ > child; {TRAP}' & {TRAP}")
+    process = run(f"sh -c 'echo $$ > child; {TRAP}' & {TRAP}", stop_timeout_s=0.03)
     child = tmp_path / "child"
     process.wait_until(lambda: process.log.read_text().count("ready") == 2 and child.read_text(), 5)
 
-    process.stop(timeout_s=0.03)
+    process.stop()
 
     assert not process.running()
     assert int(child.read_text()) != process.pid
