@@ -116,3 +116,23 @@ def test_a_folder_that_cannot_be_made_is_one_clear_sentence(tmp_path: Path) -> N
     (tmp_path / "runs").write_text("a file where the folder should be")
     with pytest.raises(LabError, match=r"Cannot write .*runs"):
         RunWriter(tmp_path / "runs" / "one")
+
+
+def test_a_damaged_line_is_named(writer: RunWriter) -> None:
+    (writer.twin_folder("naive") / "probes.jsonl").write_text('{"link": \n{}\n')
+    with pytest.raises(LabError, match=r"probes\.jsonl is damaged"):
+        _ = twin(writer).probes
+
+
+def test_a_history_without_its_schedule_is_damaged(writer: RunWriter) -> None:
+    (writer.folder / "schedule.jsonl").write_text("")
+    (writer.twin_folder("naive") / "history.jsonl").write_text('{"i": 4}\n')
+    with pytest.raises(LabError, match=r"schedule\.jsonl is damaged.*number 4"):
+        _ = twin(writer).history
+
+
+def test_a_request_that_was_never_sent_has_no_instant_of_sending(writer: RunWriter) -> None:
+    rows = np.zeros(2, REQUEST)
+    rows["sent"] = 0.0, T0 + 1
+    rows.tofile(writer.twin_folder("naive") / "requests.bin")
+    assert np.isnan(twin(writer).requests["sent"]).tolist() == [True, False]
