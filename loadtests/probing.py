@@ -85,12 +85,14 @@ async def _connected(config: dict[str, Any], exchange: Any, steps: Steps) -> Non
 async def _http(
     config: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter, steps: Steps
 ) -> None:
-    """GET with `Connection: close`: the server closes when it has answered."""
+    """GET, then an end of stream, on which the server closes.
+
+    Not `Connection: close`: gunicorn's gthread worker serves nobody until the peer of such a connection has closed,
+    and a late answer would make the probe itself the outage.
+    """
     path = config["path"] + (f"?bytes={config['reply_bytes']}" if config["reply_bytes"] else "")
     padding = "x" * config["request_bytes"]
-    writer.write(
-        f"GET {path} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\nX-Padding: {padding}\r\n\r\n".encode()
-    )
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: probe\r\nX-Padding: {padding}\r\n\r\n".encode())
     answer = b""
     while b"\r\n\r\n" not in answer:
         answer += await steps.more(reader)
@@ -100,6 +102,7 @@ async def _http(
     left = _content_length(head) - len(body)
     while left > 0:
         left -= len(await steps.more(reader))
+    writer.write_eof()
 
 
 async def _postgres(
