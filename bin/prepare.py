@@ -116,7 +116,17 @@ def install(uv: str | None, requirements: Path) -> None:
     # An environment that uv made has no pip.
     run([str(PYTHON), "-m", "ensurepip", "--default-pip"])
     run(
-        [str(PYTHON), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", *hashed]
+        [
+            str(PYTHON),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-input",
+            "--no-compile",
+            "--disable-pip-version-check",
+            *hashed,
+        ]
     )
 
 

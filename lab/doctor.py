@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,7 +25,6 @@ LOCAL = "the local runtime"
 DOCKER = "the docker runtime"
 DISK_NEEDED_BYTES = 2_000_000_000  # a local stack, the builds, and a few dozen runs
 CORES_NEEDED = 2
-COMMAND_TIMEOUT_S = 10
 PORTS_NEEDED = 14  # two twins of seven
 
 
@@ -51,8 +49,7 @@ def examine() -> list[Finding]:
         database(postgres.find_binaries),
         proxy(toxiproxy_server.look),
         go(toxiproxy_server.go()),
-        docker_engine(docker.available()),
-        docker_compose(_compose_version()),
+        docker_engine(docker.available, docker.compose_version),
         docker_images(docker.available, docker.images_present),
         disk(shutil.disk_usage(ROOT).free),
         ports(_reserve),
@@ -118,21 +115,14 @@ def go(compiler: Path | None) -> Finding:
     return Finding(name="go", ok=True, found="not here; if Toxiproxy must be built, Go comes from a package")
 
 
-def docker_engine(reason: str | None) -> Finding:
+def docker_engine(available: Callable[[], str | None], compose_version: Callable[[], str]) -> Finding:
+    """The engine and its Compose plugin: one is of no use without the other."""
+    reason = available()
     if reason is None:
-        return Finding(name="docker engine", ok=True, found="answers")
+        return Finding(name="docker", ok=True, found=f"an engine answers, Compose {compose_version()}")
     return Finding(
-        name="docker engine", ok=False, found=reason, rules_out=DOCKER,
-        mend="start it (systemctl start docker, or Docker Desktop); Debian: apt install docker.io",
-    )  # fmt: skip
-
-
-def docker_compose(version: str) -> Finding:
-    if version:
-        return Finding(name="docker compose", ok=True, found=f"Compose {version}")
-    return Finding(
-        name="docker compose", ok=False, found="`docker compose` does not answer", rules_out=DOCKER,
-        mend="install the Compose plugin; Debian: apt install docker-compose-plugin, or docker-compose",
+        name="docker", ok=False, found=reason, rules_out=DOCKER,
+        mend="install and start Docker with its Compose plugin. Debian: apt install docker.io docker-compose",
     )  # fmt: skip
 
 
@@ -179,16 +169,6 @@ def cores(count: int) -> Finding:
         name="cpu", ok=False, found="1 core", rules_out="runs at full rate: load and services wait for each other",
         mend="lower the load: --set load.rate_rps=15",
     )  # fmt: skip
-
-
-def _compose_version() -> str:
-    """What Docker's Compose plugin says it is, "" where it says nothing."""
-    command = ["docker", "compose", "version", "--short"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _reserve(wanted: int) -> int:

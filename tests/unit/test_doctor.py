@@ -26,8 +26,7 @@ HEALTHY: list[Callable[[], Finding]] = [
     lambda: doctor.proxy(lambda: ENGINE),
     lambda: doctor.go(None),
     lambda: doctor.go(Path("/bin/go")),
-    lambda: doctor.docker_engine(None),
-    lambda: doctor.docker_compose("2.40.0"),
+    lambda: doctor.docker_engine(lambda: None, lambda: "2.40.0"),
     lambda: doctor.docker_images(lambda: None, lambda: True),
     lambda: doctor.disk(10**10),
     lambda: doctor.ports(lambda wanted: wanted),
@@ -38,8 +37,7 @@ LACKING: list[Callable[[], Finding]] = [
     lambda: doctor.environment(Path("/elsewhere/.venv")),
     lambda: doctor.database(raising),
     lambda: doctor.proxy(raising),  # type: ignore[arg-type]
-    lambda: doctor.docker_engine("no engine answers"),
-    lambda: doctor.docker_compose(""),
+    lambda: doctor.docker_engine(lambda: "no engine answers", lambda: "2.40.0"),
     lambda: doctor.docker_images(lambda: "no engine answers", lambda: True),
     lambda: doctor.docker_images(lambda: None, lambda: False),
     lambda: doctor.disk(10**6),
@@ -91,3 +89,12 @@ def test_the_embedded_proxy_asked_for_is_ok_and_named() -> None:
     finding = doctor.proxy(lambda: toxiproxy_server.find({"LAB_TOXIPROXY": EMBEDDED}))
     assert finding.ok
     assert "embedded" in finding.found
+
+
+def test_the_real_machine_can_be_examined_whatever_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    monkeypatch.setenv("LAB_TOXIPROXY", EMBEDDED)
+    findings = {finding.name: finding for finding in doctor.examine()}
+    assert not findings["docker"].ok
+    assert findings["toxiproxy"].ok
+    assert all(finding.ok or finding.mend for finding in findings.values())
