@@ -1,0 +1,95 @@
+"""The Docker engine of this machine: whether it can be used, Compose's command line, and the end of what a run left."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cache
+from typing import Any
+
+import docker
+import requests
+from docker.errors import DockerException, NotFound
+
+from lab.model import LabError
+
+RUN_LABEL = "failure-lab.run"
+TWIN_LABEL = "failure-lab.twin"
+ANSWER_TIMEOUT_S = 5
+CALL_TIMEOUT_S = 60
+
+
+@cache
+def client() -> docker.DockerClient:
+    """The engine that the environment names. Raises LabError where none answers."""
+    with answering():
+        return docker.from_env(timeout=CALL_TIMEOUT_S)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Whatever goes wrong with the engine inside the block becomes a LabError."""
+    try:
+        yield
+    except (DockerException, requests.RequestException) as error:
+        raise LabError(f"Docker: {error}. Does the engine still run? See: docker info") from error
+
+
+def available() -> str | None:
+    """Why the docker runtime cannot be used on this machine; None when it can."""
+    try:
+        docker.from_env(timeout=ANSWER_TIMEOUT_S).ping()
+    except (DockerException, requests.RequestException):
+        return "no Docker engine answers. Start it, or set DOCKER_HOST."
+    try:
+        compose_version()
+    except LabError:
+        return (
+            "Docker Compose is missing. Install its plugin, or build it: compose/offline/compose-plugin/build"
+        )
+    return None
+
+
+def compose_version() -> str:
+    """Compose's version. Raises LabError where the Docker client has no such plugin."""
+    return run("docker", "compose", "version", "--short", timeout_s=ANSWER_TIMEOUT_S).strip()
+
+
+def run(*command: str, timeout_s: float, env: Mapping[str, str] | None = None) -> str:
+    """What `command` printed. Raises LabError with the last line of its errors."""
+    what = " ".join(command[:2])
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            env=env,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise LabError(f"`{what}` did not end within {timeout_s:g} s.") from error
+    except OSError as error:
+        raise LabError(f"`{what}` cannot be started: {error.strerror}.") from error
+    if done.returncode != 0:
+        said = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()
+        raise LabError(f"`{what}` failed: {' / '.join(said[-3:])}")
+    return done.stdout
+
+
+def remove_leftovers(run: str) -> list[str]:
+    """Remove every container and network that carries the label of `run`; says in one line each what was removed."""
+    removed = []
+    wanted: dict[str, Any] = {"filters": {"label": f"{RUN_LABEL}={run}"}}
+    with answering():
+        for container in client().containers.list(all=True, ignore_removed=True, **wanted):
+            with suppress(NotFound):  # somebody else was quicker
+                container.remove(force=True, v=True)
+                removed.append(f"removed container {container.name}")
+        for network in client().networks.list(**wanted):
+            with suppress(NotFound):
+                network.remove()
+                removed.append(f"removed network {network.name}")
+    return removed
