@@ -76,12 +76,14 @@ def instrument(engine: Engine, app: Flask) -> None:
         metrics.statements.labels(route()).inc()
 
     @event.listens_for(engine, "checkout")
-    def _(*_: object) -> None:
+    def _(connection: Any, record: Any, proxy: Any) -> None:
+        record.record_info["in_use"] = True
         metrics.pool_in_use.inc()
 
     @event.listens_for(engine, "checkin")
-    def _(*_: object) -> None:
-        metrics.pool_in_use.dec()
+    def _(connection: Any, record: Any) -> None:
+        if record.record_info.pop("in_use", False):  # a failed connect comes in without having gone out
+            metrics.pool_in_use.dec()
 
 
 def route() -> str:

@@ -1,4 +1,5 @@
 import json
+import sqlite3
 
 import pytest
 import sqlalchemy as sa
@@ -158,3 +159,15 @@ def test_statements_and_connections_are_counted(app):
         connection.close()
     assert registry.get_sample_value("sql_statements_total", {"route": "/things/<int:number>/"}) == 2
     assert registry.get_sample_value("db_pool_in_use") == 0
+
+
+def test_a_reconnect_that_fails_is_no_connection_in_use(app):
+    ways = iter([lambda: sqlite3.connect(":memory:"), lambda: sqlite3.connect("/nowhere/at/all")])
+    engine = sa.create_engine("sqlite://", poolclass=sa.QueuePool, creator=lambda: next(ways)())
+    metrics.instrument(engine, app)
+    with app.test_request_context():
+        with engine.connect() as connection:
+            connection.invalidate()
+        with pytest.raises(sa.exc.OperationalError):
+            engine.connect()
+    assert app.extensions["metrics"].registry.get_sample_value("db_pool_in_use") == 0
