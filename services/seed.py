@@ -23,16 +23,18 @@ WALLET_CENTS = 100_000
 
 ROLES = """
 DO $$ BEGIN
-    IF to_regrole('app') IS NULL THEN CREATE ROLE app LOGIN PASSWORD 'app'; END IF;
-    IF to_regrole('probe') IS NULL THEN CREATE ROLE probe LOGIN; END IF;
+    IF to_regrole('app') IS NULL THEN CREATE ROLE app; END IF;
+    IF to_regrole('probe') IS NULL THEN CREATE ROLE probe; END IF;
 END $$;
+ALTER ROLE app LOGIN PASSWORD 'app';
+ALTER ROLE probe LOGIN;
 DROP SCHEMA IF EXISTS public CASCADE;
 CREATE SCHEMA public;
 """
 
 
 def main() -> None:
-    """Read the command line and load, all in one transaction."""
+    """Read the command line and load."""
     parser = argparse.ArgumentParser(prog="python -m services.seed", description=__doc__.splitlines()[0])
     parser.add_argument("--dsn", required=True, help="libpq URL of the owner")
     parser.add_argument("--schema", choices=("naive", "hardened"), required=True)
@@ -41,12 +43,16 @@ def main() -> None:
     )
     for name, size in (("users", 500), ("rooms", 40), ("bookings", 2_000), ("wallets", 500)):
         parser.add_argument(f"--{name}", type=int, default=size, metavar="N")
-    asked = parser.parse_args()
-    with psycopg.connect(asked.dsn) as connection:
+    load(**vars(parser.parse_args()))
+
+
+def load(*, dsn: str, schema: str, defences: frozenset[str], **sizes: int) -> None:
+    """Make the database of `dsn` new, in one transaction. `sizes` are users, rooms, bookings and wallets."""
+    with psycopg.connect(dsn) as connection:
         connection.execute(ROLES)
         connection.execute((SCHEMA / "common.sql").read_text())
-        fill(connection, asked.users, asked.rooms, asked.bookings, asked.wallets)
-        for section in sections((SCHEMA / f"{asked.schema}.sql").read_text(), asked.defences):
+        fill(connection, **sizes)
+        for section in sections((SCHEMA / f"{schema}.sql").read_text(), defences):
             connection.execute(section)
         connection.execute("ANALYZE")
 

@@ -13,14 +13,14 @@ def create_app():
     """The payments API as a WSGI application."""
     app = Flask(__name__)
     charges = []
-    charge_by_key = {}
+    charge_by_key: dict[str, dict] = {}
     ids = itertools.count(1)
     lock = threading.Lock()
 
     @app.post("/charges")
     def create_charge():
         asked = request.get_json()
-        key = request.headers.get("Idempotency-Key")
+        key = request.headers.get("Idempotency-Key", "")
         with lock:
             charge = charge_by_key.get(key)
             if charge is None:
@@ -30,7 +30,7 @@ def create_app():
                     "amount_cents": asked["amount_cents"],
                 }
                 charges.append(charge)
-                if key is not None:
+                if key:
                     charge_by_key[key] = charge
         return jsonify(charge), 201
 

@@ -1,0 +1,76 @@
+"""The twins in this process, on a real PostgreSQL and a real payments company."""
+
+import importlib
+import os
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+from unittest import mock
+
+import psycopg
+import pytest
+from werkzeug.serving import make_server
+
+from lab.runtime import postgres
+from lab.runtime.ownership import Ledger
+from lab.runtime.ports_free import LOOPBACK, Ports
+from lab.runtime.processes import Processes
+from services import seed
+from services.defences import switch
+from services.dependencies import payments
+from tests.twins import SIZES, TOKEN
+
+
+@pytest.fixture(scope="session")
+def owner(needs_local):
+    """The owner's URL of a PostgreSQL of these tests' own. Deadlocks are found after 0.1 s, to save time."""
+    folder = Path(tempfile.mkdtemp(prefix="lab-twins-"))
+    folder.chmod(0o755)
+    ports, processes = Ports(), Processes("the test", folder / "logs", Ledger(folder, "test"))
+    try:
+        port = ports.reserve()
+        postgres.await_ready(postgres.start(postgres.installation(), folder, port, processes, 0), folder)
+        dsn = postgres.dsn(port)
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(f"ALTER DATABASE {postgres.DATABASE} SET deadlock_timeout = '100ms'")
+        yield dsn
+    finally:
+        processes.stop()
+        ports.release()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def payments_url():
+    server = make_server(LOOPBACK, 0, payments.create_app(), threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://{LOOPBACK}:{server.port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def make(owner, payments_url):
+    """Makes a twin with its defences, on fresh data."""
+    apps = []
+
+    def make(twin: str, defences: str):
+        seed.load(dsn=owner, schema=twin, defences=switch.parse(defences), **SIZES)
+        environment = {
+            "DATABASE_URL": owner.replace(f"{postgres.SUPERUSER}@", "app:app@"),
+            "PAYMENTS_URL": payments_url,
+            "LAB_TOKEN": TOKEN,
+            "DEFENCES": defences,
+        }
+        with mock.patch.dict(os.environ, environment):
+            os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+            apps.append(importlib.import_module(f"services.{twin}.app").create_app())
+        return apps[-1]
+
+    yield make
+    for app in apps:
+        app.extensions["database"].engine.dispose()
+        app.extensions["payments"].close()

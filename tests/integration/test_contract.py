@@ -1,0 +1,55 @@
+"""Schemathesis holds both twins, as they really run, to the contract they share."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from lab.model import TWINS, SeedSizes, Stack
+from lab.runtime.local import LocalTestbed
+
+ROOT = Path(__file__).parents[2]
+TOKEN = "contract-token"
+EXAMPLES_MAX = 6  # an operation and phase
+SEED = 20261121
+# Rules between fields, such as "ends_at is after starts_at", are no part of a JSON schema: rightly 422.
+NOT_CHECKED = "positive_data_acceptance"
+
+pytestmark = [pytest.mark.usefixtures("needs_local"), pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory):
+    """What schemathesis says of each twin: its exit code and its output."""
+    sizes = SeedSizes(users=50, rooms=5, bookings=100, wallets=50)
+    testbed = LocalTestbed(
+        Stack(run="contract", seed_sizes=sizes, token=TOKEN), tmp_path_factory.mktemp("state")
+    )
+    try:
+        testbed.up()
+        edges = [testbed.published(twin)["edge"] for twin in TWINS]
+        folders = [tmp_path_factory.mktemp(twin) for twin in TWINS]
+        with ThreadPoolExecutor() as pool:
+            return dict(zip(TWINS, pool.map(schemathesis, edges, folders), strict=True))
+    finally:
+        testbed.down()
+
+
+def schemathesis(edge: str, folder: Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "schemathesis.cli", "run", str(ROOT / "services" / "contract.yaml")]
+    command += ["--url", edge, "--header", f"Authorization: Bearer {TOKEN}"]
+    command += ["--max-examples", str(EXAMPLES_MAX), "--seed", str(SEED), "--generation-database", "none"]
+    command += ["--exclude-checks", NOT_CHECKED, "--request-timeout", "5", "--no-color"]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=150, check=False)
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_a_twin_keeps_the_contract(reports, twin):
+    assert reports[twin].returncode == 0, reports[twin].stdout + reports[twin].stderr
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_every_operation_of_the_contract_was_tried(reports, twin):
+    assert "Tested: 15" in reports[twin].stdout

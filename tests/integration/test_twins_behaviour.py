@@ -1,0 +1,189 @@
+"""Hardened holds where naive falls; and with a defence off, hardened falls alike.
+
+Between the two stands hardened with DEFENCES=none, which must do as naive does. Races are not left to chance: both
+requests meet inside the gap, where the code has one.
+"""
+
+import pytest
+
+from services import seed
+from tests.defended import sample
+from tests.twins import (
+    HARDENED,
+    NAIVE,
+    PROFILE,
+    SLOT,
+    UNDEFENDED,
+    ask,
+    change,
+    dying_before,
+    meeting_after,
+    rows,
+    together,
+)
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.mark.parametrize(
+    ("twin", "statuses", "confirmed"),
+    [
+        (NAIVE, [201, 201], 2),
+        (UNDEFENDED, [201, 201], 2),
+        (("hardened", "all,-constraints"), [201, 201], 2),
+        (HARDENED, [201, 409], 1),
+    ],
+)
+def test_two_bookings_that_meet_before_the_insert(make, owner, twin, statuses, confirmed):
+    app = make(*twin)
+    with meeting_after(app, "SELECT hourly_price_cents"), meeting_after(app, "SELECT id FROM bookings"):
+        answers = together(
+            lambda: ask(app, "POST", "/bookings/", SLOT),
+            lambda: ask(app, "POST", "/bookings/", SLOT | {"reference": "intent-2"}),
+        )
+    assert answers == statuses
+    assert rows(owner, "SELECT count(*) FROM bookings WHERE id > 90 AND status = 'confirmed'") == [
+        (confirmed,)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("twin", "torn"),
+    [
+        (NAIVE, True),
+        (UNDEFENDED, True),
+        (("hardened", "all,-one_transaction"), True),
+        (HARDENED, False),
+    ],
+)
+def test_a_connection_that_dies_between_profile_and_audit(make, owner, twin, torn):
+    app = make(*twin)
+    with dying_before(app, owner, "INSERT INTO audit"):
+        assert ask(app, "PUT", "/users/1/profile/", PROFILE, key="key-1").status_code >= 500
+    profile = rows(owner, "SELECT version FROM profiles WHERE user_id = 1")
+    audit = rows(owner, "SELECT max(version) FROM audit WHERE user_id = 1")
+    assert (profile != audit) == torn
+    assert audit == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("twin", "statuses"),
+    [
+        (NAIVE, [201, 500]),
+        (UNDEFENDED, [201, 500]),
+        (("hardened", "all,-lock_order,-transaction_retry"), [201, 503]),
+        (("hardened", "all,-lock_order"), [201, 201]),
+        (HARDENED, [201, 201]),
+    ],
+)
+def test_two_transfers_that_cross(make, owner, twin, statuses):
+    app = make(*twin)
+    there = {"from_wallet_id": 1, "to_wallet_id": 2, "amount_cents": 10, "reference": "there"}
+    back = {"from_wallet_id": 2, "to_wallet_id": 1, "amount_cents": 10, "reference": "back"}
+    with meeting_after(app, "FROM wallets WHERE id"):
+        answers = together(
+            lambda: ask(app, "POST", "/transfers/", there),
+            lambda: ask(app, "POST", "/transfers/", back),
+        )
+    assert answers == statuses
+    assert rows(owner, "SELECT sum(balance_cents) FROM wallets") == [(30 * seed.WALLET_CENTS,)]
+
+
+@pytest.mark.parametrize(
+    ("twin", "statements"),
+    [(NAIVE, 21), (UNDEFENDED, 21), (("hardened", "all,-batched_reads"), 21), (HARDENED, 2)],
+)
+def test_the_statements_of_a_page_of_twenty_users(make, twin, statements):
+    app = make(*twin)
+    assert ask(app, "GET", "/users/?include=bookings&limit=20").status_code == 200
+    assert sample(app, "sql_statements_total", route="/users/") == statements
+
+
+@pytest.mark.parametrize(
+    ("twin", "kept"),
+    [(NAIVE, 0), (UNDEFENDED, 0), (("hardened", "all,-durable_state"), 0), (HARDENED, 1)],
+)
+def test_where_a_hold_is_kept(make, owner, twin, kept):
+    app = make(*twin)
+    ask(app, "POST", "/holds/", SLOT)
+    assert rows(owner, "SELECT count(*) FROM holds") == [(kept,)]
+    assert len(app.extensions["holds"]) == 1 - kept
+
+
+@pytest.mark.parametrize(
+    ("twin", "status"),
+    [(NAIVE, 200), (UNDEFENDED, 200), (("hardened", "all,-readiness"), 200), (HARDENED, 503)],
+)
+def test_readiness_without_a_database(make, owner, twin, status):
+    app = make(*twin)
+    change(owner, "ALTER ROLE app NOLOGIN")
+    assert ask(app, "GET", "/readyz").status_code == status
+    assert ask(app, "GET", "/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("twin", "transfers"),
+    [(NAIVE, 2), (UNDEFENDED, 2), (("hardened", "all,-idempotency"), 2), (HARDENED, 1)],
+)
+def test_a_transfer_asked_for_twice_under_one_key(make, owner, twin, transfers):
+    app = make(*twin)
+    asked = {"from_wallet_id": 1, "to_wallet_id": 2, "amount_cents": 10, "reference": "intent-1"}
+    answers = [ask(app, "POST", "/transfers/", asked, key="key-1") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert rows(owner, "SELECT count(*) FROM transfers") == [(transfers,)]
+    assert (answers[0].json == answers[1].json) == (transfers == 1)
+
+
+@pytest.mark.parametrize(("twin", "in_use"), [(NAIVE, 0), (UNDEFENDED, 0), (HARDENED, 1)])
+def test_connections_kept_after_a_request(make, owner, twin, in_use):
+    app = make(*twin)
+    assert ask(app, "GET", "/bookings/1/").status_code == 200
+    mine = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'"
+    for _ in range(50):  # a closed connection takes the server a moment
+        if rows(owner, mine) == [(in_use,)]:
+            return
+    pytest.fail(f"{rows(owner, mine)} connections, not {in_use}")
+
+
+@pytest.mark.parametrize("twin", [NAIVE, UNDEFENDED])
+def test_without_defences_a_lost_database_is_a_plain_500(make, owner, twin):
+    app = make(*twin)
+    with dying_before(app, owner, "FROM bookings"):
+        answer = ask(app, "GET", "/bookings/1/")
+    assert answer.status_code == 500
+    assert "effect" not in answer.json
+
+
+# What hardened promises beyond naive.
+
+
+def test_a_booking_asked_for_again_under_its_key_is_resumed_and_charged_once(make, owner):
+    app = make(*HARDENED)
+    with dying_before(app, owner, "UPDATE bookings SET status = 'confirmed'"):
+        lost = ask(app, "POST", "/bookings/", SLOT, key="key-1")
+    assert (lost.status_code, lost.json["effect"]) == (503, "unknown")
+    assert rows(owner, "SELECT status FROM bookings WHERE id > 90") == [("pending",)]
+    resumed = ask(app, "POST", "/bookings/", SLOT, key="key-1")
+    assert (resumed.status_code, resumed.json["status"]) == (201, "confirmed")
+    assert ask(app, "POST", "/bookings/", SLOT, key="key-1").json == resumed.json  # the same charge, too
+    assert rows(owner, "SELECT count(*) FROM bookings WHERE id > 90") == [(1,)]
+
+
+def test_a_booking_that_nobody_came_back_for_gives_way_after_a_minute(make, owner):
+    app = make(*HARDENED)
+    with dying_before(app, owner, "UPDATE bookings SET status = 'confirmed'"):
+        ask(app, "POST", "/bookings/", SLOT)
+    other = SLOT | {"reference": "intent-2"}
+    assert ask(app, "POST", "/bookings/", other).status_code == 409
+    change(owner, "UPDATE bookings SET created_at = now() - interval '61 seconds' WHERE id > 90")
+    assert ask(app, "POST", "/bookings/", other).status_code == 201
+    assert rows(owner, "SELECT status FROM bookings WHERE id > 90 ORDER BY status") == [
+        ("cancelled",),
+        ("confirmed",),
+    ]
+
+
+def test_one_key_for_two_different_requests_is_refused(make):
+    app = make(*HARDENED)
+    assert ask(app, "POST", "/holds/", SLOT, key="key-1").status_code == 201
+    assert ask(app, "POST", "/holds/", SLOT | {"room_id": 2}, key="key-1").status_code == 422
