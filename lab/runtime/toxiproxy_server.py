@@ -56,8 +56,8 @@ class Engine:
     def command(self, host: str, port: int, birthmark: Birthmark | None = None) -> list[str]:
         """How to start a server with its API on host:port; the current directory must be the repository."""
         marked = ["--config", str(birthmark.path)] if birthmark else []
-        # Through env(1), so that whoever starts it need not know: at the default level it logs a line per connection.
-        return ["/usr/bin/env", "LOG_LEVEL=warn", *self.argv, "--host", host, "--port", str(port), *marked]
+        # Through env(1), so that whoever starts it need not know. At "info" and "warn" it logs a line per connection.
+        return ["/usr/bin/env", "LOG_LEVEL=error", *self.argv, "--host", host, "--port", str(port), *marked]
 
 
 @dataclass(frozen=True, kw_only=True)

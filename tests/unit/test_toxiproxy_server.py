@@ -141,7 +141,7 @@ def test_a_command_names_address_and_birthmark_and_keeps_the_log_short(
 ) -> None:
     mark = Birthmark.create(tmp_path)
     command = toxiproxy_server.find(environ | {"LAB_TOXIPROXY": EMBEDDED}).command("127.0.0.1", 8474, mark)
-    assert "LOG_LEVEL=warn" in command
+    assert "LOG_LEVEL=error" in command
     assert command[-6:] == ["--host", "127.0.0.1", "--port", "8474", "--config", str(mark.path)]
 
 

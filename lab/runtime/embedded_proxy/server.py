@@ -57,4 +57,4 @@ class ApiHandler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PATCH = do_DELETE = reply  # noqa: N815  # the base class looks for these
 
     def log_message(self, *_: object) -> None:
-        """As Toxiproxy under LOG_LEVEL=warn: nothing."""
+        """As Toxiproxy under LOG_LEVEL=error: nothing."""
