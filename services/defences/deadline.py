@@ -26,8 +26,9 @@ from services.defences.switch import on
 
 DEADLINE_S = 1.0
 GRACE_S = 0.25  # for cleaning up once the deadline has passed
-WaitTimeout = errors._WaitTimeout  # noqa: SLF001  what `wait(timeout=)` raises has no public name
 LONGEST_WAIT_S = 30.0  # outside a request too, no wait is without a bound
+
+WaitTimeout = errors._WaitTimeout  # noqa: SLF001  what `wait(timeout=)` raises has no public name
 
 
 class DeadlineExceeded(psycopg.OperationalError):

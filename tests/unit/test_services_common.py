@@ -162,8 +162,10 @@ def test_statements_and_connections_are_counted(app):
 
 
 def test_a_reconnect_that_fails_is_no_connection_in_use(app):
-    ways = iter([lambda: sqlite3.connect(":memory:"), lambda: sqlite3.connect("/nowhere/at/all")])
-    engine = sa.create_engine("sqlite://", poolclass=sa.QueuePool, creator=lambda: next(ways)())
+    files = iter([":memory:", "/nowhere/at/all"])
+    engine = sa.create_engine(
+        "sqlite://", poolclass=sa.QueuePool, creator=lambda: sqlite3.connect(next(files))
+    )
     metrics.instrument(engine, app)
     with app.test_request_context():
         with engine.connect() as connection:
