@@ -22,7 +22,6 @@ from lab.model import (
     HARDENED,
     NAIVE,
     PHASES,
-    QUICK,
     RECOVERY,
     WARMUP,
     CheckResult,
@@ -44,6 +43,7 @@ T0_AT = 5_000.0
 LATENCY_MS = 100
 HOSTILE = "booking <script>alert(1)</script> r-17 | `r` was acknowledged and is missing"
 X_MS, C_S = 300.0, 5.0
+SHORT = Phases(warmup_s=3, baseline_s=6, fault_s=10, recovery_s=10, drain_s=2)
 OPS = ("get_booking", "user_bookings", "rooms_search", "healthz")
 STORY = {
     "title": "Database latency",
@@ -59,7 +59,7 @@ class Synthetic:
     """What to make up. `bursts` are the fault's on-windows as fractions of the fault phase."""
 
     requests: int = 1_200  # per twin
-    phases: Phases = QUICK
+    phases: Phases = SHORT
     twins: tuple[str, ...] = (NAIVE, HARDENED)
     bursts: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
     probes: bool = True

@@ -72,7 +72,5 @@ def _curve(axes: Axes, run: RunView, twin: TwinView, phase: str) -> None:
 
 
 def _legend(axes: Axes, run: RunView) -> None:
-    axes.legend(
-        frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(0.0, 0.9), labelcolor="markeredgecolor"
-    )
-    name_limit(axes, run, right=True)
+    axes.legend(frameon=False, fontsize=9, loc="lower right", labelcolor="markeredgecolor")
+    name_limit(axes, run)

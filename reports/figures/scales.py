@@ -29,12 +29,12 @@ def answer_time_axis(axes: Axes, run: RunView, beyond: bool) -> None:
     axes.axhline(run.good_within_ms, color=look.INK, linewidth=0.9, linestyle=":", zorder=2.5)
 
 
-def name_limit(axes: Axes, run: RunView, right: bool = False) -> None:
-    """The name of the dotted line, at one end of it."""
+def name_limit(axes: Axes, run: RunView) -> None:
+    """The name of the dotted line, at its right end: the left is for the names of the curves."""
     axes.annotate(
-        f"X = {words.limit(run.good_within_ms)}", (int(right), run.good_within_ms),
-        xytext=(-3 if right else 3, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
-        ha="right" if right else "left", fontsize=8, zorder=3, path_effects=look.HALO,
+        f"X = {words.limit(run.good_within_ms)}", (1, run.good_within_ms),
+        xytext=(-3, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
+        ha="right", fontsize=8, zorder=3, path_effects=look.HALO,
     )  # fmt: skip
 
 
