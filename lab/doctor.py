@@ -42,6 +42,7 @@ class Finding:
 def examine() -> list[Finding]:
     """All findings, in the order in which a newcomer would mend them."""
     from lab.runtime import docker
+    from lab.runtime.docker_engine import compose_version
 
     return [
         python(sys.version_info[:3]),
@@ -49,7 +50,7 @@ def examine() -> list[Finding]:
         database(postgres.find_binaries),
         proxy(toxiproxy_server.look),
         go(toxiproxy_server.go()),
-        docker_engine(docker.available, docker.compose_version),
+        docker_engine(docker.available, compose_version),
         docker_images(docker.available, docker.images_present),
         disk(shutil.disk_usage(ROOT).free),
         ports(_reserve),
