@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -19,7 +20,7 @@ def cpu_meter(pid: int) -> Callable[[], float | None]:
     It reads None where the engine runs elsewhere (Docker Desktop's own machine, say), or when the container has gone.
     """
     try:
-        groups = [line.split(":", 2)[1:] for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
+        groups = [line.split(":", 2)[1:] for line in (PROC / str(pid) / "cgroup").read_text().splitlines()]
     except OSError:
         groups = []
     for controllers, path in groups:

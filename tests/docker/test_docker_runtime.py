@@ -1,0 +1,352 @@
+"""The docker testbed with everything real: a Compose project per twin, load and probes on its network."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker.models.containers import Container
+
+from lab.model import (
+    DATABASE,
+    EDGE,
+    HARDENED,
+    LINKS,
+    NAIVE,
+    PAYMENTS,
+    TWINS,
+    LabError,
+    LinkState,
+    SeedSizes,
+    Stack,
+    Toxic,
+)
+from lab.runtime.docker import DockerTestbed, available, build_images, images_present, remove_leftovers
+from lab.runtime.docker_engine import RUN_LABEL, client
+from lab.runtime.heal import heal, take_down
+from lab.runtime.ownership import holdings
+
+ROOT = Path(__file__).parents[2]
+RUN = "docker-standing"
+SMALL = SeedSizes(users=20, rooms=4, bookings=40, wallets=20)
+PARTS = {"postgres", "payments", "toxiproxy", "service", "seed"}
+SLOW = LinkState(
+    toxics=(Toxic(type="latency", stream="downstream", attributes={"latency": 100, "jitter": 0}),)
+)
+RESETS = LinkState(toxics=(Toxic(type="reset_peer", stream="downstream", attributes={"timeout": 0}),))
+DOWN = LinkState(enabled=False)
+PROBED_S = 0.6
+ENDS_S = 30.0
+
+pytestmark = [pytest.mark.usefixtures("needs_docker"), pytest.mark.timeout(300)]
+
+HOLDER = f"""
+import json, sys, time
+from pathlib import Path
+from lab.model import *
+from lab.runtime.docker import DockerTestbed
+
+state_dir, run, linger = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "linger"
+twins = (TwinPlan(name=NAIVE, defences="none"),)
+sizes = SeedSizes(users=20, rooms=4, bookings=40, wallets=20)
+testbed = DockerTestbed(Stack(run=run, twins=twins, seed_sizes=sizes, linger=linger), state_dir)
+testbed.up()
+testbed.link(NAIVE, DATABASE).set(LinkState(enabled=False))
+print("up", flush=True)
+if not linger:
+    time.sleep({ENDS_S * 2})
+"""
+
+
+@pytest.fixture(scope="module")
+def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="module")
+def testbed(state_dir: Path, needs_docker: None) -> Iterator[DockerTestbed]:
+    testbed = DockerTestbed(Stack(run=RUN, seed_sizes=SMALL), state_dir)
+    try:
+        testbed.up()
+        yield testbed
+    finally:
+        testbed.down()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A twin's part of a run folder."""
+    folder = tmp_path / "run" / NAIVE
+    folder.mkdir(parents=True)
+    return folder
+
+
+def status(url: str, token: str = "") -> int:
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
+    with urllib.request.urlopen(request, timeout=5) as response:
+        return int(response.status)
+
+
+def containers(run: str) -> list[Container]:
+    return list(
+        client().containers.list(all=True, ignore_removed=True, filters={"label": f"{RUN_LABEL}={run}"})
+    )
+
+
+def left_of(run: str) -> list[str]:
+    networks = client().networks.list(filters={"label": f"{RUN_LABEL}={run}"})
+    return [str(thing.name) for thing in (*containers(run), *networks)]
+
+
+def becomes_true(condition: Callable[[], bool]) -> bool:
+    give_up = time.monotonic() + ENDS_S
+    while not condition():
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def probe_all_links(testbed: DockerTestbed, folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """What probes inside the naive twin's network find, by link."""
+    targets = testbed.targets(NAIVE)
+    user, database = targets["probe_database"].split("/")
+    probes = [
+        {"link": link, "protocol": "postgres" if link == DATABASE else "http", "address": targets[link],
+         "path": "/healthz", "user": user, "database": database, "interval_s": 0.1, "request_bytes": 0,
+         "reply_bytes": 0, "timeout_s": 2.0}
+        for link in LINKS
+    ]  # fmt: skip
+    config = {
+        "t0": "../t0.json", "ready": "observe.ready.json", "until_s": PROBED_S, "probes": probes,
+        "probes_output": "probes.jsonl", "metrics_url": f"http://{targets['direct_edge']}/metrics",
+        "metrics_interval_s": 1.0, "metrics_output": "metrics.jsonl",
+    }  # fmt: skip
+    child = testbed.spawn(NAIVE, "loadtests.observe", config, folder, "observe")
+    assert becomes_true((folder / "observe.ready.json").exists)
+    (folder.parent / "t0.json").write_text(json.dumps({"t0": time.monotonic() + 0.1}))
+    assert child.wait(ENDS_S) == 0, (folder / "logs" / "observe.log").read_text()
+    child.stop()
+    samples = [json.loads(line) for line in (folder / "probes.jsonl").read_text().splitlines()]
+    return {link: [sample for sample in samples if sample["link"] == link] for link in LINKS}
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_a_twin_answers_people_at_its_published_edge(testbed: DockerTestbed, twin: str) -> None:
+    edge = testbed.published(twin)["edge"]
+
+    assert edge.startswith("http://127.0.0.1:")
+    assert status(f"{edge}/readyz") == 200
+    assert status(f"{edge}/users/1/bookings/", token="lab-token") == 200
+
+
+def test_resets_refusals_and_delays_arrive_inside_the_network_as_they_are(
+    testbed: DockerTestbed, folder: Path
+) -> None:
+    faults = {EDGE: RESETS, DATABASE: DOWN, PAYMENTS: SLOW}
+    for name, fault in faults.items():
+        assert testbed.link(NAIVE, name).set(fault) == fault
+    try:
+        felt = probe_all_links(testbed, folder)
+    finally:
+        for name in faults:
+            testbed.link(NAIVE, name).set(LinkState())
+
+    assert {sample["error"] for sample in felt[EDGE]} == {"reset"}
+    assert {sample["error"] for sample in felt[DATABASE]} == {"refused"}
+    assert {sample["error"] for sample in felt[PAYMENTS]} == {""}
+    assert min(sample["first_byte_ms"] for sample in felt[PAYMENTS]) >= 100
+
+
+def test_a_healed_link_passes_everything_again(testbed: DockerTestbed, folder: Path) -> None:
+    found = probe_all_links(testbed, folder)
+
+    assert {sample["error"] for samples in found.values() for sample in samples} == {""}
+    assert min(sample["first_byte_ms"] for sample in found[PAYMENTS]) < 100
+
+
+def test_a_fault_on_one_twin_is_not_felt_by_the_other(testbed: DockerTestbed) -> None:
+    testbed.link(NAIVE, EDGE).set(DOWN)
+    try:
+        assert status(f"{testbed.published(HARDENED)['edge']}/healthz") == 200
+        with pytest.raises(ConnectionResetError):  # the userland proxy accepts, then resets
+            status(f"{testbed.published(NAIVE)['edge']}/healthz")
+    finally:
+        testbed.link(NAIVE, EDGE).set(LinkState())
+
+
+def test_all_data_is_read_by_a_program_beside_the_twin(testbed: DockerTestbed, folder: Path) -> None:
+    targets = testbed.targets(NAIVE)
+    config = {
+        "dsn": targets["direct_dsn"], "payments_url": f"http://{targets['direct_payments']}",
+        "output": "final.json", "timeout_s": 10,
+    }  # fmt: skip
+    child = testbed.spawn(NAIVE, "loadtests.final_state", config, folder, "final")
+
+    assert child.wait(ENDS_S) == 0, (folder / "logs" / "final.log").read_text()
+    assert not child.running()
+    child.stop()
+    child.stop()
+    final = json.loads((folder / "final.json").read_text())
+    assert len(final["bookings"]) == SMALL.bookings
+    assert (folder / "final.json").stat().st_uid == os.getuid()
+
+
+def test_a_program_that_does_not_end_is_named_and_can_be_stopped(
+    testbed: DockerTestbed, folder: Path
+) -> None:
+    config = {"t0": "../t0.json", "ready": "observe.ready.json"}  # nobody gives the start
+    child = testbed.spawn(NAIVE, "loadtests.observe", config, folder, "waiting")
+
+    with pytest.raises(LabError, match=r"naive-waiting did not end within 0\.5 s; see .*waiting\.log"):
+        child.wait(0.5)
+    assert child.running()
+    child.stop()
+    assert not child.running()
+
+
+def test_cpu_time_of_the_service_grows_with_its_work_and_is_told_at_once(testbed: DockerTestbed) -> None:
+    before = testbed.cpu_s(NAIVE)
+    for _ in range(20):
+        status(f"{testbed.published(NAIVE)['edge']}/users/?include=bookings", token="lab-token")
+    started = time.monotonic()
+    after = testbed.cpu_s(NAIVE)
+
+    assert time.monotonic() - started < 0.1
+    assert before is not None
+    assert after is not None
+    assert after > before
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_no_container_has_more_than_it_needs(testbed: DockerTestbed, twin: str) -> None:
+    mine = [container for container in containers(RUN) if container.labels["failure-lab.twin"] == twin]
+    assert {container.labels["com.docker.compose.service"] for container in mine} == PARTS
+
+    for container in mine:
+        host = container.attrs["HostConfig"]
+        assert container.attrs["Config"]["User"].split(":")[0] not in ("", "0", "root")
+        assert host["ReadonlyRootfs"]
+        assert not host["Privileged"]
+        assert host["CapDrop"] == ["ALL"]
+        assert "no-new-privileges:true" in host["SecurityOpt"]
+        assert host["NanoCpus"] > 0
+        assert host["Memory"] > 0
+        assert [mount for mount in container.attrs["Mounts"] if "docker.sock" in mount["Source"]] == []
+        bindings = [one for many in (host["PortBindings"] or {}).values() for one in many]
+        assert {binding["HostIp"] for binding in bindings} <= {"127.0.0.1"}
+
+
+def test_both_twins_are_held_to_the_same_limits(testbed: DockerTestbed) -> None:
+    limits = {twin: testbed._twins[twin].limits() for twin in TWINS}
+
+    assert limits[NAIVE] == limits[HARDENED] == testbed.facts()["limits"]
+
+
+def test_the_undo_of_every_link_is_on_disk_before_any_fault(testbed: DockerTestbed, state_dir: Path) -> None:
+    (run,) = holdings(state_dir)
+    apis = {testbed.published(twin)["toxiproxy"] for twin in TWINS}
+
+    assert {(undo.url, undo.proxy) for undo in run.undos} == {(api, link) for api in apis for link in LINKS}
+
+
+def test_collect_brings_the_logs_of_all_parts(testbed: DockerTestbed, tmp_path: Path) -> None:
+    testbed.collect(HARDENED, tmp_path)
+
+    assert {f"{part}.log" for part in PARTS} == {log.name for log in (tmp_path / "logs").iterdir()}
+    assert "gunicorn" in (tmp_path / "logs" / "service.log").read_text()
+
+
+def test_facts_name_the_engine_and_the_versions(testbed: DockerTestbed) -> None:
+    facts = testbed.facts()
+
+    assert (facts["runtime"], facts["engine"]) == ("docker", "toxiproxy")
+    assert facts["toxiproxy"].startswith("2.12")
+    assert facts["postgres"].startswith("18")
+    assert {"python", "gunicorn", "flask", "sqlalchemy", "psycopg", "locust", "docker", "compose"} <= set(
+        facts
+    )
+
+
+def test_an_engine_that_stands_is_available_and_images_once_built_are_there(needs_docker: None) -> None:
+    build_images()
+
+    assert available() is None
+    assert images_present()
+
+
+def test_half_a_start_is_one_clear_sentence_and_down_leaves_nothing(tmp_path: Path) -> None:
+    testbed = DockerTestbed(Stack(run="docker-half", seed_sizes=SeedSizes(users=-1)), tmp_path)
+
+    with pytest.raises(LabError, match=r"The (naive|hardened) twin cannot be started\. .*seed"):
+        testbed.up()
+    testbed.collect(NAIVE, tmp_path)
+    assert (tmp_path / "logs" / "seed.log").stat().st_size > 0
+    testbed.down()
+    testbed.down()
+
+    assert left_of("docker-half") == []
+    assert holdings(tmp_path) == []
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts another process that holds a naive twin whose database link is down."""
+    held: list[subprocess.Popen[str]] = []
+
+    def hold(run: str, how: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", HOLDER, str(tmp_path), run, how]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        held.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        return process
+
+    yield hold
+    for process in held:
+        process.kill()
+        process.communicate()
+    heal(tmp_path)
+    take_down(tmp_path)
+
+
+def test_after_kill_9_of_the_lab_nothing_is_left(holder: Any, tmp_path: Path) -> None:
+    process = holder("docker-killed", "hold")
+    assert left_of("docker-killed")
+
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    heal(tmp_path)
+
+    assert becomes_true(lambda: holdings(tmp_path) == [])
+    assert left_of("docker-killed") == []
+
+
+def test_what_was_left_up_on_purpose_stays_until_it_is_taken_down(holder: Any, tmp_path: Path) -> None:
+    assert holder("docker-linger", "linger").wait(ENDS_S) == 0
+    assert heal(tmp_path) == []
+    (run,) = holdings(tmp_path)
+    assert run.published is not None
+    assert status(f"{run.published[NAIVE]['edge']}/healthz") == 200
+
+    said = take_down(tmp_path)
+
+    assert left_of("docker-linger") == []
+    assert "removed container failure-lab-docker-linger-naive-service-1" in said
+
+
+def test_leftovers_are_found_by_their_label_alone() -> None:
+    image = build_images().toxiproxy
+    client().containers.create(image, name="failure-lab-by-label", labels={RUN_LABEL: "docker-label"})
+
+    assert remove_leftovers("docker-label") == ["removed container failure-lab-by-label"]
+    assert remove_leftovers("docker-label") == []

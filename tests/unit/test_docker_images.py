@@ -1,0 +1,71 @@
+"""Which image a run uses: the tag follows from all that goes into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.runtime import docker_images
+from lab.runtime.docker_images import OFFICIAL, base, digest, pinned
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(docker_images, "REPOSITORY", tmp_path)
+    (tmp_path / "services").mkdir()
+    (tmp_path / "services" / "app.py").write_text("one")
+    return tmp_path
+
+
+@pytest.fixture
+def present(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """The images that the engine has."""
+
+    def have(*references: str) -> None:
+        monkeypatch.setattr(
+            docker_images, "identity", lambda reference: reference if reference in references else None
+        )
+
+    return have
+
+
+def test_the_tag_follows_from_names_contents_and_base(tree: Path) -> None:
+    first = digest("base 1", ["services"])
+    (tree / "services" / "__pycache__").mkdir()
+    (tree / "services" / "__pycache__" / "app.pyc").write_text("compiled")
+    assert digest("base 1", ["services"]) == first
+    assert digest("base 2", ["services"]) != first
+
+    (tree / "services" / "app.py").write_text("two")
+    edited = digest("base 1", ["services"])
+    (tree / "services" / "app.py").rename(tree / "services" / "application.py")
+    renamed = digest("base 1", ["services"])
+
+    assert len({first, edited, renamed}) == 3
+
+
+def test_the_official_base_is_taken_unless_only_our_own_is_there(present: Callable[..., None]) -> None:
+    present()
+    assert base("postgres") == OFFICIAL["postgres"]
+    present("failure-lab/offline-postgres")
+    assert base("postgres") == "failure-lab/offline-postgres"
+    present("failure-lab/offline-postgres", OFFICIAL["postgres"])
+    assert base("postgres") == OFFICIAL["postgres"]
+
+
+def test_a_base_that_a_variable_names_is_taken_as_it_is(
+    present: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    present("failure-lab/offline-postgres")
+    monkeypatch.setenv("LAB_POSTGRES_IMAGE", "mirror.example/postgres:18")
+
+    assert base("postgres") == "mirror.example/postgres:18"
+
+
+def test_versions_are_those_that_are_pinned_for_the_images() -> None:
+    versions = pinned(["flask", "locust", "no-such-package"])
+
+    assert set(versions) == {"flask", "locust"}
+    assert versions["flask"].startswith("3.")
