@@ -8,7 +8,15 @@ import pytest
 from lab.model import LabError
 from lab.runtime import toxiproxy_server
 
+RUNTIMES = {"local", "docker"}
 REQUIRED = {name.strip() for name in os.environ.get("LAB_REQUIRE", "").split(",") if name.strip()}
+
+
+def pytest_configure() -> None:
+    if REQUIRED - RUNTIMES:
+        raise pytest.UsageError(
+            f"LAB_REQUIRE names {', '.join(sorted(REQUIRED - RUNTIMES))}; it knows local and docker."
+        )
 
 
 def lacking(runtime: str, reason: str) -> NoReturn:

@@ -1,0 +1,116 @@
+"""bin/prepare: when an environment counts as fresh, and what is said when it cannot be made."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+BIN = Path(__file__).parents[2] / "bin"
+
+
+@pytest.fixture
+def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """bin/prepare.py for a clone in a scratch folder, whose environment is this one's Python and no stamps."""
+    spec = importlib.util.spec_from_file_location("prepare", BIN / "prepare.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name in ("requirements", ".venv", ".lab"):
+        (tmp_path / name).mkdir()
+    for name in ("run", "test"):
+        (tmp_path / "requirements" / f"{name}.txt").write_text(f"{name}==1\n")
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(module, "PYTHON", Path(sys.executable))
+    monkeypatch.setattr(module, "STATE", tmp_path / ".lab")
+    monkeypatch.setattr(module, "LOG", tmp_path / ".lab" / "prepare.log")
+    monkeypatch.setattr(module, "build_toxiproxy", lambda: None)
+    return module
+
+
+def installs(prepare: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    done: list[str] = []
+    monkeypatch.setattr(prepare, "install", lambda _uv, pins: done.append(pins.name))
+    return done
+
+
+def test_nothing_is_installed_twice(prepare: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = installs(prepare, monkeypatch)
+    prepare.main("run")
+    prepare.main("run")
+    assert done == ["run.txt"]
+
+
+def test_an_environment_for_tests_serves_runs_too(
+    prepare: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = installs(prepare, monkeypatch)
+    prepare.main("test")
+    prepare.main("run")
+    assert done == ["test.txt"]
+
+
+def test_an_environment_for_runs_does_not_serve_tests(
+    prepare: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = installs(prepare, monkeypatch)
+    prepare.main("run")
+    prepare.main("test")
+    assert done == ["run.txt", "test.txt"]
+
+
+def test_changed_pins_are_installed(
+    prepare: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    done = installs(prepare, monkeypatch)
+    prepare.main("run")
+    (tmp_path / "requirements" / "run.txt").write_text("run==2\n")
+    prepare.main("run")
+    assert done == ["run.txt", "run.txt"]
+
+
+def test_an_environment_whose_python_is_gone_is_not_fresh(
+    prepare: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    installs(prepare, monkeypatch)
+    prepare.main("run")
+    assert prepare.fresh("run")
+    monkeypatch.setattr(prepare, "PYTHON", tmp_path / ".venv" / "bin" / "python")
+    assert not prepare.fresh("run")
+
+
+def test_an_installation_that_fails_leaves_no_stamp_and_shows_the_end_of_the_log(
+    prepare: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail = [sys.executable, "-c", "import sys; sys.exit('no matching hash')"]
+    monkeypatch.setattr(prepare, "install", lambda _uv, _pins: prepare.run(fail))
+    with pytest.raises(prepare.PrepareError, match="no matching hash"):
+        prepare.main("run")
+    assert not prepare.fresh("run")
+
+
+def test_the_shell_and_python_agree_on_the_checksum(prepare: ModuleType, tmp_path: Path) -> None:
+    pins = tmp_path / "requirements" / "run.txt"
+    shell = subprocess.run(
+        ["sh", "-c", f'echo "$(cksum <{pins})"'], capture_output=True, text=True, check=True
+    )
+    assert prepare.checksum("run") == shell.stdout.strip()
+
+
+def test_without_a_fit_python_the_next_step_is_named(tmp_path: Path) -> None:
+    for tool in ("cat", "cksum", "dirname"):
+        (tmp_path / tool).symlink_to(shutil.which(tool) or tool)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "run.txt").write_text("")
+    (tmp_path / "bin" / "prepare").write_text((BIN / "prepare").read_text())
+    command = ["/bin/sh", str(tmp_path / "bin" / "prepare"), "run"]
+    done = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Python 3.11 or newer is needed" in done.stderr
+    assert "PYTHON=" in done.stderr
