@@ -25,19 +25,24 @@ def test_no_fault_no_action() -> None:
 
 def test_of_two_faults_in_turn_the_first_goes_off_before_the_second_goes_on() -> None:
     halves = [
-        Timeout(link=DATABASE, during=(0, 0.5)),
         Timeout(link=DATABASE, direction="upstream", during=(0.5, 1)),
+        Timeout(link=DATABASE, during=(0, 0.5)),
     ]
     middle_s = (START_S + END_S) / 2
     assert plan_actions(halves, PHASES, 1)[1:3] == (
-        Action(at_s=middle_s, fault=0, on=False),
-        Action(at_s=middle_s, fault=1, on=True),
+        Action(at_s=middle_s, fault=1, on=False),
+        Action(at_s=middle_s, fault=0, on=True),
     )
 
 
 def test_bursts_follow_from_the_seed() -> None:
     assert plan_actions([FLAPPING], PHASES, 7) == plan_actions([FLAPPING], PHASES, 7)
     assert plan_actions([FLAPPING], PHASES, 7) != plan_actions([FLAPPING], PHASES, 8)
+
+
+def test_two_faults_do_not_flap_together() -> None:
+    both = plan_actions([FLAPPING, FLAPPING], PHASES, 7)
+    assert [a.at_s for a in both if a.fault == 0] != [a.at_s for a in both if a.fault == 1]
 
 
 def test_bursts_of_one_fault_do_not_depend_on_the_others() -> None:

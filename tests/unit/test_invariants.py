@@ -257,6 +257,12 @@ def test_a_half_written_ledger_is_found() -> None:
     assert judged(Conservation(), twin).verdict is BROKEN
 
 
+def test_a_transfer_that_the_ledger_does_not_know_is_found_though_no_balance_is_wrong() -> None:
+    final = {**ended(), "transfers": transferred()["transfers"]}
+    result = judged(Conservation(), HandmadeTwin(history=[transfer("t1")], final=final))
+    assert (result.verdict, result.value) == (BROKEN, 1)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 50)), min_size=1, max_size=15), st.integers(-3, 3))
 def test_any_sequence_of_transfers_conserves_and_any_drift_is_found(

@@ -106,7 +106,9 @@ def test_in_the_control_both_stand_as_expected() -> None:
 
 def test_the_check_that_separates_the_twins_is_told_though_it_is_not_the_first() -> None:
     first_holds = replace(SLOW, checks=(GoodRatio(phase=BASELINE, at_least=0.9), *CHECKS))
-    assert "0 % of 200" in judge(run_of(first_holds, BAD, GOOD), first_holds).sentence
+    sentence = judge(run_of(first_holds, BAD, GOOD), first_holds).sentence
+    assert "fell (0 % of 200" in sentence
+    assert "stood (100 % of 200" in sentence  # of the same check, not of the first that held
 
 
 def test_faults_in_turn_are_told_in_turn() -> None:

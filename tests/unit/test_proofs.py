@@ -37,6 +37,12 @@ def test_probes_across_the_edges_of_a_window_do_not_count() -> None:
     assert proof(0, [latency()], [(0, 9, 19)], [*edges, *probes(9.1, 18.5, answer_ms=202)]).proved
 
 
+def test_a_probe_just_inside_an_edge_does_not_count() -> None:
+    silent = probes(9.1, 18.9, error="timeout")
+    assert proof(0, [Timeout(link=DATABASE)], [(0, 9, 19)], [probe(9.04), *silent, probe(18.96)]).proved
+    assert not proof(0, [Timeout(link=DATABASE)], [(0, 9, 19)], [probe(9.06), *silent]).proved
+
+
 def test_latency_is_felt_between_the_bursts_that_mask_it() -> None:
     faults = [latency(50), Down(link=DATABASE, burst=Burst(on_s=1, off_s=2))]
     windows = [(0, 9, 19), (1, 9, 10), (1, 12, 13), (1, 15, 16)]
