@@ -26,6 +26,7 @@ from tests.integration.proxy_bench import (
     ending,
     eventually,
     proxied,
+    quickest_ms,
     read,
     silent,
 )
@@ -326,20 +327,16 @@ def test_a_client_that_leaves_is_seen_upstream(proxy: Proxied) -> None:
 def test_latency_delays_each_direction_that_has_it(proxy: Proxied, streams: list[str], least_ms: int) -> None:
     for stream in streams:
         proxy.add("latency", stream, latency=100)
-    watch = Stopwatch()
+    assert quickest_ms(proxy.connect) < 50  # the handshake is not delayed
     client = proxy.connect()
-    assert watch.ms < 80  # the handshake is not delayed
-    watch.restart()
-    echoed(client, b"x")
-    assert least_ms - EARLY_MS <= watch.ms < least_ms + 90
+    assert least_ms - EARLY_MS <= quickest_ms(lambda: echoed(client, b"x")) < least_ms + 50
 
 
 def test_latencies_in_a_row_add_up(proxy: Proxied) -> None:
     for _ in range(2):
         proxy.add("latency", latency=80)
-    watch = Stopwatch()
-    echoed(proxy.connect(), b"x")
-    assert 160 - EARLY_MS <= watch.ms < 300
+    client = proxy.connect()
+    assert 160 - EARLY_MS <= quickest_ms(lambda: echoed(client, b"x")) < 220
 
 
 def test_latency_counts_from_the_arrival_of_each_chunk(proxy: Proxied) -> None:
@@ -368,21 +365,18 @@ def test_jitter_varies_the_delay_within_its_bounds(proxy: Proxied) -> None:
         watch = Stopwatch()
         echoed(client, b"x")
         took.append(watch.ms)
-    assert min(took) >= 10 - EARLY_MS
-    assert max(took) < 90 + 90
+    assert 10 - EARLY_MS <= min(took) < 50
     assert max(took) - min(took) > 15
 
 
 def test_a_toxic_reaches_a_live_connection_and_leaves_it(proxy: Proxied) -> None:
-    client, watch = proxy.connect_and_settle(), Stopwatch()
+    client = proxy.connect_and_settle()
     toxic = proxy.add("latency", latency=150)
-    watch.restart()
+    watch = Stopwatch()
     assert echoed(client, b"slow") == b"slow"
     assert watch.ms >= 150 - EARLY_MS
     proxy.remove(toxic)
-    watch.restart()
-    assert echoed(client, b"fast") == b"fast"
-    assert watch.ms < 100
+    assert quickest_ms(lambda: echoed(client, b"fast")) < 100
 
 
 @pytest.mark.parametrize("change", ["remove", "patch", "add behind"])
@@ -452,9 +446,8 @@ def test_bandwidth_is_per_connection(proxy: Proxied) -> None:
 
 def test_bandwidth_delays_a_small_message_by_its_size(proxy: Proxied) -> None:
     proxy.add("bandwidth", "upstream", rate=10)
-    client, watch = proxy.connect(), Stopwatch()
-    echoed(client, bytes(1500))
-    assert 150 - EARLY_MS - 10 <= watch.ms < 400
+    client = proxy.connect()
+    assert 150 - 15 <= quickest_ms(lambda: echoed(client, bytes(1500))) < 250
 
 
 def test_bandwidth_0_stalls_with_back_pressure_and_loses_nothing(proxy: Proxied) -> None:
@@ -472,11 +465,10 @@ def test_bandwidth_0_stalls_with_back_pressure_and_loses_nothing(proxy: Proxied)
 
 def test_slow_close_delays_the_end_and_nothing_else(proxy: Proxied) -> None:
     proxy.add("slow_close", delay=400)
-    client, watch = proxy.connect(), Stopwatch()
-    assert echoed(client, b"data") == b"data"
-    assert watch.ms < 200
+    client = proxy.connect()
+    assert quickest_ms(lambda: echoed(client, b"data")) < 200
     proxy.upstream.connections[0].shutdown(socket.SHUT_RDWR)
-    watch.restart()
+    watch = Stopwatch()
     assert ending(client) == "eof"
     assert 400 - EARLY_MS <= watch.ms < 1500
 
@@ -613,9 +605,9 @@ def test_slicer_sends_the_same_bytes_in_slices(proxy: Proxied) -> None:
 
 def test_noop_passes_everything(proxy: Proxied) -> None:
     proxy.add("noop")
-    watch = Stopwatch()
-    assert echoed(proxy.connect(), b"x" * 1000) == b"x" * 1000
-    assert watch.ms < 100
+    client = proxy.connect()
+    assert echoed(client, b"x" * 1000) == b"x" * 1000
+    assert quickest_ms(lambda: echoed(client, b"x")) < 50
 
 
 def test_toxicity_is_drawn_for_each_connection(proxy: Proxied) -> None:
