@@ -30,7 +30,9 @@ class AtomicPair(Check):
             return undecided(self, "Not one profile update was acknowledged: no pair was written.")
         had, audited = _had(evidence), _audited(evidence.initial, evidence.final)
         found = [*_one_sided(had, audited), *_different(evidence.final)]
-        return counted(self, found, "torn pair", f"{had.total()} versions of profiles written in this run")
+        return counted(
+            self, found, "torn pair", "torn pairs", f"{had.total()} versions of profiles written in this run"
+        )
 
 
 def _had(evidence: Evidence) -> Versions:

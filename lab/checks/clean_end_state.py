@@ -29,6 +29,7 @@ class CleanEndState(Check):
             self,
             found,
             "thing left open",
+            "things left open",
             f"{len(evidence.final['activity'])} sessions and all rows at the end",
         )
 

@@ -27,7 +27,13 @@ class Conservation(Check):
         if not acked:
             return undecided(self, "Not one transfer was acknowledged: no money has moved.")
         found = [*_total(evidence), *_negative(evidence), *_unexplained(evidence), *_lopsided(evidence)]
-        return counted(self, found, "breach of conservation", f"{len(acked)} transfers acknowledged")
+        return counted(
+            self,
+            found,
+            "breach of conservation",
+            "breaches of conservation",
+            f"{len(acked)} transfers acknowledged",
+        )
 
 
 def _total(evidence: Evidence) -> Iterator[str]:

@@ -43,7 +43,11 @@ class ExactlyOnce(Check):
         found = [text for intent in wanted for text in _violations(intent, rows[intent.kind], charges)]
         retried = sum(len(intent.tries) > 1 for intent in wanted)
         return counted(
-            self, found, "wrong count", f"{summary(wanted)} asked for ({retried} of them more than once)"
+            self,
+            found,
+            "intent with a wrong count",
+            "intents with a wrong count",
+            f"{summary(wanted)} asked for ({retried} of them more than once)",
         )
 
 

@@ -38,7 +38,8 @@ class NoDoubleBooking(Check):
             self,
             found,
             "double booking",
-            f"{len(confirmed)} confirmed bookings, {len(acked)} of them of this run",
+            "double bookings",
+            f"{len(confirmed)} confirmed bookings ({len(acked)} acknowledged in this run)",
         )
 
 

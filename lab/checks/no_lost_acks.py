@@ -26,4 +26,6 @@ class NoLostAcks(Check):
         acked = [intent for intent in wanted if intent.acked]
         there = {intent.kind: effects(evidence, intent.kind) for intent in acked}
         lost = [f"{intent}; nothing is there" for intent in acked if not there[intent.kind][intent.reference]]
-        return counted(self, lost, "lost acknowledgement", f"{summary(acked)} acknowledged")
+        return counted(
+            self, lost, "lost acknowledgement", "lost acknowledgements", f"{summary(acked)} acknowledged"
+        )

@@ -37,7 +37,7 @@ class NoPhantoms(Check):
         found = [
             phantom for table in CAUSED_BY for phantom in _phantoms(evidence, table, asked[CAUSED_BY[table]])
         ]
-        return counted(self, found, "phantom", f"what {summary(wanted)} left behind")
+        return counted(self, found, "phantom", "phantoms", f"what {summary(wanted)} left behind")
 
 
 def _phantoms(evidence: Evidence, table: str, asked: set[str]) -> Iterator[str]:

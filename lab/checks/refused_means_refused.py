@@ -32,7 +32,11 @@ class RefusedMeansRefused(Check):
             for text in _left_behind(evidence, kind, refused)
         ]
         return counted(
-            self, found, "refused request with an effect", f"{summary(refused) or 'no writes'} refused"
+            self,
+            found,
+            "refused request with an effect",
+            "refused requests with an effect",
+            f"{summary(refused) or 'no writes'} refused",
         )
 
 

@@ -14,7 +14,7 @@ def percent(share: float) -> str:
     """A share as per cent; one that is not whole is never rounded to 0 or 100 %."""
     if share in (0, 1):
         return f"{share:.0%}".replace("%", " %")
-    return f"{min(max(100 * share, 0.1), 99.9):.1f} %"
+    return f"{min(max(100 * share, 0.1), 99.9):.1f}".removesuffix(".0") + " %"
 
 
 def whom(ops: Sequence[str]) -> str:
@@ -57,17 +57,16 @@ def undecided(check: Check, why: str) -> CheckResult:
     )
 
 
-def counted(check: Check, violations: Sequence[str], noun: str, among: str) -> CheckResult:
-    """The result of an invariant: held if nothing violates it. `noun` is one violation, `among` what was looked at."""
+def counted(check: Check, violations: Sequence[str], one: str, many: str, among: str) -> CheckResult:
+    """The result of an invariant: held if nothing violates it. `among` says what was looked at."""
     count = len(violations)
-    number = "No" if not count else str(count)
     return result(
         check,
         not count,
         value=count,
         threshold=0,
         unit="",
-        sentence=f"{number} {noun}{'' if count == 1 else 's'} among {among}.",
+        sentence=f"{count or 'No'} {one if count == 1 else many} among {among}.",
         examples=violations,
     )
 

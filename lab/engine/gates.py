@@ -116,7 +116,7 @@ def _baseline(twin: TwinEvidence) -> Gate:
         value=sound,
         limit=BASELINE_GOOD_MIN,
         unit="share",
-        sentence=f"{sound:.1%} of {len(planned)} requests were right and in time before the fault.",
+        sentence=f"{100 * sound:.1f} % of {len(planned)} requests were right and in time before the fault.",
         twin=twin.twin,
     )
 

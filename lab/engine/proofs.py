@@ -54,7 +54,7 @@ def healed_proof(before: Sequence[ProbeSample], after: Sequence[ProbeSample]) ->
         return Proof(proved=False, value=None, limit=SAMPLES_MIN, unit="probes", sentence=sentence)
     answered = sum(not sample.error for sample in after) / len(after)
     if answered < WELL_ANSWERED_MIN:
-        sentence = f"{answered:.0%} of {len(after)} probes were answered after healing"
+        sentence = f"{100 * answered:.0f} % of {len(after)} probes were answered after healing"
         return Proof(proved=False, value=answered, limit=WELL_ANSWERED_MIN, unit="share", sentence=sentence)
     base_ms, well_ms = _typical_ms(before), _typical_ms(after)
     limit_ms = max(WELL_SLACK_MS, WELL_SLACK_SHARE * base_ms)

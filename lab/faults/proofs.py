@@ -108,7 +108,7 @@ def ended_by(
     sound = sum(not sample.error for sample in before) / len(before)
     sentence = f"{hit} of {len(during)} probes were {what}"
     if sound < REFUSED_SHARE_MIN:
-        sentence += f", but before the fault only {sound:.0%} were answered"
+        sentence += f", but before the fault only {100 * sound:.0f} % were answered"
     return Proof(
         proved=share >= share_min and sound >= REFUSED_SHARE_MIN,
         value=share,
