@@ -119,7 +119,7 @@ class Load:
 
 @dataclass(frozen=True, kw_only=True)
 class Burst:
-    """A seeded on/off schedule: exponential on and off times with these means, cut off at a tenth and at three times the mean."""
+    """A seeded on/off schedule: exponential times with these means, cut off at a tenth and at three times the mean."""
 
     on_s: float
     off_s: float
@@ -192,7 +192,8 @@ class Fault:
     """
 
     kind: ClassVar[str]
-    masking: ClassVar[int] = 0  # 2 refuses connections, 1 leaves them without an answer: a probe feels the highest only
+    # 2 refuses connections, 1 leaves them without an answer: a probe feels the highest only.
+    masking: ClassVar[int] = 0
     link: str
     during: tuple[float, float] = (0.0, 1.0)
     burst: Burst | None = None
@@ -275,8 +276,9 @@ class Evidence(Protocol):
     def scenario(self) -> Scenario: ...
     @property
     def phases(self) -> Phases: ...
+    # A numpy structured array, lab.record.REQUEST, sorted by i; times are seconds from T0.
     @property
-    def requests(self) -> Any: ...  # numpy structured array, lab.record.REQUEST, sorted by i; times are seconds from T0
+    def requests(self) -> Any: ...
     @property
     def ops(self) -> tuple[str, ...]: ...  # names for the `op` column of `requests`
     @property
@@ -289,8 +291,9 @@ class Evidence(Protocol):
     def metrics(self) -> Sequence[Mapping[str, Any]]: ...
     @property
     def probes(self) -> Sequence[ProbeSample]: ...
+    # (fault number, really on, really off), seconds from T0.
     @property
-    def fault_windows(self) -> Sequence[tuple[int, float, float]]: ...  # (fault number, really on, really off), s from T0
+    def fault_windows(self) -> Sequence[tuple[int, float, float]]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -378,7 +381,7 @@ class Gate:
 
 @dataclass(frozen=True, kw_only=True)
 class TwinVerdict:
-    """All that was judged of one twin. `numbers` are descriptive figures by phase, as lab.engine.judge computes them."""
+    """All that was judged of one twin. `numbers` are descriptive figures by phase, as lab.engine.judge has them."""
 
     twin: str
     verdict: Verdict

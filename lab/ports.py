@@ -68,13 +68,17 @@ class Testbed(Protocol):
     def targets(self, twin: str) -> Mapping[str, str]:
         """Addresses as a spawned child must use them.
 
-        edge, database, payments: "host:port" of the proxy's listener; direct_edge, direct_payments: "host:port" past the
-        proxy; direct_dsn: a libpq URL past the proxy, as owner; probe_database: user and database name for the probe, "probe/lab".
+        edge, database, payments: "host:port" of the proxy's listener; direct_edge, direct_payments: "host:port" past
+        the proxy; direct_dsn: a libpq URL past the proxy, as owner; probe_database: user and database name for the
+        probe, "probe/lab".
         """
         ...
 
     def published(self, twin: str) -> Mapping[str, str]:
-        """Addresses on this machine's loopback for people: edge ("http://127.0.0.1:N"), toxiproxy (its API), and where published database."""
+        """Addresses on this machine's loopback for people.
+
+        edge ("http://127.0.0.1:N"), toxiproxy (its API), and where published database.
+        """
         ...
 
     def collect(self, twin: str, folder: Path) -> None:
