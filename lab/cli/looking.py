@@ -71,7 +71,7 @@ def show(scenario: Annotated[str, typer.Argument(help="Its name, or the start of
     """Show one scenario: its story, faults, load, checks, and what each twin is expected to do."""
     entry = catalogue.find(scenario)
     found = entry.scenario
-    lines = [f"[bold]{found.name}[/]: {found.title}", "", entry.story, ""]
+    lines = [f"[bold]{found.name}[/]: {found.title}", "", *paragraphs(entry.story), ""]
     lines += [
         f"Question    {found.question}",
         f"Hypothesis  {found.hypothesis}",
@@ -85,6 +85,11 @@ def show(scenario: Annotated[str, typer.Argument(help="Its name, or the start of
     console.print("\n".join(lines), highlight=False)
 
 
+def paragraphs(text: str) -> list[str]:
+    """A docstring for a console: each paragraph in one line, for the console to wrap."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n")).split("\n")
+
+
 def title(check: Check) -> str:
     return (f"{check.invariant} " if check.invariant else "") + check.title()
 
@@ -95,10 +100,10 @@ def faults_of(scenario: Scenario) -> str:
 
 def settings(scenario: Scenario) -> str:
     """The parameters that --set takes, with their present values."""
-    return "  ".join(
-        [f"load.rate_rps={scenario.load.rate_rps:g}", "phases.fault_s=…"]
-        + [setting for fault in scenario.faults for setting in _parameters(fault)]
-    )
+    known = [f"load.rate_rps={scenario.load.rate_rps:g}", "phases.fault_s=…"] + [
+        setting for fault in scenario.faults for setting in _parameters(fault)
+    ]
+    return "  ".join(dict.fromkeys(known))
 
 
 def _parameters(fault: Fault) -> list[str]:

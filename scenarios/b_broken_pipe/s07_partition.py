@@ -24,7 +24,7 @@ SCENARIO = Scenario(
     title="Hard partition from the database",
     hypothesis="Without its database the service refuses honestly and fast, says so to the load balancer, "
     "and is back within 5 s of healing.",
-    question="The fault lasts 10 s. How long is the outage, and what may a caller believe meanwhile?",
+    question="When the database is back, when is the service? And what may a caller believe meanwhile?",
     mirrors="GitHub, October 2018: 43 s of lost connectivity, more than 24 hours degraded "
     "(github.blog/2018-10-30-oct21-post-incident-analysis)",
     load=Load(

@@ -5,6 +5,7 @@ The choice and the state of every defence live on the app, so two apps in one pr
 
 import functools
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,3 +92,10 @@ def swap(name: str, naive: Callable) -> Callable:
         return chosen
 
     return decorate
+
+
+if __name__ == "__main__":  # `python -m services.defences.switch all,-deadline`: is that a choice?
+    try:
+        parse(sys.argv[1])
+    except ValueError as error:
+        sys.exit(str(error))
