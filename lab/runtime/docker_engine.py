@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import docker
 import requests
 from docker.errors import DockerException, NotFound
+from docker.models.containers import Container
+from docker.models.networks import Network
 
 from lab.model import LabError
 
@@ -18,6 +21,7 @@ RUN_LABEL = "failure-lab.run"
 TWIN_LABEL = "failure-lab.twin"
 ANSWER_TIMEOUT_S = 5
 CALL_TIMEOUT_S = 60
+AT_ONCE = 8
 
 
 @cache
@@ -81,15 +85,27 @@ def run(*command: str, timeout_s: float, env: Mapping[str, str] | None = None) -
 
 def remove_leftovers(run: str) -> list[str]:
     """Remove every container and network that carries the label of `run`; says in one line each what was removed."""
-    removed = []
     wanted: dict[str, Any] = {"filters": {"label": f"{RUN_LABEL}={run}"}}
-    with answering():
-        for container in client().containers.list(all=True, ignore_removed=True, **wanted):
-            with suppress(NotFound):  # somebody else was quicker
-                container.remove(force=True, v=True)
-                removed.append(f"removed container {container.name}")
-        for network in client().networks.list(**wanted):
-            with suppress(NotFound):
-                network.remove()
-                removed.append(f"removed network {network.name}")
-    return removed
+    with answering(), ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="remove") as threads:
+        found = client().containers.list(all=True, ignore_removed=True, **wanted)
+        containers = [line for line in threads.map(_remove_container, found) if line]
+        # Only now: a network goes when nobody is on it.
+        networks = [line for line in threads.map(_remove_network, client().networks.list(**wanted)) if line]
+    return containers + networks
+
+
+def _remove_container(container: Container) -> str:
+    """What was done; "" where somebody else was quicker."""
+    try:
+        container.remove(force=True, v=True)
+    except NotFound:
+        return ""
+    return f"removed container {container.name}"
+
+
+def _remove_network(network: Network) -> str:
+    try:
+        network.remove()
+    except NotFound:
+        return ""
+    return f"removed network {network.name}"
