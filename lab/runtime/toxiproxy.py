@@ -1,13 +1,13 @@
 """Toxiproxy's API: toxiproxy-python, extended where it falls short, and the `Link` that stands on it.
 
 What 0.1.1 of that package lacks and this adds: an address per server (its own is one per process), a time-out on every
-call, an error for every answer that is not a success, PATCH, and reading a single proxy. Attributes are checked before
-they are sent, since the server ignores those it does not know and dies of some that it does.
+call, an error for every answer that is not a success, PATCH, and reading a single proxy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from operator import itemgetter
 from typing import Any
 
@@ -17,18 +17,9 @@ from toxiproxy.api import APIConsumer
 from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 
 from lab.model import LabError, LinkState, Toxic
+from lab.runtime.toxic_rules import checked
 
 TIMEOUT_S = 5.0
-ATTRIBUTES: Mapping[str, frozenset[str]] = {
-    "latency": frozenset({"latency", "jitter"}),
-    "bandwidth": frozenset({"rate"}),
-    "slow_close": frozenset({"delay"}),
-    "timeout": frozenset({"timeout"}),
-    "reset_peer": frozenset({"timeout"}),
-    "slicer": frozenset({"average_size", "size_variation", "delay"}),
-    "limit_data": frozenset({"bytes"}),
-    "noop": frozenset(),
-}
 
 
 class ToxiproxyError(LabError):
@@ -158,29 +149,43 @@ class ToxiproxyLink:
     def __init__(self, url: str, name: str) -> None:
         self.name = name
         self._server = Toxiproxy(url)
+        self._seen: Proxy | None = None
 
     def get(self) -> LinkState:
-        return self._server.get_proxy(self.name).state
+        self._seen = self._server.get_proxy(self.name)
+        return self._seen.state
 
     def set(self, state: LinkState) -> LinkState:
-        """Toxics that changed are replaced, never patched: a patch would let go of the data that they hold.
+        """Change what differs from what was last seen: a look before each change would make it late.
 
-        A link goes down before its toxics change and up after, so that no connection meets half a state.
+        Where the echo shows that somebody else has changed the link meanwhile, look and change again.
         """
         wanted = {
             f"lab-{n:02d}-{toxic.type}-{toxic.stream}": checked(toxic) for n, toxic in enumerate(state.toxics)
         }
-        proxy = self._server.get_proxy(self.name)
-        present = proxy.carried
-        if proxy.enabled and not state.enabled:
+        echo = None
+        with suppress(MissingError, ExistsError):
+            echo = self._change(wanted, state.enabled)
+        if echo != state:
+            self._seen = None
+            echo = self._change(wanted, state.enabled)
+        return echo
+
+    def _change(self, wanted: Mapping[str, Toxic], enabled: bool) -> LinkState:
+        """Toxics that differ are replaced, never patched: a patch would let go of the data that they hold.
+
+        A link goes down before its toxics change and up after, so that no connection meets half a state.
+        """
+        proxy = self._seen or self._server.get_proxy(self.name)
+        if proxy.enabled and not enabled:
             proxy.disable()
-        for name, toxic in present.items():
+        for name, toxic in proxy.carried.items():
             if wanted.get(name) != toxic:
                 proxy.destroy_toxic(name)
         for name, toxic in wanted.items():
-            if present.get(name) != toxic:
+            if proxy.carried.get(name) != toxic:
                 proxy.add(name, toxic)
-        if state.enabled and not proxy.enabled:
+        if enabled and not proxy.enabled:
             proxy.enable()
         return self.get()
 
@@ -188,34 +193,6 @@ class ToxiproxyLink:
 def create_proxy(url: str, name: str, *, listen: str, upstream: str) -> Proxy:
     """A new proxy that passes everything."""
     return Toxiproxy(url).create(upstream, name, listen)
-
-
-def checked(toxic: Toxic) -> Toxic:
-    """`toxic` itself. Raises LabError where Toxiproxy would misunderstand it, or crash."""
-    values, known = toxic.attributes, ATTRIBUTES.get(toxic.type)
-    if known is None:
-        raise LabError(f"Toxiproxy has no toxic {toxic.type!r}. It has: {', '.join(ATTRIBUTES)}.")
-    if set(values) != known:
-        raise LabError(f"The {toxic.type} toxic takes {_listed(known)}, not {_listed(values)}.")
-    if any(isinstance(value, bool) or not isinstance(value, int) or value < 0 for value in values.values()):
-        raise LabError(f"The {toxic.type} toxic takes whole numbers of 0 or more, not {dict(values)}.")
-    if toxic.stream not in ("upstream", "downstream") or not 0 <= toxic.toxicity <= 1:
-        raise LabError(
-            f"The {toxic.type} toxic takes stream upstream or downstream and a toxicity from 0 to 1."
-        )
-    if toxic.type == "latency" and values["jitter"] > values["latency"]:
-        raise LabError("The latency toxic takes a jitter of at most its latency.")
-    if toxic.type == "slicer" and not values["size_variation"] < values["average_size"]:
-        raise LabError("The slicer toxic takes an average_size of 1 or more and a smaller size_variation.")
-    if toxic.type == "reset_peer" and toxic.toxicity != 1:
-        raise LabError(
-            "The reset_peer toxic takes toxicity 1: it resets even the connections that the draw spares."
-        )
-    return toxic
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)) or "no attributes"
 
 
 def _toxic(fields: Mapping[str, Any]) -> Toxic:

@@ -76,7 +76,7 @@ def test_a_giver_that_waits_for_room_follows_a_change_of_its_output() -> None:
 
 
 def test_every_toxic_of_the_client_is_here() -> None:
-    from lab.runtime.toxiproxy import ATTRIBUTES as KNOWN
+    from lab.runtime.toxic_rules import ATTRIBUTES as KNOWN
 
     assert {name: frozenset(kind.attributes) for name, kind in KINDS.items()} == KNOWN
 

@@ -11,6 +11,7 @@ from lab.model import LabError, LinkState, Toxic
 from lab.runtime import toxiproxy
 from lab.runtime.embedded_proxy.api import Api
 from lab.runtime.embedded_proxy.server import serve_api
+from lab.runtime.toxic_rules import checked
 from lab.runtime.toxiproxy import ToxiproxyLink, create_proxy
 
 SLOW = Toxic(type="latency", stream="downstream", attributes={"latency": 100, "jitter": 0})
@@ -83,7 +84,7 @@ def test_a_toxic_that_changes_is_replaced_and_one_that_stays_is_not_touched(
     link.set(LinkState(toxics=(HOLE, SLOW)))
     log = calls(link, monkeypatch)
     link.set(LinkState(toxics=(HOLE, SLOWER)))
-    assert log == ["GET database", "DELETE lab-01-latency-downstream", "POST toxics", "GET database"]
+    assert log == ["DELETE lab-01-latency-downstream", "POST toxics", "GET database"]
 
 
 def test_a_link_goes_down_before_its_toxics_change_and_up_after(
@@ -94,13 +95,27 @@ def test_a_link_goes_down_before_its_toxics_change_and_up_after(
     assert log == ["GET database", "PATCH database", "POST toxics", "GET database"]
     log.clear()
     link.set(HEALTHY)
-    assert log == ["GET database", "DELETE lab-00-latency-downstream", "PATCH database", "GET database"]
+    assert log == ["DELETE lab-00-latency-downstream", "PATCH database", "GET database"]
 
 
 def test_a_toxic_that_somebody_else_added_is_seen_and_removed(link: ToxiproxyLink, url: str) -> None:
     toxiproxy.Toxiproxy(url).get_proxy("database").add("by-hand", HOLE)
     assert link.get() == LinkState(toxics=(HOLE,))
     assert link.set(HEALTHY) == HEALTHY
+
+
+@pytest.mark.parametrize(
+    "start", [HEALTHY, LinkState(toxics=(SLOW,)), LinkState(enabled=False, toxics=(SLOW, HOLE))]
+)
+@pytest.mark.parametrize("by_hand", [HEALTHY, LinkState(toxics=(SLOWER,)), LinkState(enabled=False)])
+@pytest.mark.parametrize("wanted", [HEALTHY, LinkState(toxics=(SLOW,)), LinkState(enabled=False)])
+def test_what_somebody_else_changed_since_the_last_look_is_found_out(
+    link: ToxiproxyLink, url: str, start: LinkState, by_hand: LinkState, wanted: LinkState
+) -> None:
+    link.set(start)
+    ToxiproxyLink(url, link.name).set(by_hand)
+    assert link.set(wanted) == wanted
+    assert link.get() == wanted
 
 
 def test_two_servers_in_one_process_keep_apart(link: ToxiproxyLink) -> None:
@@ -186,4 +201,4 @@ def test_what_toxiproxy_would_misunderstand_or_die_of_is_not_sent(
 )
 def test_a_stream_or_toxicity_that_would_surprise_is_not_sent(toxic: Toxic) -> None:
     with pytest.raises(LabError):
-        toxiproxy.checked(toxic)
+        checked(toxic)

@@ -91,7 +91,8 @@ class Stub(Giver):
         """Stop the toxic; what it holds goes out now."""
         if self._task:
             self._task.cancel()
-            await asyncio.wait([self._task])
+            with suppress(asyncio.CancelledError):
+                await self._task
         for chunk in self._held:
             self.output.push(chunk)
         self._held = ()
@@ -159,10 +160,11 @@ class Link:
         """Take `toxic` out; what it and the channel before it hold goes out at once."""
         for place, stub in enumerate(self._stubs):
             if stub.toxic is toxic:
-                await stub.interrupt()
                 if toxic.type == "timeout":
+                    stub.kill()
                     stub.output.close()  # the stream has a hole: nobody may read on
                 else:
+                    await stub.interrupt()
                     await self._splice_out(place)
                 return
 
