@@ -41,8 +41,8 @@ def main(wanted: str) -> None:
             f"Setting up the environment in {VENV} with {'uv (seconds' if uv else 'pip (a minute or two'}, once) …"
         )
         LOG.unlink(missing_ok=True)
-        build_toxiproxy()
         create(uv)
+        build_toxiproxy()
         install(uv, ROOT / "requirements" / f"{wanted}.txt")
         for name in CONTAINS[wanted]:
             stamp(name).write_text(checksum(name))
@@ -82,7 +82,7 @@ def build_toxiproxy() -> None:
     """In the background, and whatever comes of it: where it fails, the lab says so when it looks for the server."""
     with (STATE / "toxiproxy.log").open("w") as log:
         subprocess.Popen(
-            [sys.executable, "-m", "lab.runtime.toxiproxy_server"],
+            [str(PYTHON), "-m", "lab.runtime.toxiproxy_server"],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.model import LabError
-from lab.runtime import postgres, toxiproxy_server
+from lab.runtime import postgres, toxiproxy_build, toxiproxy_server
 from lab.runtime.ports_free import HIGHEST, LOWEST, Ports
 from lab.runtime.toxiproxy_server import Engine
 
@@ -49,7 +49,7 @@ def examine() -> list[Finding]:
         environment(ROOT / ".venv"),
         database(postgres.find_binaries),
         proxy(toxiproxy_server.look),
-        go(toxiproxy_server.go()),
+        go(toxiproxy_build.go()),
         docker_engine(docker.available, compose_version),
         docker_images(docker.available, docker.images_present),
         disk(shutil.disk_usage(ROOT).free),
@@ -98,7 +98,7 @@ def proxy(look: Callable[[], Engine | None]) -> Finding:
             name="toxiproxy", ok=False, found=str(error), rules_out=LOCAL, mend="unset LAB_TOXIPROXY"
         )
     if engine is None:
-        note = toxiproxy_server.failure()
+        note = toxiproxy_build.failure()
         if not note.exists():
             return Finding(name="toxiproxy", ok=True, found="not built yet: the first local run builds it")
         return Finding(

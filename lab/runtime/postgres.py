@@ -19,9 +19,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lab.model import LabError
-from lab.runtime import toxiproxy_server
 from lab.runtime.ports_free import LOOPBACK
 from lab.runtime.processes import Process, Processes, as_user, environment
+from lab.runtime.toxiproxy_build import cache
 
 SUPERUSER = "lab"
 DATABASE = "lab"
@@ -123,7 +123,7 @@ def dsn(port: int) -> str:
 
 def cache_folder(user: pwd.struct_passwd | None) -> Path:
     """Where things are kept that are made once per machine: the lab's cache, or a place that `user` can read."""
-    folder = toxiproxy_server.cache().absolute()
+    folder = cache().absolute()
     if user is not None and not readable(folder, user):
         folder = Path("/var/tmp") / f"failure-lab-{os.geteuid()}"  # noqa: S108  # whose it is, is checked below
     try:

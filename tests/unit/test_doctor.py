@@ -9,7 +9,7 @@ import pytest
 from lab import doctor
 from lab.doctor import Finding
 from lab.model import LabError
-from lab.runtime import toxiproxy_server
+from lab.runtime import toxiproxy_build, toxiproxy_server
 from lab.runtime.toxiproxy_server import EMBEDDED, Engine
 
 ENGINE = Engine(name="toxiproxy", version="2.12.0", argv=("/bin/toxiproxy-server",), reason="found on PATH")
@@ -68,7 +68,7 @@ def test_a_part_that_is_missing_says_what_that_rules_out_and_what_mends_it(
 @pytest.fixture
 def failed_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LAB_CACHE", str(tmp_path))
-    note = toxiproxy_server.failure({"LAB_CACHE": str(tmp_path)})
+    note = toxiproxy_build.failure({"LAB_CACHE": str(tmp_path)})
     note.parent.mkdir(parents=True)
     return note
 

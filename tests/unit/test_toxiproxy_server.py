@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.model import LabError
-from lab.runtime import toxiproxy_server
+from lab.runtime import toxiproxy_build, toxiproxy_server
 from lab.runtime.toxiproxy_server import EMBEDDED, TOXIPROXY, Birthmark
 
 FAKE_GO = """#!/bin/sh
@@ -44,9 +44,9 @@ def no_installers(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test downloads a compiler."""
 
     def offline(_: object) -> Path:
-        raise toxiproxy_server.BuildError("no network")
+        raise toxiproxy_build.BuildError("no network")
 
-    monkeypatch.setattr(toxiproxy_server, "_install_go", offline)
+    monkeypatch.setattr(toxiproxy_build, "_install_go", offline)
 
 
 def builds(environ: dict[str, str]) -> int:
@@ -83,7 +83,7 @@ def test_an_older_server_on_path_is_passed_over_and_a_fresh_one_built(
     program(tmp_path / "bin" / "go", FAKE_GO)
     engine = toxiproxy_server.find(environ)
     assert (engine.name, engine.version) == (TOXIPROXY, "2.12.0")
-    assert engine.argv == (str(toxiproxy_server.cached(environ)),)
+    assert engine.argv == (str(toxiproxy_build.cached(environ)),)
 
 
 def test_it_is_built_once(environ: dict[str, str], tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_it_is_built_once(environ: dict[str, str], tmp_path: Path) -> None:
 def test_a_damaged_cache_is_built_again(environ: dict[str, str], tmp_path: Path) -> None:
     program(tmp_path / "bin" / "go", FAKE_GO)
     toxiproxy_server.find(environ)
-    toxiproxy_server.cached(environ).write_text("half a file")
+    toxiproxy_build.cached(environ).write_text("half a file")
     assert toxiproxy_server.find(environ).name == TOXIPROXY
     assert builds(environ) == 2
 
@@ -110,7 +110,7 @@ def test_where_it_cannot_be_built_the_embedded_proxy_steps_in_and_says_why(
     engine = toxiproxy_server.find(environ)
     assert engine.name == EMBEDDED
     assert "no route to host" in engine.reason
-    assert not toxiproxy_server.cached(environ).exists()
+    assert not toxiproxy_build.cached(environ).exists()
 
 
 def test_a_failed_build_is_not_tried_again_at_once_but_after_a_while(
@@ -120,7 +120,7 @@ def test_a_failed_build_is_not_tried_again_at_once_but_after_a_while(
     reasons = [toxiproxy_server.find(environ).reason for _ in range(2)]
     assert reasons[0] == reasons[1]
     assert builds(environ) == 1
-    os.utime(toxiproxy_server.failure(environ), (0, 0))
+    os.utime(toxiproxy_build.failure(environ), (0, 0))
     toxiproxy_server.find(environ)
     assert builds(environ) == 2
 
