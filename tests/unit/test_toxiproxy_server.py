@@ -43,7 +43,7 @@ def says(version: str) -> str:
 def no_installers(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test downloads a compiler."""
 
-    def offline(_: object) -> Path:
+    def offline(*_: object) -> Path:
         raise toxiproxy_build.BuildError("no network")
 
     monkeypatch.setattr(toxiproxy_build, "_install_go", offline)
