@@ -55,7 +55,7 @@ class Runner:
         self._clock = clock
         self._say = say
         self._actions = plan_actions(plan.scenario.faults, plan.phases, plan.seed)
-        self._both = ThreadPoolExecutor(max_workers=len(plan.twins), thread_name_prefix="twin")
+        self._both = ThreadPoolExecutor(len(plan.twins), "twin", initializer=clock.be_punctual)
         self._t0 = 0.0
         self._planned = 0
 
@@ -155,6 +155,7 @@ class Runner:
 
     def _walk(self) -> None:
         """Everything that has its instant, in order: switches of faults, phase edges, readings of the links."""
+        self._clock.be_punctual()
         for at_s, step in sorted(self._timeline(), key=lambda item: item[0]):
             self._clock.sleep_until(self._t0 + at_s)
             step()

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TextIO
 
-from loadtests.handshake import await_t0, read_config
+from loadtests.handshake import await_t0, be_punctual, read_config
 from loadtests.metrics_scrape import scrape
 from loadtests.probing import probe
 
@@ -62,6 +62,7 @@ async def observe(config: dict[str, Any], t0: float) -> None:
 
 def main(path: str) -> None:
     config = read_config(path)
+    be_punctual()
     asyncio.run(observe(config, await_t0(config["ready"], config["t0"])))
 
 

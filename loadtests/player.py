@@ -18,7 +18,7 @@ import psutil
 from gevent.pool import Group
 
 from loadtests.client import Client, Exchange
-from loadtests.handshake import await_t0, write_json
+from loadtests.handshake import await_t0, be_punctual, write_json
 from loadtests.records import (
     REUSED,
     WRONG,
@@ -52,6 +52,7 @@ class Player:
     def play(self) -> bool:
         """The whole schedule, then a bounded wait for what is in flight. Whether all that was planned is recorded."""
         self._summary["rss_bytes_start"] = self._process.memory_info().rss
+        self._summary["priority"] = be_punctual()
         t0 = await_t0(self._config["ready"], self._config["t0"])
         self._cpu_before_s = time.process_time()
         self._summary["started_at"] = t0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -114,7 +115,7 @@ class LocalTwin:
 
     def _start_toxiproxy(self, engine: Engine, birthmark: Birthmark) -> Process:
         command = engine.command(LOOPBACK, self.addresses.toxiproxy, birthmark)
-        return self._servers.start("toxiproxy", command, env=environment(), cwd=REPOSITORY)
+        return self._servers.start("toxiproxy", [*punctual(), *command], env=environment(), cwd=REPOSITORY)
 
     def _make_links(self) -> None:
         """A proxy per link; before it can carry a fault, the ledger says how to undo that."""
@@ -165,6 +166,11 @@ class LocalTwin:
         return self._servers.start(
             name, command, env=env, cwd=REPOSITORY, niceness=NICENESS, stop_timeout_s=STOP_TIMEOUT_S
         )
+
+
+def punctual() -> tuple[str, ...]:
+    """What to put before a command that shall be woken on time: real time where we may have it, which takes root."""
+    return ("chrt", "--rr", "1") if os.geteuid() == 0 and shutil.which("chrt") else ()
 
 
 def host_port(port: int) -> str:
