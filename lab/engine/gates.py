@@ -108,8 +108,11 @@ def _oracle(twin: TwinEvidence) -> Gate:
 
 
 def _baseline(twin: TwinEvidence) -> Gate:
-    planned = between(twin.requests, *twin.phases.window(BASELINE))
-    sound = ratio(is_sound(planned, twin.scenario.load.good_within_ms)) if len(planned) else 0.0
+    """Who was still in time when the fault began belongs to neither: the end of the phase is left out."""
+    start_s, end_s = twin.phases.window(BASELINE)
+    within_ms = twin.scenario.load.good_within_ms
+    planned = between(twin.requests, start_s, end_s - within_ms / 1000)
+    sound = ratio(is_sound(planned, within_ms)) if len(planned) else 0.0
     return Gate(
         name="baseline healthy",
         passed=sound >= BASELINE_GOOD_MIN,
@@ -156,10 +159,12 @@ def _felt(twin: TwinEvidence, scenario: Scenario) -> Iterator[Gate]:
 def _healed(twin: TwinEvidence, scenario: Scenario) -> Iterator[Gate]:
     end_s = twin.phases.window(RECOVERY)[1]
     for link in dict.fromkeys(fault.link for fault in scenario.faults):
-        mine = [off for n, _, off in twin.fault_windows if scenario.faults[n].link == link]
+        mine = [(on, off) for n, on, off in twin.fault_windows if scenario.faults[n].link == link]
+        healed_s = max((off for _, off in mine), default=end_s)
         before = on_link(twin.probes, link, twin.phases.window(BASELINE))
-        after = on_link(twin.probes, link, (max(mine) + WELL_AFTER_S, end_s)) if mine else []
-        proof = healed_proof(before, after)
+        during = [sample for window in mine for sample in on_link(twin.probes, link, window)]
+        after = on_link(twin.probes, link, (healed_s + WELL_AFTER_S, end_s))
+        proof = healed_proof(before, during, after)
         yield _proved("healing felt", twin, proof, f"On the {link} link, {proof.sentence}.")
 
 

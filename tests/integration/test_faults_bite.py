@@ -96,7 +96,7 @@ def test_a_fault_is_echoed_bites_and_heals(testbed: LocalTestbed, fault: Fault) 
     after = probed(testbed, fault)
     felt = fault.felt(before, during)
     assert felt.proved, (felt, during)
-    assert healed_proof(before, after).proved, after
+    assert healed_proof(before, during, after).proved, after
     if not isinstance(fault, Noop) and "echo" not in felt.sentence:
         assert not fault.felt(before, after).proved
 

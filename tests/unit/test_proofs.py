@@ -7,6 +7,7 @@ from tests.handmade import probe, probes
 
 BASELINE = (3.0, 9.0)
 QUIET = probes(3, 9)
+SLOW = probes(9, 19, answer_ms=50)
 DOWN = {"error": "refused", "connect_ms": None}
 
 
@@ -79,12 +80,19 @@ def test_two_halves_of_a_blackhole_are_proved_one_by_one() -> None:
 
 
 def test_a_link_is_well_when_the_probe_is_what_it_was() -> None:
-    assert healed_proof(QUIET, probes(20, 29)).proved
-    assert healed_proof(QUIET, probes(20, 29, answer_ms=12)).proved
+    assert healed_proof(QUIET, SLOW, probes(20, 29)).proved
+    assert healed_proof(QUIET, SLOW, probes(20, 29, answer_ms=12)).proved
+
+
+def test_a_busy_machine_may_delay_a_healed_link_by_less_than_half_of_what_the_fault_did() -> None:
+    after_blackhole = probes(9, 19, error="timeout")
+    busy = probes(20, 29, answer_ms=60)
+    assert healed_proof(QUIET, after_blackhole, busy).proved
+    assert not healed_proof(QUIET, probes(9, 19, answer_ms=80), busy).proved
 
 
 def test_a_link_that_stays_slow_dead_or_unseen_is_not_well() -> None:
-    assert not healed_proof(QUIET, probes(20, 29, answer_ms=40)).proved
-    assert not healed_proof(QUIET, probes(20, 29, error="timeout")).proved
-    assert not healed_proof(QUIET, [*probes(20, 28), *probes(28, 29, **DOWN)]).proved
-    assert not healed_proof(QUIET, []).proved
+    assert not healed_proof(QUIET, SLOW, probes(20, 29, answer_ms=40)).proved
+    assert not healed_proof(QUIET, SLOW, probes(20, 29, error="timeout")).proved
+    assert not healed_proof(QUIET, SLOW, [*probes(20, 28), *probes(28, 29, **DOWN)]).proved
+    assert not healed_proof(QUIET, SLOW, []).proved
