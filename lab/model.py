@@ -327,6 +327,7 @@ class Scenario:
     expected: Mapping[str, Verdict] = field(
         default_factory=lambda: {NAIVE: Verdict.BROKEN, HARDENED: Verdict.HELD}
     )
+    baseline_good_min: float = 0.99  # below it a run is invalid: that twin was ill before anything was broken
     lesson: str = ""  # the defences that make the difference, in one sentence
     full: Phases = FULL
     quick: Phases = QUICK

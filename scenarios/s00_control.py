@@ -23,7 +23,7 @@ SCENARIO = Scenario(
     question="Which twin is faster with nothing wrong, and by how much?",
     mirrors="No outage: this is the control.",
     load=Load(
-        rate_rps=40,
+        rate_rps=30,
         mix={
             "get_booking": 6,
             "user_bookings": 3,

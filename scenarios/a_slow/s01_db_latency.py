@@ -17,7 +17,7 @@ SCENARIO = Scenario(
     mirrors="Fortnite, February 2018: latency of the matchmaking database "
     "(fortnite.com/news/postmortem-of-service-outage-at-3-4m-ccu)",
     load=Load(
-        rate_rps=40,
+        rate_rps=30,
         mix={"get_booking": 6, "user_bookings": 2, "rooms_search": 1, "availability": 1},
         good_within_ms=300,
     ),

@@ -15,7 +15,7 @@ SCENARIO = Scenario(
     question="A page of twenty: how many times 50 ms?",
     mirrors="Closest: Slack, 22 February 2022, a query to every shard turned cache misses into overload "
     "(slack.engineering/slacks-incident-on-2-22-22)",
-    load=Load(rate_rps=16, mix={"users_with_bookings": 1, "get_booking": 1}, good_within_ms=500),
+    load=Load(rate_rps=12, mix={"users_with_bookings": 1, "get_booking": 1}, good_within_ms=500),
     faults=(Latency(link=DATABASE, latency_ms=50),),
     checks=(
         StatementsPerRequest(route="/users/", at_most=3),

@@ -28,7 +28,7 @@ SCENARIO = Scenario(
     mirrors="GitHub, October 2018: 43 s of lost connectivity, more than 24 hours degraded "
     "(github.blog/2018-10-30-oct21-post-incident-analysis)",
     load=Load(
-        rate_rps=40,
+        rate_rps=30,
         mix={
             "get_booking": 5,
             "user_bookings": 2,

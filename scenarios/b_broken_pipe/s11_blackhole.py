@@ -29,7 +29,7 @@ SCENARIO = Scenario(
     mirrors="KubeBlocks on OKE: about 15 minutes of hanging after a failover, packets to the old address vanished "
     "(kubeblocks.io/blog/oci-tcp-blackhole-troubleshooting)",
     load=Load(
-        rate_rps=40,
+        rate_rps=30,
         mix={
             "get_booking": 5,
             "user_bookings": 2,

@@ -23,7 +23,8 @@ SCENARIO = Scenario(
     question="Who breaks the tie, after how long, and does money vanish?",
     mirrors="Closest: GitHub, November 2021: replicas deadlocked in a migration step "
     "(github.blog/2021-12-01-github-availability-report-november-2021)",
-    load=Load(rate_rps=24, mix={"hot_transfer": 5, "get_booking": 1}, good_within_ms=1_000),
+    load=Load(rate_rps=20, mix={"hot_transfer": 5, "get_booking": 1}, good_within_ms=1_000),
+    baseline_good_min=0.85,  # with no latency at all a deadlock is rare, but it is there
     faults=(Latency(link=DATABASE, latency_ms=30),),
     checks=(
         CleanRefusals(phase=FAULT, at_most=0.0),

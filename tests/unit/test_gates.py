@@ -103,7 +103,9 @@ def late_by_60_ms(run: HandmadeRun) -> None:
 
 def twins_out_of_step(run: HandmadeRun) -> None:
     for event in run.events:
-        event["after_s"] += 0.011 if event["twin"] == NAIVE else 0
+        if "before_s" in event and event["twin"] == NAIVE:
+            event["before_s"] += 0.011
+            event["after_s"] += 0.011
 
 
 def aborted(run: HandmadeRun) -> None:
