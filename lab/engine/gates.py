@@ -191,7 +191,7 @@ def _on_time(run: RunEvidence) -> Gate:
 
 
 def _in_step(run: RunEvidence) -> Gate:
-    """Asked of both at once. How long a proxy then takes is its twin's affair: it closes as many connections as hang."""
+    """Asked of both at once. How long a proxy then takes is its twin's affair: it closes what hangs."""
     asked: dict[tuple[int, float, str], list[float]] = {}
     for event in _switches(run):
         asked.setdefault((event["fault"], event["planned_s"], event["event"]), []).append(event["before_s"])

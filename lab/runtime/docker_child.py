@@ -98,8 +98,7 @@ class ContainerChild:
 def real_time_share() -> dict[str, int]:
     """What lets load and probes be woken on time where the kernel rations real time by cgroup (v1 alone does).
 
-    There the engine must have been given some to share: `dockerd --cpu-rt-runtime=950000`. Elsewhere the right to ask
-    is enough.
+    There the engine's own cgroup must have some to share, as .ci/run gives it. Elsewhere the right to ask is enough.
     """
     try:
         shared = int(ENGINE_REAL_TIME.read_text())
