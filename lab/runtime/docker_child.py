@@ -52,7 +52,7 @@ class ContainerChild:
                 # What it writes belongs to whoever started the lab.
                 user=f"{os.getuid()}:{os.getgid()}",
                 environment={"HOME": "/tmp"},  # noqa: S108 - inside the container
-                **real_time_share(),
+                cpu_rt_runtime=real_time_us(),
                 **CONFINED,
             )
 
@@ -95,7 +95,7 @@ class ContainerChild:
             raise
 
 
-def real_time_share() -> dict[str, int]:
+def real_time_us() -> int | None:
     """What lets load and probes be woken on time where the kernel rations real time by cgroup (v1 alone does).
 
     There the engine's own cgroup must have some to share, as .ci/run gives it. Elsewhere the right to ask is enough.
@@ -103,8 +103,8 @@ def real_time_share() -> dict[str, int]:
     try:
         shared = int(ENGINE_REAL_TIME.read_text())
     except (OSError, ValueError):
-        return {}
-    return {"cpu_rt_runtime": REAL_TIME_US} if shared >= REAL_TIME_US else {}
+        return None
+    return REAL_TIME_US if shared >= REAL_TIME_US else None
 
 
 CONFINED: Mapping[str, Any] = {

@@ -29,12 +29,11 @@ SCENARIO = Scenario(
     mirrors="KubeBlocks on OKE: about 15 minutes of hanging after a failover, packets to the old address vanished "
     "(kubeblocks.io/blog/oci-tcp-blackhole-troubleshooting)",
     load=Load(
-        rate_rps=30,
+        rate_rps=24,
         mix={
             "get_booking": 5,
             "user_bookings": 2,
-            "create_booking": 1,
-            "create_booking_repeated": 1,
+            "create_booking": 2,
             "transfer_repeated": 1,
             "healthz": 2,
         },
