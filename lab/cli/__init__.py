@@ -39,8 +39,10 @@ def main() -> None:
         app(prog_name="bin/lab")
     except LabError as error:
         fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        fail("Interrupted. Everything is healed and stopped.", INTERRUPTED)
+    except SystemExit as leaving:
+        if leaving.code == INTERRUPTED:  # typer made this of the KeyboardInterrupt
+            fail("Interrupted. Everything is healed and stopped.", INTERRUPTED)
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

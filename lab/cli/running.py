@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Container
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from lab.runner import Runner
 from lab.runtime.clock import MonotonicClock
 from lab.runtime.heal import heal
 from lab.runtime.lock import run_lock
+from lab.runtime.ownership import holdings
 
 RunName = Annotated[str, typer.Argument(help='Its id, a part of it, its folder, or "latest".')]
 
@@ -113,7 +115,8 @@ def regrade(run: RunName = "latest", as_json: Json = False) -> None:
 
 def runs(as_json: Json = False) -> None:
     """List the runs that are kept, newest first."""
-    rows = [summary(folder) for folder in list_runs(assembly.RUNS)]
+    going_on = {run.run for run in holdings(assembly.STATE) if run.owner_alive}
+    rows = [summary(folder, going_on) for folder in list_runs(assembly.RUNS)]
     if as_json:
         print(json.dumps(rows, indent=2))
         return
@@ -126,8 +129,8 @@ def runs(as_json: Json = False) -> None:
     console.print(table)
 
 
-def summary(folder: Path) -> dict[str, str]:
-    """One run in a line: what it was and how each twin came out."""
+def summary(folder: Path, going_on: Container[str]) -> dict[str, str]:
+    """One run in a line: what it was and how each twin came out. One that nobody walks any more was killed."""
     manifest = RunRecord(folder).manifest
     row = {
         "run": folder.name,
@@ -136,6 +139,8 @@ def summary(folder: Path) -> dict[str, str]:
         NAIVE: "",
         HARDENED: "",
     }
+    if row["status"] == "running" and folder.name not in going_on:
+        row["status"] = "killed"
     if (folder / "verdict.json").exists():
         verdict = read_verdict(folder)
         row["status"] = (
