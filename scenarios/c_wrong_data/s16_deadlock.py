@@ -24,7 +24,7 @@ SCENARIO = Scenario(
     mirrors="Closest: GitHub, November 2021: replicas deadlocked in a migration step "
     "(github.blog/2021-12-01-github-availability-report-november-2021)",
     load=Load(rate_rps=20, mix={"hot_transfer": 5, "get_booking": 1}, good_within_ms=1_000),
-    baseline_good_min=0.85,  # with no latency at all a deadlock is rare, but it is there
+    baseline_good_min=0.7,  # with no latency at all a deadlock is rare, but one stalls its wallets for a second
     faults=(Latency(link=DATABASE, latency_ms=30),),
     checks=(
         CleanRefusals(phase=FAULT, at_most=0.0),
