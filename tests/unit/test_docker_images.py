@@ -46,7 +46,10 @@ def test_the_tag_follows_from_names_contents_and_base(tree: Path) -> None:
     assert len({first, edited, renamed}) == 3
 
 
-def test_the_official_base_is_taken_unless_only_our_own_is_there(present: Callable[..., None]) -> None:
+def test_the_official_base_is_taken_unless_only_our_own_is_there(
+    present: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LAB_POSTGRES_IMAGE", raising=False)
     present()
     assert base("postgres") == OFFICIAL["postgres"]
     present("failure-lab/offline-postgres")
