@@ -10,7 +10,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from reports import look
-from reports.figures import heatmaps, outcomes, percentiles, probes, timelines
+from reports.figures import heatmaps, outcomes, percentiles, probes, timelines, waits
 from reports.view import RunView
 
 
@@ -37,6 +37,15 @@ class Picture:
     problem: str = ""
 
 
+WAITS = Plan(
+    name="waits",
+    title="How long each client waited",
+    reading="One dot for each request, at the time after which its client knew how it ended, whatever the end: an "
+    "answer, a refusal, an error, or giving up (dashed line). Dotted: the limit X. Dots that would hide each other are "
+    "drawn once.",
+    claim=waits.claim,
+    draw=waits.draw,
+)
 TIMELINES = Plan(
     name="timelines",
     title="Second by second",
@@ -77,7 +86,7 @@ PROBES = Plan(
     claim=probes.claim,
     draw=probes.draw,
 )
-STORY = (TIMELINES, HEATMAPS, OUTCOMES, PERCENTILES)  # in the order of the page
+STORY = (WAITS, TIMELINES, HEATMAPS, OUTCOMES, PERCENTILES)  # in the order of the page
 ALL = (*STORY, PROBES)
 
 

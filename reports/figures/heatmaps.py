@@ -26,12 +26,15 @@ WIDTHS_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
 def claim(run: RunView) -> str:
-    told = " and ".join(f"{twin.name} {_p95(run, twin)}" for twin in run.twins)
-    return f"95th percentile of the answer time during the fault, over all planned requests: {told}."
-
-
-def _p95(run: RunView, twin: TwinView) -> str:
-    return words.milliseconds(quantile(twin.answer_ms(run.window(FAULT)), 0.95))
+    """The 95th percentile; the median where neither twin has so much to tell, and the share where not even that."""
+    fault = [(twin, twin.answer_ms(run.window(FAULT))) for twin in run.twins]
+    for name, q in (("95th percentile", 0.95), ("Median", 0.5)):
+        times = [(twin, quantile(answer_ms, q)) for twin, answer_ms in fault]
+        if any(np.isfinite(ms) for _, ms in times):
+            told = " and ".join(f"{twin.name} {words.milliseconds(ms)}" for twin, ms in times)
+            return f"{name} of the answer time during the fault, over all planned requests: {told}."
+    shares = (f"{twin.name} {words.percent(float(np.isfinite(ms).mean()))}" for twin, ms in fault if ms.size)
+    return f"Requests with an ok answer during the fault: {' and '.join(shares)}."
 
 
 def draw(run: RunView) -> Figure:

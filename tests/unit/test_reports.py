@@ -14,12 +14,12 @@ import pytest
 import reports
 from lab.model import FAULT, HARDENED, NAIVE, Phases, RunVerdict, Verdict
 from reports import gallery, words
-from reports.figures import outcomes, probes, timelines
+from reports.figures import heatmaps, outcomes, probes, timelines, waits
 from reports.junit import junit
 from reports.page import Page
 from reports.provenance import command
 from reports.reading import read
-from reports.view import GOOD, KINDS, RunView, bin_edges, seconds
+from reports.view import GOOD, KINDS, REFUSED, TIMEOUT, RunView, bin_edges, seconds
 from tests.synthetic import HOSTILE, Synthetic, make_run, make_verdict
 
 FILES = ("report.html", "summary.md", "junit.xml")
@@ -264,6 +264,39 @@ def test_claims_carry_the_number_of_the_figure(tmp_path):
     assert f"naive {unknown} and hardened 0" in outcomes.claim(run)
     assert "naive 0 % and hardened 100 %" in timelines.claim(run).replace(words.NBSP, " ")
     assert re.search(r"naive 0\.\d ms → 20\d ms", probes.claim(run).replace(words.NBSP, " "))
+
+
+def test_a_wait_counts_whatever_it_ended_in(tmp_path):
+    run = view(tmp_path, requests=2_000)
+    naive, hardened = run.twins
+    gave_up = replace(naive, kind=np.full_like(naive.kind, TIMEOUT))
+    refused = replace(
+        hardened, kind=np.full_like(hardened.kind, REFUSED), latency_ms=np.full_like(hardened.latency_ms, 3.0)
+    )
+    claim = waits.claim(replace(run, twins=(gave_up, refused))).replace(words.NBSP, " ")
+    assert "naive 5 s and then no answer; hardened 3.0 ms" in claim
+
+
+def test_dots_that_hide_each_other_are_drawn_once_and_no_other_is_lost(tmp_path):
+    run = view(tmp_path, requests=2_000)
+    twin = run.twins[0]
+    twice = replace(
+        twin,
+        at_s=np.repeat(twin.at_s, 2),
+        latency_ms=np.repeat(twin.latency_ms, 2),
+        kind=np.repeat(twin.kind, 2),
+    )
+    once = waits.dots(run, twin, (GOOD,))
+    assert [list(part) for part in waits.dots(run, twice, (GOOD,))] == [list(part) for part in once]
+    assert once[0].size > 0.8 * np.count_nonzero(twin.kind == GOOD)
+
+
+def test_where_hardly_anything_was_answered_the_heat_map_claims_how_much(tmp_path):
+    run = view(tmp_path, requests=2_000)
+    assert heatmaps.claim(run).startswith("95th percentile")
+    silent = tuple(replace(twin, kind=np.full_like(twin.kind, TIMEOUT)) for twin in run.twins)
+    claim = heatmaps.claim(replace(run, twins=silent)).replace(words.NBSP, " ")
+    assert claim == "Requests with an ok answer during the fault: naive 0 % and hardened 0 %."
 
 
 def test_junit_fails_where_a_twin_is_not_as_expected():
