@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import math
 import pkgutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import scenarios
 from lab.model import Fault, LabError, Load, Phases, Scenario
 
 T = TypeVar("T", Load, Phases, Fault)
+WORDS = {int: "a whole number", float: "a number", str: "a word"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,12 +123,9 @@ def _chosen(scenario: Scenario, target: str, setting: str) -> list[int]:
 
 
 def _settable(value: Any) -> dict[str, type]:
-    """The members of a frozen value that a plain number or word can set."""
-    return {
-        member.name: type(getattr(value, member.name))
-        for member in fields(value)
-        if isinstance(getattr(value, member.name), int | float | str)
-    }
+    """The members of a frozen value that a plain number or word can set, with what they take."""
+    takes = get_type_hints(type(value))
+    return {member.name: takes[member.name] for member in fields(value) if takes[member.name] in WORDS}
 
 
 def _changed(value: T, name: str, text: str, setting: str) -> T:
@@ -136,7 +135,7 @@ def _changed(value: T, name: str, text: str, setting: str) -> T:
     try:
         new = known[name](text)
     except ValueError:
-        raise LabError(f"--set {setting}: {name} takes {known[name].__name__}, not {text!r}.") from None
-    if isinstance(new, float | int) and not isinstance(value, str) and new < 0:
-        raise LabError(f"--set {setting}: {name} cannot be negative.")
+        raise LabError(f"--set {setting}: {name} takes {WORDS[known[name]]}, not {text!r}.") from None
+    if isinstance(new, float | int) and not 0 <= new < math.inf:
+        raise LabError(f"--set {setting}: {name} must be a number from 0 up.")
     return replace(value, **{name: new})

@@ -123,7 +123,7 @@ def docker_engine(available: Callable[[], str | None], compose_version: Callable
         return Finding(name="docker", ok=True, found=f"an engine answers, Compose {compose_version()}")
     return Finding(
         name="docker", ok=False, found=reason, rules_out=DOCKER,
-        mend="install and start Docker with its Compose plugin. Debian: apt install docker.io docker-compose",
+        mend="Debian: apt install docker.io, start it, and build today's Compose: compose/offline/compose-plugin/build",
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from lab.cli import looking, running, stacks
 from lab.model import LabError
 
 INTERRUPTED = 130
+COMPLETION = "_LAB_COMPLETE"  # set by the shell that wants to complete a line
 
 app = typer.Typer(
     name="lab",
@@ -36,7 +37,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        app(prog_name="bin/lab")
+        app(prog_name=program())
     except LabError as error:
         fail(str(error), error.exit_code)
     except SystemExit as leaving:
@@ -48,6 +49,12 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         fail(sentence(error), 2)
+
+
+def program() -> str:
+    """The name in usage lines. Shells complete by the bare name: the variable made of it can hold no slash."""
+    completing = COMPLETION in os.environ or any("completion" in word for word in sys.argv[1:2])
+    return "lab" if completing else "bin/lab"
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from lab.model import RunVerdict, Verdict
+from lab.model import CheckResult, RunVerdict, Verdict
+from reports.words import quantity
 
 console = Console(highlight=False, soft_wrap=False)
 STYLE = {Verdict.HELD: "green", Verdict.BROKEN: "red", Verdict.INCONCLUSIVE: "yellow"}
@@ -33,11 +34,7 @@ def print_verdict(verdict: RunVerdict) -> None:
     console.print(table)
 
 
-def measured(result: object) -> str:
+def measured(result: CheckResult) -> str:
     """The number beside its threshold, as far as the check has them."""
-    value, threshold = getattr(result, "value", None), getattr(result, "threshold", None)
-    unit = getattr(result, "unit", "")
-    if value is None:
-        return ""
-    beside = "" if threshold is None else f" (limit {threshold:g})"
-    return f"{value:.4g} {unit}".strip() + beside
+    value, limit = quantity(result.value, result.unit), quantity(result.threshold, result.unit)
+    return f"{value} (limit {limit})" if value and limit else value

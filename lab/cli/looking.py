@@ -11,10 +11,9 @@ from rich.table import Table
 
 from lab import catalogue
 from lab import doctor as examination
+from lab.cli.arguments import Json, ScenarioName
 from lab.cli.console import console
 from lab.model import Check, Fault, Scenario
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 def doctor(as_json: Json = False) -> None:
@@ -67,22 +66,23 @@ def markdown_table() -> str:
     return "\n".join(rows)
 
 
-def show(scenario: Annotated[str, typer.Argument(help="Its name, or the start of it: s11.")]) -> None:
+def show(scenario: ScenarioName) -> None:
     """Show one scenario: its story, faults, load, checks, and what each twin is expected to do."""
     entry = catalogue.find(scenario)
     found = entry.scenario
-    lines = [f"[bold]{found.name}[/]: {found.title}", "", *paragraphs(entry.story), ""]
-    lines += [
-        f"Question    {found.question}",
-        f"Hypothesis  {found.hypothesis}",
-        f"Mirrors     {found.mirrors}",
-    ]
-    lines += [f"Load        {found.load.rate_rps:g} arrivals/s for each twin: {', '.join(found.load.mix)}"]
-    lines += [f"Fault       {faults_of(found)}"]
-    lines += [f"Check       {title(check)}" for check in found.checks]
-    lines += [f"Expected    {', '.join(f'{twin} {verdict}' for twin, verdict in found.expected.items())}"]
-    lines += [f"Lesson      {found.lesson}", "", f"Set         {settings(found)}"]
-    console.print("\n".join(lines), highlight=False)
+    console.print("\n".join([f"[bold]{found.name}[/]: {found.title}", "", *paragraphs(entry.story), ""]))
+    table = Table.grid(padding=(0, 2))
+    table.add_row("Question", found.question)
+    table.add_row("Hypothesis", found.hypothesis)
+    table.add_row("Mirrors", found.mirrors)
+    table.add_row("Load", f"{found.load.rate_rps:g} arrivals/s for each twin: {', '.join(found.load.mix)}")
+    table.add_row("Fault", faults_of(found))
+    table.add_row("Checks", "\n".join(title(check) for check in found.checks))
+    table.add_row("Expected", ", ".join(f"{twin} {verdict}" for twin, verdict in found.expected.items()))
+    table.add_row("Lesson", found.lesson)
+    table.add_row("Set", "\n".join(settings(found)))
+    console.print(table)
+    console.print(f"\nRun it: bin/lab run {found.name} --quick")
 
 
 def paragraphs(text: str) -> list[str]:
@@ -98,17 +98,20 @@ def faults_of(scenario: Scenario) -> str:
     return "; ".join(fault.describe() for fault in scenario.faults) or "none"
 
 
-def settings(scenario: Scenario) -> str:
+def settings(scenario: Scenario) -> list[str]:
     """The parameters that --set takes, with their present values."""
-    known = [f"load.rate_rps={scenario.load.rate_rps:g}", "phases.fault_s=…"] + [
-        setting for fault in scenario.faults for setting in _parameters(fault)
+    faults = scenario.faults
+    targets = ["fault"] if len(faults) == 1 else [f"fault{number}" for number in range(1, len(faults) + 1)]
+    return [
+        f"load.rate_rps={scenario.load.rate_rps:g}",
+        f"phases.fault_s={scenario.full.fault_s:g}",
+        *(line for target, fault in zip(targets, faults, strict=True) for line in _parameters(target, fault)),
     ]
-    return "  ".join(dict.fromkeys(known))
 
 
-def _parameters(fault: Fault) -> list[str]:
+def _parameters(target: str, fault: Fault) -> list[str]:
     skip = ("link", "during", "burst")
-    return [f"fault.{name}={value}" for name, value in asdict(fault).items() if name not in skip]
+    return [f"{target}.{name}={value}" for name, value in asdict(fault).items() if name not in skip]
 
 
 COMMANDS = (doctor, list_, show)

@@ -13,10 +13,11 @@ from rich.table import Table
 
 from lab import catalogue
 from lab.cli import assembly
+from lab.cli.arguments import Json, RunName, Runtime, ScenarioName
 from lab.cli.console import console, print_verdict
-from lab.cli.looking import Json
 from lab.cli.progress import progress
 from lab.engine.plan import RunPlan
+from lab.engine.schedule import check_load
 from lab.model import HARDENED, NAIVE, RunVerdict, Stack, TwinPlan, Verdict
 from lab.record import RunRecord, RunWriter, list_runs, read_verdict
 from lab.runner import Runner
@@ -25,15 +26,13 @@ from lab.runtime.heal import heal
 from lab.runtime.lock import run_lock
 from lab.runtime.ownership import holdings
 
-RunName = Annotated[str, typer.Argument(help='Its id, a part of it, its folder, or "latest".')]
-
 
 def run(
-    scenario: Annotated[str, typer.Argument(help="Which scenario; see: bin/lab list")],
+    scenario: ScenarioName,
     quick: Annotated[
         bool, typer.Option("--quick", help="Short phases: half a minute instead of a minute and a half.")
     ] = False,
-    runtime: Annotated[str, typer.Option(help="auto, local or docker.")] = "auto",
+    runtime: Runtime = "auto",
     seed: Annotated[
         int | None,
         typer.Option(help="The seed of the schedule; drawn and recorded where none is given.", min=0),
@@ -65,6 +64,7 @@ def make_plan(scenario: str, quick: bool, seed: int | None, defences: str, setti
     """What shall be run. Raises LabError for anything that cannot be."""
     assembly.check_defences(defences)
     found, phases = catalogue.configure(catalogue.find(scenario).scenario, quick, settings)
+    check_load(found.load, phases)
     twins = (TwinPlan(name=NAIVE, defences="none"), TwinPlan(name=HARDENED, defences=defences))
     return RunPlan(
         stack=Stack(run=assembly.new_run(found.name), twins=twins),

@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from lab.cli import assembly
+from lab.cli.arguments import Json, Runtime
 from lab.cli.console import console
-from lab.cli.looking import Json
 from lab.model import HARDENED, NAIVE, LabError, Stack, TwinPlan
 from lab.runtime.heal import heal as mend
 from lab.runtime.heal import take_down
@@ -23,7 +23,7 @@ UP = "up"
 
 
 def up(
-    runtime: Annotated[str, typer.Option(help="auto, local or docker.")] = "auto",
+    runtime: Runtime = "auto",
     defences: Annotated[str, typer.Option(help="What is on in the hardened twin.")] = "all",
 ) -> None:
     """Leave both twins and their proxies running, and tell how to reach them."""

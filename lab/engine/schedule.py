@@ -10,6 +10,8 @@ from random import Random
 from lab.engine.operations import OPERATIONS, REPEAT_AFTER_S, REPEATED_OPS, Intent
 from lab.model import Arrival, LabError, Load, Phases, SeedSizes
 
+ARRIVALS_MAX = 2_000_000
+
 
 def plan_arrivals(load: Load, phases: Phases, seed: int, sizes: SeedSizes) -> Iterator[Arrival]:
     """Every arrival in order of time, numbered from 0: Poisson at `load.rate_rps`, repetitions on top of it.
@@ -17,7 +19,7 @@ def plan_arrivals(load: Load, phases: Phases, seed: int, sizes: SeedSizes) -> It
     Nothing is kept but the few arrivals that will be repeated. Raises LabError for a load that cannot be
     planned.
     """
-    _check(load)
+    check_load(load, phases)
     random = Random(seed)
     repeats: deque[Arrival] = deque()  # in order of time: each comes the same while after its first
     number = 0
@@ -43,7 +45,8 @@ def _instants(random: Random, rate_rps: float, until_s: float) -> Iterator[float
         at_s += random.expovariate(rate_rps)
 
 
-def _check(load: Load) -> None:
+def check_load(load: Load, phases: Phases) -> None:
+    """Raises LabError for a load that cannot be planned, or that is more than a lab should ever send."""
     unknown = [op for op in load.mix if op not in OPERATIONS]
     if unknown:
         raise LabError(f"No such operation: {', '.join(unknown)}. There is {', '.join(OPERATIONS)}.")
@@ -51,3 +54,8 @@ def _check(load: Load) -> None:
         raise LabError(f"load.rate_rps is {load.rate_rps:g}; it must be above 0.")
     if not sum(load.mix.values()) > 0:
         raise LabError("load.mix weighs nothing; give at least one operation a weight above 0.")
+    if (planned := load.rate_rps * phases.load_s) > ARRIVALS_MAX:
+        raise LabError(
+            f"{load.rate_rps:g} arrivals/s for {phases.load_s:g} s are {planned:.3g} requests for each twin, "
+            f"more than {ARRIVALS_MAX:,}. Lower load.rate_rps or shorten the phases."
+        )

@@ -60,10 +60,11 @@ def test_a_setting_reaches_one_fault_by_its_number() -> None:
         ("fault.latency_ms", "Write it like"),
         ("fault.latancy_ms=200", "they have .*latency_ms"),
         ("fault2.latency_ms=200", "has 1 fault"),
-        ("fault.latency_ms=soon", "takes int"),
+        ("fault.latency_ms=soon", "takes a whole number"),
         ("fault.latency_ms=-1", "latency_ms"),
+        ("load.rate_rps=inf", "a number from 0 up"),
         ("load.rate=10", "there is .*rate_rps"),
-        ("phases.fault_s=-3", "cannot be negative"),
+        ("phases.fault_s=-3", "must be a number from 0 up"),
     ],
 )
 def test_a_setting_that_does_not_fit_is_named(setting: str, said: str) -> None:

@@ -1,0 +1,37 @@
+"""The arguments that several commands share: how each is explained, and what a shell offers to complete it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lab import catalogue
+from lab.cli import assembly
+from lab.record import list_runs
+
+
+def _scenarios(start: str) -> list[tuple[str, str]]:
+    """The scenarios whose names start so, each with its title."""
+    known = [entry.scenario for entry in catalogue.entries().values()]
+    return [(scenario.name, scenario.title) for scenario in known if scenario.name.startswith(start)]
+
+
+def _runs(start: str) -> list[str]:
+    names = ["latest", *(folder.name for folder in list_runs(assembly.RUNS))]
+    return [name for name in names if name.startswith(start)]
+
+
+def _runtimes(start: str) -> list[str]:
+    return [name for name in assembly.RUNTIMES if name.startswith(start)]
+
+
+ScenarioName = Annotated[
+    str,
+    typer.Argument(help="Its name, or the start of it: s11. See: bin/lab list", autocompletion=_scenarios),
+]
+RunName = Annotated[
+    str, typer.Argument(help='Its id, a part of it, its folder, or "latest".', autocompletion=_runs)
+]
+Runtime = Annotated[str, typer.Option(help="auto, local or docker.", autocompletion=_runtimes)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]

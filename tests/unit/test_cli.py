@@ -1,0 +1,157 @@
+"""What a person meets on the command line: one clear sentence for a mistake, numbers with units, lines completed."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab import cli
+from lab.catalogue import find
+from lab.cli import assembly
+from lab.cli.console import print_verdict
+from lab.cli.looking import settings
+from lab.model import LabError
+from tests.synthetic import Synthetic, make_run, make_verdict
+
+ROOT = Path(__file__).parents[2]
+Lab = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def lab(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Lab:
+    """(exit code, standard output, standard error) of a command line; runs and state in a folder of the test's."""
+    monkeypatch.setattr(assembly, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(assembly, "STATE", tmp_path / "state")
+
+    def command(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["bin/lab", *words])
+        with pytest.raises(SystemExit) as leaving:
+            cli.main()
+        code = leaving.value.code
+        return (code if isinstance(code, int) else 0, *capsys.readouterr())
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("show", "s111-blakhole"), "Did you mean s11-blackhole"),
+        (("run", "nothing-like-it"), "See: bin/lab list"),
+        (("run", "s01", "--set", "fault.latency_ms=soon"), "latency_ms takes a whole number"),
+        (("run", "s01", "--set", "fault.latency_ms=-3"), "latency_ms must be a number from 0 up"),
+        (("run", "s01", "--set", "load.rate_rps=inf"), "rate_rps must be a number from 0 up"),
+        (("run", "s01", "--set", "load.rate_rps=nan"), "rate_rps must be a number from 0 up"),
+        (("run", "s01", "--set", "load.rate_rps=1e9"), "Lower load.rate_rps"),
+        (("run", "s01", "--set", "fault.speed=3"), "they have"),
+        (("run", "s01", "--set", "speed=3"), "fault.latency_ms=200"),
+        (("run", "s01", "--defences", "all,-courage"), "circuit_breaker"),
+        (("run", "s01", "--runtime", "kubernetes"), "auto, local, docker"),
+        (("report", "no-such-run"), "See: bin/lab runs"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_mistake_gets_one_sentence_with_the_next_step(lab: Lab, words: tuple[str, ...], said: str) -> None:
+    code, out, err = lab(*words)
+    assert (code, out) == (2, "")
+    assert err.startswith("lab: ")
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_a_full_disk_is_a_sentence_too(lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def full(_folder: Path) -> None:
+        raise OSError(28, "No space left on device", "runs/x/requests.bin")
+
+    make_run(tmp_path / "runs" / "only", Synthetic(requests=10))
+    monkeypatch.setattr(assembly, "grade", full)
+    code, _, err = lab("regrade", "only")
+    assert code == 2
+    assert "No space left on device: runs/x/requests.bin. Free some space" in err
+
+
+def test_a_folder_that_cannot_be_written_is_named(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file where a folder should be")
+    code, _, err = lab("run", "s01", "--quick", "--runtime", "local")
+    assert code == 2
+    assert str(tmp_path / "state") in err
+    assert "Traceback" not in err
+
+
+def test_the_verdict_is_told_in_the_units_of_people(capsys: pytest.CaptureFixture[str]) -> None:
+    verdict = make_verdict("run")
+    late = replace(verdict.twins[0].checks[0], value=float("inf"), threshold=1500.0, unit="ms")
+    told = replace(
+        verdict,
+        twins=(replace(verdict.twins[0], checks=(late, *verdict.twins[0].checks[1:])), verdict.twins[1]),
+    )
+    print_verdict(told)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "no ok answer" in shown
+    assert "99.8 % (limit 95 %)" in shown
+    assert "share" not in shown
+
+
+def test_an_invalid_run_names_the_gate_and_shows_no_table(capsys: pytest.CaptureFixture[str]) -> None:
+    print_verdict(make_verdict("run", valid=False))
+    shown = capsys.readouterr().out
+    assert "invalid" in shown
+    assert "fault felt" in shown
+    assert "expected" not in shown
+
+
+def test_the_runs_are_listed_and_one_that_nobody_walks_any_more_was_killed(lab: Lab, tmp_path: Path) -> None:
+    make_run(tmp_path / "runs" / "20261121-080000-s01-a", Synthetic(requests=10))
+    make_run(tmp_path / "runs" / "20261121-090000-s01-b", Synthetic(requests=10, status="running"))
+    code, out, _ = lab("runs", "--json")
+    assert code == 0
+    assert [(row["run"][-1], row["status"]) for row in json.loads(out)] == [
+        ("b", "killed"),
+        ("a", "complete"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["s01", "s11", "s14"])
+def test_every_setting_that_show_offers_can_be_set(name: str) -> None:
+    from lab.catalogue import configure
+
+    scenario = find(name).scenario
+    assert configure(scenario, False, settings(scenario))[0] == scenario
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("lab run s1", ["s11-blackhole", "s13-double-booking", "s14-partial-write", "s16-deadlock"]),
+        ("lab run s11 --runtime do", ["docker"]),
+        ("lab reg", ["regrade"]),
+    ],
+)
+def test_bash_completes_a_line_by_the_script_that_the_lab_prints(
+    line: str, offered: list[str], tmp_path: Path
+) -> None:
+    program = tmp_path / "bin" / "lab"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -P -m lab "$@"\n')
+    program.chmod(0o755)
+    script = (
+        f'eval "$({program} --show-completion bash)"\n'
+        f"COMP_WORDS=({line}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))\n"
+        f"complete -p lab >/dev/null && _lab_completion {program}\n"
+        'printf "%s\\n" "${COMPREPLY[@]}"\n'
+    )
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == offered
+
+
+def test_a_missing_runtime_is_told_with_where_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lab.model import Stack
+    from lab.runtime import docker
+
+    monkeypatch.setattr(docker, "available", lambda: "no Docker engine answers.")
+    with pytest.raises(LabError, match="See: bin/lab doctor"):
+        assembly.testbed("docker", Stack(run="r"))
