@@ -55,7 +55,7 @@ def check_defences(text: str) -> None:
     command = [sys.executable, "-m", "services.defences.switch", text]
     asked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
     if asked.returncode:
-        raise LabError(asked.stderr.strip())
+        raise LabError(f"{asked.stderr.strip()}. What each is for: docs/defences.md")
 
 
 def grade(folder: Path) -> RunVerdict:

@@ -10,6 +10,7 @@ from lab import cli
 from lab.checks import CHECKS
 from lab.cli.looking import markdown_table
 from lab.faults import FAULTS
+from services.defences.__main__ import page as page_of_defences
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -21,6 +22,12 @@ COMMANDS = {
 def test_the_readme_s_table_of_scenarios_is_the_catalogue() -> None:
     assert markdown_table() in (ROOT / "README.md").read_text(), (
         "paste the output of: bin/lab list --markdown"
+    )
+
+
+def test_the_page_of_the_defences_is_what_they_say_of_themselves() -> None:
+    assert page_of_defences() == (ROOT / "docs" / "defences.md").read_text(), (
+        "make it again: .venv/bin/python -m services.defences > docs/defences.md"
     )
 
 
