@@ -1,4 +1,4 @@
-"""`python -m loadtests.benchmark [RATE_RPS] [SECONDS]`: what the load costs, against a stub that answers at once.
+"""What the load costs, against a stub that answers at once: python -m tests.benchmarks.load_cost [RATE_RPS] [SECONDS].
 
 Prints, and asserts nothing: how late requests are sent, the CPU for each, and how memory grows. Two loads
 play side by side, as in a run. Nothing else should run on the machine meanwhile.
@@ -20,7 +20,7 @@ from typing import Any
 
 from loadtests.records import RECORD
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{"status":"ok"}'
 TWINS = ("first", "second")
 PATIENCE_S = 60.0

@@ -39,7 +39,7 @@ def render(folder: Path) -> None:
     took_s = time.perf_counter() - begun
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     size_mib = page.stat().st_size / 2**20
-    print(f"report in {took_s:.1f} s, {peak_mib:.0f} MiB at most; the page has {size_mib:.1f} MiB")  # noqa: T201
+    print(f"report in {took_s:.1f} s, {peak_mib:.0f} MiB at most; the page has {size_mib:.1f} MiB")
 
 
 if __name__ == "__main__":
