@@ -23,21 +23,15 @@ def page() -> str:
 
 
 def chapter(name: str) -> str:
-    """One defence: what it is, then what it guards, what it costs and how it hurts alone. All four must be there."""
+    """One defence: what it is, what it guards, what it costs, how it hurts alone. Raises ValueError if one is missing."""
     text = inspect.getdoc(importlib.import_module(f"services.defences.{name}")) or ""
-    head, body = text.split("\n\n")[:2]
-    what = " ".join(head.split()).partition(": ")[2]
-    guards, costs, hurts = re.match(r"(Guards .*)\n(Costs .*)\n(Hurts alone\b.*)", body, re.DOTALL).groups()
-    lines = [emphasized(part, said) for part, said in zip(PARTS, (guards, costs, hurts), strict=True)]
-    return (
-        f"## [{name}](../services/defences/{name}.py)\n\n{what[:1].upper()}{what[1:]}\n\n"
-        + "\n".join(lines)
-        + "\n"
-    )
-
-
-def emphasized(part: str, said: str) -> str:
-    return f"- **{part}**{' '.join(said.split()).removeprefix(part)}"
+    said = re.match(r"[^:]+: (.*?)\n\n(Guards .*?)\n(Costs .*?)\n(Hurts alone\b.*?)(\n\n|$)", text, re.DOTALL)
+    if said is None:
+        raise ValueError(f"{name} does not say what it is, what it guards and costs, and how it hurts alone")
+    what, *parts = (" ".join(part.split()) for part in said.groups()[:4])
+    lines = [f"- **{part}**{words.removeprefix(part)}" for part, words in zip(PARTS, parts, strict=True)]
+    title = f"## [{name}](../services/defences/{name}.py)"
+    return "\n".join([title, "", f"{what[:1].upper()}{what[1:]}", "", *lines, ""])
 
 
 if __name__ == "__main__":
