@@ -23,7 +23,7 @@ def page() -> str:
 
 
 def chapter(name: str) -> str:
-    """One defence: what it is, what it guards, what it costs, how it hurts alone. Raises ValueError if one is missing."""
+    """One defence: what it is, what it guards and costs, how it hurts alone. Raises ValueError if it does not say."""
     text = inspect.getdoc(importlib.import_module(f"services.defences.{name}")) or ""
     said = re.match(r"[^:]+: (.*?)\n\n(Guards .*?)\n(Costs .*?)\n(Hurts alone\b.*?)(\n\n|$)", text, re.DOTALL)
     if said is None:
