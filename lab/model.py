@@ -52,7 +52,7 @@ class Outcome(IntEnum):
     """What the client may believe about one request."""
 
     OK = 0  # acknowledged: the effect must be there
-    REFUSED = 1  # surely no effect: a 4xx of the contract, or a problem document with "effect": "none"
+    REFUSED = 1  # surely no effect: a 4xx, a 503 to a read, or a problem document with "effect": "none"
     UNKNOWN = 2  # may have taken effect: time-out, reset, any other 5xx
 
 

@@ -106,7 +106,7 @@ class Player:
         op, expect = arrival["op"], arrival.get("expect")
         in_history = op in self._history_ops
         answered = exchange.answered() if in_history or expect or exchange.status >= 500 else None
-        result = outcome(exchange.status, exchange.failure, answered)
+        result = outcome(arrival["method"], exchange.status, exchange.failure, answered)
         flags = REUSED * exchange.reused | WRONG * (result is Outcome.OK and is_wrong(expect, answered))
         self._records.request(
             arrival["i"], self._ops[op], exchange.status, exchange.failure, result, flags,

@@ -15,6 +15,7 @@ from typing import Any
 RECORD = struct.Struct("<IBHBBBdddd")
 REUSED, WRONG = 1, 2  # flags
 BUFFER_BYTES = 1 << 16
+UNAVAILABLE = 503
 
 
 class Outcome(IntEnum):
@@ -39,16 +40,20 @@ class Failure(IntEnum):
 NEVER_SENT = frozenset({Failure.CONNECT_REFUSED, Failure.CONNECT_TIMEOUT, Failure.SHED})
 
 
-def outcome(status: int, failure: Failure, answered: Any) -> Outcome:
-    """What a client may believe: surely done, surely not done, or perhaps."""
+def outcome(method: str, status: int, failure: Failure, answered: Any) -> Outcome:
+    """What a client may believe: surely done, surely not done, or perhaps.
+
+    A 503 to a read is a plain no. After any other 5xx nobody knows what was going on.
+    """
     if failure in NEVER_SENT:
         return Outcome.REFUSED
     if failure is not Failure.NONE:
         return Outcome.UNKNOWN
     if 200 <= status < 300:
         return Outcome.OK
-    no_effect = isinstance(answered, dict) and answered.get("effect") == "none"
-    return Outcome.REFUSED if 400 <= status < 500 or no_effect else Outcome.UNKNOWN
+    told = isinstance(answered, dict) and answered.get("effect") == "none"
+    no_effect = told or 400 <= status < 500 or (status == UNAVAILABLE and method == "GET")
+    return Outcome.REFUSED if no_effect else Outcome.UNKNOWN
 
 
 def is_wrong(expect: dict[str, Any] | None, answered: Any) -> bool:

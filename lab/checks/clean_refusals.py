@@ -15,9 +15,6 @@ from lab.checks.wording import SAMPLES_MIN, percent, result, undecided, whom
 from lab.engine.statistics import Mask, Requests, between, is_wrong, of_ops, ratio
 from lab.model import Check, CheckResult, Evidence, Failure, Outcome
 
-READINESS = "readyz"
-NOT_READY = 503
-
 
 @dataclass(frozen=True, kw_only=True)
 class CleanRefusals(Check):
@@ -39,7 +36,7 @@ class CleanRefusals(Check):
             return undecided(
                 self, f"Only {len(planned)} requests were planned, at least {SAMPLES_MIN} are needed."
             )
-        doubt = _in_doubt(planned, evidence.ops)
+        doubt = _in_doubt(planned)
         share = ratio(doubt)
         return result(
             self,
@@ -52,13 +49,9 @@ class CleanRefusals(Check):
         )
 
 
-def _in_doubt(planned: Requests, ops: tuple[str, ...]) -> Mask:
-    """Neither served nor refused. "Not ready" is what a readiness probe is for: a right answer, never a doubt."""
-    readiness = [number for number, name in enumerate(ops) if name == READINESS]
-    not_ready = np.isin(planned["op"], readiness) & (planned["status"] == NOT_READY)
-    return np.asarray(
-        ((planned["outcome"] == Outcome.UNKNOWN) & ~not_ready) | is_wrong(planned), dtype=np.bool_
-    )
+def _in_doubt(planned: Requests) -> Mask:
+    """Neither served nor refused."""
+    return np.asarray((planned["outcome"] == Outcome.UNKNOWN) | is_wrong(planned), dtype=np.bool_)
 
 
 def _how(doubtful: Requests) -> str:

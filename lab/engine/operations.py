@@ -190,6 +190,5 @@ HISTORY_OPS = frozenset(
         "transfer_repeated",
         "hot_transfer",
         "create_hold",
-        "readyz",
     }
 )

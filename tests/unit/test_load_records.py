@@ -27,25 +27,28 @@ def test_both_sides_mean_the_same_42_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "failure", "answered", "believed"),
+    ("method", "status", "failure", "answered", "believed"),
     [
-        (201, Failure.NONE, {}, Outcome.OK),
-        (409, Failure.NONE, {}, Outcome.REFUSED),
-        (503, Failure.NONE, {"effect": "none"}, Outcome.REFUSED),
-        (503, Failure.NONE, {"effect": "unknown"}, Outcome.UNKNOWN),
-        (500, Failure.NONE, None, Outcome.UNKNOWN),
-        (302, Failure.NONE, None, Outcome.UNKNOWN),
-        (0, Failure.CONNECT_REFUSED, None, Outcome.REFUSED),
-        (0, Failure.SHED, None, Outcome.REFUSED),
-        (0, Failure.TIMEOUT, None, Outcome.UNKNOWN),
-        (0, Failure.RESET, None, Outcome.UNKNOWN),
-        (0, Failure.ABORTED, None, Outcome.UNKNOWN),
+        ("POST", 201, Failure.NONE, {}, Outcome.OK),
+        ("POST", 409, Failure.NONE, {}, Outcome.REFUSED),
+        ("POST", 503, Failure.NONE, {"effect": "none"}, Outcome.REFUSED),
+        ("POST", 503, Failure.NONE, {"effect": "unknown"}, Outcome.UNKNOWN),
+        ("POST", 500, Failure.NONE, None, Outcome.UNKNOWN),
+        ("POST", 302, Failure.NONE, None, Outcome.UNKNOWN),
+        ("POST", 0, Failure.CONNECT_REFUSED, None, Outcome.REFUSED),
+        ("POST", 0, Failure.SHED, None, Outcome.REFUSED),
+        ("POST", 0, Failure.TIMEOUT, None, Outcome.UNKNOWN),
+        ("POST", 0, Failure.RESET, None, Outcome.UNKNOWN),
+        ("POST", 0, Failure.ABORTED, None, Outcome.UNKNOWN),
+        ("GET", 503, Failure.NONE, {"status": "draining"}, Outcome.REFUSED),
+        ("GET", 500, Failure.NONE, None, Outcome.UNKNOWN),
+        ("POST", 503, Failure.NONE, None, Outcome.UNKNOWN),
     ],
 )
 def test_what_a_client_may_believe(
-    status: int, failure: Failure, answered: object, believed: Outcome
+    method: str, status: int, failure: Failure, answered: object, believed: Outcome
 ) -> None:
-    assert outcome(status, failure, answered) is believed
+    assert outcome(method, status, failure, answered) is believed
 
 
 def test_a_right_answer_may_say_more_than_expected() -> None:

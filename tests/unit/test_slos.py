@@ -175,10 +175,8 @@ def test_a_recovery_phase_shorter_than_the_limit_leaves_it_open() -> None:
         (CRASH, BROKEN),
         (SILENCE, BROKEN),
         ({"wrong": True}, BROKEN),
-        ({"op": "readyz", "status": 503, "outcome": Outcome.UNKNOWN}, HELD),
-        ({"op": "readyz", **CRASH}, BROKEN),
     ],
-    ids=["served", "refused", "conflict", "crash", "silence", "wrong", "not ready", "readiness crashed"],
+    ids=["served", "refused", "conflict", "crash", "silence", "wrong"],
 )
 def test_a_request_is_in_doubt_unless_served_or_refused(what: dict[str, object], verdict: Verdict) -> None:
     assert judged(CleanRefusals(phase=FAULT, at_most=0.05), in_fault_phase(**what)).verdict is verdict
@@ -240,7 +238,7 @@ def test_metrics_that_tell_too_little_decide_nothing(metrics: list[dict[str, obj
 # -- TruthfulReadiness
 
 READY = {"op": "readyz", "rate_rps": 4}
-NOT_READY = {**READY, "status": 503, "outcome": Outcome.UNKNOWN}
+NOT_READY = {**READY, "status": 503, "outcome": Outcome.REFUSED}
 
 
 def readiness(during: dict[str, object], after: dict[str, object], late_s: float = 1.0) -> object:
