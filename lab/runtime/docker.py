@@ -8,89 +8,47 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from lab.model import Stack
-from lab.ports import Child, Link
+from lab.ports import Child
 from lab.runtime.docker_engine import answering, available, client, compose_version, remove_leftovers
 from lab.runtime.docker_images import Images, build_images, images_present, pinned
 from lab.runtime.docker_twin import DockerTwin, Published
-from lab.runtime.guardian import Guardian
-from lab.runtime.ownership import Ledger
 from lab.runtime.ports_free import Ports
+from lab.runtime.testbed import PACKAGES, Twins
 from lab.runtime.toxiproxy import Toxiproxy
 
 __all__ = ["DockerTestbed", "available", "build_images", "images_present", "remove_leftovers"]
 
-PACKAGES = ("flask", "gunicorn", "locust", "psycopg", "sqlalchemy")
 
-
-class DockerTestbed:
+class DockerTestbed(Twins[DockerTwin]):
     """`lab.ports.Testbed` with containers. What it owns is in the ledger below `state_dir`, and labelled."""
 
     runtime = "docker"
 
-    def __init__(self, stack: Stack, state_dir: Path) -> None:
-        self._stack = stack
-        self._state_dir = state_dir
-        self._twins: dict[str, DockerTwin] = {}
-        self._ledger: Ledger | None = None
-        self._guardian: Guardian | None = None
-        self._facts: dict[str, Any] = {}
-
     def up(self) -> None:
         """Start everything, both twins side by side. After a failure logs stay readable until `down`."""
         images = build_images()  # nothing to do, but where a source was edited just now
-        self._ledger = Ledger(self._state_dir, self._stack.run)
-        self._guardian = Guardian(self._state_dir, self._ledger)
+        ledger = self._guarded()
         ports = self._free_ports()
         self._twins = {
-            plan.name: DockerTwin(plan, self._stack, images, ports[plan.name], self._ledger)
+            plan.name: DockerTwin(plan, self._stack, images, ports[plan.name], ledger)
             for plan in self._stack.twins
         }
         with ThreadPoolExecutor(max_workers=len(self._twins), thread_name_prefix="up") as threads:
             for started in [threads.submit(twin.up) for twin in self._twins.values()]:
                 started.result()
         self._facts = self._learn(images)
-        if self._stack.linger:
-            self._ledger.left_standing({twin: self.published(twin) for twin in self._twins})
-            self._guardian.dismiss()
+        self._stand()
 
     def down(self) -> None:
         """Remove all that `up` and `spawn` started; harmless when there is nothing."""
         if self._ledger is None:
             return
         remove_leftovers(self._stack.run)
-        if self._guardian is not None:
-            self._guardian.dismiss()
-            self._guardian = None
-        self._ledger.close()
-        self._ledger = None
-
-    def link(self, twin: str, name: str) -> Link:
-        return self._twins[twin].link(name)
+        self._let_go()
 
     def spawn(self, twin: str, module: str, config: Mapping[str, Any], folder: Path, name: str) -> Child:
         (folder / f"{name}.config.json").write_text(json.dumps(config, indent=1))
         return self._twins[twin].spawn(module, folder.resolve(), name)
-
-    def targets(self, twin: str) -> Mapping[str, str]:
-        return self._twins[twin].targets()
-
-    def published(self, twin: str) -> Mapping[str, str]:
-        return self._twins[twin].published()
-
-    def collect(self, twin: str, folder: Path) -> None:
-        """Write the logs of the twin's parts; nothing where the twin never began to start."""
-        if twin in self._twins:
-            logs = folder / "logs"
-            logs.mkdir(parents=True, exist_ok=True)
-            self._twins[twin].collect(logs)
-
-    def facts(self) -> Mapping[str, Any]:
-        """What ran: empty before `up`."""
-        return self._facts
-
-    def cpu_s(self, twin: str) -> float | None:
-        return self._twins[twin].cpu_s()
 
     def _free_ports(self) -> dict[str, Published]:
         """Ports that are free now: from here on the engine has to be able to take them."""

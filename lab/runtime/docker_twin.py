@@ -57,7 +57,7 @@ class DockerTwin:
         self._project = f"failure-lab-{stack.run}-{plan.name}".lower()
         self._network = f"{self._project}_twin"
         self._containers: dict[str, Container] = {}
-        self._links: dict[str, Link] = {}
+        self.links: Mapping[str, Link] = {}
         self._cpu: Callable[[], float | None] = lambda: None
 
     def up(self) -> None:
@@ -74,11 +74,8 @@ class DockerTwin:
         # The data is loaded, so PostgreSQL answers; the edge answers through Toxiproxy.
         self._await("payments", partial(healthy, self._containers["payments"]), give_up)
         self._await("service", lambda: answers(f"{self.published()['edge']}/readyz"), give_up)
-        self._links = {link: ToxiproxyLink(self._shortest_api(), link) for link in LINKS}
+        self.links = {link: ToxiproxyLink(self._shortest_api(), link) for link in LINKS}
         self._cpu = cpu_meter(int(self._containers["service"].attrs["State"]["Pid"]))
-
-    def link(self, name: str) -> Link:
-        return self._links[name]
 
     def spawn(self, module: str, folder: Path, name: str) -> Child:
         labels = {RUN_LABEL: self._stack.run, TWIN_LABEL: self._plan.name}

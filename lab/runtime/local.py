@@ -15,33 +15,27 @@ from pathlib import Path
 from typing import Any
 
 from lab.model import LabError, Stack
-from lab.ports import Child, Link
+from lab.ports import Child
 from lab.runtime import postgres, toxiproxy_server
-from lab.runtime.guardian import Guardian
-from lab.runtime.local_twin import NICENESS, REPOSITORY, LocalTwin
-from lab.runtime.ownership import Ledger
+from lab.runtime.local_twin import REPOSITORY, LocalTwin
 from lab.runtime.ports_free import Ports
+from lab.runtime.priority import giving_way
 from lab.runtime.processes import Process, environment
+from lab.runtime.testbed import PACKAGES, Twins
 
 DISK_NEEDED_BYTES = 300_000_000  # two data folders, their write-ahead logs and the logs
-PACKAGES = ("flask", "gunicorn", "locust", "psycopg", "sqlalchemy")
 
 
-class LocalTestbed:
+class LocalTestbed(Twins[LocalTwin]):
     """`lab.ports.Testbed` with processes. What it owns is in the ledger below `state_dir`."""
 
     runtime = "local"
 
     def __init__(self, stack: Stack, state_dir: Path) -> None:
-        self._stack = stack
-        self._state_dir = state_dir
+        super().__init__(stack, state_dir)
         self._folder = Path(tempfile.gettempdir()) / f"failure-lab-{stack.run}-{os.getpid()}"
-        self._twins: dict[str, LocalTwin] = {}
         self._children: list[Process] = []
         self._ports = Ports()
-        self._ledger: Ledger | None = None
-        self._guardian: Guardian | None = None
-        self._facts: dict[str, Any] = {}
 
     def up(self) -> None:
         """Start everything, both twins side by side. On failure all is stopped; logs stay readable until `down`."""
@@ -60,15 +54,7 @@ class LocalTestbed:
         """End all that `up` and `spawn` started and remove what they wrote; harmless when there is nothing."""
         self._stop()
         shutil.rmtree(self._folder, ignore_errors=True)
-        if self._guardian is not None:
-            self._guardian.dismiss()
-            self._guardian = None
-        if self._ledger is not None and not self._folder.exists():  # else the next start tries again
-            self._ledger.close()
-            self._ledger = None
-
-    def link(self, twin: str, name: str) -> Link:
-        return self._twins[twin].links[name]
+        self._let_go(everything_gone=not self._folder.exists())
 
     def spawn(self, twin: str, module: str, config: Mapping[str, Any], folder: Path, name: str) -> Child:
         (folder / f"{name}.config.json").write_text(json.dumps(config, indent=1))
@@ -83,31 +69,9 @@ class LocalTestbed:
         self._children.append(child)
         return child
 
-    def targets(self, twin: str) -> Mapping[str, str]:
-        return self._twins[twin].targets()
-
-    def published(self, twin: str) -> Mapping[str, str]:
-        return self._twins[twin].published()
-
-    def collect(self, twin: str, folder: Path) -> None:
-        """Copy the logs of the twin's parts; nothing where the twin never began to start."""
-        if twin in self._twins:
-            logs = folder / "logs"
-            logs.mkdir(parents=True, exist_ok=True)
-            self._twins[twin].collect(logs)
-
-    def facts(self) -> Mapping[str, Any]:
-        """What ran: empty before `up`."""
-        return self._facts
-
-    def cpu_s(self, twin: str) -> float | None:
-        service = self._twins[twin].service
-        return None if service is None else service.cpu_s()
-
     def _up(self) -> None:
         require_space(self._folder.parent)
-        ledger = self._open_ledger()
-        self._guardian = Guardian(self._state_dir, ledger)
+        ledger = self._guarded()
         ledger.own_folder(self._folder)
         self._folder.mkdir(mode=0o755)
         install, engine = postgres.installation(), toxiproxy_server.find()
@@ -124,9 +88,7 @@ class LocalTestbed:
             except BaseException:
                 self._stop()  # now, so that the other twin's thread ends too
                 raise
-        if self._stack.linger:
-            ledger.left_standing({twin: self.published(twin) for twin in self._twins})
-            self._guardian.dismiss()
+        self._stand()
 
     def _stop(self) -> None:
         """End children and servers, all at once."""
@@ -137,11 +99,6 @@ class LocalTestbed:
                     ended.result()
         self._children.clear()
         self._ports.release()
-
-    def _open_ledger(self) -> Ledger:
-        if self._ledger is None:
-            self._ledger = Ledger(self._state_dir, self._stack.run)
-        return self._ledger
 
 
 def require_space(folder: Path) -> None:
@@ -163,5 +120,5 @@ def facts(install: postgres.Installation, engine: toxiproxy_server.Engine) -> di
         "postgres": install.version,
         "python": platform.python_version(),
         **{package: metadata.version(package) for package in PACKAGES},
-        "limits": {"niceness": NICENESS, "cpus": os.cpu_count()},
+        "limits": {"priority": " ".join(giving_way()), "cpus": os.cpu_count()},
     }

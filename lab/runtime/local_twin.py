@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -15,14 +14,12 @@ from lab.ports import Link
 from lab.runtime import postgres
 from lab.runtime.ownership import Ledger
 from lab.runtime.ports_free import LOOPBACK, Ports
+from lab.runtime.priority import giving_way, punctual
 from lab.runtime.processes import Process, Processes, environment, log_tail
 from lab.runtime.toxiproxy import ToxiproxyLink, create_proxy
 from lab.runtime.toxiproxy_server import Birthmark, Engine
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-# The system under test gives way to load and probes, which must keep their instants on a machine they share with it.
-# Toxiproxy is the lab's own: the delay that a fault asks for must not grow by the scheduler's.
-NICENESS = 5
 SEED_TIMEOUT_S = 60.0
 READY_TIMEOUT_S = 30.0
 ANSWER_TIMEOUT_S = 10.0
@@ -71,7 +68,7 @@ class LocalTwin:
     def up(self, install: postgres.Installation, engine: Engine) -> None:
         """Start all and wait until every part answers, through its proxy. Raises LabError; then `stop` the rest."""
         self._folder.mkdir(mode=0o755)
-        database = postgres.start(install, self._folder, self.addresses.postgres, self._servers, NICENESS)
+        database = postgres.start(install, self._folder, self.addresses.postgres, self._servers)
         payments = self._start_payments()
         birthmark = Birthmark.create(self._folder)
         toxiproxy = self._start_toxiproxy(engine, birthmark)
@@ -112,6 +109,10 @@ class LocalTwin:
         """Copy the logs of all parts into the folder `logs`."""
         for log in self._folder.glob("logs/*.log"):
             shutil.copy(log, logs / log.name)
+
+    def cpu_s(self) -> float | None:
+        """CPU seconds of the service, None where they cannot be told."""
+        return None if self.service is None else self.service.cpu_s()
 
     def _start_toxiproxy(self, engine: Engine, birthmark: Birthmark) -> Process:
         command = engine.command(LOOPBACK, self.addresses.toxiproxy, birthmark)
@@ -162,15 +163,8 @@ class LocalTwin:
             PROMETHEUS_MULTIPROC_DIR=str(metrics),
             **settings,
         )
-        command = [sys.executable, "-m", "gunicorn", "-c", "services/gunicorn.conf.py", app]
-        return self._servers.start(
-            name, command, env=env, cwd=REPOSITORY, niceness=NICENESS, stop_timeout_s=STOP_TIMEOUT_S
-        )
-
-
-def punctual() -> tuple[str, ...]:
-    """What to put before a command that shall be woken on time: real time where we may have it, which takes root."""
-    return ("chrt", "--rr", "1") if os.geteuid() == 0 and shutil.which("chrt") else ()
+        command = [*giving_way(), sys.executable, "-m", "gunicorn", "-c", "services/gunicorn.conf.py", app]
+        return self._servers.start(name, command, env=env, cwd=REPOSITORY, stop_timeout_s=STOP_TIMEOUT_S)
 
 
 def host_port(port: int) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from lab.model import LabError
 from lab.runtime.ports_free import LOOPBACK
+from lab.runtime.priority import giving_way
 from lab.runtime.processes import Process, Processes, as_user, environment
 from lab.runtime.toxiproxy_build import cache
 
@@ -86,7 +87,7 @@ def find_binaries() -> Path:
     )
 
 
-def start(install: Installation, folder: Path, port: int, processes: Processes, niceness: int) -> Process:
+def start(install: Installation, folder: Path, port: int, processes: Processes) -> Process:
     """A server with fresh data below `folder`, starting; `await_ready` waits for it."""
     data, access = folder / "data", folder / "pg_hba.conf"
     access.write_text(ACCESS)
@@ -95,10 +96,9 @@ def start(install: Installation, folder: Path, port: int, processes: Processes, 
     arguments = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
     return processes.start(
         "postgres",
-        [str(install.bin / "postgres"), "-D", str(data), *arguments],
+        [*giving_way(), str(install.bin / "postgres"), "-D", str(data), *arguments],
         env=environment(LC_ALL="C.UTF-8"),
         cwd=Path("/"),
-        niceness=niceness,
         user=install.user,
         stop_signal=signal.SIGINT,  # fast: SIGTERM would wait for every client to leave
     )

@@ -36,7 +36,6 @@ class Process:
         *,
         env: Mapping[str, str],
         cwd: Path,
-        niceness: int = 0,
         user: pwd.struct_passwd | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         stop_timeout_s: float = STOP_TIMEOUT_S,
@@ -47,19 +46,19 @@ class Process:
         self._ledger = ledger
         self._stop_signal = stop_signal
         self._stop_timeout_s = stop_timeout_s
-        # By nice(1), not by setpriority(2) afterwards: that one would miss threads that are already there.
-        wrapped = ["nice", "-n", str(niceness), *command] if niceness else list(command)
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("ab") as output:
                 self._popen = subprocess.Popen(
-                    wrapped,
+                    list(command),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     env={**env, RUN_MARK: ledger.run},
                     cwd=cwd,
-                    start_new_session=True,
+                    # A group can be ended as a whole. No session of its own: Linux shares the CPU out among sessions
+                    # first (autogroup), and between two of them no priority counts.
+                    process_group=0,
                     **as_user(user),
                 )
         except OSError as exc:

@@ -102,11 +102,11 @@ def test_stop_twice_is_harmless(run: Any) -> None:
     assert process.wait(1) == -signal.SIGTERM
 
 
-def test_niceness_holds_for_the_program(run: Any) -> None:
-    process = run("nice; exec sleep 20", niceness=5)
-    process.wait_until(lambda: process.log.read_text() != "", 5)
+def test_a_program_leads_a_group_of_its_own_in_our_session(run: Any) -> None:
+    process = run("exec sleep 20")
 
-    assert int(process.log.read_text()) == os.nice(0) + 5
+    assert os.getpgid(process.pid) == process.pid
+    assert os.getsid(process.pid) == os.getsid(0)
 
 
 def test_a_missing_program_is_one_clear_sentence(tmp_path: Path, ledger: Ledger) -> None:

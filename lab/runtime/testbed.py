@@ -1,0 +1,89 @@
+"""What both testbeds have in common: a twin for each name, which answers for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from lab.model import Stack
+from lab.ports import Link
+from lab.runtime.guardian import Guardian
+from lab.runtime.ownership import Ledger
+
+PACKAGES = ("flask", "gunicorn", "locust", "psycopg", "sqlalchemy")  # whose versions a manifest names
+
+
+class Twin(Protocol):
+    """One full set that stands or is about to: PostgreSQL, payments, the service, its own Toxiproxy."""
+
+    @property
+    def links(self) -> Mapping[str, Link]: ...
+    def targets(self) -> Mapping[str, str]: ...
+    def published(self) -> Mapping[str, str]: ...
+    def collect(self, logs: Path) -> None: ...
+    def cpu_s(self) -> float | None: ...
+
+
+AnyTwin = TypeVar("AnyTwin", bound=Twin)
+
+
+class Twins(Generic[AnyTwin]):
+    """The part of `lab.ports.Testbed` that hands questions on to the twin they are about."""
+
+    def __init__(self, stack: Stack, state_dir: Path) -> None:
+        self._stack = stack
+        self._state_dir = state_dir
+        self._twins: dict[str, AnyTwin] = {}
+        self._ledger: Ledger | None = None
+        self._guardian: Guardian | None = None
+        self._facts: dict[str, Any] = {}
+
+    def link(self, twin: str, name: str) -> Link:
+        return self._twins[twin].links[name]
+
+    def targets(self, twin: str) -> Mapping[str, str]:
+        return self._twins[twin].targets()
+
+    def published(self, twin: str) -> Mapping[str, str]:
+        return self._twins[twin].published()
+
+    def collect(self, twin: str, folder: Path) -> None:
+        """The logs of the twin's parts; nothing where the twin never began to start."""
+        if twin in self._twins:
+            logs = folder / "logs"
+            logs.mkdir(parents=True, exist_ok=True)
+            self._twins[twin].collect(logs)
+
+    def facts(self) -> Mapping[str, Any]:
+        """What ran: empty before `up`."""
+        return self._facts
+
+    def cpu_s(self, twin: str) -> float | None:
+        return self._twins[twin].cpu_s()
+
+    def _guarded(self) -> Ledger:
+        """From here on what is written into the ledger is ended, whatever happens to this process."""
+        ledger = self._open_ledger()
+        self._guardian = Guardian(self._state_dir, ledger)
+        return ledger
+
+    def _open_ledger(self) -> Ledger:
+        if self._ledger is None:
+            self._ledger = Ledger(self._state_dir, self._stack.run)
+        return self._ledger
+
+    def _stand(self) -> None:
+        """All is up: where it shall outlive this process, nobody need guard it."""
+        if self._stack.linger and self._guardian is not None:
+            self._open_ledger().left_standing({twin: self.published(twin) for twin in self._twins})
+            self._guardian.dismiss()
+
+    def _let_go(self, *, everything_gone: bool = True) -> None:
+        """Nothing is left to guard. A ledger that still names something stays, for the next start to work off."""
+        if self._guardian is not None:
+            self._guardian.dismiss()
+            self._guardian = None
+        if self._ledger is not None and everything_gone:
+            self._ledger.close()
+            self._ledger = None
