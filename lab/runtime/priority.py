@@ -6,15 +6,30 @@ put before a command line.
 
 from __future__ import annotations
 
-import os
-import shutil
+import subprocess
+from functools import cache
+
+ASK_TIMEOUT_S = 5
+REAL_TIME = ("chrt", "--rr", "1")
+IDLE = ("chrt", "--idle", "0")
+LOWEST = ("nice", "-n", "19")
 
 
 def punctual() -> tuple[str, ...]:
-    """For an instrument of the lab's: woken on time, whoever runs. That is real time, which as a rule takes root."""
-    return ("chrt", "--rr", "1") if os.geteuid() == 0 and shutil.which("chrt") else ()
+    """For an instrument of the lab's: woken on time, whoever runs. As a rule only root may have that."""
+    return REAL_TIME if _granted(REAL_TIME) else ()
 
 
 def giving_way() -> tuple[str, ...]:
     """For what is examined: it runs whenever nobody else of our session wants to, and is interrupted at once."""
-    return ("chrt", "--idle", "0") if shutil.which("chrt") else ("nice", "-n", "19")
+    return IDLE if _granted(IDLE) else LOWEST
+
+
+@cache
+def _granted(prefix: tuple[str, ...]) -> bool:
+    """Whether this machine does as asked: root in a container may not, and other systems have no chrt(1)."""
+    try:
+        asked = subprocess.run([*prefix, "true"], capture_output=True, timeout=ASK_TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return asked.returncode == 0
