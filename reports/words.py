@@ -41,11 +41,11 @@ def quantity(value: float | None, unit: str) -> str:
     """A value in the unit that a check or a gate names; "" where there is none."""
     if value is None or math.isnan(value):
         return ""
+    if math.isinf(value):
+        return "never"
     if unit == "ms":
         return milliseconds(value)
     if unit == "share":
         return percent(value)
-    if math.isinf(value):
-        return "never"
     whole = value == int(value) or abs(value) >= 1_000
     return f"{grouped(round(value)) if whole else f'{value:.3g}'}{NBSP}{unit}".rstrip()

@@ -91,7 +91,7 @@ def test_the_verdict_is_told_in_the_units_of_people(capsys: pytest.CaptureFixtur
     )
     print_verdict(told)
     shown = " ".join(capsys.readouterr().out.split())
-    assert "no ok answer" in shown
+    assert "broken never (limit 1 500 ms)" in shown
     assert "99.8 % (limit 95 %)" in shown
     assert "share" not in shown
 
