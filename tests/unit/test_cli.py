@@ -82,7 +82,10 @@ def test_a_folder_that_cannot_be_written_is_named(lab: Lab, tmp_path: Path) -> N
     assert "Traceback" not in err
 
 
-def test_the_verdict_is_told_in_the_units_of_people(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_verdict_is_told_in_the_units_of_people(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     verdict = make_verdict("run")
     late = replace(verdict.twins[0].checks[0], value=float("inf"), threshold=1500.0, unit="ms")
     told = replace(
