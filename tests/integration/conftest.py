@@ -23,22 +23,29 @@ from tests.twins import SIZES, TOKEN
 
 
 @pytest.fixture(scope="session")
-def owner(needs_local):
-    """The owner's URL of a PostgreSQL of these tests' own. Deadlocks are found after 0.1 s, to save time."""
-    folder = Path(tempfile.mkdtemp(prefix="lab-twins-"))
+def server(needs_local):
+    """The port of a PostgreSQL of these tests' own."""
+    folder = Path(tempfile.mkdtemp(prefix="lab-tests-"))
     folder.chmod(0o755)
     ports, processes = Ports(), Processes("the test", folder / "logs", Ledger(folder, "test"))
     try:
         port = ports.reserve()
-        postgres.await_ready(postgres.start(postgres.installation(), folder, port, processes, 0), folder)
-        dsn = postgres.dsn(port)
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            connection.execute(f"ALTER DATABASE {postgres.DATABASE} SET deadlock_timeout = '100ms'")
-        yield dsn
+        postgres.await_ready(postgres.start(postgres.installation(), folder, port, processes), folder)
+        yield port
     finally:
         processes.stop()
         ports.release()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def owner(server):
+    """The owner's URL of a database for twins. Deadlocks are found after 0.1 s, to save time."""
+    name = "twins"
+    with psycopg.connect(postgres.dsn(server), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"ALTER DATABASE {name} SET deadlock_timeout = '100ms'")
+    return postgres.dsn(server).removesuffix(postgres.DATABASE) + name
 
 
 @pytest.fixture(scope="session")

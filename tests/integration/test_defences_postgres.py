@@ -1,21 +1,15 @@
 """The defences against a real PostgreSQL, through a proxy that can swallow: what no fake of it would show."""
 
-import shutil
-import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask, current_app, g, request
 
 from lab.runtime import postgres
-from lab.runtime.ownership import Ledger
-from lab.runtime.ports_free import Ports
-from lab.runtime.processes import Processes
 from services.common import metrics
 from services.defences import connection_pool, deadline, lock_order, server_timeouts, unavailable
 from services.defences.bulkhead import slot
@@ -31,22 +25,6 @@ CREATE TABLE wallets (id integer PRIMARY KEY, cents integer NOT NULL);
 INSERT INTO wallets VALUES (1, 1000), (2, 1000);
 CREATE TABLE effects (id integer GENERATED ALWAYS AS IDENTITY, what text);
 """
-
-
-@pytest.fixture(scope="module")
-def server():
-    """The port of a PostgreSQL of this module's own."""
-    folder = Path(tempfile.mkdtemp(prefix="lab-defences-"))
-    folder.chmod(0o755)
-    ports, processes = Ports(), Processes("the test", folder / "logs", Ledger(folder, "test"))
-    try:
-        port = ports.reserve()
-        postgres.await_ready(postgres.start(postgres.installation(), folder, port, processes, 0), folder)
-        yield port
-    finally:
-        processes.stop()
-        ports.release()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
