@@ -12,6 +12,11 @@ console = Console(highlight=False, soft_wrap=False)
 STYLE = {Verdict.HELD: "green", Verdict.BROKEN: "red", Verdict.INCONCLUSIVE: "yellow"}
 
 
+def told(text: str) -> None:
+    """What a person should know meanwhile: to stderr, where no machine reads."""
+    Console(stderr=True, highlight=False).print(text, markup=False, soft_wrap=True)
+
+
 def print_verdict(verdict: RunVerdict) -> None:
     """The answer first, then the table that it rests on."""
     console.print(f"\n[bold]{verdict.sentence}[/]\n")

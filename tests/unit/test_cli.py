@@ -11,10 +11,10 @@ import pytest
 
 from lab import cli
 from lab.catalogue import find
-from lab.cli import assembly
+from lab.cli import assembly, running
 from lab.cli.console import print_verdict
 from lab.cli.looking import settings
-from lab.model import LabError
+from lab.model import LabError, RunVerdict
 from tests.synthetic import Synthetic, make_run, make_verdict
 
 ROOT = Path(__file__).parents[2]
@@ -116,6 +116,64 @@ def test_the_runs_are_listed_and_one_that_nobody_walks_any_more_was_killed(lab: 
         ("b", "killed"),
         ("a", "complete"),
     ]
+
+
+@pytest.fixture
+def runs_spoiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., list[Path]]:
+    """Lets `lab run` make runs of which the first ones fail the gates named; returns those that were made."""
+
+    def spoiled(*gates: str) -> list[Path]:
+        made: list[Path] = []
+
+        def perform(*_: object) -> Path:
+            made.append(tmp_path / str(len(made)))
+            made[-1].mkdir()
+            (made[-1] / "verdict.json").write_text("{}")
+            return made[-1]
+
+        def grade(_: Path) -> RunVerdict:
+            verdict = make_verdict("run", valid=len(made) > len(gates))
+            failed = [replace(gate, name=gates[len(made) - 1]) for gate in verdict.gates if not gate.passed]
+            return verdict if verdict.valid else replace(verdict, gates=tuple(failed))
+
+        monkeypatch.setattr(running, "perform", perform)
+        monkeypatch.setattr(running, "heal", lambda _state: [])
+        monkeypatch.setattr(assembly, "grade", grade)
+        monkeypatch.setattr(assembly, "report", lambda folder, _verdict: folder / "report.html")
+        return made
+
+    return spoiled
+
+
+def test_a_run_that_the_machine_spoiled_is_made_again_and_both_are_told(
+    lab: Lab, runs_spoiled: Callable[..., list[Path]]
+) -> None:
+    made = runs_spoiled("send lag")
+    code, out, err = lab("run", "s01", "--quick", "--runtime", "local")
+    assert (code, len(made)) == (0, 2)
+    assert "made again" in err
+    assert "made again" not in out
+
+
+@pytest.mark.parametrize(
+    ("gates", "words", "count"),
+    [
+        (("fault felt",), (), 1),
+        (("send lag", "send lag"), (), 2),
+        (("send lag",), ("--again", "0"), 1),
+    ],
+    ids=["not the machine's doing", "twice too busy", "not asked for"],
+)
+def test_a_run_that_stays_invalid_ends_with_3(
+    lab: Lab,
+    runs_spoiled: Callable[..., list[Path]],
+    gates: tuple[str, ...],
+    words: tuple[str, ...],
+    count: int,
+) -> None:
+    made = runs_spoiled(*gates)
+    code, _, _ = lab("run", "s01", "--quick", "--runtime", "local", *words)
+    assert (code, len(made)) == (3, count)
 
 
 @pytest.mark.parametrize("name", ["s01", "s11", "s14"])

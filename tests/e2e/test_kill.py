@@ -1,0 +1,73 @@
+"""`kill -9` of the lab in mid-fault, then `lab heal`: no process, container, network or file of the run is left."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lab.runtime.ownership import RUN_MARK
+
+ROOT = Path(__file__).parents[2]
+LAB = [sys.executable, "-m", "lab"]
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def killed_in_mid_fault(runtime: str) -> str:
+    """The id of a run whose lab was killed as soon as it had said that the fault is on."""
+    command = [*LAB, "run", "s11-blackhole", "--quick", "--runtime", runtime]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as lab:
+        try:
+            assert lab.stderr
+            assert any(line.startswith("  fault:") for line in lab.stderr), (
+                "the fault phase was never reached"
+            )
+            newest = max((ROOT / "runs").glob("*-s11-blackhole-*"), key=lambda folder: folder.name)
+        finally:
+            lab.kill()
+    return newest.name
+
+
+def heal() -> None:
+    subprocess.run([*LAB, "heal"], cwd=ROOT, stdout=subprocess.DEVNULL, timeout=120, check=True)
+
+
+def carrying(run: str) -> list[psutil.Process]:
+    """Every process that carries the mark of `run`."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(RUN_MARK) == run:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def left_on_disk(run: str) -> list[Path]:
+    ledgers = list((ROOT / ".lab" / "owned").glob(f"{run}*"))
+    return ledgers + list(Path(tempfile.gettempdir()).glob(f"failure-lab-{run}*"))
+
+
+def test_a_killed_run_leaves_no_process_and_no_file(needs_local: None) -> None:
+    run = killed_in_mid_fault("local")
+    heal()
+    assert carrying(run) == []
+    assert left_on_disk(run) == []
+
+
+def test_a_killed_run_leaves_no_container_and_no_network(needs_docker: None) -> None:
+    from lab.runtime.docker_engine import RUN_LABEL, client
+
+    run = killed_in_mid_fault("docker")
+    heal()
+    mine = {"label": f"{RUN_LABEL}={run}"}
+    assert client().containers.list(all=True, filters=mine) == []
+    assert client().networks.list(filters=mine) == []
+    assert carrying(run) == []
+    assert left_on_disk(run) == []
