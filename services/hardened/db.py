@@ -32,6 +32,7 @@ class Database:
         connection_pool.watch(self.engine)
         deadline.watch(self.engine)
         unavailable.watch(self.engine)
+        connection_pool.warm_up(self.engine)
 
     @contextmanager
     def connect(self):

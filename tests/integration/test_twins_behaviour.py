@@ -7,6 +7,7 @@ requests meet inside the gap, where the code has one.
 import pytest
 
 from services import seed
+from services.defences import connection_pool
 from tests.defended import sample
 from tests.twins import (
     HARDENED,
@@ -117,6 +118,7 @@ def test_where_a_hold_is_kept(make, owner, twin, kept):
 def test_readiness_without_a_database(make, owner, twin, status):
     app = make(*twin)
     change(owner, "ALTER ROLE app NOLOGIN")
+    change(owner, "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE usename = 'app'")
     assert ask(app, "GET", "/readyz").status_code == status
     assert ask(app, "GET", "/healthz").status_code == 200
 
@@ -134,7 +136,7 @@ def test_a_transfer_asked_for_twice_under_one_key(make, owner, twin, transfers):
     assert (answers[0].json == answers[1].json) == (transfers == 1)
 
 
-@pytest.mark.parametrize(("twin", "in_use"), [(NAIVE, 0), (UNDEFENDED, 0), (HARDENED, 1)])
+@pytest.mark.parametrize(("twin", "in_use"), [(NAIVE, 0), (UNDEFENDED, 0), (HARDENED, connection_pool.SIZE)])
 def test_connections_kept_after_a_request(make, owner, twin, in_use):
     app = make(*twin)
     assert ask(app, "GET", "/bookings/1/").status_code == 200

@@ -2,6 +2,7 @@
 
 import socket
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -96,6 +97,23 @@ def test_the_pool_is_bounded_and_so_is_the_wait_for_it(world, monkeypatch):
     with pytest.raises(sa.exc.TimeoutError):
         engine.raw_connection()
     assert len(log) == len(held)
+
+
+def test_warmed_up_it_need_not_grow_later(world):
+    engine, log, _ = world
+    connection_pool.warm_up(engine)
+    held = [engine.raw_connection() for _ in range(connection_pool.SIZE)]
+    assert log == ["connect"] * len(held)
+
+
+def test_what_cannot_be_had_at_the_start_is_no_reason_not_to_start():
+    def refuse():
+        raise psycopg.OperationalError("connection refused")
+
+    with defended("none,+connection_pool").app_context():
+        engine = sa.create_engine("postgresql+psycopg://", creator=refuse, **connection_pool.options())
+        connection_pool.warm_up(engine)
+        assert engine.pool.checkedout() == 0
 
 
 def test_off_every_use_connects_anew():
