@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -16,8 +17,8 @@ LAB = [sys.executable, "-m", "lab"]
 pytestmark = pytest.mark.timeout(180)
 
 
-def killed_in_mid_fault(runtime: str) -> str:
-    """The id of a run whose lab was killed as soon as it had said that the fault is on."""
+def killed_in_mid_fault(runtime: str, seen: Callable[[str], Sequence[object]]) -> str:
+    """The id of a run whose lab was killed once it had said that the fault is on, and `seen` had seen its parts."""
     command = [*LAB, "run", "s11-blackhole", "--quick", "--runtime", runtime]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -28,6 +29,8 @@ def killed_in_mid_fault(runtime: str) -> str:
                 "the fault phase was never reached"
             )
             newest = max((ROOT / "runs").glob("*-s11-blackhole-*"), key=lambda folder: folder.name)
+            assert seen(newest.name), "what is not seen now cannot be missed later"
+            assert left_on_disk(newest.name)
         finally:
             lab.kill()
     return newest.name
@@ -55,7 +58,7 @@ def left_on_disk(run: str) -> list[Path]:
 
 
 def test_a_killed_run_leaves_no_process_and_no_file(needs_local: None) -> None:
-    run = killed_in_mid_fault("local")
+    run = killed_in_mid_fault("local", carrying)
     heal()
     assert carrying(run) == []
     assert left_on_disk(run) == []
@@ -64,10 +67,12 @@ def test_a_killed_run_leaves_no_process_and_no_file(needs_local: None) -> None:
 def test_a_killed_run_leaves_no_container_and_no_network(needs_docker: None) -> None:
     from lab.runtime.docker_engine import RUN_LABEL, client
 
-    run = killed_in_mid_fault("docker")
+    def mine(run: str) -> list[object]:
+        label = {"label": f"{RUN_LABEL}={run}"}
+        return client().containers.list(all=True, filters=label) + client().networks.list(filters=label)
+
+    run = killed_in_mid_fault("docker", mine)
     heal()
-    mine = {"label": f"{RUN_LABEL}={run}"}
-    assert client().containers.list(all=True, filters=mine) == []
-    assert client().networks.list(filters=mine) == []
+    assert mine(run) == []
     assert carrying(run) == []
     assert left_on_disk(run) == []
