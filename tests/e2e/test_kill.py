@@ -29,7 +29,7 @@ def killed_in_mid_fault(runtime: str, seen: Callable[[str], Sequence[object]]) -
                 "the fault phase was never reached"
             )
             newest = max((ROOT / "runs").glob("*-s11-blackhole-*"), key=lambda folder: folder.name)
-            assert seen(newest.name), "what is not seen now cannot be missed later"
+            assert seen(newest.name), "what is not seen now would not be missed later"
             assert left_on_disk(newest.name)
         finally:
             lab.kill()
