@@ -82,7 +82,7 @@ def build_toxiproxy() -> None:
     """In the background, and whatever comes of it: where it fails, the lab says so when it looks for the server."""
     with (STATE / "toxiproxy.log").open("w") as log:
         subprocess.Popen(
-            [str(PYTHON), "-m", "lab.runtime.toxiproxy_server"],
+            [str(PYTHON), "-m", "lab.runtime.toxiproxy.server"],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.model import LabError
-from lab.runtime import postgres, toxiproxy_build, toxiproxy_server
+from lab.paths import ROOT
+from lab.runtime.local import postgres
 from lab.runtime.ports_free import HIGHEST, LOWEST, Ports
-from lab.runtime.toxiproxy_server import Engine
+from lab.runtime.toxiproxy import build as toxiproxy_build
+from lab.runtime.toxiproxy import server as toxiproxy_server
+from lab.runtime.toxiproxy.server import Engine
 
-ROOT = Path(__file__).resolve().parents[1]
 LOCAL = "the local runtime"
 DOCKER = "the docker runtime"
 DISK_NEEDED_BYTES = 2_000_000_000  # a local stack, the builds, and a few dozen runs
@@ -41,8 +43,8 @@ class Finding:
 
 def examine() -> list[Finding]:
     """All findings, in the order in which a newcomer would mend them."""
-    from lab.runtime import docker
-    from lab.runtime.docker_engine import compose_version
+    from lab.runtime.containers import testbed as docker
+    from lab.runtime.containers.engine import compose_version
 
     return [
         python(sys.version_info[:3]),

@@ -106,7 +106,7 @@ QUICK = Phases(warmup_s=2, baseline_s=5, fault_s=8, recovery_s=8, drain_s=1)
 class Load:
     """An open-loop load: arrivals do not wait for answers.
 
-    `mix` weighs the operations of `lab.engine.operations` by name. `good_within_ms` is X of the SLI: a request is
+    `mix` weighs the operations of the workload. `good_within_ms` is X of the SLI: a request is
     good when it is ok, correct and answered within X of its intended instant. `client_timeout_s` is C: the whole
     request, connect included, is given up then.
     """
@@ -382,7 +382,7 @@ class Gate:
 
 @dataclass(frozen=True, kw_only=True)
 class TwinVerdict:
-    """All that was judged of one twin. `numbers` are descriptive figures by phase, as lab.engine.judge has them."""
+    """All that was judged of one twin. `numbers` are descriptive figures by phase, as lab.judge.verdict has them."""
 
     twin: str
     verdict: Verdict

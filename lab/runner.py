@@ -18,11 +18,6 @@ from functools import partial
 from typing import Any
 
 from lab import __version__
-from lab.engine import programs
-from lab.engine.actions import plan_actions
-from lab.engine.links import active_at, describe, merged, steady_windows
-from lab.engine.plan import RunPlan, planned_part
-from lab.engine.schedule import plan_arrivals
 from lab.model import (
     LINKS,
     PHASES,
@@ -30,6 +25,11 @@ from lab.model import (
     LabError,
     LinkState,
 )
+from lab.plan import programs
+from lab.plan.arrivals import plan_arrivals
+from lab.plan.runs import RunPlan, planned_part
+from lab.plan.states import active_at, describe, merged, steady_windows
+from lab.plan.switches import plan_actions
 from lab.ports import Child, Clock, Testbed
 from lab.record import RunWriter
 

@@ -1,4 +1,4 @@
-"""The tables of numbers: what lab.engine.judge described of each twin, both twins side by side in each phase."""
+"""The tables of numbers: what lab.judge.verdict described of each twin, both twins side by side in each phase."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.engine import statistics
+from lab.judge import statistics
 from lab.model import DATABASE, FAULT, TWINS, Failure, LabError, Load, Outcome, Scenario
 from lab.record import REQUEST, RunRecord, TwinRecord
 from reports.view import (

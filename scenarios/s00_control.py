@@ -4,16 +4,16 @@ Both twins get the load of an ordinary day. If one of them fails here, nothing t
 counts: the difference would be there without any fault. It is also where the price of hardening shows.
 """
 
-from lab.checks import (
+from lab.checks.invariants import (
     CleanEndState,
     Conservation,
     ExactlyOnce,
-    GoodRatio,
     NoDoubleBooking,
     NoLostAcks,
     NoPhantoms,
     RefusedMeansRefused,
 )
+from lab.checks.slos import GoodRatio
 from lab.model import FAULT, HARDENED, NAIVE, Load, Scenario, Verdict
 
 SCENARIO = Scenario(

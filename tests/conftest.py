@@ -6,7 +6,7 @@ from typing import NoReturn
 import pytest
 
 from lab.model import LabError
-from lab.runtime import toxiproxy_server
+from lab.runtime.toxiproxy import server as toxiproxy_server
 
 RUNTIMES = {"local", "docker"}
 REQUIRED = {name.strip() for name in os.environ.get("LAB_REQUIRE", "").split(",") if name.strip()}
@@ -29,7 +29,7 @@ def lacking(runtime: str, reason: str) -> NoReturn:
 @pytest.fixture(scope="session")
 def needs_local() -> None:
     """A real Toxiproxy (built now if need be) and a PostgreSQL of the local runtime."""
-    from lab.runtime import postgres
+    from lab.runtime.local import postgres
 
     try:
         postgres.installation()
@@ -43,7 +43,7 @@ def needs_local() -> None:
 @pytest.fixture(scope="session")
 def needs_docker() -> None:
     """An engine that answers."""
-    from lab.runtime import docker
+    from lab.runtime.containers import testbed as docker
 
     reason = docker.available()
     if reason:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from lab.engine.actions import plan_actions
 from lab.model import (
     DATABASE,
     FAULT,
@@ -23,6 +22,7 @@ from lab.model import (
     ProbeSample,
     Scenario,
 )
+from lab.plan.switches import plan_actions
 from lab.record import REQUEST
 
 PHASES = Phases(warmup_s=3, baseline_s=6, fault_s=10, recovery_s=10, drain_s=2)

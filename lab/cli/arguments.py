@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lab import catalogue
+from lab import catalogue, paths
 from lab.cli import assembly
 from lab.record import list_runs
 
@@ -18,7 +18,7 @@ def _scenarios(start: str) -> list[tuple[str, str]]:
 
 
 def _runs(start: str) -> list[str]:
-    names = ["latest", *(folder.name for folder in list_runs(assembly.RUNS))]
+    names = ["latest", *(folder.name for folder in list_runs(paths.RUNS))]
     return [name for name in names if name.startswith(start)]
 
 

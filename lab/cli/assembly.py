@@ -10,16 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import reports
-from lab import catalogue
-from lab.engine.judge import judge
+from lab import catalogue, paths
+from lab.judge.verdict import judge
 from lab.model import LabError, RunVerdict, Stack
 from lab.ports import Testbed
 from lab.record import RunRecord, read_verdict, write_verdict
-from lab.runtime.local import LocalTestbed
+from lab.runtime.local.testbed import LocalTestbed
 
-ROOT = Path(__file__).parents[2]
-RUNS = ROOT / "runs"
-STATE = ROOT / ".lab"
 RUNTIMES = ("auto", "local", "docker")
 
 
@@ -33,16 +30,16 @@ def testbed(runtime: str, stack: Stack) -> Testbed:
     if runtime not in RUNTIMES:
         raise LabError(f"There is no runtime called {runtime!r}. Choose one of {', '.join(RUNTIMES)}.")
     if runtime == "local":
-        return LocalTestbed(stack, STATE)
-    from lab.runtime import docker
+        return LocalTestbed(stack, paths.STATE)
+    from lab.runtime.containers import testbed as docker
 
     reason = docker.available()
     if runtime == "auto" and (reason or not docker.images_present()):
-        return LocalTestbed(stack, STATE)
+        return LocalTestbed(stack, paths.STATE)
     if reason:
         raise LabError(f"The docker runtime cannot be used: {reason} See: bin/lab doctor")
     docker.build_images()
-    return docker.DockerTestbed(stack, STATE)
+    return docker.DockerTestbed(stack, paths.STATE)
 
 
 def check_defences(text: str) -> None:
@@ -53,7 +50,7 @@ def check_defences(text: str) -> None:
     if text == "all":
         return
     command = [sys.executable, "-m", "services.defences.switch", text]
-    asked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    asked = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, timeout=30, check=False)
     if asked.returncode:
         raise LabError(f"{asked.stderr.strip()}. What each is for: docs/defences.md")
 
@@ -76,9 +73,9 @@ def run_folder(name: str) -> Path:
     """The folder of the run called `name`: its id, the start of it, a path, or "latest"."""
     if (given := Path(name)).is_dir() and (given / "manifest.json").exists():
         return given.resolve()
-    if (RUNS / name / "manifest.json").exists():
-        return (RUNS / name).resolve()
-    found = sorted(RUNS.glob(f"*{name}*/manifest.json")) if RUNS.is_dir() else []
+    if (paths.RUNS / name / "manifest.json").exists():
+        return (paths.RUNS / name).resolve()
+    found = sorted(paths.RUNS.glob(f"*{name}*/manifest.json")) if paths.RUNS.is_dir() else []
     if not found:
         raise LabError(f"There is no run called {name!r}. See: bin/lab runs")
     if len(found) > 1:
@@ -91,7 +88,7 @@ def commit() -> str:
 
     def git(*words: str) -> Any:
         return subprocess.run(
-            ["git", *words], cwd=ROOT, capture_output=True, text=True, timeout=10, check=False
+            ["git", *words], cwd=paths.ROOT, capture_output=True, text=True, timeout=10, check=False
         )
 
     try:

@@ -14,9 +14,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from lab.engine.links import describe
-from lab.engine.plan import RunPlan
 from lab.model import FAULT, PHASES, Outcome
+from lab.plan.runs import RunPlan
+from lab.plan.states import describe
 from lab.record import REQUEST
 
 REFRESH_S = 0.5

@@ -11,21 +11,21 @@ from typing import Annotated, NoReturn
 import typer
 from rich.table import Table
 
-from lab import catalogue
+from lab import catalogue, paths
 from lab.cli import assembly
 from lab.cli.arguments import Json, RunName, Runtime, ScenarioName
 from lab.cli.console import console, print_verdict, told
 from lab.cli.progress import progress
-from lab.engine.gates import spoiled_by_the_machine
-from lab.engine.plan import RunPlan
-from lab.engine.schedule import check_load
+from lab.judge.gates import spoiled_by_the_machine
 from lab.model import HARDENED, NAIVE, RunVerdict, Stack, TwinPlan, Verdict
+from lab.plan.arrivals import check_load
+from lab.plan.runs import RunPlan
 from lab.record import RunRecord, RunWriter, list_runs, read_verdict
 from lab.runner import Runner
 from lab.runtime.clock import MonotonicClock
-from lab.runtime.heal import heal
-from lab.runtime.lock import run_lock
-from lab.runtime.ownership import holdings
+from lab.runtime.ownership.heal import heal
+from lab.runtime.ownership.ledger import holdings
+from lab.runtime.ownership.lock import run_lock
 
 
 def run(
@@ -52,8 +52,8 @@ def run(
     """Run a scenario on both twins, judge it, and write its report."""
     for left in range(again, -1, -1):
         plan = make_plan(scenario, quick, seed, defences, settings or [])
-        with run_lock(assembly.STATE):
-            heal(assembly.STATE)
+        with run_lock(paths.STATE):
+            heal(paths.STATE)
             folder = perform(plan, runtime)
         verdict = assembly.grade(folder)
         page = assembly.report(folder, verdict)
@@ -93,7 +93,7 @@ def make_plan(scenario: str, quick: bool, seed: int | None, defences: str, setti
 def perform(plan: RunPlan, runtime: str) -> Path:
     """Run `plan` for real; returns its folder."""
     testbed = assembly.testbed(runtime, plan.stack)
-    writer = RunWriter(assembly.RUNS / plan.stack.run)
+    writer = RunWriter(paths.RUNS / plan.stack.run)
     with progress(plan, writer.folder, testbed.runtime) as say:
         Runner(plan, testbed, writer, MonotonicClock(), say).run()
     writer.link_latest()
@@ -122,8 +122,8 @@ def regrade(run: RunName = "latest", as_json: Json = False) -> None:
 
 def runs(as_json: Json = False) -> None:
     """List the runs that are kept, newest first."""
-    going_on = {run.run for run in holdings(assembly.STATE) if run.owner_alive}
-    rows = [summary(folder, going_on) for folder in list_runs(assembly.RUNS)]
+    going_on = {run.run for run in holdings(paths.STATE) if run.owner_alive}
+    rows = [summary(folder, going_on) for folder in list_runs(paths.RUNS)]
     if as_json:
         print(json.dumps(rows, indent=2))
         return

@@ -10,14 +10,15 @@ from typing import Annotated
 
 import typer
 
+from lab import paths
 from lab.cli import assembly
 from lab.cli.arguments import Json, Runtime
 from lab.cli.console import console
 from lab.model import HARDENED, NAIVE, LabError, Stack, TwinPlan
-from lab.runtime.heal import heal as mend
-from lab.runtime.heal import take_down
-from lab.runtime.lock import run_lock
-from lab.runtime.ownership import Holdings, holdings
+from lab.runtime.ownership.heal import heal as mend
+from lab.runtime.ownership.heal import take_down
+from lab.runtime.ownership.ledger import Holdings, holdings
+from lab.runtime.ownership.lock import run_lock
 
 UP = "up"
 
@@ -30,8 +31,8 @@ def up(
     assembly.check_defences(defences)
     twins = (TwinPlan(name=NAIVE, defences="none"), TwinPlan(name=HARDENED, defences=defences))
     stack = Stack(run=assembly.new_run(UP), twins=twins, linger=True)
-    with run_lock(assembly.STATE):
-        mend(assembly.STATE)
+    with run_lock(paths.STATE):
+        mend(paths.STATE)
         if standing():
             raise LabError("Twins are up already. See: bin/lab ps. Take them down first: bin/lab down")
         testbed = assembly.testbed(runtime, stack)
@@ -44,13 +45,13 @@ def up(
 
 def down() -> None:
     """Take down what `up` left running."""
-    lines = take_down(assembly.STATE)
+    lines = take_down(paths.STATE)
     console.print("\n".join(lines) or "Nothing is up.", soft_wrap=True)
 
 
 def ps(as_json: Json = False) -> None:
     """Show what stands: the twins left up, and a run that goes on."""
-    found = [run for run in holdings(assembly.STATE) if run.owner_alive or run.standing]
+    found = [run for run in holdings(paths.STATE) if run.owner_alive or run.standing]
     if as_json:
         print(json.dumps([{"run": run.run, "published": run.published} for run in found], indent=2))
     elif not found:
@@ -65,7 +66,7 @@ def ps(as_json: Json = False) -> None:
 
 def heal() -> None:
     """Finish what a killed run left behind: toxics, processes, containers, folders."""
-    lines = mend(assembly.STATE)
+    lines = mend(paths.STATE)
     console.print("\n".join(lines) or "Nothing to heal.", soft_wrap=True)
 
 
@@ -73,18 +74,18 @@ def clean(
     runs: Annotated[bool, typer.Option("--runs", help="Remove the kept runs, too.")] = False,
 ) -> None:
     """Heal, take down what is up, and remove the lab's own scratch files."""
-    lines = [*mend(assembly.STATE), *take_down(assembly.STATE)]
-    with run_lock(assembly.STATE):
-        if runs and assembly.RUNS.is_dir():
-            kept = [folder for folder in assembly.RUNS.iterdir() if not folder.is_symlink()]
-            shutil.rmtree(assembly.RUNS)
+    lines = [*mend(paths.STATE), *take_down(paths.STATE)]
+    with run_lock(paths.STATE):
+        if runs and paths.RUNS.is_dir():
+            kept = [folder for folder in paths.RUNS.iterdir() if not folder.is_symlink()]
+            shutil.rmtree(paths.RUNS)
             lines.append(f"removed {len(kept)} runs")
-    shutil.rmtree(assembly.STATE, ignore_errors=True)
+    shutil.rmtree(paths.STATE, ignore_errors=True)
     console.print("\n".join([*lines, "Clean."]), soft_wrap=True)
 
 
 def standing() -> list[Holdings]:
-    return [run for run in holdings(assembly.STATE) if run.standing]
+    return [run for run in holdings(paths.STATE) if run.standing]
 
 
 def print_addresses(addresses: Mapping[str, Mapping[str, str]]) -> None:

@@ -1,14 +1,14 @@
 """The faults: one a file, each with its parameters in units, what it makes of a link, and how a probe proves it."""
 
-from lab.faults.bandwidth import Bandwidth
-from lab.faults.down import Down
-from lab.faults.latency import Latency
-from lab.faults.limit_data import LimitData
-from lab.faults.noop import Noop
-from lab.faults.reset_peer import ResetPeer
-from lab.faults.slicer import Slicer
-from lab.faults.slow_close import SlowClose
-from lab.faults.timeout import Timeout
+from lab.faults.links.bandwidth import Bandwidth
+from lab.faults.links.down import Down
+from lab.faults.links.latency import Latency
+from lab.faults.links.limit_data import LimitData
+from lab.faults.links.noop import Noop
+from lab.faults.links.reset_peer import ResetPeer
+from lab.faults.links.slicer import Slicer
+from lab.faults.links.slow_close import SlowClose
+from lab.faults.links.timeout import Timeout
 from lab.model import Fault
 
 FAULTS: tuple[type[Fault], ...] = (

@@ -8,8 +8,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from lab.model import Stack
 from lab.ports import Link
-from lab.runtime.guardian import Guardian
-from lab.runtime.ownership import Ledger
+from lab.runtime.ownership.guardian import Guardian
+from lab.runtime.ownership.ledger import Ledger
 
 PACKAGES = ("flask", "gunicorn", "locust", "psycopg", "sqlalchemy")  # whose versions a manifest names
 

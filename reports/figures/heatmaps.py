@@ -12,7 +12,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from lab.engine.statistics import quantile
+from lab.judge.statistics import quantile
 from lab.model import FAULT
 from reports import look, words
 from reports.figures.scales import FIRST_MS, answer_time_axis, name_limit

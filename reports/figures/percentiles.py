@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from lab.engine.statistics import quantile
+from lab.judge.statistics import quantile
 from lab.model import BASELINE, FAULT, RECOVERY
 from reports import look, words
 from reports.figures.scales import answer_time_axis, drawn_ms, name_limit

@@ -5,7 +5,7 @@ now waits; the query itself is the smallest part. The hardened twin opened its c
 keeps them, and makes one round trip for each read.
 """
 
-from lab.checks import GoodRatio, LatencyQuantile, RecoversWithin
+from lab.checks.slos import GoodRatio, LatencyQuantile, RecoversWithin
 from lab.faults import Latency
 from lab.model import DATABASE, FAULT, Load, Scenario
 

@@ -4,7 +4,7 @@ On a laptop the database is a fraction of a millisecond away and nobody sees the
 ms on the link and the page multiplies them. The hardened twin asks for all twenty at once.
 """
 
-from lab.checks import GoodRatio, LatencyQuantile, StatementsPerRequest
+from lab.checks.slos import GoodRatio, LatencyQuantile, StatementsPerRequest
 from lab.faults import Latency
 from lab.model import DATABASE, FAULT, Load, Scenario
 

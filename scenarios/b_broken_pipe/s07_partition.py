@@ -6,16 +6,8 @@ hardened twin refuses in milliseconds, says that nothing was done and when to co
 out of rotation.
 """
 
-from lab.checks import (
-    CleanEndState,
-    CleanRefusals,
-    NoDoubleBooking,
-    NoLostAcks,
-    NoPhantoms,
-    RecoversWithin,
-    RefusedMeansRefused,
-    TruthfulReadiness,
-)
+from lab.checks.invariants import CleanEndState, NoDoubleBooking, NoLostAcks, NoPhantoms, RefusedMeansRefused
+from lab.checks.slos import CleanRefusals, RecoversWithin, TruthfulReadiness
 from lab.faults import Down
 from lab.model import DATABASE, FAULT, Load, Scenario
 

@@ -7,16 +7,8 @@ What was written just before the answer vanished may be there or not, so the har
 ask again with the same key".
 """
 
-from lab.checks import (
-    AnswersWithin,
-    CleanEndState,
-    ExactlyOnce,
-    GoodRatio,
-    NoLostAcks,
-    NoPhantoms,
-    RecoversWithin,
-    RefusedMeansRefused,
-)
+from lab.checks.invariants import CleanEndState, ExactlyOnce, NoLostAcks, NoPhantoms, RefusedMeansRefused
+from lab.checks.slos import AnswersWithin, GoodRatio, RecoversWithin
 from lab.faults import Timeout
 from lab.model import DATABASE, FAULT, Load, Scenario
 

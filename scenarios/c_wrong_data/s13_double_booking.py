@@ -5,13 +5,7 @@ look too, and latency makes that gap wider. The hardened twin lets the database 
 two bookings cannot both satisfy.
 """
 
-from lab.checks import (
-    ExactlyOnce,
-    NoDoubleBooking,
-    NoLostAcks,
-    NoPhantoms,
-    RefusedMeansRefused,
-)
+from lab.checks.invariants import ExactlyOnce, NoDoubleBooking, NoLostAcks, NoPhantoms, RefusedMeansRefused
 from lab.faults import Latency
 from lab.model import DATABASE, Load, Scenario
 

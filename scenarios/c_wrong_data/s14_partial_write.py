@@ -5,13 +5,7 @@ two leaves half of the work behind. Swapping them only changes which half. One t
 neither.
 """
 
-from lab.checks import (
-    AtomicPair,
-    CleanEndState,
-    NoLostAcks,
-    NoPhantoms,
-    RefusedMeansRefused,
-)
+from lab.checks.invariants import AtomicPair, CleanEndState, NoLostAcks, NoPhantoms, RefusedMeansRefused
 from lab.faults import Down, Latency
 from lab.model import DATABASE, Burst, Load, Scenario
 

@@ -5,14 +5,8 @@ kills one of the two; the naive twin answers that one with a 500, and everybody 
 hardened twin locks in one order, so that no cycle can form, and tries again where the database asks for it.
 """
 
-from lab.checks import (
-    CleanEndState,
-    CleanRefusals,
-    Conservation,
-    LatencyQuantile,
-    NoLostAcks,
-    NoPhantoms,
-)
+from lab.checks.invariants import CleanEndState, Conservation, NoLostAcks, NoPhantoms
+from lab.checks.slos import CleanRefusals, LatencyQuantile
 from lab.faults import Latency
 from lab.model import DATABASE, FAULT, Load, Scenario
 

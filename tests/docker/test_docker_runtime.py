@@ -30,10 +30,16 @@ from lab.model import (
     Stack,
     Toxic,
 )
-from lab.runtime.docker import DockerTestbed, available, build_images, images_present, remove_leftovers
-from lab.runtime.docker_engine import RUN_LABEL, client
-from lab.runtime.heal import heal, take_down
-from lab.runtime.ownership import holdings
+from lab.runtime.containers.engine import RUN_LABEL, client
+from lab.runtime.containers.testbed import (
+    DockerTestbed,
+    available,
+    build_images,
+    images_present,
+    remove_leftovers,
+)
+from lab.runtime.ownership.heal import heal, take_down
+from lab.runtime.ownership.ledger import holdings
 
 ROOT = Path(__file__).parents[2]
 RUN = "docker-standing"
@@ -53,7 +59,7 @@ HOLDER = f"""
 import json, sys, time
 from pathlib import Path
 from lab.model import *
-from lab.runtime.docker import DockerTestbed
+from lab.runtime.containers.testbed import DockerTestbed
 
 state_dir, run, linger = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "linger"
 twins = (TwinPlan(name=NAIVE, defences="none"),)

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lab.runtime.ownership import RUN_MARK
+from lab.runtime.ownership.ledger import RUN_MARK
 
 ROOT = Path(__file__).parents[2]
 LAB = [sys.executable, "-m", "lab"]
@@ -65,7 +65,7 @@ def test_a_killed_run_leaves_no_process_and_no_file(needs_local: None) -> None:
 
 
 def test_a_killed_run_leaves_no_container_and_no_network(needs_docker: None) -> None:
-    from lab.runtime.docker_engine import RUN_LABEL, client
+    from lab.runtime.containers.engine import RUN_LABEL, client
 
     def mine(run: str) -> list[object]:
         label = {"label": f"{RUN_LABEL}={run}"}

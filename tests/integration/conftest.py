@@ -12,10 +12,10 @@ import psycopg
 import pytest
 from werkzeug.serving import make_server
 
-from lab.runtime import postgres
-from lab.runtime.ownership import Ledger
+from lab.runtime.local import postgres
+from lab.runtime.local.processes import Processes
+from lab.runtime.ownership.ledger import Ledger
 from lab.runtime.ports_free import LOOPBACK, Ports
-from lab.runtime.processes import Processes
 from services import seed
 from services.defences import switch
 from services.dependencies import payments

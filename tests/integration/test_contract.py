@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.model import TWINS, SeedSizes, Stack
-from lab.runtime.local import LocalTestbed
+from lab.runtime.local.testbed import LocalTestbed
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "contract-token"

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask, current_app, g, request
 
-from lab.runtime import postgres
+from lab.runtime.local import postgres
 from services.common import metrics
 from services.defences import connection_pool, deadline, lock_order, server_timeouts, unavailable
 from services.defences.bulkhead import slot

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.engine.programs import observe
-from lab.engine.proofs import healed_proof
 from lab.faults import (
     FAULTS,
     Bandwidth,
@@ -20,8 +18,10 @@ from lab.faults import (
     SlowClose,
     Timeout,
 )
+from lab.judge.proofs import healed_proof
 from lab.model import DATABASE, NAIVE, PAYMENTS, Fault, LinkState, ProbeSample, SeedSizes, Stack, TwinPlan
-from lab.runtime.local import LocalTestbed
+from lab.plan.programs import observe
+from lab.runtime.local.testbed import LocalTestbed
 from loadtests.probing import probe
 from tests.handmade import PHASES, a_scenario
 

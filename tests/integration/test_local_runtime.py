@@ -35,10 +35,11 @@ from lab.model import (
     Stack,
     Toxic,
 )
-from lab.runtime import local, postgres
-from lab.runtime.heal import heal, take_down
-from lab.runtime.local import LocalTestbed
-from lab.runtime.ownership import RUN_MARK, holdings, read
+from lab.runtime.local import postgres
+from lab.runtime.local import testbed as local
+from lab.runtime.local.testbed import LocalTestbed
+from lab.runtime.ownership.heal import heal, take_down
+from lab.runtime.ownership.ledger import RUN_MARK, holdings, read
 
 ROOT = Path(__file__).parents[2]
 SMALL = SeedSizes(users=20, rooms=4, bookings=40, wallets=20)
@@ -53,7 +54,7 @@ HOLDER = f"""
 import json, os, signal, sys, time
 from pathlib import Path
 from lab.model import *
-from lab.runtime.local import LocalTestbed
+from lab.runtime.local.testbed import LocalTestbed
 
 state_dir, run, linger = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "linger"
 sizes = SeedSizes(users=20, rooms=4, bookings=40, wallets=20)

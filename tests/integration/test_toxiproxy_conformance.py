@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.runtime import toxiproxy_server
-from lab.runtime.toxiproxy_server import EMBEDDED, Birthmark, Engine
+from lab.runtime.toxiproxy import server as toxiproxy_server
+from lab.runtime.toxiproxy.server import EMBEDDED, Birthmark, Engine
 from tests.integration.proxy_bench import (
     LOOPBACK,
     ApiClient,

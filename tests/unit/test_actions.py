@@ -3,9 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.engine.actions import LONGEST, SHORTEST, plan_actions
 from lab.faults import Down, Latency, Timeout
 from lab.model import DATABASE, FAULT, Action, Burst
+from lab.plan.switches import LONGEST, SHORTEST, plan_actions
 from tests.handmade import PHASES
 
 START_S, END_S = PHASES.window(FAULT)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import cli
+from lab import cli, paths
 from lab.catalogue import find
 from lab.cli import assembly, running
 from lab.cli.console import print_verdict
@@ -24,8 +24,8 @@ Lab = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def lab(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Lab:
     """(exit code, standard output, standard error) of a command line; runs and state in a folder of the test's."""
-    monkeypatch.setattr(assembly, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(assembly, "STATE", tmp_path / "state")
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(paths, "STATE", tmp_path / "state")
 
     def command(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["bin/lab", *words])
@@ -211,7 +211,7 @@ def test_bash_completes_a_line_by_the_script_that_the_lab_prints(
 
 def test_a_missing_runtime_is_told_with_where_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
     from lab.model import Stack
-    from lab.runtime import docker
+    from lab.runtime.containers import testbed as docker
 
     monkeypatch.setattr(docker, "available", lambda: "no Docker engine answers.")
     with pytest.raises(LabError, match="See: bin/lab doctor"):

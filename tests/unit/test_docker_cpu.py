@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.runtime import docker_cpu
-from lab.runtime.docker_cpu import cpu_meter
+from lab.runtime.containers import cpu as docker_cpu
+from lab.runtime.containers.cpu import cpu_meter
 
 
 @pytest.fixture

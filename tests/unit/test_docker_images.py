@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from lab.runtime import docker_images
-from lab.runtime.docker_images import OFFICIAL, base, digest, pinned
+from lab.runtime.containers import images as docker_images
+from lab.runtime.containers.images import OFFICIAL, base, digest, pinned
 
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(docker_images, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(docker_images, "ROOT", tmp_path)
     (tmp_path / "services").mkdir()
     (tmp_path / "services" / "app.py").write_text("one")
     return tmp_path

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from lab import cli
-from lab.checks import CHECKS
+from lab.checks.invariants import INVARIANTS
+from lab.checks.slos import SLOS
 from lab.cli.looking import markdown_table
 from lab.faults import FAULTS
 from services.defences.__main__ import page as page_of_defences
@@ -44,6 +45,6 @@ def test_every_command_that_a_page_names_exists(page: Path) -> None:
     assert named <= COMMANDS
 
 
-@pytest.mark.parametrize("thing", [*FAULTS, *CHECKS], ids=lambda thing: thing.__name__)
+@pytest.mark.parametrize("thing", [*FAULTS, *SLOS, *INVARIANTS], ids=lambda thing: thing.__name__)
 def test_every_fault_and_check_opens_with_what_it_is(thing: type) -> None:
     assert (sys.modules[thing.__module__].__doc__ or "").strip().count(" ") >= 5

@@ -9,8 +9,9 @@ import pytest
 from lab import doctor
 from lab.doctor import Finding
 from lab.model import LabError
-from lab.runtime import toxiproxy_build, toxiproxy_server
-from lab.runtime.toxiproxy_server import EMBEDDED, Engine
+from lab.runtime.toxiproxy import build as toxiproxy_build
+from lab.runtime.toxiproxy import server as toxiproxy_server
+from lab.runtime.toxiproxy.server import EMBEDDED, Engine
 
 ENGINE = Engine(name="toxiproxy", version="2.12.0", argv=("/bin/toxiproxy-server",), reason="found on PATH")
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.runtime.embedded_proxy.links import Channel, Stub
-from lab.runtime.embedded_proxy.proxies import resolved
-from lab.runtime.embedded_proxy.toxics import KINDS, Chunk, Toxic, sliced
+from lab.runtime.toxiproxy.embedded.links import Channel, Stub
+from lab.runtime.toxiproxy.embedded.proxies import resolved
+from lab.runtime.toxiproxy.embedded.toxics import KINDS, Chunk, Toxic, sliced
 
 ATTRIBUTES = {
     "latency": {"latency": 10_000, "jitter": 0},
@@ -76,7 +76,7 @@ def test_a_giver_that_waits_for_room_follows_a_change_of_its_output() -> None:
 
 
 def test_every_toxic_of_the_client_is_here() -> None:
-    from lab.runtime.toxic_rules import ATTRIBUTES as KNOWN
+    from lab.runtime.toxiproxy.rules import ATTRIBUTES as KNOWN
 
     assert {name: frozenset(kind.attributes) for name, kind in KINDS.items()} == KNOWN
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from lab.checks import GoodRatio
-from lab.engine.gates import look
-from lab.engine.judge import judge
+from lab.checks.slos import GoodRatio
 from lab.faults import Latency
+from lab.judge.gates import look
+from lab.judge.verdict import judge
 from lab.model import BASELINE, DATABASE, FAULT, HARDENED, NAIVE, Gate, Outcome
 from tests.handmade import (
     PHASES,

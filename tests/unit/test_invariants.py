@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.checks import (
-    CHECKS,
+from lab.checks.invariants import (
+    INVARIANTS,
     AtomicPair,
     CleanEndState,
     Conservation,
@@ -21,7 +21,6 @@ from lab.model import Check, CheckResult, Outcome, Verdict
 from tests.handmade import HandmadeTwin, booking, booking_row, charge_row, ended, operation, transfer, update
 
 HELD, BROKEN, INCONCLUSIVE = Verdict.HELD, Verdict.BROKEN, Verdict.INCONCLUSIVE
-INVARIANTS = [check for check in CHECKS if check.invariant]
 LATER = {"starts_at": "2030-01-01T11:00:00+00:00", "ends_at": "2030-01-01T12:00:00+00:00"}
 
 

@@ -7,9 +7,10 @@ from typing import ClassVar
 
 import pytest
 
-from lab.checks import GoodRatio, NoLostAcks, RecoversWithin
-from lab.engine.judge import judge
+from lab.checks.invariants import NoLostAcks
+from lab.checks.slos import GoodRatio, RecoversWithin
 from lab.faults import Latency, Timeout
+from lab.judge.verdict import judge
 from lab.model import (
     BASELINE,
     DATABASE,

@@ -9,20 +9,59 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OURS = ("lab", "scenarios", "services", "loadtests", "reports")
+RUNTIMES = ("lab.runtime.local", "lab.runtime.containers")
+ADAPTER = {
+    "lab.model",
+    "lab.ports",
+    "lab.paths",
+    "lab.runtime",
+    "lab.runtime.ownership",
+    "lab.runtime.toxiproxy",
+}
 MAY_IMPORT: dict[str, set[str]] = {
+    "lab.paths": set(),
     "lab.model": set(),
     "lab.ports": {"lab.model"},
-    "lab.engine.statistics": {"lab.model"},
-    "lab.checks": {"lab.model", "lab.engine.statistics"},
-    "lab.engine": {"lab.model", "lab.engine.statistics"},
+    "lab.judge.statistics": {"lab.model"},
+    "lab.workload": {"lab.model"},
+    "lab.checks.slos": {"lab.model", "lab.judge.statistics", "lab.checks"},
+    "lab.checks.invariants": {"lab.model", "lab.workload", "lab.checks"},
+    "lab.checks": {"lab.model"},
+    "lab.plan": {"lab.model", "lab.workload"},
+    "lab.judge": {"lab.model", "lab.judge.statistics"},
     "lab.record": {"lab.model"},
-    "lab.faults": {"lab.model", "lab.ports"},
-    "lab.runtime": {"lab.model", "lab.ports"},
-    "scenarios": {"lab.model", "lab.faults", "lab.checks"},
+    "lab.faults": {"lab.model"},
+    "lab.runtime.toxiproxy": {"lab.model", "lab.paths"},
+    "lab.runtime.ownership": {"lab.model", "lab.paths", "lab.runtime.toxiproxy"},
+    "lab.runtime": {"lab.model", "lab.ports", "lab.runtime.ownership"},
+    "lab.runtime.local": {
+        "lab.model",
+        "lab.ports",
+        "lab.paths",
+        "lab.runtime",
+        "lab.runtime.ownership",
+        "lab.runtime.toxiproxy",
+    },
+    "lab.runtime.containers": {
+        "lab.model",
+        "lab.ports",
+        "lab.paths",
+        "lab.runtime",
+        "lab.runtime.ownership",
+        "lab.runtime.toxiproxy",
+    },
+    "scenarios": {"lab.model", "lab.faults", "lab.checks", "lab.checks.slos", "lab.checks.invariants"},
     "lab.catalogue": {"lab.model", "lab.faults", "scenarios"},
-    "lab.doctor": {"lab.model", "lab.runtime"},
-    "lab.runner": {"lab.model", "lab.ports", "lab.engine", "lab.record"},
-    "reports": {"lab.model", "lab.record", "lab.engine", "lab.engine.statistics"},
+    "lab.doctor": {
+        "lab.model",
+        "lab.paths",
+        "lab.runtime",
+        "lab.runtime.local",
+        "lab.runtime.containers",
+        "lab.runtime.toxiproxy",
+    },
+    "lab.runner": {"lab.model", "lab.ports", "lab.plan", "lab.record"},
+    "reports": {"lab.model", "lab.record", "lab.judge.statistics"},
     "services.common": set(),
     "services.dependencies": {"services.common"},
     "services.seed": {"services.defences"},
@@ -94,8 +133,8 @@ def test_the_table_has_no_cycle() -> None:
 def test_an_upward_import_is_found(tmp_path: Path) -> None:
     upward = tmp_path / "judge.py"
     upward.write_text("def late():\n    from lab.runner import Runner\n")
-    assert violations("lab.engine.judge", upward) == [
-        "lab.engine.judge (lab.engine) imports lab.runner.Runner (lab.runner)"
+    assert violations("lab.judge.verdict", upward) == [
+        "lab.judge.verdict (lab.judge) imports lab.runner.Runner (lab.runner)"
     ]
 
 

@@ -11,9 +11,19 @@ from pathlib import Path
 import pytest
 
 from lab.model import LabError
-from lab.runtime import ownership
-from lab.runtime.identity import started
-from lab.runtime.ownership import CONTAINER, FOLDER, PROCESS, Ledger, Owned, Undo, holdings, leftovers, read
+from lab.runtime.ownership import ledger as ownership
+from lab.runtime.ownership.identity import started
+from lab.runtime.ownership.ledger import (
+    CONTAINER,
+    FOLDER,
+    PROCESS,
+    Ledger,
+    Owned,
+    Undo,
+    holdings,
+    leftovers,
+    read,
+)
 
 
 def test_everything_owned_and_not_disowned_is_read_back(tmp_path: Path) -> None:
@@ -42,7 +52,7 @@ def test_the_run_of_a_living_owner_is_no_leftover(tmp_path: Path) -> None:
 
 
 def test_the_run_of_a_killed_owner_is_left_over(tmp_path: Path) -> None:
-    code = f"import os, pathlib; from lab.runtime.ownership import Ledger; Ledger(pathlib.Path({str(tmp_path)!r}), 'r')"
+    code = f"import os, pathlib, lab.runtime.ownership.ledger as l; l.Ledger(pathlib.Path({str(tmp_path)!r}), 'r')"
     owner = subprocess.Popen([sys.executable, "-c", code + "; os.kill(os.getpid(), 9)"])
     assert owner.wait(20) == -signal.SIGKILL
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.runtime import priority
+from lab.runtime.local import priority
 
 
 @pytest.fixture(autouse=True)

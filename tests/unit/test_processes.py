@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from lab.model import LabError
-from lab.runtime.identity import started
-from lab.runtime.lock import run_lock
-from lab.runtime.ownership import RUN_MARK, Ledger, read
+from lab.runtime.local.processes import Process, Processes, environment
+from lab.runtime.ownership.identity import started
+from lab.runtime.ownership.ledger import RUN_MARK, Ledger, read
+from lab.runtime.ownership.lock import run_lock
 from lab.runtime.ports_free import LOOPBACK, Ports
-from lab.runtime.processes import Process, Processes, environment
 
 TRAP = 'trap "" TERM; echo ready; while :; do sleep 0.01; done'
 
@@ -178,7 +178,7 @@ def test_a_second_run_is_refused_and_told_who_holds_the_lock(tmp_path: Path) -> 
 
 def test_the_lock_of_a_killed_run_is_free(tmp_path: Path) -> None:
     code = (
-        "import os, pathlib; from lab.runtime.lock import run_lock\n"
+        "import os, pathlib; from lab.runtime.ownership.lock import run_lock\n"
         f"with run_lock(pathlib.Path({str(tmp_path)!r})): os.kill(os.getpid(), 9)"
     )
     killed = subprocess.run([sys.executable, "-c", code], check=False, timeout=20)

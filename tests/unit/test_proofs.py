@@ -1,7 +1,7 @@
 """Which probes speak for a fault where faults share a link, and when a link is well again."""
 
-from lab.engine.proofs import fault_proof, healed_proof
 from lab.faults import Down, Latency, Timeout
+from lab.judge.proofs import fault_proof, healed_proof
 from lab.model import DATABASE, PAYMENTS, Burst, Fault, ProbeSample, Proof
 from tests.handmade import probe, probes
 

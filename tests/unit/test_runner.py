@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from lab.engine.plan import RunPlan
 from lab.faults import Down, Latency
 from lab.model import DATABASE, LINKS, TWINS, Burst, LabError, LinkState, Load, Phases, Scenario, Stack
+from lab.plan.runs import RunPlan
 from lab.record import RunWriter
 from lab.runner import Runner
 

@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
-from lab.engine.operations import OPERATIONS, REPEAT_AFTER_S, REPEATED_OPS
-from lab.engine.schedule import plan_arrivals
 from lab.model import QUICK, Arrival, LabError, Load, SeedSizes
+from lab.plan.arrivals import plan_arrivals
+from lab.workload.booking.operations import OPERATIONS, REPEAT_AFTER_S, REPEATED_OPS
 
 SIZES = SeedSizes()
 

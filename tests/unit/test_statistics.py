@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.engine.statistics import (
+from lab.judge.statistics import (
     between,
     censored_ms,
     counter,

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from lab.model import LabError, LinkState, Toxic
-from lab.runtime import toxiproxy
-from lab.runtime.embedded_proxy.api import Api
-from lab.runtime.embedded_proxy.server import serve_api
-from lab.runtime.toxic_rules import checked
-from lab.runtime.toxiproxy import ToxiproxyLink, create_proxy
+from lab.runtime.toxiproxy import client as toxiproxy
+from lab.runtime.toxiproxy.client import ToxiproxyLink, create_proxy
+from lab.runtime.toxiproxy.embedded.api import Api
+from lab.runtime.toxiproxy.embedded.server import serve_api
+from lab.runtime.toxiproxy.rules import checked
 
 SLOW = Toxic(type="latency", stream="downstream", attributes={"latency": 100, "jitter": 0})
 SLOWER = Toxic(type="latency", stream="downstream", attributes={"latency": 200, "jitter": 0})

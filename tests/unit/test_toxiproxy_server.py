@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from lab.model import LabError
-from lab.runtime import toxiproxy_build, toxiproxy_server
-from lab.runtime.toxiproxy_server import EMBEDDED, TOXIPROXY, Birthmark
+from lab.runtime.toxiproxy import build as toxiproxy_build
+from lab.runtime.toxiproxy import server as toxiproxy_server
+from lab.runtime.toxiproxy.server import EMBEDDED, TOXIPROXY, Birthmark
 
 FAKE_GO = """#!/bin/sh
 echo built >>"$LOG"

@@ -1,0 +1,69 @@
+"""I8, atomic pair: every version of a profile has its audit row, every audit row its version, and they say the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from lab.checks.wording import counted, undecided
+from lab.model import Check, CheckResult, Evidence
+from lab.workload.booking.history import AUDIT, PROFILES, Row, intents
+
+PAYLOAD = ("display_name", "bio", "reference")
+Versions = Counter[tuple[int, int]]  # (user, version)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtomicPair(Check):
+    """A profile keeps its newest version only: it has had every version from its first up to that."""
+
+    name: ClassVar[str] = "atomic pair"
+    invariant: ClassVar[str] = "I8"
+
+    def title(self) -> str:
+        return "profile and audit tell the same story"
+
+    def judge(self, evidence: Evidence) -> CheckResult:
+        if not any(intent.acked for intent in intents(evidence, PROFILES)):
+            return undecided(self, "Not one profile update was acknowledged: no pair was written.")
+        had, audited = _had(evidence), _audited(evidence.initial, evidence.final)
+        found = [*_one_sided(had, audited), *_different(evidence.final)]
+        return counted(
+            self, found, "torn pair", "torn pairs", f"{had.total()} versions of profiles written in this run"
+        )
+
+
+def _had(evidence: Evidence) -> Versions:
+    """Every (user, version) that the profiles went through in the run."""
+    first = {row["user_id"]: row["version"] for row in evidence.initial[PROFILES]}
+    return Counter(
+        (row["user_id"], version)
+        for row in evidence.final[PROFILES]
+        for version in range(first.get(row["user_id"], 0) + 1, row["version"] + 1)
+    )
+
+
+def _audited(initial: Mapping[str, Any], final: Mapping[str, Any]) -> Versions:
+    """Every (user, version) that was audited in the run."""
+    known = {row["id"] for row in initial[AUDIT]}
+    return Counter((row["user_id"], row["version"]) for row in final[AUDIT] if row["id"] not in known)
+
+
+def _one_sided(had: Versions, audited: Versions) -> Iterator[str]:
+    for user, version in sorted((had - audited).keys()):
+        yield f"user {user}, version {version}: in the profile, without its audit row"
+    for user, version in sorted((audited - had).keys()):
+        twice = ", audited twice" if (user, version) in had else ", audited, but the profile never had it"
+        yield f"user {user}, version {version}{twice}"
+
+
+def _different(final: Mapping[str, Any]) -> Iterator[str]:
+    """Profiles whose newest version reads otherwise than its audit row."""
+    audits: dict[tuple[int, int], Row] = {(row["user_id"], row["version"]): row for row in final[AUDIT]}
+    for profile in final[PROFILES]:
+        audit = audits.get((profile["user_id"], profile["version"]))
+        if audit and any(audit[name] != profile[name] for name in PAYLOAD):
+            names = ", ".join(name for name in PAYLOAD if audit[name] != profile[name])
+            yield f"user {profile['user_id']}, version {profile['version']}: profile and audit differ in {names}"

@@ -1,0 +1,57 @@
+"""I12, clean end state: at the end no transaction is open, no lock waited for, nothing at work, nothing forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from lab.checks.wording import counted
+from lab.model import Check, CheckResult, Evidence
+from lab.workload.booking.history import BOOKINGS
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleanEndState(Check):
+    """Looked at after the drain, when the last answer is long past: whatever still goes on will never end by itself."""
+
+    name: ClassVar[str] = "clean end state"
+    invariant: ClassVar[str] = "I12"
+    pending_at_most_s: float = 120  # a reservation that nobody came back to lapses after 60 s
+
+    def title(self) -> str:
+        return "nothing is left open at the end"
+
+    def judge(self, evidence: Evidence) -> CheckResult:
+        found = [*_sessions(evidence), *_locks(evidence), *_pending(evidence, self.pending_at_most_s)]
+        return counted(
+            self,
+            found,
+            "thing left open",
+            "things left open",
+            f"{len(evidence.final['activity'])} sessions and all rows at the end",
+        )
+
+
+def _sessions(evidence: Evidence) -> Iterator[str]:
+    for session in evidence.final["activity"]:
+        state = session["state"] or ""
+        if state.startswith("idle in transaction") or state == "active":
+            age = f" for {session['xact_age_s']:.1f} s" if session["xact_age_s"] is not None else ""
+            yield f"session {session['pid']} is {state}{age}: {session['query'][:80]}"
+
+
+def _locks(evidence: Evidence) -> Iterator[str]:
+    for lock in evidence.final["locks"]:
+        yield "a lock is waited for: " + ", ".join(
+            f"{name} {value}" for name, value in lock.items() if value is not None
+        )
+
+
+def _pending(evidence: Evidence, at_most_s: float) -> Iterator[str]:
+    read_at = datetime.fromisoformat(evidence.final["read_at"])
+    for row in evidence.final[BOOKINGS]:
+        age_s = (read_at - datetime.fromisoformat(row["created_at"])).total_seconds()
+        if row["status"] == "pending" and age_s > at_most_s:
+            yield f"booking {row['id']} ({row['reference']}) has been pending for {age_s:.0f} s"

@@ -1,0 +1,68 @@
+"""I9, exactly once: one intent has one effect, however often it was sent.
+
+Acknowledged: once. In doubt: at most once. Refused: not at all. All acknowledgements of one intent name the same row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab.checks.wording import counted, undecided
+from lab.model import Check, CheckResult, Evidence, Outcome
+from lab.workload.booking.history import (
+    BOOKINGS,
+    CHARGES,
+    PROFILES,
+    Intent,
+    effects,
+    intents,
+    summary,
+    unacknowledged_kinds,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExactlyOnce(Check):
+    """Bookings and transfers by their rows, bookings by their charges too. A profile update may be repeated safely."""
+
+    name: ClassVar[str] = "exactly once"
+    invariant: ClassVar[str] = "I9"
+
+    def title(self) -> str:
+        return "one intent has one effect"
+
+    def judge(self, evidence: Evidence) -> CheckResult:
+        wanted = [intent for intent in intents(evidence) if intent.kind != PROFILES]
+        if not wanted or unacknowledged_kinds(wanted):
+            kinds = " and ".join(unacknowledged_kinds(wanted)) or "booking and transfer"
+            return undecided(self, f"Not one {kinds} was acknowledged: nothing could have been doubled.")
+        rows = {intent.kind: effects(evidence, intent.kind) for intent in wanted}
+        charges = effects(evidence, CHARGES) if BOOKINGS in rows else {}
+        found = [text for intent in wanted for text in _violations(intent, rows[intent.kind], charges)]
+        retried = sum(len(intent.tries) > 1 for intent in wanted)
+        return counted(
+            self,
+            found,
+            "intent with a wrong count",
+            "intents with a wrong count",
+            f"{summary(wanted)} asked for ({retried} of them more than once)",
+        )
+
+
+def _violations(intent: Intent, rows: Mapping[str, int], charges: Mapping[str, int]) -> Iterator[str]:
+    least, most = (1, 1) if intent.acked else (0, 0) if intent.refused else (0, 1)
+    counts = [("row", rows)] + ([("charge", charges)] if intent.kind == BOOKINGS else [])
+    for noun, counter in counts:
+        count = counter.get(intent.reference, 0)
+        if not least <= count <= most:
+            yield f"{intent}; {count} {noun}{'' if count == 1 else 's'}"
+            return
+    answers = {_identity(each.answered) for each in intent.tries if each.outcome == Outcome.OK}
+    if len(answers) > 1:
+        yield f"{intent}; its acknowledgements name different rows: {', '.join(sorted(answers))}"
+
+
+def _identity(answered: object) -> str:
+    return str(answered.get("id")) if isinstance(answered, Mapping) else str(answered)

@@ -1,0 +1,31 @@
+"""I1, no lost acknowledgement: whatever was answered with a success is there at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab.checks.wording import counted, undecided
+from lab.model import Check, CheckResult, Evidence
+from lab.workload.booking.history import effects, intents, summary, unacknowledged_kinds
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoLostAcks(Check):
+    name: ClassVar[str] = "no lost acknowledgements"
+    invariant: ClassVar[str] = "I1"
+
+    def title(self) -> str:
+        return "what was acknowledged is there"
+
+    def judge(self, evidence: Evidence) -> CheckResult:
+        wanted = intents(evidence)
+        if not wanted or unacknowledged_kinds(wanted):
+            kinds = " and ".join(unacknowledged_kinds(wanted)) or "write"
+            return undecided(self, f"Not one {kinds} was acknowledged: nothing could have been lost.")
+        acked = [intent for intent in wanted if intent.acked]
+        there = {intent.kind: effects(evidence, intent.kind) for intent in acked}
+        lost = [f"{intent}; nothing is there" for intent in acked if not there[intent.kind][intent.reference]]
+        return counted(
+            self, lost, "lost acknowledgement", "lost acknowledgements", f"{summary(acked)} acknowledged"
+        )

@@ -1,0 +1,60 @@
+"""I2, no phantoms: whatever is there at the end was asked for by somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab.checks.wording import counted, undecided
+from lab.model import Check, CheckResult, Evidence
+from lab.workload.booking.history import (
+    AUDIT,
+    BOOKINGS,
+    CHARGES,
+    HOLDS,
+    KINDS,
+    PROFILES,
+    TRANSFERS,
+    intents,
+    summary,
+)
+
+CAUSED_BY = {
+    BOOKINGS: BOOKINGS,
+    CHARGES: BOOKINGS,
+    TRANSFERS: TRANSFERS,
+    HOLDS: HOLDS,
+    PROFILES: PROFILES,
+    AUDIT: PROFILES,
+}
+IDENTITY = {PROFILES: "user_id"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoPhantoms(Check):
+    name: ClassVar[str] = "no phantoms"
+    invariant: ClassVar[str] = "I2"
+
+    def title(self) -> str:
+        return "what is there was asked for"
+
+    def judge(self, evidence: Evidence) -> CheckResult:
+        wanted = intents(evidence)
+        if not any(intent.acked for intent in wanted):
+            return undecided(self, "Not one write was acknowledged: nothing tells what ought to be there.")
+        asked = {kind: {intent.reference for intent in wanted if intent.kind == kind} for kind in KINDS}
+        found = [
+            phantom for table in CAUSED_BY for phantom in _phantoms(evidence, table, asked[CAUSED_BY[table]])
+        ]
+        return counted(self, found, "phantom", "phantoms", f"what {summary(wanted)} left behind")
+
+
+def _phantoms(evidence: Evidence, table: str, asked: set[str]) -> Iterator[str]:
+    """Rows under a reference that nobody used, and rows without one that were not there before."""
+    identity = IDENTITY.get(table, "id")
+    seeded = {row[identity] for row in evidence.initial[table]}
+    for row in evidence.final[table]:
+        reference = row["reference"]
+        if reference not in asked and not (reference is None and row[identity] in seeded):
+            yield f"{table} row {row[identity]} under reference {reference!r}: nobody asked for it"

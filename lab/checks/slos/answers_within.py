@@ -1,0 +1,72 @@
+"""AnswersWithin: every request gets some answer in time. A refusal counts; silence does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from lab.checks.wording import SAMPLES_MIN, capped, result, undecided, whom
+from lab.judge.statistics import Numbers, Requests, between, is_answered, latency_ms, of_ops
+from lab.model import Check, CheckResult, Evidence, Failure
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswersWithin(Check):
+    """The slowest request counts, from its intended instant; one that was never answered is infinitely slow."""
+
+    name: ClassVar[str] = "answers within"
+    phase: str
+    at_most_ms: float
+    ops: tuple[str, ...] = ()
+
+    def title(self) -> str:
+        return (
+            f"every request{whom(self.ops)} answered within {self.at_most_ms:g} ms in the {self.phase} phase"
+        )
+
+    def judge(self, evidence: Evidence) -> CheckResult:
+        planned = of_ops(
+            between(evidence.requests, *evidence.phases.window(self.phase)), evidence.ops, self.ops
+        )
+        if len(planned) < SAMPLES_MIN:
+            return undecided(
+                self, f"Only {len(planned)} requests were planned, at least {SAMPLES_MIN} are needed."
+            )
+        waited_ms = np.where(is_answered(planned), latency_ms(planned), np.inf)
+        late = waited_ms > self.at_most_ms
+        slowest_ms = float(waited_ms.max())
+        return result(
+            self,
+            not late.any(),
+            value=slowest_ms,
+            threshold=self.at_most_ms,
+            unit="ms",
+            sentence=f"{np.count_nonzero(~late)} of {len(planned)} requests{whom(self.ops)} were answered "
+            f"within {self.at_most_ms:g} ms, {_slowest(waited_ms)}.",
+            examples=_examples(planned[late], evidence.ops),
+        )
+
+
+def _slowest(waited_ms: Numbers) -> str:
+    unanswered = np.count_nonzero(np.isinf(waited_ms))
+    return (
+        f"{unanswered} were never answered" if unanswered else f"the slowest after {waited_ms.max():.0f} ms"
+    )
+
+
+def _examples(late: Requests, ops: tuple[str, ...]) -> tuple[str, ...]:
+    """First, worst and last of the late ones."""
+    chosen = sorted({0, int(latency_ms(late).argmax()), len(late) - 1}) if len(late) else []
+    return capped(_example(late[n], ops) for n in chosen)
+
+
+def _example(request: Requests, ops: tuple[str, ...]) -> str:
+    waited_ms = (request["end"] - request["intended"]) * 1000
+    failure = Failure(int(request["failure"]))
+    ended = (
+        f"status {request['status']}" if failure == Failure.NONE else failure.name.lower().replace("_", " ")
+    )
+    who = f"{ops[request['op']]} no. {request['i']}, due at {request['intended']:.2f} s"
+    return f"{who}: {ended} after {waited_ms:.0f} ms"

@@ -1,0 +1,47 @@
+"""RecoversWithin: how long the outage outlives its cause."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab.checks.wording import percent, result, undecided
+from lab.judge.statistics import HEALTHY_FOR_S, HEALTHY_RATIO, between, is_good, ratio, time_to_recover_s
+from lab.model import BASELINE, FAULT, RECOVERY, Check, CheckResult, Evidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecoversWithin(Check):
+    """From the last healing to the first second from which all seconds to the end of recovery are healthy."""
+
+    name: ClassVar[str] = "recovers within"
+    at_most_s: float
+
+    def title(self) -> str:
+        return f"recovered at most {self.at_most_s:g} s after healing"
+
+    def judge(self, evidence: Evidence) -> CheckResult:
+        within_ms = evidence.scenario.load.good_within_ms
+        healed_s = max(
+            (off for _, _, off in evidence.fault_windows), default=evidence.phases.window(FAULT)[1]
+        )
+        end_s = evidence.phases.window(RECOVERY)[1]
+        before = ratio(is_good(between(evidence.requests, *evidence.phases.window(BASELINE)), within_ms))
+        if not before >= HEALTHY_RATIO:
+            return undecided(self, "There was nothing to come back to: the baseline itself was not healthy.")
+        if end_s - healed_s < max(self.at_most_s, HEALTHY_FOR_S):
+            return undecided(self, f"The recovery phase of {end_s - healed_s:.1f} s is too short to tell.")
+        took_s = time_to_recover_s(evidence.requests, within_ms, healed_s, end_s)
+        if took_s is None:
+            sentence = f"It had not recovered {end_s - healed_s:.0f} s after healing."
+        else:
+            sentence = f"From {took_s:g} s after healing on, every second was at least {percent(HEALTHY_RATIO)} good."
+        return result(
+            self,
+            took_s is not None and took_s <= self.at_most_s,
+            value=math.inf if took_s is None else took_s,
+            threshold=self.at_most_s,
+            unit="s",
+            sentence=sentence,
+        )

@@ -1,0 +1,43 @@
+"""StatementsPerRequest: how many statements the database sees for one request of a route, by the twin's own metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab.checks.wording import result, undecided
+from lab.judge.statistics import statements_per_request
+from lab.model import FAULT, Check, CheckResult, Evidence
+
+REQUESTS_MIN = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatementsPerRequest(Check):
+    """Counted over the fault phase, from the reading of the counters before it to the one after."""
+
+    name: ClassVar[str] = "statements per request"
+    route: str
+    at_most: float
+
+    def title(self) -> str:
+        return f"at most {self.at_most:g} SQL statements for each request of {self.route}"
+
+    def judge(self, evidence: Evidence) -> CheckResult:
+        counted = statements_per_request(evidence.metrics, *evidence.phases.window(FAULT), route=self.route)
+        if counted is None:
+            return undecided(self, f"The twin's metrics do not tell how many statements {self.route} made.")
+        statements, requests = counted
+        if requests < REQUESTS_MIN:
+            return undecided(
+                self,
+                f"Only {requests:.0f} requests of {self.route} ended, at least {REQUESTS_MIN} are needed.",
+            )
+        return result(
+            self,
+            statements <= self.at_most,
+            value=statements,
+            threshold=self.at_most,
+            unit="statements",
+            sentence=f"{statements:.1f} SQL statements for each of {requests:.0f} requests of {self.route}.",
+        )

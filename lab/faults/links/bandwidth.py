@@ -1,0 +1,50 @@
+"""Bandwidth: each connection carries so many bytes a second in one direction, however many connections there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab.faults.links.toxics import DOWNSTREAM, PROBE_WAIT_S, ToxicFault, require
+from lab.faults.proofs import delayed, last_byte_ms
+from lab.model import ProbeSample, ProbeSpec, Proof
+
+FELT_MS = 300  # a probe carries as much as takes so long …
+PROBE_BYTES_MIN = 4_000  # … but so much that what it says before does not count
+PROBE_BYTES_MAX = 256_000  # … and no more than this: ten a second must not be a load of their own
+SLACK_SHARE = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bandwidth(ToxicFault):
+    """1 KB is 1000 bytes. A rate of 0 is not offered: the data that piles up can wedge Toxiproxy's own API."""
+
+    kind: ClassVar[str] = "bandwidth"
+    rate_kb_s: int
+
+    def attributes(self) -> Mapping[str, int]:
+        return {"rate": require(self, "rate_kb_s", 10, 10_000)}
+
+    def describe(self) -> str:
+        return f"{self.rate_kb_s} KB/s for each connection {self.way()}{self.rhythm()}"
+
+    def probe(self) -> ProbeSpec:
+        carried = min(max(self.rate_kb_s * FELT_MS, PROBE_BYTES_MIN), PROBE_BYTES_MAX)
+        return self.carrying(carried, PROBE_WAIT_S + 4 * carried / self.rate_kb_s / 1000)
+
+    def felt(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
+        return delayed(
+            before,
+            during,
+            reading=last_byte_ms,
+            what="the last byte",
+            expected_ms=self._carried_bytes(before) / self.rate_kb_s,
+            slack_share=SLACK_SHARE,
+        )
+
+    def _carried_bytes(self, before: Sequence[ProbeSample]) -> int:
+        """What a probe really carries in the direction of the fault: not every server pads its answer as asked."""
+        if self.direction == DOWNSTREAM:
+            return max((sample.received_bytes for sample in before), default=0)
+        return self.probe().request_bytes

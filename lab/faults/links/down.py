@@ -1,0 +1,29 @@
+"""Down: nobody listens. Open connections are closed, new ones refused at once: the hard partition, which fails fast."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab.faults.links.toxics import PLACE, require_place, rhythm
+from lab.faults.proofs import REFUSED_SHARE_MIN, ended_by
+from lab.model import Fault, LinkState, ProbeSample, Proof
+
+
+@dataclass(frozen=True, kw_only=True)
+class Down(Fault):
+    """The proxy of the link is disabled. Both directions are gone, so it has none."""
+
+    kind: ClassVar[str] = "down"
+    masking: ClassVar[int] = 2
+
+    def state(self) -> LinkState:
+        require_place(self)
+        return LinkState(enabled=False)
+
+    def describe(self) -> str:
+        return f"every connection to {PLACE[self.link]} refused{rhythm(self)}"
+
+    def felt(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
+        return ended_by(before, during, errors=("refused",), what="refused", share_min=REFUSED_SHARE_MIN)

@@ -1,0 +1,45 @@
+"""Latency: everything that flows in one direction comes late. The TCP handshake itself does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab.faults.links.toxics import DELAY_MS_MAX, PROBE_WAIT_S, ToxicFault, require
+from lab.faults.proofs import DELAY_SLACK_MS, ROUND_TRIPS, delayed, first_byte_ms
+from lab.model import LabError, ProbeSample, ProbeSpec, Proof
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency(ToxicFault):
+    """Each chunk is held for `latency_ms`, plus or minus a uniform `jitter_ms` (not seeded: for demonstrations)."""
+
+    kind: ClassVar[str] = "latency"
+    latency_ms: int
+    jitter_ms: int = 0
+
+    def attributes(self) -> Mapping[str, int]:
+        latency_ms = require(self, "latency_ms", 1, DELAY_MS_MAX)
+        jitter_ms = require(self, "jitter_ms", 0, DELAY_MS_MAX)
+        if jitter_ms > latency_ms:
+            raise LabError(f"latency: jitter_ms must be at most latency_ms ({latency_ms}), not {jitter_ms}.")
+        return {"latency": latency_ms, "jitter": jitter_ms}
+
+    def describe(self) -> str:
+        jitter = f" ± {self.jitter_ms} ms" if self.jitter_ms else ""
+        return f"{self.latency_ms} ms{jitter} of latency {self.way()}{self.rhythm()}"
+
+    def probe(self) -> ProbeSpec:
+        return ProbeSpec(timeout_s=PROBE_WAIT_S + 4 * (self.latency_ms + self.jitter_ms) / 1000)
+
+    def felt(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
+        trips = ROUND_TRIPS.get(self.link, 1)
+        return delayed(
+            before,
+            during,
+            reading=first_byte_ms,
+            what="the answer",
+            expected_ms=trips * self.latency_ms,
+            slack_ms=DELAY_SLACK_MS + self.jitter_ms / 2,
+        )

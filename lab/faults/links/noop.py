@@ -1,0 +1,27 @@
+"""Noop: a toxic that does nothing. Injected like any other, it shows what injecting alone costs: the null fault."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab.faults.links.toxics import ToxicFault
+from lab.faults.proofs import ended_by
+from lab.model import ProbeSample, Proof
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noop(ToxicFault):
+    """Passes everything on. That it is there rests on the proxy's echo."""
+
+    kind: ClassVar[str] = "noop"
+
+    def attributes(self) -> Mapping[str, int]:
+        return {}
+
+    def describe(self) -> str:
+        return f"nothing (the null fault) {self.way()}{self.rhythm()}"
+
+    def felt(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
+        return ended_by(before, during, errors=("",), what="answered as before", share_min=0.9)

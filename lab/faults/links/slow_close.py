@@ -1,0 +1,47 @@
+"""Slow close: the data flows as ever, only the end of the connection is passed on late.
+
+Shows together with a crash: who is gone still looks connected, and holds its locks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab.faults.links.toxics import DELAY_MS_MAX, PROBE_WAIT_S, UPSTREAM, ToxicFault, require
+from lab.faults.proofs import close_ms, delayed, ended_by
+from lab.model import ProbeSample, ProbeSpec, Proof
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlowClose(ToxicFault):
+    """An end of stream is held for `delay_ms`."""
+
+    kind: ClassVar[str] = "slow_close"
+    delay_ms: int
+
+    def attributes(self) -> Mapping[str, int]:
+        return {"delay": require(self, "delay_ms", 1, DELAY_MS_MAX)}
+
+    def describe(self) -> str:
+        return f"connections closed {self.delay_ms} ms late {self.way()}{self.rhythm()}"
+
+    def probe(self) -> ProbeSpec:
+        return ProbeSpec(timeout_s=PROBE_WAIT_S + self.delay_ms / 1000)
+
+    def felt(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
+        if self.direction == UPSTREAM:
+            return self._unharmed(before, during)
+        return delayed(before, during, reading=close_ms, what="the end of stream", expected_ms=self.delay_ms)
+
+    def _unharmed(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
+        """Upstream only the server waits longer: a client sees no difference, so the proxy's echo must do."""
+        answered = ended_by(before, during, errors=("",), what="answered as before")
+        return Proof(
+            proved=answered.proved,
+            value=answered.value,
+            limit=answered.limit,
+            unit=answered.unit,
+            sentence=f"{answered.sentence}; a client cannot feel this fault, so it rests on the proxy's echo",
+        )

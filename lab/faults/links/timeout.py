@@ -1,0 +1,43 @@
+"""Timeout: everything is accepted and nothing arrives. With `timeout_ms=0`, the blackhole, that is for ever.
+
+Removing it closes every connection in that direction: healing is a reconnect storm of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab.faults.links.toxics import DELAY_MS_MAX, PROBE_WAIT_S, ToxicFault, require
+from lab.faults.proofs import connected, ended_by
+from lab.model import ProbeSample, ProbeSpec, Proof
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeout(ToxicFault):
+    """All data is dropped; after `timeout_ms` of silence (0: never) the connection is closed."""
+
+    kind: ClassVar[str] = "timeout"
+    masking: ClassVar[int] = 1
+    timeout_ms: int = 0
+
+    def attributes(self) -> Mapping[str, int]:
+        return {"timeout": require(self, "timeout_ms", 0, DELAY_MS_MAX)}
+
+    def describe(self) -> str:
+        if self.timeout_ms == 0:
+            return f"a blackhole {self.way()}{self.rhythm()}"
+        return f"silence, and a close after {self.timeout_ms} ms of it, {self.way()}{self.rhythm()}"
+
+    def probe(self) -> ProbeSpec:
+        return ProbeSpec(timeout_s=PROBE_WAIT_S + self.timeout_ms / 1000)
+
+    def felt(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
+        return ended_by(
+            before,
+            during,
+            errors=("timeout", "closed", "reset"),
+            what="connected and never answered",
+            also=connected,
+        )

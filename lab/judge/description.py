@@ -1,0 +1,103 @@
+"""The descriptive numbers of one twin: what happened, phase by phase, without judging it.
+
+A number that cannot be told is None (a quantile of too few requests); one that was never reached is infinite: a
+quantile that falls on a request without a right answer, a recovery that did not come.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lab.judge.evidence import TwinEvidence
+from lab.judge.statistics import (
+    HEALTHY_RATIO,
+    Requests,
+    between,
+    censored_ms,
+    is_answered,
+    is_good,
+    lost_good_s,
+    outcome_counts,
+    quantile,
+    ratio,
+    send_lag_ms,
+    statements_per_request,
+    time_to_recover_s,
+)
+from lab.model import BASELINE, FAULT, RECOVERY, WARMUP
+
+LOADED = (WARMUP, BASELINE, FAULT, RECOVERY)
+QUANTILES = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99}
+
+
+def describe(twin: TwinEvidence, events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The numbers of `twin`: one entry a phase under "phases", then those of the whole run."""
+    return {
+        "phases": {phase: _phase(twin, phase) for phase in LOADED},
+        "time_to_recover_s": _time_to_recover_s(twin),
+        "lost_good_s": _lost_good_s(twin),
+        "cpu_ms_per_request": _cpu_ms_per_request(twin, events),
+        "send_lag_p99_ms": _told(quantile(send_lag_ms(twin.requests), 0.99)),
+    }
+
+
+def _phase(twin: TwinEvidence, phase: str) -> Mapping[str, Any]:
+    start_s, end_s = twin.phases.window(phase)
+    planned = between(twin.requests, start_s, end_s)
+    within_ms = twin.scenario.load.good_within_ms
+    good = is_good(planned, within_ms)
+    statements = statements_per_request(twin.metrics, start_s, end_s)
+    return {
+        "planned": len(planned),
+        "good_ratio": _told(ratio(good)),
+        "goodput_rps": float(good.sum()) / (end_s - start_s) if end_s > start_s else None,
+        **{name: _quantile_ms(planned, q) for name, q in QUANTILES.items()},
+        "outcomes": outcome_counts(planned, within_ms),
+        "statements_per_request": statements[0] if statements else None,
+    }
+
+
+def _quantile_ms(planned: Requests, q: float) -> float | None:
+    enough = len(planned) >= 1 / (1 - q) - 1e-9
+    return quantile(censored_ms(planned), q) if enough else None
+
+
+def _time_to_recover_s(twin: TwinEvidence) -> float | None:
+    """None as well where nothing was broken, or where the baseline was not healthy."""
+    if not twin.fault_windows or not _base_ratio(twin) >= HEALTHY_RATIO:
+        return None
+    healed_s = max(off for _, _, off in twin.fault_windows)
+    end_s = twin.phases.window(RECOVERY)[1]
+    took_s = time_to_recover_s(twin.requests, twin.scenario.load.good_within_ms, healed_s, end_s)
+    return math.inf if took_s is None else took_s
+
+
+def _lost_good_s(twin: TwinEvidence) -> float:
+    start_s, end_s = twin.phases.window(FAULT)[0], twin.phases.window(RECOVERY)[1]
+    return lost_good_s(twin.requests, twin.scenario.load.good_within_ms, _base_ratio(twin), start_s, end_s)
+
+
+def _base_ratio(twin: TwinEvidence) -> float:
+    planned = between(twin.requests, *twin.phases.window(BASELINE))
+    return ratio(is_good(planned, twin.scenario.load.good_within_ms))
+
+
+def _cpu_ms_per_request(twin: TwinEvidence, events: Sequence[Mapping[str, Any]]) -> float | None:
+    """The service's CPU in the baseline, shared among the requests answered there: the price with nothing wrong."""
+    readings = [
+        (event["at_s"], event["cpu_s"])
+        for event in events
+        if event["event"] == "cpu" and event["twin"] == twin.twin and event["cpu_s"] is not None
+    ]
+    start_s, end_s = twin.phases.window(BASELINE)
+    if len(readings) < 2:
+        return None
+    first, last = (min(readings, key=lambda reading: abs(reading[0] - edge)) for edge in (start_s, end_s))
+    answered = int(is_answered(between(twin.requests, first[0], last[0])).sum())
+    return 1000 * (last[1] - first[1]) / answered if answered else None
+
+
+def _told(number: float) -> float | None:
+    return None if math.isnan(number) else number

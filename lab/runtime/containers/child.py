@@ -1,0 +1,118 @@
+"""A program beside a twin: a container on the twin's network, where resets and refusals arrive as they are.
+
+Published ports will not do for load and probes: Docker's userland proxy turns a reset into a clean end of file, and a
+refused connection into one that is accepted first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import requests
+from docker.errors import NotFound
+
+from lab.model import LabError
+from lab.runtime.containers.engine import answering, client
+from lab.runtime.ownership.ledger import Ledger
+
+STOP_TIMEOUT_S = 5
+ENGINE_REAL_TIME = Path("/sys/fs/cgroup/cpu/docker/cpu.rt_runtime_us")
+REAL_TIME_US = 200_000  # of each second, for each of four programs
+# A file descriptor for every request in flight. Its output straight to the run folder: to be read while it runs, and
+# there after a kill.
+SHELL = 'ulimit -n "$(ulimit -Hn)"; exec python -m "$0" "$1" > "$2" 2>&1'
+
+
+class ContainerChild:
+    """`lab.ports.Child`: `python -m MODULE NAME.config.json` in `folder`; the run folder is mounted at its own path."""
+
+    def __init__(
+        self, container: str, module: str, folder: Path, name: str, *,
+        image: str, network: str, labels: Mapping[str, str], ledger: Ledger,
+    ) -> None:  # fmt: skip
+        self._name = container
+        self._log = folder / "logs" / f"{name}.log"
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        self._ledger = ledger
+        self._owned = ledger.own_container(container)
+        self._code: int | None = None
+        with answering():
+            self._container = client().containers.run(
+                image,
+                ["sh", "-c", SHELL, module, f"{name}.config.json", f"logs/{name}.log"],
+                name=container,
+                network=network,
+                labels=dict(labels),
+                working_dir=str(folder),
+                volumes={str(folder.parent): {"bind": str(folder.parent), "mode": "rw"}},
+                # What it writes belongs to whoever started the lab.
+                user=f"{os.getuid()}:{os.getgid()}",
+                environment={"HOME": "/tmp"},  # noqa: S108 - inside the container
+                cpu_rt_runtime=real_time_us(),
+                **CONFINED,
+            )
+
+    def wait(self, timeout_s: float) -> int:
+        if self._code is None:
+            try:
+                with answering():
+                    self._code = int(self._wait(timeout_s)["StatusCode"])
+            except TimeoutError as error:
+                raise LabError(
+                    f"{self._name} did not end within {timeout_s:g} s; see {self._log}."
+                ) from error
+        return self._code
+
+    def running(self) -> bool:
+        if self._code is not None:
+            return False
+        try:
+            with answering():
+                self._container.reload()
+        except LabError as error:
+            if isinstance(error.__cause__, NotFound):
+                return False
+            raise
+        return bool(self._container.status == "running")
+
+    def stop(self) -> None:
+        with answering(), suppress(NotFound):
+            self._container.stop(timeout=STOP_TIMEOUT_S)
+            self._container.remove(force=True)
+        self._ledger.disowned(self._owned)
+
+    def _wait(self, timeout_s: float) -> dict[str, Any]:
+        try:
+            return dict(self._container.wait(timeout=timeout_s))
+        except requests.RequestException as error:
+            # The SDK's time-out comes as one or the other, with urllib3's inside.
+            if isinstance(error, requests.Timeout) or "Read timed out" in str(error):
+                raise TimeoutError from error
+            raise
+
+
+def real_time_us() -> int | None:
+    """What lets load and probes be woken on time where the kernel rations real time by cgroup (v1 alone does).
+
+    There the engine's own cgroup must have some to share, as .ci/run gives it. Elsewhere the right to ask is enough.
+    """
+    try:
+        shared = int(ENGINE_REAL_TIME.read_text())
+    except (OSError, ValueError):
+        return None
+    return REAL_TIME_US if shared >= REAL_TIME_US else None
+
+
+CONFINED: Mapping[str, Any] = {
+    "detach": True,
+    "init": True,
+    "read_only": True,
+    "tmpfs": {"/tmp": "mode=1777"},  # noqa: S108
+    "cap_drop": ["ALL"],
+    "cap_add": ["SYS_NICE"],  # to be woken on time; of use to root's programs only
+    "security_opt": ["no-new-privileges:true"],
+}

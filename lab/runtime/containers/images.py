@@ -1,0 +1,166 @@
+"""The images that a twin is made of: which there are, which are wanted, and how the missing ones are had.
+
+Base images are official ones, unless a variable names another or compose/offline has built its own. The lab's two are
+tagged by the hash of all that goes into them, so that an edited service is never run from an old image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from docker.errors import APIError, ImageNotFound
+
+from lab.model import LabError
+from lab.paths import ROOT
+from lab.runtime.containers.engine import answering, client, run
+
+COMPOSE_FILE = ROOT / "compose" / "compose.yaml"
+OFFLINE_BUILD = ROOT / "compose" / "offline" / "build"
+OFFICIAL = {
+    "python": "python:3.13-slim",
+    "postgres": "postgres:18",
+    "toxiproxy": "ghcr.io/shopify/toxiproxy:2.12.0",
+}
+# What goes into each of our own images, besides the base.
+SOURCES = {
+    "service": ("compose/Dockerfile.service", "requirements/services.txt", "services"),
+    "load": ("compose/Dockerfile.load", "requirements/loadtests.txt", "loadtests"),
+}
+PULL_TIMEOUT_S = 600
+BUILD_TIMEOUT_S = 900
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """References of all images of a twin."""
+
+    python: str
+    postgres: str
+    toxiproxy: str
+    service: str
+    load: str
+
+    @classmethod
+    def wanted(cls) -> Images:
+        """As the environment, the engine and our sources say now."""
+        python = base("python")
+        made_of = f"{python} {identity(python)}"
+        return cls(
+            python=python,
+            postgres=base("postgres"),
+            toxiproxy=base("toxiproxy"),
+            **{name: f"failure-lab/{name}:{digest(made_of, paths)}" for name, paths in SOURCES.items()},
+        )
+
+    def environment(self) -> dict[str, str]:
+        """The variables of compose.yaml."""
+        return {f"{name.upper()}_IMAGE": reference for name, reference in vars(self).items()}
+
+    def missing(self) -> list[str]:
+        return [reference for reference in vars(self).values() if identity(reference) is None]
+
+
+def images_present() -> bool:
+    """Whether a run can start at once."""
+    return not Images.wanted().missing()
+
+
+def tell(text: str) -> None:
+    """To people, at once; standard output is for results."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def build_images(say: Callable[[str], None] = tell) -> Images:
+    """Pull or build what is missing; returns what a run shall use. A fraction of a second when all is there."""
+    for part in OFFICIAL:
+        if identity(base(part)) is None:
+            provide(part, say)
+    images = Images.wanted()
+    if not images.missing():
+        return images
+    say("building the lab's Docker images (under a minute, the first time)")
+    command = ("docker", "compose", "-f", str(COMPOSE_FILE), "build", "service", "load")
+    run(*command, timeout_s=BUILD_TIMEOUT_S, env={**os.environ, **images.environment()})
+    remove_outdated(images)
+    return images
+
+
+def base(part: str) -> str:
+    """The base image for `part`: the one that LAB_…_IMAGE names, else the official or our own, as there is."""
+    official, offline = OFFICIAL[part], f"failure-lab/offline-{part}"
+    if named := os.environ.get(f"LAB_{part.upper()}_IMAGE"):
+        return named
+    return offline if identity(official) is None and identity(offline) is not None else official
+
+
+def provide(part: str, say: Callable[[str], None]) -> None:
+    """Pull the base image of `part`; where nothing can be pulled, build all of ours."""
+    reference = base(part)
+    say(f"pulling {reference}")
+    try:
+        run("docker", "pull", "--quiet", reference, timeout_s=PULL_TIMEOUT_S)
+    except LabError as error:
+        if reference != OFFICIAL[part]:
+            raise
+        say("it cannot be pulled; building base images from packages instead (up to four minutes, once)")
+        # Its lines are for people: they go where ours go.
+        if subprocess.run(
+            [OFFLINE_BUILD], stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False
+        ).returncode:
+            raise LabError(
+                f"No {part} image: {error} compose/offline/build failed too, see above."
+            ) from error
+
+
+def identity(reference: str) -> str | None:
+    """The id of a local image, None where there is no such image."""
+    with answering():
+        try:
+            return str(client().images.get(reference).id)
+        except ImageNotFound:
+            return None
+
+
+def remove_outdated(images: Images) -> None:
+    """Our own images of older sources, but for those that a container still uses."""
+    for name, wanted in (("service", images.service), ("load", images.load)):
+        for image in client().images.list(name=f"failure-lab/{name}"):
+            for tag in set(image.tags) - {wanted}:
+                with suppress(APIError):
+                    client().images.remove(tag)
+
+
+def digest(made_of: str, paths: Iterable[str]) -> str:
+    """A hash of names and contents of all files at or below `paths`, as the build sees them."""
+    whole = hashlib.sha256(made_of.encode())
+    for path in sorted(file for name in paths for file in files(ROOT / name)):
+        whole.update(f"\0{path.relative_to(ROOT)}\0".encode())
+        whole.update(path.read_bytes())
+    return whole.hexdigest()[:16]
+
+
+def files(path: Path) -> list[Path]:
+    """`path` itself, or every file below it but compiled ones."""
+    if path.is_file():
+        return [path]
+    return [file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
+
+
+def pinned(packages: Iterable[str]) -> Mapping[str, str]:
+    """Versions of `packages` in our images: they are built from these very pins, hashes included."""
+    names = set(packages)
+    pins = (
+        line.split(" ")[0].split("==")
+        for paths in SOURCES.values()
+        for line in (ROOT / paths[1]).read_text().splitlines()
+        if "==" in line and not line.startswith((" ", "#"))
+    )
+    return {name: version for name, version in pins if name in names}

@@ -1,0 +1,1 @@
+"""Everything as processes on loopback."""

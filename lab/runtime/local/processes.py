@@ -1,0 +1,210 @@
+"""Programs as processes: started in a session of their own, waited for with a bound, surely ended."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from lab.model import LabError
+from lab.runtime.ownership.ledger import RUN_MARK, Ledger
+
+POLL_S = 0.02
+STOP_TIMEOUT_S = 5.0
+LOG_TAIL_LINES = 5
+LOG_TAIL_BYTES = 4096
+
+
+class Process:
+    """One program, leader of its own process group, in the ledger while it runs. A `lab.ports.Child`."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        log: Path,
+        ledger: Ledger,
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        user: pwd.struct_passwd | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+        stop_timeout_s: float = STOP_TIMEOUT_S,
+    ) -> None:
+        """Start `command`; as `user`, and in no group of ours, where that is given, which takes root."""
+        self.name = name
+        self.log = log
+        self._ledger = ledger
+        self._stop_signal = stop_signal
+        self._stop_timeout_s = stop_timeout_s
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("ab") as output:
+                self._popen = subprocess.Popen(
+                    list(command),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env={**env, RUN_MARK: ledger.run},
+                    cwd=cwd,
+                    # A group can be ended as a whole. No session of its own: Linux shares the CPU out among sessions
+                    # first (autogroup), and between two of them no priority counts.
+                    process_group=0,
+                    **as_user(user),
+                )
+        except OSError as exc:
+            raise LabError(
+                f"{name} cannot be started: {exc.strerror} ({exc.filename or command[0]})."
+            ) from exc
+        self._kill_at: float | None = None
+        self._finished = False
+        self._owned = ledger.own_process(self._popen.pid, name, stop_signal)
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def running(self) -> bool:
+        return self._popen.poll() is None
+
+    def wait(self, timeout_s: float) -> int:
+        """Its exit code. Raises LabError, naming the program and its log, when it has not ended in time."""
+        try:
+            code = self._popen.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise LabError(
+                f"{self.name} has not ended within {timeout_s:g} s; its log is {self.log}."
+            ) from None
+        self._finish()
+        return code
+
+    def wait_until(self, ready: Callable[[], bool], timeout_s: float) -> None:
+        """Return as soon as `ready()`. Raises LabError with the log's end when it ends first, or takes too long."""
+        give_up = time.monotonic() + timeout_s
+        while not ready():
+            if not self.running():
+                raise LabError(
+                    f"{self.name} ended with exit code {self._popen.returncode}: {log_tail(self.log)}"
+                )
+            if time.monotonic() > give_up:
+                raise LabError(f"{self.name} was not ready within {timeout_s:g} s: {log_tail(self.log)}")
+            time.sleep(POLL_S)
+
+    def ask_to_stop(self) -> None:
+        """Send the gentle signal to the whole group, once, and do not wait."""
+        if self._kill_at is None:
+            self._kill_at = time.monotonic() + self._stop_timeout_s
+            if self.running():
+                self._signal(self._stop_signal)
+
+    def stop(self) -> None:
+        """The gentle signal, then in time SIGKILL, to the whole group; harmless when it has ended."""
+        self.ask_to_stop()
+        with suppress(subprocess.TimeoutExpired):
+            self._popen.wait(max(0.0, (self._kill_at or 0.0) - time.monotonic()))
+        self._finish()
+
+    def cpu_s(self) -> float | None:
+        """CPU seconds used so far by the process and all its descendants, None where it cannot be told."""
+        try:
+            root = psutil.Process(self.pid)
+            return sum(_cpu_s(process) for process in [root, *root.children(recursive=True)])
+        except psutil.Error:
+            return None
+
+    def _finish(self) -> None:
+        """Kill the whole group, and be done with it: later its number may be someone else's."""
+        if not self._finished:
+            # Also when the leader has gone: a worker that hangs must not stay behind.
+            self._signal(signal.SIGKILL)
+            self._popen.wait()
+            self._ledger.disowned(self._owned)
+            self._finished = True
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(
+            ProcessLookupError, PermissionError
+        ):  # nobody left; macOS says EPERM for a group of zombies
+            os.killpg(self.pid, number)
+
+
+class Processes:
+    """Processes that end together. `start` from any thread; none starts any more once `stop` was called."""
+
+    def __init__(self, owner: str, logs: Path, ledger: Ledger) -> None:
+        self._owner = owner
+        self._logs = logs
+        self._ledger = ledger
+        self._all: list[Process] = []
+        self._starting = threading.Lock()
+        self._stopped = False
+
+    def start(self, name: str, command: Sequence[str], **options: Any) -> Process:
+        """A process called "<owner>'s <name>" that writes to <logs>/<name>.log; options as `Process` takes them."""
+        with self._starting:
+            if self._stopped:
+                raise LabError(f"{self._owner} is being stopped: {name} is not started any more.")
+            log = self._logs / f"{name}.log"
+            process = Process(f"{self._owner}'s {name}", command, log, self._ledger, **options)
+            self._all.append(process)
+            return process
+
+    def stop(self) -> None:
+        """Ask all at once, then end each."""
+        with self._starting:
+            self._stopped = True
+        for process in self._all:
+            process.ask_to_stop()
+        for process in self._all:
+            process.stop()
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """This process's environment without what would bend a server or client of ours, and with `extra`."""
+    kept = {name: value for name, value in os.environ.items() if not _bends(name)}
+    return {**kept, "PYTHONUNBUFFERED": "1", **extra}
+
+
+def as_user(user: pwd.struct_passwd | None) -> dict[str, Any]:
+    """What subprocess must be told so that a program runs as `user` and in none of our groups."""
+    return {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def log_tail(log: Path) -> str:
+    """The last lines of a log, in one line, and where to read more."""
+    try:
+        data = log.read_bytes()[-LOG_TAIL_BYTES:]
+    except OSError:
+        data = b""
+    lines = [line.strip() for line in data.decode(errors="replace").splitlines() if line.strip()]
+    return f"{' | '.join(lines[-LOG_TAIL_LINES:]) or 'it said nothing'} (log: {log})"
+
+
+def _bends(name: str) -> bool:
+    upper = name.upper()
+    # Without bytecode every start would compile some thousand files: twice the time of `up`.
+    return (
+        upper.startswith(("PG", "GUNICORN_", "LOCUST_"))
+        or upper.endswith("_PROXY")
+        or upper == "PYTHONDONTWRITEBYTECODE"
+    )
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.Error:
+        return 0.0  # it has just ended: its time is among its parent's children's
+    dead_children_s = getattr(times, "children_user", 0.0) + getattr(
+        times, "children_system", 0.0
+    )  # not on macOS
+    return float(times.user + times.system + dead_children_s)

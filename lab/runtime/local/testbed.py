@@ -1,0 +1,126 @@
+"""The local testbed: everything as processes on loopback. No Docker, no root."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from lab.model import LabError, Stack
+from lab.paths import ROOT
+from lab.ports import Child
+from lab.runtime.local import postgres
+from lab.runtime.local.priority import giving_way
+from lab.runtime.local.processes import Process, environment
+from lab.runtime.local.twin import LocalTwin
+from lab.runtime.ports_free import Ports
+from lab.runtime.testbed import PACKAGES, Twins
+from lab.runtime.toxiproxy import server as toxiproxy_server
+
+DISK_NEEDED_BYTES = 300_000_000  # two data folders, their write-ahead logs and the logs
+
+
+class LocalTestbed(Twins[LocalTwin]):
+    """`lab.ports.Testbed` with processes. What it owns is in the ledger below `state_dir`."""
+
+    runtime = "local"
+
+    def __init__(self, stack: Stack, state_dir: Path) -> None:
+        super().__init__(stack, state_dir)
+        self._folder = Path(tempfile.gettempdir()) / f"failure-lab-{stack.run}-{os.getpid()}"
+        self._children: list[Process] = []
+        self._ports = Ports()
+
+    def up(self) -> None:
+        """Start everything, both twins side by side. On failure all is stopped; logs stay readable until `down`."""
+        try:
+            self._up()
+        except OSError as exc:
+            self._stop()
+            raise LabError(
+                f"The stack cannot be started: {exc}. Mend that, or set TMPDIR to another folder."
+            ) from exc
+        except BaseException:
+            self._stop()
+            raise
+
+    def down(self) -> None:
+        """End all that `up` and `spawn` started and remove what they wrote; harmless when there is nothing."""
+        self._stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._let_go(everything_gone=not self._folder.exists())
+
+    def spawn(self, twin: str, module: str, config: Mapping[str, Any], folder: Path, name: str) -> Child:
+        (folder / f"{name}.config.json").write_text(json.dumps(config, indent=1))
+        child = Process(
+            f"{twin} {name}",
+            [sys.executable, "-m", module, f"{name}.config.json"],
+            folder / "logs" / f"{name}.log",
+            self._open_ledger(),
+            env=environment(PYTHONPATH=str(ROOT)),
+            cwd=folder,
+        )
+        self._children.append(child)
+        return child
+
+    def _up(self) -> None:
+        require_space(self._folder.parent)
+        ledger = self._guarded()
+        ledger.own_folder(self._folder)
+        self._folder.mkdir(mode=0o755)
+        install, engine = postgres.installation(), toxiproxy_server.find()
+        self._facts = facts(install, engine)
+        self._twins = {
+            plan.name: LocalTwin(plan, self._stack, self._folder / plan.name, self._ports, ledger)
+            for plan in self._stack.twins
+        }
+        with ThreadPoolExecutor(max_workers=len(self._twins), thread_name_prefix="up") as threads:
+            starting = [threads.submit(twin.up, install, engine) for twin in self._twins.values()]
+            try:
+                for twin in starting:
+                    twin.result()
+            except BaseException:
+                self._stop()  # now, so that the other twin's thread ends too
+                raise
+        self._stand()
+
+    def _stop(self) -> None:
+        """End children and servers, all at once."""
+        enders = [child.stop for child in self._children] + [twin.stop for twin in self._twins.values()]
+        if enders:
+            with ThreadPoolExecutor(max_workers=len(enders), thread_name_prefix="down") as threads:
+                for ended in [threads.submit(end) for end in enders]:
+                    ended.result()
+        self._children.clear()
+        self._ports.release()
+
+
+def require_space(folder: Path) -> None:
+    """Raises LabError where a run would fill the disk."""
+    free = shutil.disk_usage(folder).free
+    if free < DISK_NEEDED_BYTES:
+        raise LabError(
+            f"The disk of {folder} is full: {free // 1_000_000} MB are free, a run needs "
+            f"{DISK_NEEDED_BYTES // 1_000_000} MB. Make room, or set TMPDIR to a folder on another disk."
+        )
+
+
+def facts(install: postgres.Installation, engine: toxiproxy_server.Engine) -> dict[str, Any]:
+    """Versions of every part, and what bounds a twin, for the manifest."""
+    return {
+        "runtime": LocalTestbed.runtime,
+        "engine": engine.name,
+        "toxiproxy": engine.version,
+        "postgres": install.version,
+        "python": platform.python_version(),
+        **{package: metadata.version(package) for package in PACKAGES},
+        "limits": {"priority": " ".join(giving_way()), "cpus": os.cpu_count()},
+    }

@@ -1,0 +1,168 @@
+"""Ends what killed runs left behind, from their ledgers: first the faults, then processes, containers and folders.
+
+Whoever comes first does it, the run's own guardian or `lab heal`; the other waits and finds nothing left to do.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from lab.model import LabError, LinkState
+from lab.runtime.ownership.ledger import (
+    CONTAINER,
+    FOLDER,
+    NETWORK,
+    PROCESS,
+    RUN_MARK,
+    VOLUME,
+    Holdings,
+    Owned,
+    Undo,
+    holdings,
+    leftovers,
+    process_alive,
+)
+from lab.runtime.ownership.lock import exclusive
+from lab.runtime.toxiproxy.client import ToxiproxyLink
+
+LOCK_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 5.0
+POLL_S = 0.02
+
+DOCKER_TIMEOUT_S = 30.0
+# What is removed through Docker's command line: healing must work without the SDK, and without knowing the stack.
+DOCKER_REMOVE = {
+    CONTAINER: ("docker", "container", "rm", "--force", "--volumes"),
+    NETWORK: ("docker", "network", "rm"),
+    VOLUME: ("docker", "volume", "rm"),
+}
+
+
+def heal(state_dir: Path) -> list[str]:
+    """Mend all that dead owners left, and say in one line each what was mended or could not be."""
+    with healing(state_dir):
+        return mend_leftovers(state_dir)
+
+
+def take_down(state_dir: Path) -> list[str]:
+    """End every stack that was left up on purpose, and say what was ended."""
+    with healing(state_dir):
+        standing = [run for run in holdings(state_dir) if run.published is not None and not run.owner_alive]
+        return [line for run in standing for line in _mend(run)]
+
+
+def mend_leftovers(state_dir: Path) -> list[str]:
+    """`heal`, for who is `healing` already."""
+    return [line for run in leftovers(state_dir) for line in _mend(run)]
+
+
+@contextmanager
+def healing(state_dir: Path) -> Iterator[None]:
+    """One healer at a time."""
+    with exclusive(state_dir / "heal.lock", LOCK_TIMEOUT_S) as got:
+        if not got:
+            raise LabError(
+                f"Another `lab heal` has been at work for {LOCK_TIMEOUT_S:g} s. Wait, then try again."
+            )
+        yield
+
+
+def _mend(run: Holdings) -> Iterator[str]:
+    """End everything of one run. The ledger stays while there is something that cannot be ended."""
+    for undo in run.undos:
+        yield from _undone(undo)
+    yield from _end_processes([thing for thing in run.owned if thing.kind == PROCESS])
+    yield from _end_unrecorded(run.run)
+    failed = False
+    for thing in run.owned:
+        if thing.kind != PROCESS:
+            try:
+                yield from _end_other(thing)
+            except (LabError, OSError) as exc:
+                failed = True
+                yield f"could not remove {thing.kind} {thing.key}: {exc}"
+    if not failed:
+        run.path.unlink(missing_ok=True)
+
+
+def _undone(undo: Undo) -> Iterator[str]:
+    """The proxy as it should be; nothing to do where its server has gone."""
+    link = ToxiproxyLink(undo.url, undo.proxy)
+    try:
+        was = link.get()
+        if was != LinkState():
+            link.set(LinkState())
+            what = ", ".join(toxic.type for toxic in was.toxics) or "down"
+            yield f"healed link {undo.proxy}: {what}"
+    except LabError:
+        return
+
+
+def _end_processes(things: list[Owned]) -> Iterator[str]:
+    """Gently and all at once, then for good."""
+    alive = [thing for thing in things if process_alive(thing) and int(thing.key) != os.getpid()]
+    for thing in alive:
+        _signal(thing, thing.details["stop"])
+    _await_end(alive, STOP_TIMEOUT_S)
+    for thing in alive:
+        _signal(thing, signal.SIGKILL)
+        yield f"stopped {thing.details['name']} (pid {thing.key})"
+    _await_end(alive, STOP_TIMEOUT_S)
+
+
+def _await_end(things: list[Owned], timeout_s: float) -> None:
+    give_up = time.monotonic() + timeout_s
+    while any(process_alive(thing) for thing in things) and time.monotonic() < give_up:
+        time.sleep(POLL_S)
+
+
+def _end_unrecorded(run: str) -> Iterator[str]:
+    """Processes that carry the run's mark but did not get into the ledger before the kill, or left their group."""
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get(RUN_MARK) == run:
+                process.kill()
+                yield f"stopped pid {process.pid}, which carried the mark of the run"
+        except psutil.Error:
+            continue
+
+
+def _end_other(thing: Owned) -> Iterator[str]:
+    """A folder with all that is in it, or a thing of Docker's."""
+    if thing.kind in DOCKER_REMOVE:
+        if _docker(*DOCKER_REMOVE[thing.kind], thing.key):
+            yield f"removed {thing.kind} {thing.key}"
+    elif thing.kind != FOLDER:
+        raise LabError("a newer version of the lab knows how")
+    elif (path := Path(thing.key)).exists():
+        shutil.rmtree(path)
+        yield f"removed {path}"
+
+
+def _docker(*command: str) -> bool:
+    """False when there was no such thing."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=DOCKER_TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise LabError(f"Docker does not answer ({exc})") from exc
+    said = done.stderr.strip()
+    if "no such" in said.lower() or "not found" in said.lower():
+        return False
+    if done.returncode != 0:
+        raise LabError(said or f"docker ended with exit code {done.returncode}")
+    return True
+
+
+def _signal(thing: Owned, number: int) -> None:
+    if process_alive(thing):  # else its pid may be someone else's by now
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(int(thing.key), number)

@@ -1,0 +1,198 @@
+"""What a run owns, on disk: so that whoever comes after a killed run can find it and end it.
+
+One ledger per run, `<state_dir>/owned/<run>.jsonl`, one record a line, only ever appended to. Folders and containers
+are written down before they exist, processes at once after (a mark in their environment covers the instant between),
+and the undo of a link's faults before any can be injected. The ledger goes when the last thing is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab.model import LabError
+from lab.runtime.ownership.identity import started
+
+RUN_MARK = "LAB_RUN"  # environment variable that every process of a run carries
+
+PROCESS = "process"
+FOLDER = "folder"
+CONTAINER = "container"
+NETWORK = "network"
+VOLUME = "volume"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owned:
+    """One thing that must not outlive its run. `key` names it within its kind; `details` say how to end it."""
+
+    kind: str
+    key: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Undo:
+    """A link on which the run may inject faults: the proxy `proxy` of the Toxiproxy whose API is at `url`."""
+
+    url: str
+    proxy: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holdings:
+    """A ledger as read back. `published` (addresses by twin) is there once the stack was left up on purpose."""
+
+    run: str
+    path: Path
+    owner_pid: int
+    owner_alive: bool
+    since: float  # wall clock
+    owned: tuple[Owned, ...] = ()
+    undos: tuple[Undo, ...] = ()
+    published: Mapping[str, Mapping[str, str]] | None = None
+
+    @property
+    def standing(self) -> bool:
+        """Left up on purpose, and still up as far as can be told from here."""
+        return self.published is not None and any(
+            thing.kind == CONTAINER or (thing.kind == PROCESS and process_alive(thing))
+            for thing in self.owned
+        )
+
+    @property
+    def leftover(self) -> bool:
+        """Nobody looks after it any more."""
+        return not self.owner_alive and not self.standing
+
+
+class Ledger:
+    """The ledger of one run, written by its owner: this process. Threads may share it."""
+
+    def __init__(self, state_dir: Path, run: str) -> None:
+        self.run = run
+        self.path = _folder(state_dir) / f"{run}.jsonl"
+        self._lock = threading.Lock()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._append(
+                record="owner", run=run, pid=os.getpid(), started=started(os.getpid()), at=time.time()
+            )
+        except OSError as exc:
+            raise LabError(
+                f"Cannot write {self.path}: {exc.strerror}. Make {state_dir} writable, or run from a copy that is."
+            ) from exc
+
+    def own_process(self, pid: int, name: str, stop: signal.Signals = signal.SIGTERM) -> Owned:
+        """A process that leads a group of its own; `stop` is what ends it gently."""
+        return self.own(PROCESS, str(pid), started=started(pid), name=name, stop=int(stop))
+
+    def own_folder(self, path: Path) -> Owned:
+        """A folder that goes with all that is in it."""
+        return self.own(FOLDER, str(path))
+
+    def own_container(self, name: str) -> Owned:
+        return self.own(CONTAINER, name)
+
+    def own(self, kind: str, key: str, **details: Any) -> Owned:
+        """Anything of a kind above that `heal` knows how to end."""
+        self._append(record="own", kind=kind, key=key, details=details)
+        return Owned(kind=kind, key=key, details=details)
+
+    def undo(self, url: str, proxy: str) -> None:
+        """From now on this proxy may carry faults. On disk, really, when this returns."""
+        self._append(sync=True, record="undo", url=url, proxy=proxy)
+
+    def disowned(self, thing: Owned) -> None:
+        """It is gone."""
+        self._append(record="disown", kind=thing.kind, key=thing.key)
+
+    def left_standing(self, published: Mapping[str, Mapping[str, str]]) -> None:
+        """The stack shall outlive this process, until `lab down`."""
+        by_twin = {twin: dict(addresses) for twin, addresses in published.items()}
+        self._append(sync=True, record="standing", published=by_twin)
+
+    def close(self) -> None:
+        """Nothing is owned any more."""
+        self.path.unlink(missing_ok=True)
+
+    def _append(self, *, sync: bool = False, **record: Any) -> None:
+        with self._lock, self.path.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+
+
+def holdings(state_dir: Path) -> list[Holdings]:
+    """Every run that owns something, oldest first."""
+    found = []
+    for path in sorted(_folder(state_dir).glob("*.jsonl")):
+        with suppress(FileNotFoundError):  # its run has just ended
+            found.append(read(path))
+    return found
+
+
+def leftovers(state_dir: Path) -> list[Holdings]:
+    """The runs whose owner is dead and that were not left up on purpose."""
+    return [run for run in holdings(state_dir) if run.leftover]
+
+
+def read(path: Path) -> Holdings:
+    """What the ledger at `path` says is still owned."""
+    owner: dict[str, Any] = {}
+    owned: dict[tuple[str, str], Owned] = {}
+    undos: dict[tuple[str, str], Undo] = {}
+    published = None
+    for record in _records(path):
+        match record.pop("record"):
+            case "owner":
+                owner = record
+            case "own":
+                owned[record["kind"], record["key"]] = Owned(**record)
+            case "disown":
+                owned.pop((record["kind"], record["key"]), None)
+            case "undo":
+                undos[record["url"], record["proxy"]] = Undo(**record)
+            case "standing":
+                published = record["published"]
+    pid = owner.get("pid", 0)
+    return Holdings(
+        run=path.stem,
+        path=path,
+        owner_pid=pid,
+        owner_alive=bool(owner) and started(pid) == owner["started"] is not None,
+        since=owner.get("at", 0.0),
+        owned=tuple(owned.values()),
+        undos=tuple(undos.values()),
+        published=published,
+    )
+
+
+def process_alive(thing: Owned) -> bool:
+    """Whether the very process that was written down still runs: a recycled pid is another one."""
+    mark = thing.details["started"]
+    return mark is not None and started(int(thing.key)) == mark
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    """All whole lines; a last one that the kill cut short says nothing."""
+    records = []
+    for line in path.read_bytes().splitlines():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            continue
+    return records
+
+
+def _folder(state_dir: Path) -> Path:
+    return state_dir / "owned"

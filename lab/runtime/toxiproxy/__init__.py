@@ -1,0 +1,1 @@
+"""Toxiproxy: its API, its server, and the embedded proxy that speaks the same API."""

@@ -1,0 +1,204 @@
+"""Toxiproxy's API: toxiproxy-python, extended where it falls short, and the `Link` that stands on it.
+
+What 0.1.1 of that package lacks and this adds: an address per server (its own is one per process), a time-out on every
+call, an error for every answer that is not a success, PATCH, and reading a single proxy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from operator import itemgetter
+from typing import Any
+
+import requests
+import toxiproxy as library
+from toxiproxy.api import APIConsumer
+from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
+
+from lab.model import LabError, LinkState, Toxic
+from lab.runtime.toxiproxy.rules import checked
+
+TIMEOUT_S = 5.0
+
+
+class ToxiproxyError(LabError):
+    """Toxiproxy did not answer, or answered with an error."""
+
+
+class MissingError(ToxiproxyError, NotFound):  # type: ignore[misc]  # the package has no types
+    """404: no such proxy or toxic."""
+
+
+class ExistsError(ToxiproxyError, ProxyExists):  # type: ignore[misc]
+    """409: the name is taken."""
+
+
+class RejectedError(ToxiproxyError, InvalidToxic):  # type: ignore[misc]
+    """400: not a proxy or toxic."""
+
+
+ERRORS = {400: RejectedError, 404: MissingError, 409: ExistsError}
+
+
+class Consumer(APIConsumer):  # type: ignore[misc]
+    """The API of one server, at `url`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._session = requests.Session()
+        self._session.trust_env = False  # the machine's HTTP proxy must not come between
+
+    def get(self, url: str, params: Any = None, **options: Any) -> requests.Response:
+        return self._call("GET", url, params=params, **options)
+
+    def delete(self, url: str, **options: Any) -> requests.Response:
+        return self._call("DELETE", url, **options)
+
+    def post(self, url: str, data: Any = None, json: Any = None, **options: Any) -> requests.Response:
+        return self._call("POST", url, data=data, json=json, **options)
+
+    def patch(self, url: str, json: Any) -> requests.Response:
+        return self._call("PATCH", url, json=json)
+
+    def _call(self, method: str, path: str, **options: Any) -> requests.Response:
+        call = f"{method} {self.url}{path}"
+        try:
+            response = self._session.request(method, self.url + path, timeout=TIMEOUT_S, **options)
+        except requests.Timeout as error:
+            raise ToxiproxyError(
+                f"Toxiproxy did not answer {call} within {TIMEOUT_S:g} s: it may be wedged, and what it carries cannot "
+                "be trusted any more. Stop the stack: bin/lab heal"
+            ) from error
+        except requests.RequestException as error:
+            raise ToxiproxyError(
+                f"Toxiproxy cannot be reached ({call}). Is the stack up? See: bin/lab ps"
+            ) from error
+        if not response.ok:
+            kind = ERRORS.get(response.status_code, ToxiproxyError)
+            raise kind(f"Toxiproxy answered {call} with {response.status_code}: {response.text.strip()}")
+        return response
+
+
+class Proxy(library.Proxy):  # type: ignore[misc]
+    """One proxy of one server, as it was when it was read."""
+
+    def __init__(self, consumer: Consumer, fields: Mapping[str, Any]) -> None:
+        super().__init__(**fields)
+        self.enabled: bool = fields["enabled"]
+        self.carried = {
+            toxic["name"]: _toxic(toxic) for toxic in sorted(fields["toxics"], key=itemgetter("name"))
+        }
+        self.state = LinkState(enabled=self.enabled, toxics=tuple(self.carried.values()))
+        self._consumer = consumer
+        self._path = f"/proxies/{self.name}"
+
+    def add(self, name: str, toxic: Toxic) -> Toxic:
+        """Add a toxic behind those that are there; returns what the server made of it."""
+        asked = {"name": name, "type": toxic.type, "stream": toxic.stream, "toxicity": toxic.toxicity}
+        asked["attributes"] = dict(toxic.attributes)
+        return _toxic(self._consumer.post(f"{self._path}/toxics", json=asked).json())
+
+    def destroy_toxic(self, toxic_name: str) -> bool:
+        return bool(self._consumer.delete(f"{self._path}/toxics/{toxic_name}"))
+
+    def destroy(self) -> bool:
+        return bool(self._consumer.delete(self._path))
+
+    def disable(self) -> None:
+        """Refuse new connections and close those that are there. Toxics stay."""
+        self._enable(False)
+
+    def enable(self) -> None:
+        self._enable(True)
+
+    def _enable(self, enabled: bool) -> None:
+        self._consumer.patch(self._path, json={"enabled": enabled})
+        self.enabled = enabled
+
+
+class Toxiproxy(library.Toxiproxy):  # type: ignore[misc]
+    """One Toxiproxy server, at `url`."""
+
+    def __init__(self, url: str) -> None:
+        self._consumer = Consumer(url)
+
+    def version(self) -> str:
+        return str(self._consumer.get("/version").json()["version"])
+
+    def proxies(self) -> dict[str, Proxy]:
+        found = self._consumer.get("/proxies").json()
+        return {name: Proxy(self._consumer, fields) for name, fields in found.items()}
+
+    def get_proxy(self, proxy_name: str) -> Proxy:
+        """Raises MissingError where there is none of that name."""
+        return Proxy(self._consumer, self._consumer.get(f"/proxies/{proxy_name}").json())
+
+    def create(self, upstream: str, name: str, listen: str = "127.0.0.1:0", enabled: bool = True) -> Proxy:
+        asked = {"name": name, "upstream": upstream, "listen": listen, "enabled": enabled}
+        return Proxy(self._consumer, self._consumer.post("/proxies", json=asked).json())
+
+    def reset(self) -> bool:
+        """Every proxy enabled, every toxic gone."""
+        return bool(self._consumer.post("/reset"))
+
+
+class ToxiproxyLink:
+    """`lab.ports.Link`: the proxy called `name` of the server whose API is at `url`."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self.name = name
+        self._server = Toxiproxy(url)
+        self._seen: Proxy | None = None
+
+    def get(self) -> LinkState:
+        self._seen = self._server.get_proxy(self.name)
+        return self._seen.state
+
+    def set(self, state: LinkState) -> LinkState:
+        """Change what differs from what was last seen: a look before each change would make it late.
+
+        Where the echo shows that somebody else has changed the link meanwhile, look and change again.
+        """
+        wanted = {
+            f"lab-{n:02d}-{toxic.type}-{toxic.stream}": checked(toxic) for n, toxic in enumerate(state.toxics)
+        }
+        echo = None
+        with suppress(MissingError, ExistsError):
+            echo = self._change(wanted, state.enabled)
+        if echo != state:
+            self._seen = None
+            echo = self._change(wanted, state.enabled)
+        return echo
+
+    def _change(self, wanted: Mapping[str, Toxic], enabled: bool) -> LinkState:
+        """Toxics that differ are replaced, never patched: a patch would let go of the data that they hold.
+
+        A link goes down before its toxics change and up after, so that no connection meets half a state.
+        """
+        proxy = self._seen or self._server.get_proxy(self.name)
+        if proxy.enabled and not enabled:
+            proxy.disable()
+        for name, toxic in proxy.carried.items():
+            if wanted.get(name) != toxic:
+                proxy.destroy_toxic(name)
+        for name, toxic in wanted.items():
+            if proxy.carried.get(name) != toxic:
+                proxy.add(name, toxic)
+        if enabled and not proxy.enabled:
+            proxy.enable()
+        return self.get()
+
+
+def create_proxy(url: str, name: str, *, listen: str, upstream: str) -> Proxy:
+    """A new proxy that passes everything."""
+    return Toxiproxy(url).create(upstream, name, listen)
+
+
+def _toxic(fields: Mapping[str, Any]) -> Toxic:
+    return Toxic(
+        type=fields["type"],
+        stream=fields["stream"],
+        attributes=fields["attributes"] or {},
+        toxicity=fields["toxicity"],
+    )

@@ -1,0 +1,126 @@
+"""Finds the program that stands in the links: Toxiproxy 2.12, or the embedded proxy where it cannot be had.
+
+Looked for in this order: LAB_TOXIPROXY (a path, or the word "embedded"), PATH, the lab's cache; then it is built into
+the cache. Standard library only: `python -m lab.runtime.toxiproxy.server` runs before the environment is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import sys
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.model import LabError
+from lab.runtime.toxiproxy.build import (
+    ANSWER_TIMEOUT_S,
+    PROGRAM,
+    BuildError,
+    build_unless_in_vain,
+    cached,
+    locked,
+    version_of,
+)
+
+SERIES = "2.12"
+TOXIPROXY = "toxiproxy"
+EMBEDDED = "embedded"
+BUILT = "built from its pinned Go module"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """The proxy program of this machine. `reason` says why this one, for the doctor and the manifest."""
+
+    name: str
+    version: str
+    argv: tuple[str, ...]
+    reason: str
+
+    def command(self, host: str, port: int, birthmark: Birthmark | None = None) -> list[str]:
+        """How to start a server with its API on host:port; the current directory must be the repository."""
+        marked = ["--config", str(birthmark.path)] if birthmark else []
+        # Through env(1), so that whoever starts it need not know. At "info" and "warn" it logs a line per connection.
+        return ["/usr/bin/env", "LOG_LEVEL=error", *self.argv, "--host", host, "--port", str(port), *marked]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Birthmark:
+    """A proxy of a random name, given to a server by file when it starts: only that server has it.
+
+    A Toxiproxy whose port is taken keeps running while somebody else answers, so an answer alone proves nothing.
+    """
+
+    name: str
+    path: Path
+
+    @classmethod
+    def create(cls, folder: Path) -> Birthmark:
+        mark = cls(name=f"birthmark-{secrets.token_hex(8)}", path=folder / "toxiproxy.json")
+        proxy = {"name": mark.name, "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1", "enabled": False}
+        mark.path.write_text(json.dumps([proxy]))
+        return mark
+
+    def seen_at(self, url: str) -> bool:
+        """Whether the server that answers at `url` is the one; False also where none answers yet."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(f"{url}/proxies/{self.name}", timeout=ANSWER_TIMEOUT_S) as answer:
+                return bool(answer.status == 200)
+        except (OSError, ValueError):
+            return False
+
+
+def find(environ: Mapping[str, str] = os.environ) -> Engine:
+    """The engine to use, built first if need be. Raises LabError only where LAB_TOXIPROXY names a wrong one."""
+    engine = look(environ)
+    if engine:
+        return engine
+    target = cached(environ)
+    try:
+        with locked(target.parent):
+            found = version_of(target) or build_unless_in_vain(target, environ)
+    except (BuildError, OSError) as error:
+        return _embedded(f"Toxiproxy {SERIES} is not here and could not be built: {error}")
+    return _toxiproxy(found, target, BUILT)
+
+
+def look(environ: Mapping[str, str] = os.environ) -> Engine | None:
+    """As `find`, without building: None where that would have to be tried."""
+    chosen = environ.get("LAB_TOXIPROXY", "")
+    if chosen == EMBEDDED:
+        return _embedded("LAB_TOXIPROXY asks for it")
+    if chosen:
+        version = version_of(Path(chosen))
+        if not version:
+            raise LabError(
+                f"LAB_TOXIPROXY names {chosen}, which is no Toxiproxy server. Give a path, or: embedded"
+            )
+        return _toxiproxy(version, Path(chosen), "named by LAB_TOXIPROXY")
+    on_path = shutil.which(PROGRAM, path=environ.get("PATH"))
+    version = version_of(Path(on_path)) if on_path else ""
+    if on_path and version.startswith(SERIES + "."):
+        return _toxiproxy(version, Path(on_path), "found on PATH")
+    target = cached(environ)
+    if version := version_of(target):
+        return _toxiproxy(version, target, BUILT)
+    return None
+
+
+def _toxiproxy(version: str, program: Path, reason: str) -> Engine:
+    return Engine(name=TOXIPROXY, version=version, argv=(str(program),), reason=reason)
+
+
+def _embedded(reason: str) -> Engine:
+    argv = (sys.executable, "-m", "lab.runtime.toxiproxy.embedded")
+    return Engine(name=EMBEDDED, version=SERIES, argv=argv, reason=reason)
+
+
+if __name__ == "__main__":
+    found = find()
+    print(f"{found.name} {found.version}: {found.reason}")
