@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any, TypeVar, get_type_hints
 
 import scenarios
-from lab.model import Fault, LabError, Load, Phases, Scenario
+from lab.model import ActionFault, Fault, LabError, Load, Phases, Scenario, StateFault
 
 T = TypeVar("T", Load, Phases, Fault)
 WORDS = {int: "a whole number", float: "a number", str: "a word"}
@@ -68,8 +68,17 @@ def configure(scenario: Scenario, quick: bool, settings: Iterable[str]) -> tuple
         else:
             scenario = _with_fault(scenario, target, name, text, setting)
     for fault in scenario.faults:
-        fault.state()  # out of range? better now than with two twins standing
+        check(fault)
     return scenario, phases
+
+
+def check(fault: Fault) -> None:
+    """Raises LabError for a parameter out of range: better now than with the twins up."""
+    fault.target()
+    if isinstance(fault, StateFault):
+        fault.state()
+    if isinstance(fault, ActionFault):
+        fault.action()
 
 
 def _modules(package: ModuleType) -> Iterable[ModuleType]:

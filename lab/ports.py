@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from lab.model import LinkState
+from lab.model import Action, Capability, Event, PartSample, State, Target, Undo
 
 
-class Link(Protocol):
-    """The path from one twin to one dependency: faults go in here."""
+class Actuator(Protocol):
+    """Whatever changes one target of one twin, and puts it right again."""
 
     @property
-    def name(self) -> str: ...
+    def healthy(self) -> State: ...
 
-    def set(self, state: LinkState) -> LinkState:
-        """Make the link behave as `state` and return what the proxy says it does now (the echo).
+    def set(self, state: State) -> State:
+        """Bring the target into `state` and return what it is like now (the echo).
 
-        Raises LabError when the proxy does not answer within 5 s.
+        Raises LabError when the target does not answer within 5 s.
         """
         ...
 
-    def get(self) -> LinkState:
-        """What the proxy says the link does now."""
+    def get(self) -> State:
+        """What the target is like now; changes nothing."""
+        ...
+
+    def undo(self) -> Sequence[Undo]:
+        """How `lab heal` puts the target right when this process is gone. The ledger has it before the first `set`."""
+        ...
+
+
+class Performer(Protocol):
+    """Whatever makes an action happen to one target of one twin."""
+
+    def perform(self, action: Action) -> int:
+        """How much was hit: members, sessions, keys. Raises LabError when the target does not answer within 5 s."""
+        ...
+
+
+class Watched(Protocol):
+    """A part whose members can be looked at."""
+
+    def look(self) -> Sequence[PartSample]:
+        """A sample of every member; their `start_s` is CLOCK_MONOTONIC, since a testbed knows no T0."""
         ...
 
 
@@ -41,21 +61,43 @@ class Child(Protocol):
         ...
 
 
+class Journal(Protocol):
+    """Where everybody writes down what happens."""
+
+    def now_s(self) -> float:
+        """Seconds from T0."""
+        ...
+
+    def tell(self, event: Event) -> None:
+        """Write `event` down and tell all listeners. From any thread."""
+        ...
+
+
 class Testbed(Protocol):
-    """One full set per twin: PostgreSQL, payments, the service, its own Toxiproxy."""
+    """One full set of parts per twin, with its own Toxiproxy."""
 
     @property
     def runtime(self) -> str: ...
 
-    def up(self) -> None:
-        """Start everything, load the schema and the seed data, wait until every part answers. All or nothing."""
+    def offers(self) -> Mapping[Capability, str]:
+        """Every capability, with "" where it can be had here, else the reason why not. Asked before `up`."""
+        ...
+
+    def up(self, journal: Journal) -> None:
+        """Start what the topology has, load the seed data, wait until every part answers. All or nothing."""
         ...
 
     def down(self) -> None:
         """Stop all that `up` started. Safe to call twice, and after half an `up`."""
         ...
 
-    def link(self, twin: str, name: str) -> Link: ...
+    def actuator(self, twin: str, target: Target) -> Actuator:
+        """The one that changes `target`. Raises LabError where this runtime has none."""
+        ...
+
+    def performer(self, twin: str, target: Target) -> Performer: ...
+
+    def watched(self, twin: str, target: Target) -> Watched: ...
 
     def spawn(self, twin: str, module: str, config: Mapping[str, Any], folder: Path, name: str) -> Child:
         """Run `python -m MODULE CONFIG.json` where it reaches the twin as its clients do.
@@ -68,9 +110,9 @@ class Testbed(Protocol):
     def targets(self, twin: str) -> Mapping[str, str]:
         """Addresses as a spawned child must use them.
 
-        edge, database, payments: "host:port" of the proxy's listener; direct_edge, direct_payments: "host:port" past
-        the proxy; direct_dsn: a libpq URL past the proxy, as owner; probe_database: user and database name for the
-        probe, "probe/lab".
+        For each link of the topology "host:port" of the proxy's listener, and as direct_LINK the same past the proxy;
+        direct_dsn: a libpq URL past the proxy, as owner; probe_database: user and database name for the probe,
+        "probe/lab". The last two where there is a database.
         """
         ...
 
@@ -86,7 +128,7 @@ class Testbed(Protocol):
         ...
 
     def facts(self) -> Mapping[str, Any]:
-        """Runtime, engine and versions of every part, limits: for the manifest."""
+        """Runtime, engine and versions of every part, limits, environment of the children: for the manifest."""
         ...
 
     def cpu_s(self, twin: str) -> float | None:

@@ -10,6 +10,7 @@ import json
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +19,6 @@ from psycopg.rows import dict_row
 
 from loadtests.handshake import read_config, write_json
 
-TABLES = ("bookings", "wallets", "transfers", "ledger", "profiles", "audit", "holds")
 QUIET_FOR_S = 0.3
 QUIET_WITHIN_S = 4.0
 POLL_S = 0.05
@@ -28,32 +28,27 @@ ACTIVITY = """
            extract(epoch FROM clock_timestamp() - xact_start)::float AS xact_age_s
     FROM pg_stat_activity WHERE usename = 'app'
 """
+CLOCK = "SELECT clock_timestamp() AS now"  # by the clock that dated the rows
 LOCKS = """
     SELECT l.pid, l.locktype, l.mode, l.relation::regclass::text AS relation
     FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.usename = 'app'
 """
 
 
-def read_all(connection: psycopg.Connection[dict[str, Any]]) -> dict[str, Any]:
-    """Every table by name, the sessions of the service and the locks that they wait for."""
+def read_all(connection: psycopg.Connection[dict[str, Any]], tables: Sequence[str]) -> dict[str, Any]:
+    """Every one of `tables`, the sessions of the service, the locks that they wait for, and the database's clock."""
     _await_quiet(connection)
     present = {row["name"] for row in connection.execute("SELECT tablename AS name FROM pg_tables")}
-    state = {table: _rows(connection, table) if table in present else [] for table in TABLES}
+    state = {table: _rows(connection, table) if table in present else [] for table in tables}
     return state | {
         "activity": list(connection.execute(ACTIVITY)),
         "locks": list(connection.execute(LOCKS)),
-        "read_at": _read_at(connection),
+        "clock": list(connection.execute(CLOCK)),
     }
 
 
-def _read_at(connection: psycopg.Connection[dict[str, Any]]) -> datetime | None:
-    """Now, by the clock that dated the rows."""
-    row = connection.execute("SELECT clock_timestamp() AS read_at").fetchone()
-    return row["read_at"] if row else None
-
-
 def _rows(connection: psycopg.Connection[dict[str, Any]], table: str) -> list[dict[str, Any]]:
-    """`table` comes from TABLES, never from outside."""
+    """`table` comes from the lab's workload, never from outside."""
     columns = {row["name"] for row in connection.execute(COLUMNS, [table])}
     key = "id" if "id" in columns else "user_id"
     return list(connection.execute(f"SELECT * FROM {table} ORDER BY {key}"))
@@ -87,10 +82,10 @@ def main(path: str) -> None:
     config = read_config(path)
     options = f"-c statement_timeout={int(config['timeout_s'] * 1_000)}"
     with psycopg.connect(
-        config["dsn"], autocommit=True, row_factory=dict_row, connect_timeout=5, options=options
+        config["direct_dsn"], autocommit=True, row_factory=dict_row, connect_timeout=5, options=options
     ) as conn:
-        state = read_all(conn)
-    state["charges"] = charges(config["payments_url"], config["timeout_s"])
+        state = read_all(conn, config["tables"])
+    state["charges"] = charges(f"http://{config['direct_payments']}", config["timeout_s"])
     write_json(config["output"], json.loads(json.dumps(state, default=_plain)))
 
 

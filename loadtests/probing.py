@@ -51,7 +51,7 @@ class Steps:
 
 
 async def probe(config: dict[str, Any], t0: float) -> dict[str, Any]:
-    """One probe as `config` asks, as the members of lab.model.ProbeSample. Never raises, never lasts longer."""
+    """One probe as `config` asks, as the members of lab.model.LinkSample. Never raises, never lasts longer."""
     steps = Steps(start=time.monotonic())
     exchange = {"postgres": _postgres, "http": _http}[config["protocol"]]
     try:
@@ -65,7 +65,7 @@ async def probe(config: dict[str, Any], t0: float) -> dict[str, Any]:
         steps.error = _name(error)
     except (Malformed, ValueError, IndexError):
         steps.error = "malformed"
-    return _sample(config["link"], steps, t0)
+    return _sample(config["target"], steps, t0)
 
 
 async def _connected(config: dict[str, Any], exchange: Any, steps: Steps) -> None:
@@ -145,12 +145,13 @@ def _name(error: OSError) -> str:
     return "reset" if error.errno in (errno.ECONNRESET, errno.EPIPE) else "closed"
 
 
-def _sample(link: str, steps: Steps, t0: float) -> dict[str, Any]:
+def _sample(target: str, steps: Steps, t0: float) -> dict[str, Any]:
     def since_start_ms(instant: float | None) -> float | None:
         return None if instant is None else round((instant - steps.start) * 1_000, 3)
 
     return {
-        "link": link,
+        "type": "LinkSample",
+        "target": target,
         "start_s": round(steps.start - t0, 6),
         "error": "" if steps.answered else steps.error,  # how it was closed then, closed_ms tells
         "connect_ms": since_start_ms(steps.connected),

@@ -57,7 +57,7 @@ TIMELINES = Plan(
 HEATMAPS = Plan(
     name="heatmaps",
     title="Every request",
-    reading="Each cell counts the requests of one span of time and one range of answer times, on one scale for both "
+    reading="Each cell counts the requests of one span of time and one range of answer times, on one scale for all "
     "twins. The strips above count those without an ok answer.",
     claim=heatmaps.claim,
     draw=heatmaps.draw,
@@ -80,9 +80,10 @@ OUTCOMES = Plan(
 )
 PROBES = Plan(
     name="probes",
-    title="The fault, as the probe felt it",
-    reading="Each mark is one small exchange of the lab's own, on a fresh connection through the same proxy. "
-    "The line is where the answers should lie; crosses had no answer.",
+    title="The fault, as the probes saw it",
+    reading="The lab looks for itself. On a link each mark is one small exchange on a fresh connection through the "
+    "same proxy: the line is where the answers should lie, crosses had no answer. A part is seen as the kernel or the "
+    "engine has it, the sessions as the database lists them.",
     claim=probes.claim,
     draw=probes.draw,
 )
@@ -92,6 +93,8 @@ ALL = (*STORY, PROBES)
 
 def hang(plans: tuple[Plan, ...], run: RunView, folder: Path) -> tuple[Picture, ...]:
     """Draw `plans` into `folder` as PNG and SVG, and return them for the page."""
+    if folder.is_symlink():
+        return missing(plans, f"{folder} is a link; the lab writes into real folders only. Remove it.")
     folder.mkdir(exist_ok=True)
     return tuple(_picture(plan, run, folder / plan.name) for plan in plans)
 

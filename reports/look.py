@@ -5,9 +5,9 @@ A twin is told by colour, line and marker together, since one of the three is al
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from lab.model import HARDENED, NAIVE
+from lab.record.files import write_bytes
+from reports.view import TwinView
 
 INK = "#222222"
 FAINT = "#767676"
@@ -60,16 +61,12 @@ class TwinStyle:
     face: str
 
 
-STYLES: Mapping[str, TwinStyle] = {
-    NAIVE: TwinStyle(colour="#D55E00", line="--", marker="o", face="white"),
-    HARDENED: TwinStyle(colour="#0072B2", line="-", marker="s", face="#0072B2"),
-}
-OTHER = TwinStyle(colour="#7A4FA3", line="-.", marker="^", face="white")
-
-
-def style(twin: str) -> TwinStyle:
-    """How `twin` is drawn everywhere; a student's copy gets the third style."""
-    return STYLES.get(twin, OTHER)
+# By the place of the twin in the run; report.css has the same three, a little darker, since it sets text in them.
+STYLES = (
+    TwinStyle(colour="#D55E00", line="--", marker="o", face="white"),
+    TwinStyle(colour="#0072B2", line="-", marker="s", face="#0072B2"),
+    TwinStyle(colour="#A0417E", line="-.", marker="^", face="white"),
+)
 
 
 def new_figure(height_in: float) -> Figure:
@@ -79,8 +76,10 @@ def new_figure(height_in: float) -> Figure:
 def save(figure: Figure, stem: Path) -> None:
     """Write `figure` as STEM.svg and STEM.png, without dates, names or anything else that changes."""
     nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
-    figure.savefig(stem.with_suffix(".svg"), format="svg", dpi=SVG_DPI, metadata=nothing)
-    figure.savefig(stem.with_suffix(".png"), format="png", dpi=PNG_DPI, metadata={"Software": None})
+    for kind, dpi, metadata in (("svg", SVG_DPI, nothing), ("png", PNG_DPI, {"Software": None})):
+        content = BytesIO()
+        figure.savefig(content, format=kind, dpi=dpi, metadata=metadata)
+        write_bytes(stem.with_suffix(f".{kind}"), content.getvalue())
 
 
 def drawing() -> AbstractContextManager[None]:
@@ -88,10 +87,10 @@ def drawing() -> AbstractContextManager[None]:
     return mpl.rc_context(RC)
 
 
-def twin_title(axes: Axes, twin: str, note: str = "") -> None:
+def twin_title(axes: Axes, twin: TwinView, note: str = "") -> None:
     axes.annotate(
-        twin, (0, 1), xytext=(0, 20), xycoords="axes fraction", textcoords="offset points",
-        fontsize=13, fontweight="bold", color=style(twin).colour,
+        twin.name, (0, 1), xytext=(0, 20), xycoords="axes fraction", textcoords="offset points",
+        fontsize=13, fontweight="bold", color=STYLES[twin.place].colour,
     )  # fmt: skip
     axes.annotate(
         note, (1, 1), xytext=(0, 20), xycoords="axes fraction", textcoords="offset points",

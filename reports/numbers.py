@@ -1,22 +1,26 @@
-"""The tables of numbers: what lab.judge.verdict described of each twin, both twins side by side in each phase."""
+"""The tables of numbers: what lab.judge described of each twin, all twins side by side in each phase."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.model import BASELINE, FAULT, HARDENED, NAIVE, RECOVERY, RunVerdict
+from lab.model import BASELINE, FAULT, RECOVERY, PhaseNumbers, Role, RunVerdict, TwinVerdict
 from reports import words
 
 SHOWN_PHASES = (BASELINE, FAULT, RECOVERY)
 Rows = tuple[tuple[str, tuple[str, ...]], ...]
+Shown = Mapping[str, tuple[str, Callable[[Any], str]]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class NumbersTable:
-    """`by_phase` has a cell for each phase and twin, `by_run` one for each twin; `cost` is the price of hardening."""
+    """`by_phase` has a cell for each phase and twin, `by_run` one for each twin.
+
+    `cost` says what the treatment costs beside the control while nothing is wrong.
+    """
 
     twins: tuple[str, ...]
     phases: tuple[str, ...]
@@ -25,12 +29,14 @@ class NumbersTable:
     cost: str
 
 
-def numbers_table(verdict: RunVerdict) -> NumbersTable:
-    """The tables of a run; without rows where nothing was described."""
-    numbers = {twin.twin: twin.numbers for twin in verdict.twins if twin.numbers.get("phases")}
+def numbers_table(verdict: RunVerdict, comparable: bool) -> NumbersTable:
+    """The tables of a run; without rows where nothing was described.
 
-    each_phase: Mapping[str, tuple[str, Callable[[Any], str]]] = {
-        "planned": ("requests planned", _count),
+    `comparable`: latencies of different twins may be compared.
+    """
+    twins = [twin for twin in verdict.twins if twin.numbers.phases]
+    each_phase: Shown = {
+        "planned": ("requests planned", words.grouped),
         "good_ratio": ("good ÷ planned", words.percent),
         "goodput_rps": ("good per second", _decimal),
         "p50_ms": ("p50", words.milliseconds),
@@ -38,65 +44,62 @@ def numbers_table(verdict: RunVerdict) -> NumbersTable:
         "p99_ms": ("p99", words.milliseconds),
         "statements_per_request": ("SQL statements per request", _decimal),
     }
-    each_run: Mapping[str, tuple[str, Callable[[Any], str]]] = {
+    each_run: Shown = {
         "time_to_recover_s": ("time to recover", _seconds),
         "lost_good_s": ("lost good-seconds (outage equivalent)", _seconds),
         "cpu_ms_per_request": ("CPU per request at baseline", words.milliseconds),
-        "send_lag_p99_ms": ("generator late by, p99", words.milliseconds),
+        "schedule_lag_p99_ms": ("schedule lag, p99", words.milliseconds),
     }
-    cells = [numbers[twin]["phases"].get(phase, {}) for phase in SHOWN_PHASES for twin in numbers]
+    phases = [twin.numbers.phases.get(phase) for phase in SHOWN_PHASES for twin in twins]
     return NumbersTable(
-        twins=tuple(numbers),
+        twins=tuple(twin.twin for twin in twins),
         phases=SHOWN_PHASES,
-        by_phase=tuple(_rows(each_phase, cells)),
-        by_run=tuple(_rows(each_run, list(numbers.values()))),
-        cost=_cost(numbers),
+        by_phase=tuple(_rows(each_phase, phases)),
+        by_run=tuple(_rows(each_run, [twin.numbers for twin in twins])),
+        cost=_cost(twins, comparable),
     )
 
 
-def _rows(
-    shown: Mapping[str, tuple[str, Callable[[Any], str]]], cells: list[Mapping[str, Any]]
-) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """A row for each number that at least one cell has."""
+def _rows(shown: Shown, described: Sequence[object]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """A row for each number that at least one of `described` has."""
     for name, (title, write) in shown.items():
-        if any(cell.get(name) is not None for cell in cells):
-            yield title, tuple(write(cell.get(name)) for cell in cells)
+        values = [getattr(each, name, None) for each in described]
+        if any(value is not None for value in values):
+            yield title, tuple(words.NONE if value is None else write(value) for value in values)
 
 
-def _cost(numbers: Mapping[str, Mapping[str, Any]]) -> str:
-    """What the hardened twin takes more or less than the naive one while nothing is wrong."""
-    if not {NAIVE, HARDENED} <= set(numbers):
+def _cost(twins: Sequence[TwinVerdict], comparable: bool) -> str:
+    """What the treatment takes more or less than the control while nothing is wrong."""
+    by_role = {twin.role: twin for twin in twins}
+    if not {Role.CONTROL, Role.TREATMENT} <= by_role.keys():
         return ""
-    naive, hardened = numbers[NAIVE], numbers[HARDENED]
-    told = (
-        _compared(
-            "median answer",
-            naive["phases"][BASELINE].get("p50_ms"),
-            hardened["phases"][BASELINE].get("p50_ms"),
-        ),
-        _compared("CPU per request", naive.get("cpu_ms_per_request"), hardened.get("cpu_ms_per_request")),
-    )
+    control, treatment = by_role[Role.CONTROL], by_role[Role.TREATMENT]
+    told = [_compared("CPU per request", control, treatment, lambda twin: twin.numbers.cpu_ms_per_request)]
+    if comparable:
+        told.insert(0, _compared("median answer", control, treatment, lambda twin: _baseline(twin).p50_ms))
     return "; ".join(part for part in told if part)
 
 
-def _compared(what: str, naive: float | None, hardened: float | None) -> str:
-    if naive is None or hardened is None or not math.isfinite(naive + hardened) or naive <= 0:
+def _baseline(twin: TwinVerdict) -> PhaseNumbers:
+    return twin.numbers.phases[BASELINE]
+
+
+def _compared(
+    what: str, control: TwinVerdict, treatment: TwinVerdict, of: Callable[[TwinVerdict], float | None]
+) -> str:
+    without, with_it = of(control), of(treatment)
+    if without is None or with_it is None or not math.isfinite(without + with_it) or without <= 0:
         return ""
-    more = f"{100 * (hardened / naive - 1):+.0f} %".replace("-", "−")
+    more = f"{100 * (with_it / without - 1):+.0f} %".replace("-", "−")
     return (
-        f"{what} {words.milliseconds(hardened)} hardened against {words.milliseconds(naive)} naive ({more})"
+        f"{what} {words.milliseconds(with_it)} {treatment.twin} against {words.milliseconds(without)} "
+        f"{control.twin} ({more})"
     )
 
 
-def _count(value: float | None) -> str:
-    return words.NONE if value is None else words.grouped(int(value))
+def _decimal(value: float) -> str:
+    return f"{value:.1f}"
 
 
-def _decimal(value: float | None) -> str:
-    return words.NONE if value is None else f"{value:.1f}"
-
-
-def _seconds(value: float | None) -> str:
-    if value is None:
-        return words.NONE
+def _seconds(value: float) -> str:
     return "not in this run" if math.isinf(value) else f"{value:.1f} s"

@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from lab.model import CheckResult, Gate, RunVerdict, Verdict
+from lab.record import Isolation, Manifest, Status
 from reports import words
 from reports.gallery import PROBES, Picture
 from reports.numbers import numbers_table
@@ -37,20 +38,20 @@ class Page:
 
     @classmethod
     def of(cls, verdict: RunVerdict, reading: Reading, pictures: Sequence[Picture]) -> Page:
-        manifest = reading.manifest
+        manifest, scenario = reading.manifest, reading.manifest.scenario
         gates = [_gate(gate) for gate in verdict.gates]
-        story = manifest.get("story", {})
         context = {
             "verdict": verdict,
-            "title": story.get("title") or verdict.scenario,
-            "story": [(name, story[key]) for key, name in STORY.items() if story.get(key)],
-            "faults": [fault["description"] for fault in manifest.get("faults", ())],
-            "warnings": list(_warnings(manifest, reading)),
+            "title": scenario.title or scenario.name,
+            "story": [(name, told) for key, name in STORY.items() if (told := getattr(scenario, key))],
+            "faults": [fault.describe() for fault in scenario.faults],
+            "places": {twin.name: place for place, twin in enumerate(manifest.twins)},
+            "warnings": list(_warnings(reading)),
             "gates": gates,
             "failed": [gate for gate in gates if not gate["passed"]],
             "checks": list(_checks(verdict)),
             "invariants": list(_invariants(verdict)),
-            "numbers": numbers_table(verdict),
+            "numbers": numbers_table(verdict, manifest.isolation is not Isolation.SHARED),
             "pictures": [picture for picture in pictures if picture.name != PROBES.name],
             "probe": next(picture for picture in pictures if picture.name == PROBES.name),
             "caption": _caption(manifest),
@@ -105,7 +106,7 @@ def _gate(gate: Gate) -> dict[str, Any]:
 
 
 def _checks(verdict: RunVerdict) -> Iterator[dict[str, Any]]:
-    """One row a check, one cell a twin: the n-th check of a name beside the n-th of that name of the other twin."""
+    """One row a check, one cell a twin: the n-th check of a name beside the n-th of that name of the others."""
     columns = [dict(_numbered(twin.checks)) for twin in verdict.twins]
     for key in dict.fromkeys(key for column in columns for key in column):
         found = next(column[key] for column in columns if key in column)
@@ -138,17 +139,24 @@ def _invariants(verdict: RunVerdict) -> Iterator[dict[str, Any]]:
                 yield {"name": _name(check), "twin": twin.twin, "examples": check.examples, **_cell(check)}
 
 
-def _warnings(manifest: Mapping[str, Any], reading: Reading) -> Iterator[str]:
-    status = manifest.get("status", "unknown")
-    if status != "complete":
-        yield f"This run did not go to its end (status: {status}). What is missing below was never recorded."
+def _warnings(reading: Reading) -> Iterator[str]:
+    manifest = reading.manifest
+    if manifest.status is not Status.COMPLETE:
+        yield f"This run did not go to its end (status: {manifest.status}). What is missing below was never recorded."
     if reading.problem:
         yield f"The records could not be read in full: {reading.problem}"
+    if manifest.isolation is Isolation.SHARED and len(manifest.twins) > 1:
+        yield (
+            "The twins shared the cores of this machine, which has fewer cores than the run has twins: one twin's work "
+            "delays the others. Latencies of different twins are therefore not compared; read each for itself."
+        )
     if "embedded" in engine(manifest):
         yield "The faults were injected by the embedded proxy, which stands in where Toxiproxy cannot be had."
 
 
-def _caption(manifest: Mapping[str, Any]) -> str:
+def _caption(manifest: Manifest) -> str:
     """What every figure carries: how much it stands on."""
-    planned, seed = words.grouped(manifest.get("planned", 0)), manifest.get("seed", "?")
-    return f"One pair of twins, {planned} requests planned for each, seed {seed}."
+    count = len(manifest.twins)
+    whose = ("One twin", "One pair of twins", "One run of three twins")[count - 1]
+    each = "" if count == 1 else " for each"
+    return f"{whose}, {words.grouped(manifest.planned)} requests planned{each}, seed {manifest.seed}."

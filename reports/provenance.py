@@ -3,65 +3,78 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lab.model import PHASES
+from lab.model import PHASES, Fault, Load, TwinPlan
+from lab.record import Manifest
 from reports import words
-from reports.reading import in_order
 
+ALL, NONE = "all", "none"  # defences
 TOLD_ALREADY = ("engine", "runtime")  # among the facts
 
 
-def provenance(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(name, value) pairs in the order of interest; what the manifest does not tell is left out."""
+def provenance(manifest: Manifest) -> list[tuple[str, str]]:
+    """(name, value) pairs in the order of interest; what is empty is left out."""
     return [(name, text) for name, text in (*_plan(manifest), *_place(manifest)) if text]
 
 
-def command(manifest: Mapping[str, Any]) -> str:
+def command(manifest: Manifest) -> str:
     """The command line that makes this run once more."""
-    line = ["bin/lab", "run", str(manifest.get("scenario", ""))]
-    line += ["--quick"] if manifest.get("quick") else []
-    for option, value in (("--runtime", manifest.get("runtime")), ("--seed", manifest.get("seed"))):
-        line += [option, str(value)] if value is not None else []
-    defences = manifest.get("twins", {}).get("hardened", {}).get("defences", "all")
-    line += ["--defences", defences] if defences != "all" else []
-    for setting in manifest.get("settings", ()):
+    line = ["bin/lab", "run", manifest.scenario.name]
+    line += ["--quick"] if manifest.quick else []
+    line += ["--runtime", manifest.runtime, "--seed", str(manifest.seed)]
+    for twin in manifest.twins:
+        line += ["--twin", _chosen(twin, manifest.twins)]
+    line += ["--defences", NONE] if all(twin.defences == NONE for twin in manifest.twins) else []
+    for setting in manifest.settings:
         line += ["--set", setting]
     return shlex.join(line)
 
 
-def _plan(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    phases, twins, sizes = (manifest.get(name, {}) for name in ("phases", "twins", "seed_sizes"))
-    yield "Run", str(manifest.get("run", ""))
-    yield "Begun", _instant(str(manifest.get("t0_wall", "")))
-    yield "Faults", "; ".join(_fault(fault) for fault in manifest.get("faults", ())) or "none (control)"
-    yield "Load", _load(manifest.get("load", {}))
-    yield "Phases", ", ".join(f"{name} {phases[f'{name}_s']:g} s" for name in PHASES if f"{name}_s" in phases)
-    yield "Defences", ", ".join(f"{name}: {twins[name].get('defences', '?')}" for name in in_order(twins))
-    yield "Data", ", ".join(f"{words.grouped(count)} {name}" for name, count in sizes.items())
-    yield "Seed", str(manifest.get("seed", ""))
+def _chosen(twin: TwinPlan, twins: Sequence[TwinPlan]) -> str:
+    """SERVICE, or SERVICE:DEFENCES where it is not what it would be anyway; a service without any has NONE."""
+    switchable = any(other.service == twin.service and other.defences != NONE for other in twins)
+    usual = ALL if switchable else NONE
+    return twin.service if twin.defences == usual else f"{twin.service}:{twin.defences}"
 
 
-def _place(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def engine(manifest: Manifest) -> str:
+    """The proxy that carried the faults, by name and, where it is known, version."""
+    name = str(manifest.facts.get("engine", ""))
+    return f"{name} {manifest.facts.get(name, '')}".strip()
+
+
+def _plan(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    phases, scenario = manifest.phases, manifest.scenario
+    yield "Run", manifest.run
+    yield "Begun", _instant(manifest.t0_wall)
+    yield "Faults", "; ".join(_fault(fault) for fault in scenario.faults) or "none"
+    yield "Load", _load(scenario.load, scenario.workload)
+    yield "Phases", ", ".join(f"{name} {getattr(phases, f'{name}_s'):g} s" for name in PHASES)
+    yield "Twins", ", ".join(_twin(twin) for twin in manifest.twins)
+    yield "Data", ", ".join(f"{words.grouped(count)} {name}" for name, count in manifest.sizes.items())
+    yield "Seed", str(manifest.seed)
+
+
+def _place(manifest: Manifest) -> Iterator[tuple[str, str]]:
     """On what it was made: runtime, engine, versions, limits, machine, the lab itself."""
-    facts, machine = manifest.get("facts", {}), manifest.get("machine", {})
-    yield "Runtime", str(manifest.get("runtime", ""))
+    yield "Runtime", manifest.runtime
     yield "Proxy engine", engine(manifest)
+    yield "Cores", manifest.isolation
+    facts = manifest.facts
     single = {name: fact for name, fact in facts.items() if not isinstance(fact, Mapping)}
     yield "Versions", _listed({name: fact for name, fact in single.items() if name not in TOLD_ALREADY})
     for name, fact in facts.items():
         if isinstance(fact, Mapping):
             yield name.replace("_", " ").capitalize(), _listed(fact)
-    yield "Machine", _listed(machine)
-    yield "Lab", f"{manifest.get('lab_version', '')} {manifest.get('commit', '')}".strip()
+    yield "Machine", _listed(manifest.machine)
+    yield "Lab", f"{manifest.lab_version} {manifest.commit}".strip()
 
 
-def engine(manifest: Mapping[str, Any]) -> str:
-    """The proxy that carried the faults, by name and, where it is known, version."""
-    facts = manifest.get("facts", {})
-    name = str(facts.get("engine") or manifest.get("engine") or "")
-    return f"{name} {facts.get(name, '')}".strip()
+def _twin(twin: TwinPlan) -> str:
+    named = twin.name if twin.name == twin.service else f"{twin.name}, a second {twin.service}"
+    return f"{named} ({twin.role}, defences: {twin.defences})"
 
 
 def _instant(iso: str) -> str:
@@ -69,21 +82,19 @@ def _instant(iso: str) -> str:
     return f"{iso[:19].replace('T', ' ')} UTC" if iso else ""
 
 
-def _fault(fault: Mapping[str, Any]) -> str:
-    start, end = fault.get("during", (0, 1))
-    text = str(fault["description"])
+def _fault(fault: Fault) -> str:
+    start, end = fault.during
+    text = fault.describe()
     return text if (start, end) == (0, 1) else f"{text}, from {start:.0%} to {end:.0%} of the fault phase"
 
 
-def _load(load: Mapping[str, Any]) -> str:
-    if not load:
-        return ""
-    whole = sum(load["mix"].values())
-    mix = sorted(load["mix"].items(), key=lambda part: (-part[1], part[0]))
+def _load(load: Load, workload: str) -> str:
+    whole = sum(load.mix.values())
+    mix = sorted(load.mix.items(), key=lambda part: (-part[1], part[0]))
     return (
-        f"open loop, {load['rate_rps']:g} requests/s for each twin "
+        f"{workload}, open loop, {load.rate_rps:g} requests/s for each twin "
         f"({', '.join(f'{name} {weight / whole:.0%}' for name, weight in mix)}); "
-        f"good within {load['good_within_ms']:g} ms, given up after {load['client_timeout_s']:g} s"
+        f"good within {load.good_within_ms:g} ms, given up after {load.client_timeout_s:g} s"
     )
 
 

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lab.judge import statistics
-from lab.model import DATABASE, FAULT, TWINS, Failure, LabError, Load, Outcome, Scenario
-from lab.record import REQUEST, RunRecord, TwinRecord
+from lab.model import (
+    FAULT,
+    ROUND_TRIPS,
+    Arrival,
+    Event,
+    Failure,
+    LabError,
+    LinkState,
+    Outcome,
+    Sample,
+    Switched,
+    Window,
+)
+from lab.record import REQUEST, Isolation, Manifest, RunRecord, TwinRecord
 from reports.view import (
     ERROR,
     GOOD,
@@ -25,80 +37,70 @@ from reports.view import (
     Asked,
     RunView,
     TwinView,
-    Window,
 )
 
-# Answers that one probe waits for, each of them delayed: PostgreSQL's to the start-up packet, then to the query.
-ANSWERS = {DATABASE: 2}
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
     """A run folder as far as it could be read; `view` is None, and `problem` says why, if nothing can be drawn."""
 
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     view: RunView | None
     problem: str = ""
 
-    @property
-    def total_s(self) -> float:
-        return float(sum(self.manifest.get("phases", {}).values()))
-
 
 def read(folder: Path) -> Reading:
-    """Read as much as there is. Never raises for what is missing or damaged: the verdict must still be shown."""
-    manifest: Mapping[str, Any] = {}
+    """Read as much as there is: what is missing behind the manifest keeps nobody from seeing the verdict.
+
+    Raises LabError where the manifest itself cannot be read.
+    """
+    record = RunRecord(folder)
     try:
-        record = RunRecord(folder)
-        manifest = record.manifest
-        return Reading(manifest=manifest, view=_view(record))
+        return Reading(manifest=record.manifest, view=_view(record))
     except Exception as exc:  # noqa: BLE001 whatever it is, the page must be written
-        return Reading(
-            manifest=manifest, view=None, problem=str(exc) if isinstance(exc, LabError) else repr(exc)
-        )
+        problem = str(exc) if isinstance(exc, LabError) else repr(exc)
+        return Reading(manifest=record.manifest, view=None, problem=problem)
 
 
 def _view(run: RunRecord) -> RunView:
-    load = Load(**run.manifest["load"])
-    # As much of the scenario as the manifest has: a report needs no catalogue, and no check is made here.
-    scenario = Scenario(
-        name=run.manifest["scenario"], title="", hypothesis="", question="", mirrors="", load=load
-    )
+    manifest = run.manifest
+    load = manifest.scenario.load
     return RunView(
-        twins=tuple(_twin(run.twin(name, scenario)) for name in in_order(run.manifest["twins"])),
-        phases=run.phases,
+        twins=tuple(_twin(place, twin) for place, twin in enumerate(run.twins)),
+        phases=manifest.phases,
         good_within_ms=load.good_within_ms,
         client_timeout_ms=1000 * load.client_timeout_s,
-        faults=tuple(run.manifest["faults"]),
+        faults=manifest.scenario.faults,
+        comparable=manifest.isolation is not Isolation.SHARED,
     )
 
 
-def in_order(twins: Iterable[str]) -> list[str]:
-    """As everybody tells them: naive, hardened, then others by name (the manifest is sorted by name)."""
-    return sorted(twins, key=lambda name: (TWINS.index(name) if name in TWINS else len(TWINS), name))
-
-
-def _twin(record: TwinRecord) -> TwinView:
+def _twin(place: int, record: TwinRecord) -> TwinView:
     zero = record.phases.window(FAULT)[0]
     requests = _if_there(lambda: record.requests, np.zeros(0, REQUEST))
     missing_at_s = _missing(record, requests)
     at_s = np.concatenate([requests["intended"], missing_at_s]) - zero
-    kinds = _kinds(requests, record.scenario.load.good_within_ms)
+    kinds = _kinds(requests, record.load.good_within_ms)
     return TwinView(
         name=record.twin,
+        place=place,
         at_s=np.round(at_s, 6),  # an instant on the edge of a bin lies there exactly
         latency_ms=np.concatenate([statistics.latency_ms(requests), np.full(missing_at_s.size, np.inf)]),
         kind=np.concatenate([kinds, np.full(missing_at_s.size, UNRECORDED, np.uint8)]),
         planned=record.planned,
-        windows=tuple(_windows(record.events, zero)),
+        windows=tuple((window.on_s - zero, window.off_s - zero) for window in record.fault_windows),
         asked=tuple(_asked(record.events, zero)),
-        probes=[
-            replace(probe, start_s=probe.start_s - zero) for probe in _if_there(lambda: record.probes, ())
-        ],
+        probes=[replace(sample, start_s=sample.start_s - zero) for sample in _probes(record)],
     )
 
 
-def _if_there(part: Callable[[], Any], otherwise: Any) -> Any:
+def _probes(record: TwinRecord) -> Sequence[Sample]:
+    return _if_there(lambda: record.probes, [])
+
+
+def _if_there(part: Callable[[], T], otherwise: T) -> T:
     """A part of the record, or `otherwise` where an aborted run has none."""
     try:
         return part()
@@ -106,16 +108,17 @@ def _if_there(part: Callable[[], Any], otherwise: Any) -> Any:
         return otherwise
 
 
-def _missing(record: TwinRecord, requests: Any) -> NDArray[np.float64]:
+def _missing(record: TwinRecord, requests: NDArray[Any]) -> NDArray[np.float64]:
     """When those requests were planned of which nothing was recorded."""
-    numbers = (
-        np.setdiff1d(np.arange(record.planned), requests["i"]) if requests.size != record.planned else ()
-    )
-    arrivals = _if_there(lambda: record.run.arrivals(numbers), {}) if len(numbers) else {}
-    return np.array([arrival["at_s"] for arrival in arrivals.values()], dtype=np.float64)
+    if requests.size == record.planned:
+        return np.zeros(0)
+    numbers = np.setdiff1d(np.arange(record.planned), requests["i"])
+    none: Mapping[int, Arrival] = {}
+    arrivals = _if_there(lambda: record.run.arrivals(numbers.tolist()), none)
+    return np.array([arrival.at_s for arrival in arrivals.values()], dtype=np.float64)
 
 
-def _kinds(requests: Any, within_ms: float) -> NDArray[np.uint8]:
+def _kinds(requests: NDArray[Any], within_ms: float) -> NDArray[np.uint8]:
     """The kind of every request; the first that fits counts."""
     late_end = np.isin(requests["failure"], (Failure.TIMEOUT, Failure.CONNECT_TIMEOUT))
     kinds = {
@@ -128,29 +131,27 @@ def _kinds(requests: Any, within_ms: float) -> NDArray[np.uint8]:
     return np.select(list(kinds.values()), list(kinds), ERROR).astype(np.uint8)
 
 
-def _windows(events: Sequence[Mapping[str, Any]], zero: float) -> Iterator[Window]:
-    """When any fault was surely on: from the answer to its injection until its healing was asked for."""
-    since: dict[int, float] = {}
-    for event in events:
-        if event["event"] == "inject":
-            since[event["fault"]] = event["after_s"] - zero
-        elif event["event"] == "heal" and event["fault"] in since:
-            yield since.pop(event["fault"]), event["before_s"] - zero
-
-
-def _asked(events: Sequence[Mapping[str, Any]], zero: float) -> Iterator[Asked]:
+def _asked(events: Sequence[Event], zero: float) -> Iterator[Asked]:
     """When latency and nothing else was asked for on a link: from one switch of a fault on it to the next."""
-    switches = [event for event in events if event["event"] in ("inject", "heal")]
-    for link in dict.fromkeys(event["link"] for event in switches):
-        mine = [event for event in switches if event["link"] == link]
+    switches = [event for event in events if isinstance(event, Switched)]
+    for target in dict.fromkeys(event.target for event in switches):
+        mine = [event for event in switches if event.target == target]
         for event, following in pairwise(mine):
-            toxics = event["asked"]["toxics"]
-            if event["asked"]["enabled"] and toxics and all(toxic["type"] == "latency" for toxic in toxics):
-                window = (event["after_s"] - zero, following["before_s"] - zero)
-                yield _delay(link, window, sum(toxic["attributes"]["latency"] for toxic in toxics))
+            if (each_ms := _latency_ms(event.asked)) is not None:
+                window = (event.after_s - zero, following.before_s - zero)
+                yield _delay(target, window, each_ms)
 
 
-def _delay(link: str, window: Window, each_ms: float) -> Asked:
-    answers = ANSWERS.get(link, 1)
-    words = f"{answers} × {each_ms:g} ms" if answers > 1 else f"{each_ms:g} ms"
-    return Asked(link=link, window=window, delay_ms=float(answers * each_ms), words=words)
+def _latency_ms(state: object) -> int | None:
+    """How much later everything on a link was asked to be; None where something else was asked for as well."""
+    if not isinstance(state, LinkState) or not state.enabled or not state.toxics:
+        return None
+    if any(toxic.type != "latency" for toxic in state.toxics):
+        return None
+    return sum(toxic.attributes["latency"] for toxic in state.toxics)
+
+
+def _delay(target: str, window: Window, each_ms: int) -> Asked:
+    trips = ROUND_TRIPS.get(target.removeprefix("link/"), 1)
+    words = f"{trips} × {each_ms} ms" if trips > 1 else f"{each_ms} ms"
+    return Asked(target=target, window=window, delay_ms=float(trips * each_ms), words=words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lab.model import RunVerdict
+from lab.record.files import write_text
 from reports import gallery
 from reports.junit import junit
 from reports.page import Page
@@ -12,13 +13,16 @@ from reports.reading import Reading, read
 
 
 def write(run_folder: Path, verdict: RunVerdict) -> Path:
-    """Write everything and return the page. The verdict is shown as it is, whatever happens to a figure."""
+    """Write everything and return the page. The verdict is shown as it is, whatever happens to a figure.
+
+    Raises LabError where the manifest cannot be read, or a file not written.
+    """
     reading = read(run_folder)
     page = Page.of(verdict, reading, _pictures(run_folder, reading))
     html = run_folder / "report.html"
-    html.write_text(page.html(), encoding="utf-8")
-    (run_folder / "summary.md").write_text(page.markdown(), encoding="utf-8")
-    (run_folder / "junit.xml").write_text(junit(verdict, reading.total_s), encoding="utf-8")
+    write_text(html, page.html())
+    write_text(run_folder / "summary.md", page.markdown())
+    write_text(run_folder / "junit.xml", junit(verdict, reading.manifest.phases.total_s))
     return html
 
 

@@ -5,28 +5,27 @@ Every request is of exactly one kind. No figure loops over requests.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.model import BASELINE, FAULT, RECOVERY, WARMUP, Phases, ProbeSample
+from lab.model import BASELINE, FAULT, RECOVERY, WARMUP, Fault, Phases, Sample, Window
 
 GOOD, LATE, REFUSED, ERROR, TIMEOUT, WRONG, UNRECORDED = range(7)
 KINDS = ("good", "late", "refused", "error", "timeout", "wrong", "unrecorded")
 LOADED_PHASES = (WARMUP, BASELINE, FAULT, RECOVERY)
 
 Floats = NDArray[np.float64]
-Window = tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """A delay that a link was told to make for a while: by how much later a probe must answer, and why so much."""
 
-    link: str
+    target: str
     window: Window
     delay_ms: float
     words: str
@@ -34,16 +33,20 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class TwinView:
-    """One twin's requests in columns, a row for each that was planned, and what the probes felt."""
+    """One twin's requests in columns, a row for each that was planned, and what the probes saw.
+
+    `place` counts from 0 in the order of the run: it decides how the twin is drawn.
+    """
 
     name: str
+    place: int
     at_s: Floats
     latency_ms: Floats
     kind: NDArray[np.uint8]
     planned: int
     windows: tuple[Window, ...]  # when any fault was really on
     asked: tuple[Asked, ...]
-    probes: Sequence[ProbeSample]
+    probes: Sequence[Sample]
 
     def share(self, kind: int, window: Window) -> float:
         """The share of `kind` among the requests planned in `window`; nan when there is none."""
@@ -63,13 +66,14 @@ class TwinView:
 
 @dataclass(frozen=True, kw_only=True)
 class RunView:
-    """Both twins of one run (or the one there is) and what they share."""
+    """The twins of one run, in its order, and what they share. `comparable`: their latencies may be compared."""
 
     twins: tuple[TwinView, ...]
     phases: Phases
     good_within_ms: float
     client_timeout_ms: float
-    faults: tuple[Mapping[str, Any], ...]  # as the manifest lists them
+    faults: tuple[Fault, ...]
+    comparable: bool
 
     def window(self, phase: str) -> Window:
         """[start, end) of `phase`, seconds from the start of the fault phase."""
@@ -85,7 +89,7 @@ class RunView:
     @property
     def time_label(self) -> str:
         return "planned instant, seconds from the start of the fault" + (
-            "" if self.faults else " phase (the control has none)"
+            "" if self.faults else " phase (nothing breaks)"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 NONE = "–"
 NBSP = "\u00a0"  # a number and its unit stay on one line
@@ -35,6 +36,12 @@ def percent(share: float | None) -> str:
 def grouped(number: int) -> str:
     """Thousands apart, by a narrow no-break space."""
     return f"{number:,}".replace(",", "\u202f")
+
+
+def series(parts: Iterable[str]) -> str:
+    """a, b and c"""
+    *first, last = list(parts) or [""]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def quantity(value: float | None, unit: str) -> str:

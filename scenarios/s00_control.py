@@ -14,7 +14,7 @@ from lab.checks.invariants import (
     RefusedMeansRefused,
 )
 from lab.checks.slos import GoodRatio
-from lab.model import FAULT, HARDENED, NAIVE, Load, Scenario, Verdict
+from lab.model import FAULT, Load, Scenario, Verdict
 
 SCENARIO = Scenario(
     name="s00-control",
@@ -48,6 +48,6 @@ SCENARIO = Scenario(
         ExactlyOnce(),
         CleanEndState(),
     ),
-    expected={NAIVE: Verdict.HELD, HARDENED: Verdict.HELD},
+    expected={"naive": Verdict.HELD, "hardened": Verdict.HELD},
     lesson="Every defence is paid for here: compare the latency and the CPU per request of the two.",
 )

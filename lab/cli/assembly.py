@@ -5,17 +5,18 @@ from __future__ import annotations
 import secrets
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import reports
-from lab import catalogue, paths
+from lab import paths
 from lab.judge.verdict import judge
-from lab.model import LabError, RunVerdict, Stack
+from lab.model import Capability, LabError, RunVerdict, Stack, TwinPlan, line_up
 from lab.ports import Testbed
-from lab.record import RunRecord, read_verdict, write_verdict
+from lab.record import RunRecord, Status, read_verdict, write_verdict
 from lab.runtime.local.testbed import LocalTestbed
+from lab.workload import Workload
 
 RUNTIMES = ("auto", "local", "docker")
 
@@ -25,21 +26,58 @@ def new_run(scenario: str) -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{scenario}-{secrets.token_hex(2)}"
 
 
-def testbed(runtime: str, stack: Stack) -> Testbed:
-    """The testbed that `runtime` asks for; "auto" is docker where an engine answers and has our images."""
+def testbed(runtime: str, stack: Stack, workload: Workload, needs: frozenset[Capability]) -> Testbed:
+    """The testbed that `runtime` asks for; "auto" is docker where an engine answers and has our images.
+
+    Raises LabError, before anything is started, where it cannot do what the run needs.
+    """
     if runtime not in RUNTIMES:
         raise LabError(f"There is no runtime called {runtime!r}. Choose one of {', '.join(RUNTIMES)}.")
     if runtime == "local":
-        return LocalTestbed(stack, paths.STATE)
+        return _able(LocalTestbed(stack, workload, paths.STATE), needs)
     from lab.runtime.containers import testbed as docker
 
     reason = docker.available()
     if runtime == "auto" and (reason or not docker.images_present()):
-        return LocalTestbed(stack, paths.STATE)
+        return _able(LocalTestbed(stack, workload, paths.STATE), needs)
     if reason:
         raise LabError(f"The docker runtime cannot be used: {reason} See: bin/lab doctor")
     docker.build_images()
-    return docker.DockerTestbed(stack, paths.STATE)
+    return _able(docker.DockerTestbed(stack, workload, paths.STATE), needs)
+
+
+def _able(chosen: Testbed, needs: frozenset[Capability]) -> Testbed:
+    """`chosen`, if it offers all that is needed."""
+    offers = chosen.offers()
+    lacking = [f"{need} ({offers[need]})" for need in sorted(needs) if offers[need]]
+    if lacking:
+        raise LabError(
+            f"The {chosen.runtime} runtime cannot {'; '.join(lacking)}. Try the other one: --runtime "
+            f"{'docker' if chosen.runtime == 'local' else 'local'}"
+        )
+    return chosen
+
+
+def twins(workload: Workload, wanted: Iterable[str], defences: str) -> tuple[TwinPlan, ...]:
+    """The twins of a run: those that `wanted` names (SERVICE or SERVICE:DEFENCES), else the workload's line-up.
+
+    `defences` goes to every service that has any to switch and is not told its own. Raises LabError for a name
+    that nobody knows.
+    """
+    chosen = []
+    for word in tuple(wanted) or workload.line_up:
+        name, colon, own = word.partition(":")
+        service = workload.services.get(name)
+        if service is None:
+            raise LabError(
+                f"--twin {word}: there is no service {name!r}. There is {', '.join(workload.services)}."
+            )
+        if colon and not service.switchable:
+            raise LabError(f"--twin {word}: {name} has no defences to switch.")
+        chosen.append((name, own or (defences if service.switchable else service.defences)))
+    for text in {text for name, text in chosen if workload.services[name].switchable}:
+        check_defences(text)
+    return line_up(chosen)
 
 
 def check_defences(text: str) -> None:
@@ -58,9 +96,9 @@ def check_defences(text: str) -> None:
 def grade(folder: Path) -> RunVerdict:
     """Judge a run from its folder alone, and write verdict.json there."""
     record = RunRecord(folder)
-    scenario = catalogue.find(record.manifest["scenario"]).scenario
-    scenario, _phases = catalogue.configure(scenario, record.manifest["quick"], record.manifest["settings"])
-    write_verdict(folder, judge(record, scenario))
+    if record.manifest.status is Status.COMPLETE:
+        record.verify()
+    write_verdict(folder, judge(record))
     return read_verdict(folder)  # as everybody else will read it
 
 
@@ -81,22 +119,3 @@ def run_folder(name: str) -> Path:
     if len(found) > 1:
         raise LabError(f"{name!r} fits {len(found)} runs; name one of them in full. See: bin/lab runs")
     return found[0].parent
-
-
-def commit() -> str:
-    """The commit that runs, with "+" where files differ from it; "" outside a checkout."""
-
-    def git(*words: str) -> Any:
-        return subprocess.run(
-            ["git", *words], cwd=paths.ROOT, capture_output=True, text=True, timeout=10, check=False
-        )
-
-    try:
-        head = git("rev-parse", "--short=12", "HEAD")
-        return (
-            head.stdout.strip() + ("+" if git("status", "--porcelain").stdout else "")
-            if not head.returncode
-            else ""
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from lab.model import CheckResult, RunVerdict, Verdict
+from lab.model import CheckResult, RunVerdict, TwinVerdict, Verdict
 from reports.words import quantity
 
 console = Console(highlight=False, soft_wrap=False)
@@ -23,7 +23,7 @@ def print_verdict(verdict: RunVerdict) -> None:
     if not verdict.valid:
         for gate in verdict.gates:
             if not gate.passed:
-                console.print(f"  [yellow]invalid[/] {gate.twin or 'pair'}: {gate.name}: {gate.sentence}")
+                console.print(f"  [yellow]invalid[/] {gate.twin or 'run'}: {gate.name}: {gate.sentence}")
         return
     table = Table(box=None, pad_edge=False)
     table.add_column("check", overflow="fold")
@@ -32,11 +32,13 @@ def print_verdict(verdict: RunVerdict) -> None:
     for row in zip(*(twin.checks for twin in verdict.twins), strict=True):
         cells = [f"[{STYLE[result.verdict]}]{result.verdict}[/] {measured(result)}" for result in row]
         table.add_row(f"{row[0].invariant} {row[0].check}".strip(), *cells)
-    overall = [
-        f"[bold {STYLE[twin.verdict]}]{twin.verdict}[/] (expected {twin.expected})" for twin in verdict.twins
-    ]
+    overall = [f"[bold {STYLE[twin.verdict]}]{twin.verdict}[/] ({expected(twin)})" for twin in verdict.twins]
     table.add_row("[bold]verdict[/]", *overall)
     console.print(table)
+
+
+def expected(twin: TwinVerdict) -> str:
+    return f"expected {twin.expected}" if twin.expected else "nothing expected"
 
 
 def measured(result: CheckResult) -> str:

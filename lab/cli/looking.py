@@ -110,7 +110,7 @@ def settings(scenario: Scenario) -> list[str]:
 
 
 def _parameters(target: str, fault: Fault) -> list[str]:
-    skip = ("link", "during", "burst")
+    skip = ("link", "part", "member", "during", "burst")
     return [f"{target}.{name}={value}" for name, value in asdict(fault).items() if name not in skip]
 
 

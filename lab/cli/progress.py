@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from lab.model import FAULT, PHASES, Outcome
+from lab.model import FAULT, PHASES, Event, Outcome, StepTaken
 from lab.plan.runs import RunPlan
 from lab.plan.states import describe
 from lab.record import REQUEST
+from lab.record.journal import Listener
 
 REFRESH_S = 0.5
 TAIL = 2_000  # records: at any sensible rate more than the two seconds that are shown
@@ -25,15 +27,15 @@ WINDOW_S = 2.0
 
 
 @contextmanager
-def progress(plan: RunPlan, folder: Path, runtime: str) -> Iterator[Callable[[str], None]]:
-    """Tells on stderr how the run goes; yields the function that takes each step in words."""
+def progress(plan: RunPlan, folder: Path, runtime: str) -> Iterator[Listener]:
+    """Tells on stderr how the run goes; yields the listener of its journal."""
     console = Console(stderr=True, highlight=False)
     length = f"{plan.phases.total_s:g} s"
     console.print(
-        f"{plan.scenario.name} on the {runtime} runtime, {length}, seed {plan.seed}: {describe(plan.scenario)}"
+        f"{plan.scenario.name} on the {runtime} runtime, {length}, seed {plan.seed}: {describe(plan.scenario.faults)}"
     )
     if not console.is_terminal:
-        yield lambda step: console.print(f"  {step}", soft_wrap=True)
+        yield partial(_print_step, console)
         return
     panel = Panel(plan, folder)
     with Live(panel.draw(), console=console, refresh_per_second=4, transient=True) as live:
@@ -41,10 +43,15 @@ def progress(plan: RunPlan, folder: Path, runtime: str) -> Iterator[Callable[[st
         drawer = threading.Thread(target=_keep_drawing, args=(panel, live, stop), daemon=True)
         drawer.start()
         try:
-            yield panel.enter
+            yield panel.hear
         finally:
             stop.set()
             drawer.join(timeout=2)
+
+
+def _print_step(console: Console, event: Event) -> None:
+    if isinstance(event, StepTaken):
+        console.print(f"  {event.text}", soft_wrap=True)
 
 
 def _keep_drawing(panel: Panel, live: Live, stop: threading.Event) -> None:
@@ -53,7 +60,7 @@ def _keep_drawing(panel: Panel, live: Live, stop: threading.Event) -> None:
 
 
 class Panel:
-    """The live view: phase and countdown, the fault, and both twins' goodput and p95 of the last two seconds."""
+    """The live view: phase and countdown, the fault, and each twin's goodput and p95 of the last two seconds."""
 
     def __init__(self, plan: RunPlan, folder: Path) -> None:
         self._plan = plan
@@ -61,12 +68,13 @@ class Panel:
         self._step = "starting"
         self._entered = time.monotonic()
 
-    def enter(self, step: str) -> None:
-        self._step, self._entered = step, time.monotonic()
+    def hear(self, event: Event) -> None:
+        if isinstance(event, StepTaken):
+            self._step, self._entered = event.text, time.monotonic()
 
     def draw(self) -> Group:
         table = Table("twin", "good/s", "p95 ms", box=None, pad_edge=False)
-        for twin in self._plan.twins:
+        for twin in self._plan.names:
             good, p95_ms = recent(
                 self._folder / twin / "requests.bin", self._plan.scenario.load.good_within_ms
             )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Container
+from collections.abc import Container, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -17,15 +18,17 @@ from lab.cli.arguments import Json, RunName, Runtime, ScenarioName
 from lab.cli.console import console, print_verdict, told
 from lab.cli.progress import progress
 from lab.judge.gates import spoiled_by_the_machine
-from lab.model import HARDENED, NAIVE, RunVerdict, Stack, TwinPlan, Verdict
-from lab.plan.arrivals import check_load
+from lab.model import LabError, RunVerdict, Stack, Verdict
+from lab.plan.arrivals import check_load, surges
 from lab.plan.runs import RunPlan
-from lab.record import RunRecord, RunWriter, list_runs, read_verdict
+from lab.provenance import commit
+from lab.record import FolderJournal, RunRecord, RunWriter, Status, list_runs, read_verdict
 from lab.runner import Runner
 from lab.runtime.clock import MonotonicClock
 from lab.runtime.ownership.heal import heal
 from lab.runtime.ownership.ledger import holdings
 from lab.runtime.ownership.lock import run_lock
+from lab.workload import known as workloads
 
 
 def run(
@@ -39,10 +42,14 @@ def run(
         typer.Option(help="The seed of the schedule; drawn and recorded where none is given.", min=0),
     ] = None,
     defences: Annotated[
-        str, typer.Option(help='What is on in the hardened twin: "all,-deadline", "none,+deadline" …')
+        str, typer.Option(help='What is on in twins that have defences: "all,-deadline", "none,+deadline" …')
     ] = "all",
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Change a parameter: fault.latency_ms=200.")
+    ] = None,
+    twin: Annotated[
+        list[str] | None,
+        typer.Option(help="A service to run, up to three times: hardened, or hardened:all,-deadline."),
     ] = None,
     again: Annotated[
         int, typer.Option(help="How often to run again when the machine was too busy to be on time.", min=0)
@@ -51,7 +58,7 @@ def run(
 ) -> None:
     """Run a scenario on both twins, judge it, and write its report."""
     for left in range(again, -1, -1):
-        plan = make_plan(scenario, quick, seed, defences, settings or [])
+        plan = make_plan(scenario, quick, seed, defences, settings or [], twin or [])
         with run_lock(paths.STATE):
             heal(paths.STATE)
             folder = perform(plan, runtime)
@@ -73,29 +80,40 @@ def conclude(verdict: RunVerdict, page: Path, as_json: bool) -> NoReturn:
     raise typer.Exit(exit_code(verdict))
 
 
-def make_plan(scenario: str, quick: bool, seed: int | None, defences: str, settings: list[str]) -> RunPlan:
-    """What shall be run. Raises LabError for anything that cannot be."""
-    assembly.check_defences(defences)
+def make_plan(
+    scenario: str, quick: bool, seed: int | None, defences: str, settings: list[str], twins: list[str]
+) -> RunPlan:
+    """What is to be run. Raises LabError for anything that cannot be."""
     found, phases = catalogue.configure(catalogue.find(scenario).scenario, quick, settings)
-    check_load(found.load, phases)
-    twins = (TwinPlan(name=NAIVE, defences="none"), TwinPlan(name=HARDENED, defences=defences))
-    return RunPlan(
-        stack=Stack(run=assembly.new_run(found.name), twins=twins),
+    workload = workloads.find(found.workload)
+    stack = Stack(
+        run=assembly.new_run(found.name),
+        workload=workload.name,
+        twins=assembly.twins(workload, twins, defences),
+        topology=found.topology,
+        sizes={**workload.sizes, **found.sizes},
+    )
+    plan = RunPlan(
+        stack=stack,
         scenario=found,
+        workload=workload,
         phases=phases,
         seed=secrets.randbelow(1_000_000) if seed is None else seed,
         quick=quick,
         settings=tuple(settings),
-        commit=assembly.commit(),
+        commit=commit(),
     )
+    check_load(found.load, phases, workload, surges(found.faults, plan.switches))
+    return plan
 
 
 def perform(plan: RunPlan, runtime: str) -> Path:
     """Run `plan` for real; returns its folder."""
-    testbed = assembly.testbed(runtime, plan.stack)
-    writer = RunWriter(paths.RUNS / plan.stack.run)
-    with progress(plan, writer.folder, testbed.runtime) as say:
-        Runner(plan, testbed, writer, MonotonicClock(), say).run()
+    testbed = assembly.testbed(runtime, plan.stack, plan.workload, plan.needs)
+    writer, clock = RunWriter(paths.RUNS / plan.stack.run), MonotonicClock()
+    with progress(plan, writer.folder, testbed.runtime) as listener:
+        journal = FolderJournal(writer.folder / "events.jsonl", clock.now, listener)
+        Runner(plan, testbed, writer, journal, clock).run()
     writer.link_latest()
     return writer.folder
 
@@ -125,36 +143,47 @@ def runs(as_json: Json = False) -> None:
     going_on = {run.run for run in holdings(paths.STATE) if run.owner_alive}
     rows = [summary(folder, going_on) for folder in list_runs(paths.RUNS)]
     if as_json:
-        print(json.dumps(rows, indent=2))
+        print(json.dumps([asdict(row) for row in rows], indent=2))
         return
     if not rows:
         console.print("No runs yet. Make one: bin/lab run s01-db-latency --quick")
         return
-    table = Table(*("run", "runtime", "status", "naive", "hardened"), box=None, pad_edge=False)
+    table = Table("run", "runtime", "status", "twins", box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*(row[name] for name in ("run", "runtime", "status", NAIVE, HARDENED)))
+        twins = ", ".join(f"{twin} {verdict}" for twin, verdict in row.twins.items())
+        table.add_row(row.run, row.runtime, row.status, twins)
     console.print(table)
 
 
-def summary(folder: Path, going_on: Container[str]) -> dict[str, str]:
-    """One run in a line: what it was and how each twin came out. One that nobody walks any more was killed."""
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One run in a line: what it was and how each twin came out."""
+
+    run: str
+    runtime: str = ""
+    status: str
+    twins: Mapping[str, str] = field(default_factory=dict)
+
+
+def summary(folder: Path, going_on: Container[str]) -> Row:
+    """The line of the run in `folder`. One that nobody walks any more was killed; one that cannot be read says so."""
+    try:
+        return _summary(folder, going_on)
+    except LabError as error:
+        return Row(run=folder.name, status=f"unreadable: {error}")
+
+
+def _summary(folder: Path, going_on: Container[str]) -> Row:
     manifest = RunRecord(folder).manifest
-    row = {
-        "run": folder.name,
-        "runtime": manifest["runtime"],
-        "status": manifest["status"],
-        NAIVE: "",
-        HARDENED: "",
-    }
-    if row["status"] == "running" and folder.name not in going_on:
-        row["status"] = "killed"
-    if (folder / "verdict.json").exists():
-        verdict = read_verdict(folder)
-        row["status"] = (
-            "as expected" if verdict.as_expected else "not as expected" if verdict.valid else "invalid"
-        )
-        row |= {twin.twin: str(twin.verdict) for twin in verdict.twins if verdict.valid}
-    return row
+    row = Row(run=folder.name, runtime=manifest.runtime, status=str(manifest.status))
+    if manifest.status is Status.RUNNING and folder.name not in going_on:
+        row = replace(row, status="killed")
+    if not (folder / "verdict.json").exists():
+        return row
+    verdict = read_verdict(folder)
+    status = "as expected" if verdict.as_expected else "not as expected" if verdict.valid else "invalid"
+    twins = {twin.twin: str(twin.verdict) for twin in verdict.twins if verdict.valid}
+    return replace(row, status=status, twins=twins)
 
 
 COMMANDS = (run, report, regrade, runs)

@@ -14,30 +14,37 @@ from lab import paths
 from lab.cli import assembly
 from lab.cli.arguments import Json, Runtime
 from lab.cli.console import console
-from lab.model import HARDENED, NAIVE, LabError, Stack, TwinPlan
-from lab.runtime.ownership.heal import heal as mend
+from lab.model import LabError, Stack
+from lab.record import NoJournal
+from lab.runtime.ownership.heal import heal as heal_all
 from lab.runtime.ownership.heal import take_down
 from lab.runtime.ownership.ledger import Holdings, holdings
 from lab.runtime.ownership.lock import run_lock
+from lab.workload.booking import BOOKING
 
 UP = "up"
 
 
 def up(
     runtime: Runtime = "auto",
-    defences: Annotated[str, typer.Option(help="What is on in the hardened twin.")] = "all",
+    defences: Annotated[str, typer.Option(help="What is on in twins that have defences.")] = "all",
 ) -> None:
     """Leave both twins and their proxies running, and tell how to reach them."""
-    assembly.check_defences(defences)
-    twins = (TwinPlan(name=NAIVE, defences="none"), TwinPlan(name=HARDENED, defences=defences))
-    stack = Stack(run=assembly.new_run(UP), twins=twins, linger=True)
+    workload = BOOKING
+    stack = Stack(
+        run=assembly.new_run(UP),
+        workload=workload.name,
+        twins=assembly.twins(workload, (), defences),
+        sizes=workload.sizes,
+        linger=True,
+    )
     with run_lock(paths.STATE):
-        mend(paths.STATE)
+        heal_all(paths.STATE)
         if standing():
             raise LabError("Twins are up already. See: bin/lab ps. Take them down first: bin/lab down")
-        testbed = assembly.testbed(runtime, stack)
+        testbed = assembly.testbed(runtime, stack, workload, frozenset())
         console.print(f"starting both twins on the {testbed.runtime} runtime", style="dim")
-        testbed.up()
+        testbed.up(NoJournal())
     addresses = {twin.name: testbed.published(twin.name) for twin in stack.twins}
     print_addresses(addresses)
     print_curl(addresses, stack.token)
@@ -66,7 +73,7 @@ def ps(as_json: Json = False) -> None:
 
 def heal() -> None:
     """Finish what a killed run left behind: toxics, processes, containers, folders."""
-    lines = mend(paths.STATE)
+    lines = heal_all(paths.STATE)
     console.print("\n".join(lines) or "Nothing to heal.", soft_wrap=True)
 
 
@@ -74,7 +81,7 @@ def clean(
     runs: Annotated[bool, typer.Option("--runs", help="Remove the kept runs, too.")] = False,
 ) -> None:
     """Heal, take down what is up, and remove the lab's own scratch files."""
-    lines = [*mend(paths.STATE), *take_down(paths.STATE)]
+    lines = [*heal_all(paths.STATE), *take_down(paths.STATE)]
     with run_lock(paths.STATE):
         if runs and paths.RUNS.is_dir():
             kept = [folder for folder in paths.RUNS.iterdir() if not folder.is_symlink()]
@@ -95,15 +102,13 @@ def print_addresses(addresses: Mapping[str, Mapping[str, str]]) -> None:
 
 
 def print_curl(addresses: Mapping[str, Mapping[str, str]], token: str) -> None:
-    """Three lines to try: a read on each twin, and a fault on the naive one's database."""
+    """Lines to try: a read on each twin, and a fault on the first one's database."""
     bearer = f'-H "Authorization: Bearer {token}"'
     toxic = '{"type":"latency","attributes":{"latency":500}}'
     console.print(f"\nToken: {token}\n\nTry:", soft_wrap=True)
-    for twin in (NAIVE, HARDENED):
-        console.print(
-            f"  curl -s {bearer} '{addresses[twin]['edge']}/users/?include=bookings'", soft_wrap=True
-        )
-    url = f"{addresses[NAIVE]['toxiproxy']}/proxies/database/toxics"
+    for twin in addresses.values():
+        console.print(f"  curl -s {bearer} '{twin['edge']}/users/?include=bookings'", soft_wrap=True)
+    url = f"{next(iter(addresses.values()))['toxiproxy']}/proxies/database/toxics"
     console.print(f"  curl -s -d '{toxic}' {url}", soft_wrap=True)
     console.print("\nTake them down: bin/lab down")
 

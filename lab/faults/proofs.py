@@ -1,7 +1,7 @@
 """How a probe proves a fault: the arithmetic on its samples, and how close is close enough.
 
 Limits are wider than a quiet machine needs (Toxiproxy is late by less than 1 ms), since the lab shares two cores with
-everything that it measures. They never reach half of the effect: a toxic that was not applied is not felt.
+everything that it measures. They never reach half of the effect: a toxic that was not applied does not show.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 
-from lab.model import DATABASE, ProbeSample, Proof
+from lab.model import LinkSample, Proof
 
 SAMPLES_MIN = 3
 ANSWERED_MIN = 0.8
@@ -20,39 +20,44 @@ REFUSED_SHARE_MIN = (
     0.9  # a probe stalled by the machine between its start and its connect may slip through an edge
 )
 
-# Answers that a probe waits for until its last byte: PostgreSQL's to the start-up packet, then to the query.
-ROUND_TRIPS = {DATABASE: 2}
+WELL_SLACK_MS = 15.0
+WELL_SLACK_SHARE = 0.5  # of the baseline, or of what the fault did
+WELL_SLACK_MS_MAX = 100.0
+WELL_ANSWERED_MIN = 0.95
 
-Reading = Callable[[ProbeSample], float | None]
+Reading = Callable[[LinkSample], float | None]
 
 
-def first_byte_ms(sample: ProbeSample) -> float | None:
+def first_byte_ms(sample: LinkSample) -> float | None:
     return sample.first_byte_ms
 
 
-def last_byte_ms(sample: ProbeSample) -> float | None:
+def last_byte_ms(sample: LinkSample) -> float | None:
     return sample.last_byte_ms
 
 
-def close_ms(sample: ProbeSample) -> float | None:
+def close_ms(sample: LinkSample) -> float | None:
     """From the last byte of the answer to the end of stream."""
     if sample.closed_ms is None or sample.last_byte_ms is None:
         return None
     return sample.closed_ms - sample.last_byte_ms
 
 
-def typical(samples: Sequence[ProbeSample], reading: Reading) -> float:
+def typical(samples: Sequence[LinkSample], reading: Reading) -> float:
     """The lower quartile: a toxic delays every probe, a busy machine only some, and never makes one faster.
 
     Infinite where fewer than ANSWERED_MIN of the samples have that reading.
     """
-    values = sorted(
-        value for sample in samples if not sample.error and (value := reading(sample)) is not None
-    )
-    return values[len(values) // 4] if values and len(values) >= ANSWERED_MIN * len(samples) else math.inf
+    values = [value for sample in samples if not sample.error and (value := reading(sample)) is not None]
+    return lower_quartile(values) if len(values) >= ANSWERED_MIN * len(samples) else math.inf
 
 
-def too_few(before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof | None:
+def lower_quartile(values: Sequence[float]) -> float:
+    """The value that a quarter of `values` stays below; infinite for none."""
+    return sorted(values)[len(values) // 4] if values else math.inf
+
+
+def too_few(before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof | None:
     """A failed proof where there is nothing to compare, else None."""
     for when, samples in (("before the fault", before), ("while it was on", during)):
         if len(samples) < SAMPLES_MIN:
@@ -64,8 +69,8 @@ def too_few(before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Pro
 
 
 def delayed(
-    before: Sequence[ProbeSample],
-    during: Sequence[ProbeSample],
+    before: Sequence[LinkSample],
+    during: Sequence[LinkSample],
     *,
     reading: Reading,
     what: str,
@@ -92,13 +97,13 @@ def delayed(
 
 
 def ended_by(
-    before: Sequence[ProbeSample],
-    during: Sequence[ProbeSample],
+    before: Sequence[LinkSample],
+    during: Sequence[LinkSample],
     *,
     errors: Collection[str],
     what: str,
     share_min: float = 1.0,
-    also: Callable[[ProbeSample], bool] = lambda _sample: True,
+    also: Callable[[LinkSample], bool] = lambda _sample: True,
 ) -> Proof:
     """At least `share_min` of the probes ended by one of `errors` (and `also`), whereas before they were answered."""
     if missing := too_few(before, during):
@@ -118,6 +123,40 @@ def ended_by(
     )
 
 
-def connected(sample: ProbeSample) -> bool:
+def connected(sample: LinkSample) -> bool:
     """The TCP handshake was made: the silence that follows is not that of a closed door."""
     return sample.connect_ms is not None
+
+
+def link_healed(
+    before: Sequence[LinkSample], during: Sequence[LinkSample], after: Sequence[LinkSample]
+) -> Proof:
+    """Whether the probe is back to what it was: no errors, and no later than before.
+
+    A twin that works off its backlog keeps the machine busy and probes late. What the fault did to them tells how late
+    is too late: half of that at most.
+    """
+    if min(len(before), len(after)) < SAMPLES_MIN:
+        sentence = (
+            f"only {len(before)} probes before and {len(after)} after, at least {SAMPLES_MIN} are needed"
+        )
+        return Proof(proved=False, value=None, limit=SAMPLES_MIN, unit="probes", sentence=sentence)
+    answered = sum(not sample.error for sample in after) / len(after)
+    if answered < WELL_ANSWERED_MIN:
+        sentence = f"{100 * answered:.0f} % of {len(after)} probes were answered after healing"
+        return Proof(proved=False, value=answered, limit=WELL_ANSWERED_MIN, unit="share", sentence=sentence)
+    base_ms, well_ms = _answer_ms(before), _answer_ms(after)
+    effect_ms = min(WELL_SLACK_SHARE * (_answer_ms(during) - base_ms), WELL_SLACK_MS_MAX)
+    limit_ms = max(WELL_SLACK_MS, WELL_SLACK_SHARE * base_ms, effect_ms)
+    return Proof(
+        proved=well_ms - base_ms <= limit_ms,
+        value=well_ms - base_ms,
+        limit=limit_ms,
+        unit="ms",
+        sentence=f"the probe takes {well_ms:.1f} ms after healing, {base_ms:.1f} ms before the fault",
+    )
+
+
+def _answer_ms(samples: Sequence[LinkSample]) -> float:
+    """The lower quartile of those answered, however many were not."""
+    return lower_quartile([sample.last_byte_ms for sample in samples if sample.last_byte_ms is not None])

@@ -1,4 +1,4 @@
-"""The answer: who fell and who stood under what, with the numbers that decide it. The first thing a reader sees."""
+"""The answer: which twin held and which broke under what, with the numbers that decide it. A reader sees it first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from lab.model import CheckResult, Gate, Scenario, TwinVerdict, Verdict
 
-STOOD = {Verdict.HELD: "stood", Verdict.BROKEN: "fell", Verdict.INCONCLUSIVE: "was not conclusive"}
+VERB = {Verdict.HELD: "held", Verdict.BROKEN: "broke", Verdict.INCONCLUSIVE: "was inconclusive"}
 
 
 def answer(scenario: Scenario, gates: Sequence[Gate], twins: Sequence[TwinVerdict]) -> str:
@@ -19,7 +19,7 @@ def answer(scenario: Scenario, gates: Sequence[Gate], twins: Sequence[TwinVerdic
         others = f" {more} more gate{' fails' if more == 1 else 's fail'}." if more else ""
         return f"Invalid run, nobody is judged: {first.name}{whose}: {first.sentence}{others}"
     parts = [_part(twin, result) for twin, result in zip(twins, _deciding(twins), strict=True)]
-    surprise = "" if all(twin.verdict is twin.expected for twin in twins) else " Not what was expected."
+    surprise = " Not what was expected." if any(twin.surprising for twin in twins) else ""
     return f"With {_broken(scenario)}: {'; '.join(parts)}.{surprise}"
 
 
@@ -35,10 +35,10 @@ def _broken(scenario: Scenario) -> str:
 
 
 def _part(twin: TwinVerdict, result: CheckResult | None) -> str:
-    """the naive twin fell (3 % of 400 requests got the right answer within 300 ms)"""
+    """the naive twin broke (3 % of 400 requests got the right answer within 300 ms)"""
     if result is None:
         return f"the {twin.twin} twin was not judged by any check"
-    return f"the {twin.twin} twin {STOOD[twin.verdict]} ({_clause(result.sentence)})"
+    return f"the {twin.twin} twin {VERB[twin.verdict]} ({_clause(result.sentence)})"
 
 
 def _deciding(twins: Sequence[TwinVerdict]) -> list[CheckResult | None]:

@@ -7,8 +7,6 @@ quantile that falls on a request without a right answer, a recovery that did not
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 from lab.judge.evidence import TwinEvidence
 from lab.judge.statistics import (
@@ -22,41 +20,42 @@ from lab.judge.statistics import (
     outcome_counts,
     quantile,
     ratio,
-    send_lag_ms,
+    schedule_lag_ms,
     statements_per_request,
     time_to_recover_s,
 )
-from lab.model import BASELINE, FAULT, RECOVERY, WARMUP
+from lab.model import BASELINE, FAULT, RECOVERY, WARMUP, CpuRead, PhaseNumbers, TwinNumbers
 
 LOADED = (WARMUP, BASELINE, FAULT, RECOVERY)
-QUANTILES = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99}
 
 
-def describe(twin: TwinEvidence, events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The numbers of `twin`: one entry a phase under "phases", then those of the whole run."""
-    return {
-        "phases": {phase: _phase(twin, phase) for phase in LOADED},
-        "time_to_recover_s": _time_to_recover_s(twin),
-        "lost_good_s": _lost_good_s(twin),
-        "cpu_ms_per_request": _cpu_ms_per_request(twin, events),
-        "send_lag_p99_ms": _told(quantile(send_lag_ms(twin.requests), 0.99)),
-    }
+def describe(twin: TwinEvidence) -> TwinNumbers:
+    """The numbers of `twin`."""
+    return TwinNumbers(
+        phases={phase: _phase(twin, phase) for phase in LOADED},
+        time_to_recover_s=_time_to_recover_s(twin),
+        lost_good_s=_lost_good_s(twin),
+        cpu_ms_per_request=_cpu_ms_per_request(twin),
+        schedule_lag_p99_ms=_told(quantile(schedule_lag_ms(twin.requests), 0.99)),
+    )
 
 
-def _phase(twin: TwinEvidence, phase: str) -> Mapping[str, Any]:
+def _phase(twin: TwinEvidence, phase: str) -> PhaseNumbers:
     start_s, end_s = twin.phases.window(phase)
     planned = between(twin.requests, start_s, end_s)
-    within_ms = twin.scenario.load.good_within_ms
+    within_ms = twin.load.good_within_ms
     good = is_good(planned, within_ms)
     statements = statements_per_request(twin.metrics, start_s, end_s)
-    return {
-        "planned": len(planned),
-        "good_ratio": _told(ratio(good)),
-        "goodput_rps": float(good.sum()) / (end_s - start_s) if end_s > start_s else None,
-        **{name: _quantile_ms(planned, q) for name, q in QUANTILES.items()},
-        "outcomes": outcome_counts(planned, within_ms),
-        "statements_per_request": statements[0] if statements else None,
-    }
+    return PhaseNumbers(
+        planned=len(planned),
+        good_ratio=_told(ratio(good)),
+        goodput_rps=float(good.sum()) / (end_s - start_s) if end_s > start_s else None,
+        p50_ms=_quantile_ms(planned, 0.5),
+        p95_ms=_quantile_ms(planned, 0.95),
+        p99_ms=_quantile_ms(planned, 0.99),
+        outcomes=outcome_counts(planned, within_ms),
+        statements_per_request=statements[0] if statements else None,
+    )
 
 
 def _quantile_ms(planned: Requests, q: float) -> float | None:
@@ -68,28 +67,28 @@ def _time_to_recover_s(twin: TwinEvidence) -> float | None:
     """None as well where nothing was broken, or where the baseline was not healthy."""
     if not twin.fault_windows or not _base_ratio(twin) >= HEALTHY_RATIO:
         return None
-    healed_s = max(off for _, _, off in twin.fault_windows)
+    healed_s = max(window.off_s for window in twin.fault_windows)
     end_s = twin.phases.window(RECOVERY)[1]
-    took_s = time_to_recover_s(twin.requests, twin.scenario.load.good_within_ms, healed_s, end_s)
+    took_s = time_to_recover_s(twin.requests, twin.load.good_within_ms, healed_s, end_s)
     return math.inf if took_s is None else took_s
 
 
 def _lost_good_s(twin: TwinEvidence) -> float:
     start_s, end_s = twin.phases.window(FAULT)[0], twin.phases.window(RECOVERY)[1]
-    return lost_good_s(twin.requests, twin.scenario.load.good_within_ms, _base_ratio(twin), start_s, end_s)
+    return lost_good_s(twin.requests, twin.load.good_within_ms, _base_ratio(twin), start_s, end_s)
 
 
 def _base_ratio(twin: TwinEvidence) -> float:
     planned = between(twin.requests, *twin.phases.window(BASELINE))
-    return ratio(is_good(planned, twin.scenario.load.good_within_ms))
+    return ratio(is_good(planned, twin.load.good_within_ms))
 
 
-def _cpu_ms_per_request(twin: TwinEvidence, events: Sequence[Mapping[str, Any]]) -> float | None:
+def _cpu_ms_per_request(twin: TwinEvidence) -> float | None:
     """The service's CPU in the baseline, shared among the requests answered there: the price with nothing wrong."""
     readings = [
-        (event["at_s"], event["cpu_s"])
-        for event in events
-        if event["event"] == "cpu" and event["twin"] == twin.twin and event["cpu_s"] is not None
+        (event.at_s, event.cpu_s)
+        for event in twin.events
+        if isinstance(event, CpuRead) and event.cpu_s is not None
     ]
     start_s, end_s = twin.phases.window(BASELINE)
     if len(readings) < 2:

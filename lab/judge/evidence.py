@@ -1,25 +1,43 @@
-"""What the judge looks at, as Protocols: `lab.record` provides it from a run folder, tests write it by hand."""
+"""What the judge looks at, as a Protocol: `lab.record` provides it from a run folder, tests write it by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
-from lab.model import Evidence, Scenario
+from lab.model import Event, Evidence, Scenario, Shot, Switch, TwinPlan
 
 
 class TwinEvidence(Evidence, Protocol):
-    """One twin's part of a run."""
+    """One twin's part of a run, with its plan."""
 
     @property
-    def load(self) -> Mapping[str, Any]: ...  # the generator's own summary, load.json
+    def plan(self) -> TwinPlan: ...
+
+
+class Planned(Protocol):
+    """What a manifest says of a run, as far as the judge needs it."""
+
+    @property
+    def run(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def scenario(self) -> Scenario: ...
+    @property
+    def switches(self) -> Sequence[Switch]: ...
+    @property
+    def shots(self) -> Sequence[Shot]: ...
+    @property
+    def planned(self) -> int: ...
 
 
 class RunEvidence(Protocol):
-    """One run: both twins, and what happened to them when. `manifest["twins"]` names them."""
+    """One run: its twins in their order, and what happened to them when."""
 
     @property
-    def manifest(self) -> Mapping[str, Any]: ...
+    def manifest(self) -> Planned: ...
     @property
-    def events(self) -> Sequence[Mapping[str, Any]]: ...
-    def twin(self, name: str, scenario: Scenario) -> TwinEvidence: ...
+    def twins(self) -> Sequence[TwinEvidence]: ...
+    @property
+    def events(self) -> Sequence[Event]: ...

@@ -1,37 +1,37 @@
 """The validity gates: what must be true of a run before anybody is judged by it.
 
-Invalid rather than wrong: a generator that lagged, a toxic that never bit or a twin that was ill from the start would
-each make a verdict that says nothing about the twins.
+When in doubt, the run is invalid: a generator that lagged, a fault that never took effect or a twin that was ill from
+the start would each make a verdict that says nothing about the twins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from lab.judge.evidence import RunEvidence, TwinEvidence
-from lab.judge.proofs import WELL_AFTER_S, fault_proof, healed_proof, on_link
-from lab.judge.statistics import Numbers, between, is_sound, quantile, ratio, send_lag_ms
-from lab.model import BASELINE, RECOVERY, Gate, Proof, Scenario
+from lab.judge.evidence import Planned, RunEvidence, TwinEvidence
+from lab.judge.proofs import fault_proof, healed_proof
+from lab.judge.statistics import Numbers, between, is_sound, quantile, ratio, schedule_lag_ms
+from lab.model import BASELINE, Fault, Gate, Kind, Performed, Proof, ReadBack, Switched
 
-SEND_LAG_P99_MS = 5.0
+SCHEDULE_LAG_P99_MS = 5.0
 PLAN_OFF_MS = 50.0
 SKEW_MS = 10.0
-SEND_LAG, ON_TIME, IN_STEP = "send lag", "faults on time", "twins in step"
+SCHEDULE_LAG, ON_TIME, IN_STEP = "schedule lag", "faults on time", "twins in step"
 TIMING_SHARE = 0.95  # of the switches: with two it is the worst, with the many of a burst one may slip
 
-Event = Mapping[str, Any]
+Change = Switched | Performed
 
 
-def look(run: RunEvidence, twins: Sequence[TwinEvidence], scenario: Scenario) -> tuple[Gate, ...]:
+def look(run: RunEvidence) -> tuple[Gate, ...]:
     """Every gate of a run, passed or not, those of the generator first."""
     gates: list[Gate] = [_complete(run)]
-    for twin in twins:
-        gates += [_all_recorded(run, twin), _send_lag(twin), _generator(twin), _oracle(twin), _baseline(twin)]
-        gates += [*_echoed(run, twin, scenario), *_felt(twin, scenario), *_healed(twin, scenario)]
-    if scenario.faults:
+    for twin in run.twins:
+        gates += [_all_recorded(run, twin), _schedule_lag(twin), _generator(twin), _oracle(twin)]
+        gates += [_baseline(twin, run.manifest.scenario.baseline_good_min), *_as_asked(run.manifest, twin)]
+        gates += [*_observed(twin), *_healed(twin)]
+    if _changes_planned(run.manifest):
         gates += [_on_time(run), _in_step(run)]
     return tuple(gates)
 
@@ -39,23 +39,16 @@ def look(run: RunEvidence, twins: Sequence[TwinEvidence], scenario: Scenario) ->
 def spoiled_by_the_machine(gates: Sequence[Gate]) -> bool:
     """Whether a run is invalid only because the machine was not on time: made again, it may well be valid."""
     failed = {gate.name for gate in gates if not gate.passed}
-    return bool(failed) and failed <= {SEND_LAG, ON_TIME, IN_STEP}
+    return bool(failed) and failed <= {SCHEDULE_LAG, ON_TIME, IN_STEP}
 
 
 def _complete(run: RunEvidence) -> Gate:
-    status = str(run.manifest["status"])
-    return Gate(
-        name="run complete",
-        passed=status == "complete",
-        value=None,
-        limit=None,
-        unit="",
-        sentence=f"The run ended {status}.",
-    )
+    status = str(run.manifest.status)
+    return _yes_or_no("run complete", status == "complete", f"The run ended {status}.")
 
 
 def _all_recorded(run: RunEvidence, twin: TwinEvidence) -> Gate:
-    planned, recorded = int(run.manifest["planned"]), len(np.unique(twin.requests["i"]))
+    planned, recorded = run.manifest.planned, len(np.unique(twin.requests["i"]))
     return Gate(
         name="planned = recorded",
         passed=planned == recorded == len(twin.requests) and planned > 0,
@@ -67,14 +60,14 @@ def _all_recorded(run: RunEvidence, twin: TwinEvidence) -> Gate:
     )
 
 
-def _send_lag(twin: TwinEvidence) -> Gate:
-    lag_ms = send_lag_ms(twin.requests)
+def _schedule_lag(twin: TwinEvidence) -> Gate:
+    lag_ms = schedule_lag_ms(twin.requests)
     p99_ms = quantile(lag_ms, 0.99) if len(lag_ms) else None
     return Gate(
-        name=SEND_LAG,
-        passed=p99_ms is not None and p99_ms <= SEND_LAG_P99_MS,
+        name=SCHEDULE_LAG,
+        passed=p99_ms is not None and p99_ms <= SCHEDULE_LAG_P99_MS,
         value=p99_ms,
-        limit=SEND_LAG_P99_MS,
+        limit=SCHEDULE_LAG_P99_MS,
         unit="ms",
         sentence="Nothing was sent."
         if p99_ms is None
@@ -84,7 +77,7 @@ def _send_lag(twin: TwinEvidence) -> Gate:
 
 
 def _generator(twin: TwinEvidence) -> Gate:
-    hits, errors = int(twin.load["cap_hits"]), list(twin.load["errors"])
+    hits, errors = twin.summary.cap_hits, twin.summary.errors
     sentence = f"The generator's own limit held back {hits} requests."
     if errors:
         sentence += f" It met {len(errors)} errors of its own, first: {errors[0]}."
@@ -100,78 +93,62 @@ def _generator(twin: TwinEvidence) -> Gate:
 
 
 def _oracle(twin: TwinEvidence) -> Gate:
-    alive = bool(twin.load["oracle_rejects_planted_wrong"])
-    verb = "rejected" if alive else "let pass"
-    return Gate(
-        name="oracle alive",
-        passed=alive,
-        value=None,
-        limit=None,
-        unit="",
-        sentence=f"The check of bodies {verb} a planted wrong answer.",
-        twin=twin.twin,
-    )
+    alive = twin.summary.oracle_rejects_planted_wrong
+    verb = "rejected" if alive else "accepted"
+    return _yes_or_no("oracle alive", alive, f"The check of bodies {verb} a planted wrong answer.", twin.twin)
 
 
-def _baseline(twin: TwinEvidence) -> Gate:
+def _baseline(twin: TwinEvidence, good_min: float) -> Gate:
     """Who was still in time when the fault began belongs to neither: the end of the phase is left out."""
     start_s, end_s = twin.phases.window(BASELINE)
-    within_ms = twin.scenario.load.good_within_ms
+    within_ms = twin.load.good_within_ms
     planned = between(twin.requests, start_s, end_s - within_ms / 1000)
     sound = ratio(is_sound(planned, within_ms)) if len(planned) else 0.0
     return Gate(
         name="baseline healthy",
-        passed=sound >= twin.scenario.baseline_good_min,
+        passed=sound >= good_min,
         value=sound,
-        limit=twin.scenario.baseline_good_min,
+        limit=good_min,
         unit="share",
         sentence=f"{100 * sound:.1f} % of {len(planned)} requests were right and in time before the fault.",
         twin=twin.twin,
     )
 
 
-def _echoed(run: RunEvidence, twin: TwinEvidence, scenario: Scenario) -> Iterator[Gate]:
-    """Every planned switch was made, and each time the proxy said what it was asked to."""
-    if not scenario.faults:
+def _as_asked(manifest: Planned, twin: TwinEvidence) -> Iterator[Gate]:
+    """Every planned change was made, and each time the target said that it is as asked."""
+    if not (planned := _changes_planned(manifest)):
         return
-    planned = len(run.manifest["actions"])
-    switches = _switches(run, twin.twin)
-    told = [event for event in run.events if event.get("twin") == twin.twin and "ok" in event]
-    wrong = [event for event in told if not event["ok"]]
-    sentence = f"{len(switches)} of {planned} switches were made, {len(wrong)} of {len(told)} echoes were not as asked."
+    changes = _changes(twin)
+    told = [event for event in twin.events if isinstance(event, Switched | Performed | ReadBack)]
+    wrong = [event for event in told if not event.ok]
+    sentence = f"{len(changes)} of {planned} changes were made, {len(wrong)} of {len(told)} echoes were not as asked."
     if wrong:
         first = wrong[0]
-        sentence += (
-            f" First at {_at_s(first):.2f} s on the {first['link']} link. {first.get('error', '')}".rstrip()
-        )
+        at_s = first.at_s if isinstance(first, ReadBack) else first.before_s
+        sentence += f" First at {at_s:.2f} s on {first.target}. {first.error}".rstrip()
     yield Gate(
         name="fault as asked",
-        passed=not wrong and len(switches) == planned > 0,
-        value=len(wrong) + abs(planned - len(switches)),
+        passed=not wrong and len(changes) == planned,
+        value=len(wrong) + abs(planned - len(changes)),
         limit=0,
-        unit="switches",
+        unit="changes",
         sentence=sentence,
         twin=twin.twin,
     )
 
 
-def _felt(twin: TwinEvidence, scenario: Scenario) -> Iterator[Gate]:
-    baseline = twin.phases.window(BASELINE)
-    for number, fault in enumerate(scenario.faults):
-        proof = fault_proof(number, scenario.faults, twin.fault_windows, twin.probes, baseline)
-        yield _proved("fault felt", twin, proof, f"With {fault.describe()}, {proof.sentence}.")
+def _observed(twin: TwinEvidence) -> Iterator[Gate]:
+    for number, fault in enumerate(twin.faults):
+        proof = fault_proof(number, twin)
+        yield _proved("fault observed", twin, proof, f"With {fault.describe()}, {proof.sentence}.")
 
 
-def _healed(twin: TwinEvidence, scenario: Scenario) -> Iterator[Gate]:
-    end_s = twin.phases.window(RECOVERY)[1]
-    for link in dict.fromkeys(fault.link for fault in scenario.faults):
-        mine = [(on, off) for n, on, off in twin.fault_windows if scenario.faults[n].link == link]
-        healed_s = max((off for _, off in mine), default=end_s)
-        before = on_link(twin.probes, link, twin.phases.window(BASELINE))
-        during = [sample for window in mine for sample in on_link(twin.probes, link, window)]
-        after = on_link(twin.probes, link, (healed_s + WELL_AFTER_S, end_s))
-        proof = healed_proof(before, during, after)
-        yield _proved("healing felt", twin, proof, f"On the {link} link, {proof.sentence}.")
+def _healed(twin: TwinEvidence) -> Iterator[Gate]:
+    by_target: dict[str, Fault] = {str(fault.target()): fault for fault in twin.faults}
+    for name, fault in by_target.items():
+        proof = healed_proof(fault, twin)
+        yield _proved("healing observed", twin, proof, f"On {name}, {proof.sentence}.")
 
 
 def _proved(name: str, twin: TwinEvidence, proof: Proof, sentence: str) -> Gate:
@@ -187,26 +164,25 @@ def _proved(name: str, twin: TwinEvidence, proof: Proof, sentence: str) -> Gate:
 
 
 def _on_time(run: RunEvidence) -> Gate:
-    """From the planned instant until the proxy had done it."""
-    return _timing(
-        ON_TIME,
-        [1000 * max(abs(event["after_s"] - event["planned_s"]), abs(event["before_s"] - event["planned_s"]))
-         for event in _switches(run)],
-        PLAN_OFF_MS,
-        lambda ms: f"The switches of the faults were made within {ms:.1f} ms of plan.",
-    )  # fmt: skip
+    """From the planned instant until the target had done it."""
+    off_ms = [
+        1000 * max(abs(event.after_s - event.planned_s), abs(event.before_s - event.planned_s))
+        for twin in run.twins
+        for event in _changes(twin)
+    ]
+    return _timing(ON_TIME, off_ms, PLAN_OFF_MS, lambda ms: f"The faults changed within {ms:.1f} ms of plan.")
 
 
 def _in_step(run: RunEvidence) -> Gate:
-    """Asked of both at once. How long a proxy then takes is its twin's affair: it closes what hangs."""
-    asked: dict[tuple[int, float, str], list[float]] = {}
-    for event in _switches(run):
-        asked.setdefault((event["fault"], event["planned_s"], event["event"]), []).append(event["before_s"])
+    """Asked of all at once. How long a target then takes is its twin's affair: a proxy closes what hangs."""
+    asked: dict[tuple[int, float, bool], list[float]] = {}
+    for twin in run.twins:
+        for event in _changes(twin):
+            on = not isinstance(event, Switched) or event.on
+            asked.setdefault((event.fault, event.planned_s, on), []).append(event.before_s)
+    skew_ms = [1000 * (max(instants) - min(instants)) for instants in asked.values()]
     return _timing(
-        IN_STEP,
-        [1000 * (max(instants) - min(instants)) for instants in asked.values()],
-        SKEW_MS,
-        lambda ms: f"Both twins' proxies were told within {ms:.1f} ms of each other.",
+        IN_STEP, skew_ms, SKEW_MS, lambda ms: f"All twins were told within {ms:.1f} ms of each other."
     )
 
 
@@ -223,13 +199,16 @@ def _timing(name: str, off_ms: Sequence[float], limit_ms: float, say: Callable[[
     )
 
 
-def _switches(run: RunEvidence, twin: str = "") -> list[Event]:
-    return [
-        event
-        for event in run.events
-        if event["event"] in ("inject", "heal") and (not twin or event["twin"] == twin)
-    ]
+def _yes_or_no(name: str, passed: bool, sentence: str, twin: str = "") -> Gate:
+    return Gate(name=name, passed=passed, value=None, limit=None, unit="", sentence=sentence, twin=twin)
 
 
-def _at_s(event: Event) -> float:
-    return float(event["before_s"] if "before_s" in event else event["at_s"])
+def _changes(twin: TwinEvidence) -> list[Change]:
+    return [event for event in twin.events if isinstance(event, Switched | Performed)]
+
+
+def _changes_planned(manifest: Planned) -> int:
+    """How many changes somebody has to make in the run: those of the load are in the schedule already."""
+    faults = manifest.scenario.faults
+    made = [switch for switch in manifest.switches if faults[switch.fault].target().kind is not Kind.LOAD]
+    return len(made) + len(manifest.shots)

@@ -1,104 +1,97 @@
-"""Which probes speak for a fault, and whether a link was well again.
+"""Which samples prove which fault: those of its target that lived inside its windows, clear of their edges.
 
-Faults share links: latency with short partitions in it cannot be felt during those. A probe speaks for a fault if it
-lived in one of its on-times, clear of the edges and of every fault that masks it.
+While a fault that masks another is on, samples say nothing about the other.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 
-from lab.model import Fault, ProbeSample, Proof
+import numpy as np
 
-EDGE_S = 0.05  # a switch is felt by every connection within this
-WELL_AFTER_S = 1.0
-WELL_SLACK_MS = 15.0
-WELL_SLACK_SHARE = 0.5  # of the baseline, or of what the fault did
-WELL_SLACK_MS_MAX = 100.0
-WELL_ANSWERED_MIN = 0.95
-SAMPLES_MIN = 3
+from lab.judge.evidence import TwinEvidence
+from lab.judge.statistics import between
+from lab.model import BASELINE, RECOVERY, Fault, FaultWindow, LinkSample, Proof, Sample, Seen, Window
 
-Window = tuple[float, float]
-FaultWindow = tuple[int, float, float]
+EDGE_S = 0.05  # a switch reaches every connection within this
+WELL_AFTER_S = 1.0  # how long after the last fault a target must be as it was
 
 
-def fault_proof(
-    number: int,
-    faults: Sequence[Fault],
-    windows: Sequence[FaultWindow],
-    probes: Sequence[ProbeSample],
-    baseline: Window,
-) -> Proof:
-    """Whether fault `number` was felt while it was on."""
-    fault = faults[number]
-    mine = [sample for sample in probes if sample.link == fault.link]
-    own = [(on, off) for n, on, off in windows if n == number]
-    masks = [
-        (on, off)
-        for n, on, off in windows
-        if faults[n].link == fault.link and faults[n].masking > fault.masking
+def fault_proof(number: int, twin: TwinEvidence) -> Proof:
+    """Whether fault number `number` was observed while it was on."""
+    fault = twin.faults[number]
+    mine = _of_target(twin, fault)
+    own = [_edges(window) for window in twin.fault_windows if window.fault == number]
+    masks = [_edges(window) for window in twin.fault_windows if _masks(twin.faults[window.fault], fault)]
+    longest_s = _patience_s(twin.faults, fault)
+    shown = [sample for sample in _inside(mine, own) if not _touches(sample, masks, longest_s)]
+    return fault.observed(_before(twin, mine), _seen(twin, shown, own))
+
+
+def healed_proof(fault: Fault, twin: TwinEvidence) -> Proof:
+    """Whether the target of `fault` was well again after the last fault on it."""
+    mine = _of_target(twin, fault)
+    windows = [
+        _edges(window)
+        for window in twin.fault_windows
+        if twin.faults[window.fault].target() == fault.target()
     ]
-    longest_s = max(other.probe().timeout_s for other in faults if other.link == fault.link)
-    return fault.felt(
-        before=list(_inside(mine, [baseline])),
-        during=[sample for sample in _inside(mine, own) if not _touches(sample, masks, longest_s)],
+    end_s = twin.phases.window(RECOVERY)[1]
+    healed_s = max((off for _, off in windows), default=end_s)
+    after = [(healed_s + WELL_AFTER_S, end_s)]
+    return fault.healed(
+        _before(twin, mine),
+        _seen(twin, _inside(mine, windows), windows),
+        _seen(twin, _inside(mine, after), after),
     )
 
 
-def healed_proof(
-    before: Sequence[ProbeSample], during: Sequence[ProbeSample], after: Sequence[ProbeSample]
-) -> Proof:
-    """Whether the probe is back to what it was: no errors, and no later than before.
+def _before(twin: TwinEvidence, samples: Sequence[Sample]) -> Seen:
+    baseline = [twin.phases.window(BASELINE)]
+    return _seen(twin, _inside(samples, baseline), baseline)
 
-    A twin that works off its backlog keeps the machine busy and probes late. What the fault did to them tells how late
-    is too late: half of that at most.
-    """
-    if min(len(before), len(after)) < SAMPLES_MIN:
-        sentence = (
-            f"only {len(before)} probes before and {len(after)} after, at least {SAMPLES_MIN} are needed"
-        )
-        return Proof(proved=False, value=None, limit=SAMPLES_MIN, unit="probes", sentence=sentence)
-    answered = sum(not sample.error for sample in after) / len(after)
-    if answered < WELL_ANSWERED_MIN:
-        sentence = f"{100 * answered:.0f} % of {len(after)} probes were answered after healing"
-        return Proof(proved=False, value=answered, limit=WELL_ANSWERED_MIN, unit="share", sentence=sentence)
-    base_ms, well_ms = _typical_ms(before), _typical_ms(after)
-    effect_ms = min(WELL_SLACK_SHARE * (_typical_ms(during) - base_ms), WELL_SLACK_MS_MAX)
-    limit_ms = max(WELL_SLACK_MS, WELL_SLACK_SHARE * base_ms, effect_ms)
-    return Proof(
-        proved=well_ms - base_ms <= limit_ms,
-        value=well_ms - base_ms,
-        limit=limit_ms,
-        unit="ms",
-        sentence=f"the probe takes {well_ms:.1f} ms after healing, {base_ms:.1f} ms before the fault",
+
+def _seen(twin: TwinEvidence, samples: Iterable[Sample], windows: Sequence[Window]) -> Seen:
+    planned = [between(twin.requests, *window) for window in windows]
+    recorded = [np.unique(part["i"]) for part in planned]
+    return Seen(
+        samples=tuple(samples),
+        length_s=sum(end - start for start, end in windows),
+        planned=sum(len(part) for part in planned),
+        recorded=sum(len(part) for part in recorded),
     )
 
 
-def on_link(probes: Iterable[ProbeSample], link: str, window: Window) -> list[ProbeSample]:
-    """The probes of `link` that lived inside `window`."""
-    return list(_inside((sample for sample in probes if sample.link == link), [window]))
+def _of_target(twin: TwinEvidence, fault: Fault) -> list[Sample]:
+    """The samples of the target, or of all members of the part of which it is one."""
+    target = fault.target()
+    names = {str(target), f"{target.kind}/{target.name}"}
+    return [sample for sample in twin.probes if sample.target in names]
 
 
-def _inside(probes: Iterable[ProbeSample], windows: Sequence[Window]) -> Iterator[ProbeSample]:
+def _masks(other: Fault, fault: Fault) -> bool:
+    return other.target() == fault.target() and other.masking > fault.masking
+
+
+def _patience_s(faults: Sequence[Fault], fault: Fault) -> float:
+    """The longest that a probe of the target of `fault` may live."""
+    probes = [probe for other in faults if other.target() == fault.target() for probe in other.probes()]
+    return max((probe.timeout_s for probe in probes), default=0.0)
+
+
+def _edges(window: FaultWindow) -> Window:
+    return window.on_s, window.off_s
+
+
+def _inside(samples: Iterable[Sample], windows: Sequence[Window]) -> Iterator[Sample]:
     """Those that lived inside a window. One without an answer has no known end: it counts where it began."""
-    for sample in probes:
-        if any(on + EDGE_S <= sample.start_s and _known_end_s(sample) <= off - EDGE_S for on, off in windows):
+    for sample in samples:
+        if any(on + EDGE_S <= sample.start_s and sample.end_s <= off - EDGE_S for on, off in windows):
             yield sample
 
 
-def _touches(sample: ProbeSample, windows: Sequence[Window], longest_s: float) -> bool:
+def _touches(sample: Sample, windows: Sequence[Window], longest_s: float) -> bool:
     """Whether it may have been alive in a window: one without an answer may have lived as long as a probe waits."""
-    end_s = sample.start_s + longest_s if sample.error else _known_end_s(sample)
+    unanswered = isinstance(sample, LinkSample) and bool(sample.error)
+    end_s = sample.start_s + longest_s if unanswered else sample.end_s
     return any(sample.start_s <= off + EDGE_S and end_s >= on - EDGE_S for on, off in windows)
-
-
-def _known_end_s(sample: ProbeSample) -> float:
-    steps = (sample.connect_ms, sample.first_byte_ms, sample.last_byte_ms, sample.closed_ms)
-    return sample.start_s + max((step for step in steps if step is not None), default=0.0) / 1000
-
-
-def _typical_ms(samples: Sequence[ProbeSample]) -> float:
-    """The lower quartile of those answered: what the link takes, whatever else the machine has to do."""
-    answered = sorted(sample.last_byte_ms for sample in samples if sample.last_byte_ms is not None)
-    return answered[len(answered) // 4] if answered else math.inf

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.model import Failure, Outcome
+from lab.model import Failure, MetricsReading, Outcome
 
 Requests = NDArray[Any]  # lab.record.REQUEST, times in seconds from T0
 Mask = NDArray[np.bool_]
@@ -46,7 +46,7 @@ def latency_ms(requests: Requests) -> Numbers:
     return np.asarray((requests["end"] - requests["intended"]) * 1000, dtype=np.float64)
 
 
-def send_lag_ms(requests: Requests) -> Numbers:
+def schedule_lag_ms(requests: Requests) -> Numbers:
     """From the intended instant to the first byte sent, of those that were sent."""
     sent = requests[is_sent(requests)]
     return np.asarray((sent["sent"] - sent["intended"]) * 1000, dtype=np.float64)
@@ -166,20 +166,20 @@ def counter(samples: Mapping[str, float], name: str, **labels: str) -> float:
 
 
 def statements_per_request(
-    metrics: Sequence[Mapping[str, Any]], start_s: float, end_s: float, **labels: str
+    metrics: Sequence[MetricsReading], start_s: float, end_s: float, **labels: str
 ) -> tuple[float, float] | None:
     """(SQL statements per request, requests) between the last reading before `start_s` and the first after `end_s`.
 
     A reading that failed is passed over: a twin that cannot answer its own metrics is common in a fault. None where
     no two readings are left, or where a counter went backwards.
     """
-    readings = [reading for reading in metrics if reading["ok"]]
+    readings = [reading for reading in metrics if reading.ok]
     if len(readings) < 2:
         return None
-    first = max((r for r in readings if r["at_s"] <= start_s), key=lambda r: r["at_s"], default=readings[0])
-    last = min((r for r in readings if r["at_s"] >= end_s), key=lambda r: r["at_s"], default=readings[-1])
+    first = max((r for r in readings if r.at_s <= start_s), key=lambda r: r.at_s, default=readings[0])
+    last = min((r for r in readings if r.at_s >= end_s), key=lambda r: r.at_s, default=readings[-1])
     statements, requests = (
-        counter(last["samples"], name, **labels) - counter(first["samples"], name, **labels)
+        counter(last.samples, name, **labels) - counter(first.samples, name, **labels)
         for name in ("sql_statements_total", "http_requests_total")
     )
     if requests <= 0 or statements < 0:

@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from lab.judge.answer import answer
 from lab.judge.description import describe
 from lab.judge.evidence import RunEvidence, TwinEvidence
 from lab.judge.gates import look
-from lab.model import TWINS, Check, CheckResult, Gate, RunVerdict, Scenario, TwinVerdict, Verdict
+from lab.model import Check, CheckResult, Gate, LabError, RunVerdict, Scenario, TwinVerdict, Verdict
 
 
-def judge(run: RunEvidence, scenario: Scenario) -> RunVerdict:
+def judge(run: RunEvidence) -> RunVerdict:
     """The verdict on `run`, from its folder alone. An invalid run judges nobody: its twins keep only their numbers."""
-    records = [run.twin(name, scenario) for name in _in_order(run.manifest["twins"])]
-    gates = look(run, records, scenario)
+    scenario = run.manifest.scenario
+    gates = look(run)
     valid = all(gate.passed for gate in gates)
-    twins = tuple(_twin(run, record, scenario, valid) for record in records)
-    as_expected = all(twin.verdict is twin.expected for twin in twins) if valid else None
+    twins = tuple(_twin(twin, scenario, valid) for twin in run.twins)
     return RunVerdict(
-        run=str(run.manifest["run"]),
+        run=run.manifest.run,
         scenario=scenario.name,
         valid=valid,
         gates=_failed_first(gates),
         twins=twins,
-        as_expected=as_expected,
+        as_expected=not any(twin.surprising for twin in twins) if valid else None,
         sentence=answer(scenario, gates, twins),
     )
 
 
-def _twin(run: RunEvidence, twin: TwinEvidence, scenario: Scenario, valid: bool) -> TwinVerdict:
+def _twin(twin: TwinEvidence, scenario: Scenario, valid: bool) -> TwinVerdict:
     checks = tuple(_safely(check, twin) for check in scenario.checks) if valid else ()
     return TwinVerdict(
         twin=twin.twin,
+        service=twin.plan.service,
+        role=twin.plan.role,
         verdict=Verdict.worst([result.verdict for result in checks]),
-        expected=scenario.expected[twin.twin],
+        expected=scenario.expected.get(twin.plan.service),
         checks=checks,
-        numbers=describe(twin, run.events),
+        numbers=describe(twin),
     )
 
 
@@ -44,6 +45,8 @@ def _safely(check: Check, twin: TwinEvidence) -> CheckResult:
     """The check's result. A check that crashes has found out nothing, least of all that all is well."""
     try:
         return check.judge(twin)
+    except LabError:
+        raise  # a file of the run that cannot be read: the run's affair, not the check's
     except Exception as error:  # noqa: BLE001 - whatever it is, it is ours, not the twin's
         return CheckResult(
             check=check.title(),
@@ -54,11 +57,6 @@ def _safely(check: Check, twin: TwinEvidence) -> CheckResult:
             sentence=f"The check itself failed: {type(error).__name__}: {error}.",
             invariant=check.invariant,
         )
-
-
-def _in_order(names: Iterable[str]) -> list[str]:
-    """The twins as everybody tells them: naive, hardened, then others by name."""
-    return sorted(names, key=lambda name: (TWINS.index(name) if name in TWINS else len(TWINS), name))
 
 
 def _failed_first(gates: Sequence[Gate]) -> tuple[Gate, ...]:

@@ -1,60 +1,107 @@
-"""The load as a plan: which request is due when. The same seed gives the same plan, and both twins get it."""
+"""The load as a plan: which request is due when. The same seed gives the same plan, and every twin gets it.
+
+A surge is part of the plan: while it is on, arrivals come so many times as often.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from random import Random
 
-from lab.model import Arrival, LabError, Load, Phases, SeedSizes
-from lab.workload.booking.operations import OPERATIONS, REPEAT_AFTER_S, REPEATED_OPS, Intent
+from lab.model import Arrival, Fault, LabError, Load, LoadState, Phases, StateFault, Switch, Window
+from lab.workload import Intent, Workload
 
 ARRIVALS_MAX = 2_000_000
 
 
-def plan_arrivals(load: Load, phases: Phases, seed: int, sizes: SeedSizes) -> Iterator[Arrival]:
-    """Every arrival in order of time, numbered from 0: Poisson at `load.rate_rps`, repetitions on top of it.
+@dataclass(frozen=True, kw_only=True)
+class Surge:
+    """Arrivals come `times` as often in `window`."""
 
-    Nothing is kept but the few arrivals that will be repeated. Raises LabError for a load that cannot be
-    planned.
+    window: Window
+    times: float
+
+
+def surges(faults: Sequence[Fault], switches: Sequence[Switch]) -> tuple[Surge, ...]:
+    """What the faults of a scenario add to its load."""
+    found: list[Surge] = []
+    for number, fault in enumerate(faults):
+        if isinstance(fault, StateFault) and isinstance(state := fault.state(), LoadState):
+            instants = [switch.at_s for switch in switches if switch.fault == number]
+            pairs = zip(instants[::2], instants[1::2], strict=True)
+            found += [Surge(window=window, times=state.times) for window in pairs]
+    return tuple(found)
+
+
+def plan_arrivals(
+    load: Load,
+    phases: Phases,
+    seed: int,
+    workload: Workload,
+    sizes: Mapping[str, int],
+    surges: Sequence[Surge] = (),
+) -> Iterator[Arrival]:
+    """Every arrival in order of time, numbered from 0: Poisson at the planned rate, repetitions on top of it.
+
+    Nothing is kept but the few arrivals that will be repeated. Raises LabError for a load that cannot be planned.
     """
-    check_load(load, phases)
+    check_load(load, phases, workload, surges)
     random = Random(seed)
     repeats: deque[Arrival] = deque()  # in order of time: each comes the same while after its first
     number = 0
-    for at_s in _instants(random, load.rate_rps, phases.load_s):
+    for at_s in _instants(random, load.rate_rps, phases.load_s, surges):
         while repeats and repeats[0].at_s <= at_s:
             yield replace(repeats.popleft(), i=number)
             number += 1
         op = random.choices(tuple(load.mix), weights=tuple(load.mix.values()))[0]
-        arrival = OPERATIONS[op](Intent(i=number, at_s=at_s, op=op, sizes=sizes, random=random))
+        arrival = workload.operations[op](Intent(i=number, at_s=at_s, op=op, sizes=sizes, random=random))
         yield arrival
         number += 1
-        if op in REPEATED_OPS and at_s + REPEAT_AFTER_S < phases.load_s:
-            repeats.append(replace(arrival, at_s=round(at_s + REPEAT_AFTER_S, 6)))
+        again_s = at_s + workload.repeat_after_s
+        if op in workload.repeated_ops and again_s < phases.load_s:
+            repeats.append(replace(arrival, at_s=round(again_s, 6)))
     for late in repeats:
         yield replace(late, i=number)
         number += 1
 
 
-def _instants(random: Random, rate_rps: float, until_s: float) -> Iterator[float]:
-    at_s = random.expovariate(rate_rps)
-    while at_s < until_s:
-        yield round(at_s, 6)
-        at_s += random.expovariate(rate_rps)
+def _instants(random: Random, rate_rps: float, until_s: float, surges: Sequence[Surge]) -> Iterator[float]:
+    """A Poisson process whose rate is constant between the edges of surges: what a draw leaves over at an edge is
+    used up at the next rate."""
+    edges = sorted({edge for surge in surges for edge in surge.window if 0 < edge < until_s} | {until_s})
+    at_s = 0.0
+    due = random.expovariate(1.0)  # in expected arrivals
+    for edge_s in edges:
+        rate = rate_rps * _times(surges, (at_s + edge_s) / 2)
+        while due <= (edge_s - at_s) * rate:
+            at_s += due / rate
+            if at_s < until_s:
+                yield round(at_s, 6)
+            due = random.expovariate(1.0)
+        due -= (edge_s - at_s) * rate
+        at_s = edge_s
 
 
-def check_load(load: Load, phases: Phases) -> None:
+def _times(surges: Sequence[Surge], at_s: float) -> float:
+    times = 1.0
+    for surge in surges:
+        if surge.window[0] <= at_s < surge.window[1]:
+            times *= surge.times
+    return times
+
+
+def check_load(load: Load, phases: Phases, workload: Workload, surges: Sequence[Surge] = ()) -> None:
     """Raises LabError for a load that cannot be planned, or that is more than a lab should ever send."""
-    unknown = [op for op in load.mix if op not in OPERATIONS]
-    if unknown:
-        raise LabError(f"No such operation: {', '.join(unknown)}. There is {', '.join(OPERATIONS)}.")
+    if unknown := [op for op in load.mix if op not in workload.operations]:
+        raise LabError(f"No such operation: {', '.join(unknown)}. There is {', '.join(workload.operations)}.")
     if load.rate_rps <= 0:
         raise LabError(f"load.rate_rps is {load.rate_rps:g}; it must be above 0.")
     if not sum(load.mix.values()) > 0:
         raise LabError("load.mix weighs nothing; give at least one operation a weight above 0.")
-    if (planned := load.rate_rps * phases.load_s) > ARRIVALS_MAX:
+    extra_s = sum((surge.times - 1) * (surge.window[1] - surge.window[0]) for surge in surges)
+    if (planned := load.rate_rps * (phases.load_s + extra_s)) > ARRIVALS_MAX:
         raise LabError(
             f"{load.rate_rps:g} arrivals/s for {phases.load_s:g} s are {planned:.3g} requests for each twin, "
             f"more than {ARRIVALS_MAX:,}. Lower load.rate_rps or shorten the phases."

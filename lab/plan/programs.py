@@ -1,48 +1,50 @@
-"""The configurations of the programs that run beside a twin: load, observe, final_state.
+"""The configurations of the programs that run beside a twin: load, observer, final read.
 
-They are files of JSON, read by loadtests/, which shares no code with the lab. Paths count from the twin's
-run folder.
+They are files of JSON, read by loadtests/, which shares no code with the lab. Paths count from the twin's run folder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Any
 
-from lab.model import DATABASE, Phases, Scenario
-from lab.workload.booking.operations import HISTORY_OPS
+from lab.model import DATABASE, STORE, Kind, Probe, Target, a_link
+from lab.plan.runs import RunPlan
 
-PROBE_INTERVAL_S = 0.1
 METRICS_INTERVAL_S = 1.0
 MAX_IN_FLIGHT = 4_096
+PROTOCOLS = {DATABASE: "postgres", "cache": "redis", "queue": "nats"}  # HTTP on every other link
 
 
-def load(twin: str, scenario: Scenario, targets: Mapping[str, str], token: str) -> dict[str, Any]:
+def load(twin: str, plan: RunPlan, targets: Mapping[str, str]) -> dict[str, Any]:
     """For loadtests.load: the schedule of the run, played at the twin's edge."""
+    asked = plan.scenario.load
     return {
         "twin": twin,
         "target": targets["edge"],
-        "token": token,
+        "token": plan.stack.token,
         "schedule": "../schedule.jsonl",
         "t0": "../t0.json",
         "ready": "load.ready.json",
         "requests": "requests.bin",
         "history": "history.jsonl",
         "summary": "load.json",
-        "client_timeout_s": scenario.load.client_timeout_s,
-        "drain_s": scenario.load.client_timeout_s + 1,
+        "client_timeout_s": asked.client_timeout_s,
+        "drain_s": asked.client_timeout_s + 1,
         "max_in_flight": MAX_IN_FLIGHT,
-        "history_ops": sorted(HISTORY_OPS),
+        "history_ops": sorted(plan.workload.history_ops),
     }
 
 
-def observe(scenario: Scenario, phases: Phases, targets: Mapping[str, str]) -> dict[str, Any]:
-    """For loadtests.observe: in-path probes of the links that break, and the twin's own metrics."""
+def observe(plan: RunPlan, targets: Mapping[str, str]) -> dict[str, Any]:
+    """For loadtests.observe: probes of what breaks, and the twin's own metrics."""
+    outside = [probe for probe in probes(plan) if probe.target.kind in (Kind.LINK, Kind.STORE)]
     return {
         "t0": "../t0.json",
         "ready": "observe.ready.json",
-        "until_s": phases.total_s,
-        "probes": [_probe(link, scenario, targets) for link in probed(scenario)],
+        "until_s": plan.phases.total_s,
+        "probes": [_probe(probe, targets) for probe in outside],
         "probes_output": "probes.jsonl",
         "metrics_url": f"http://{targets['direct_edge']}/metrics",
         "metrics_interval_s": METRICS_INTERVAL_S,
@@ -50,33 +52,40 @@ def observe(scenario: Scenario, phases: Phases, targets: Mapping[str, str]) -> d
     }
 
 
-def final_state(targets: Mapping[str, str], output: str, timeout_s: float) -> dict[str, Any]:
-    """For loadtests.final_state: all rows of the twin's stores, past every proxy."""
-    return {
-        "dsn": targets["direct_dsn"],
-        "payments_url": f"http://{targets['direct_payments']}",
-        "output": output,
-        "timeout_s": timeout_s,
-    }
+def final_read(plan: RunPlan, targets: Mapping[str, str], output: str, timeout_s: float) -> dict[str, Any]:
+    """For the workload's final read: all rows of the twin's stores, past every proxy."""
+    direct = {name: address for name, address in targets.items() if name.startswith("direct_")}
+    return {**direct, "tables": list(plan.workload.tables), "output": output, "timeout_s": timeout_s}
 
 
-def probed(scenario: Scenario) -> tuple[str, ...]:
-    """The links whose faults must be proved; the database link stands in where there is no fault."""
-    return tuple(dict.fromkeys(fault.link for fault in scenario.faults)) or (DATABASE,)
+def probes(plan: RunPlan) -> tuple[Probe, ...]:
+    """One probe a target, which shows every fault there. Where no link breaks, one is watched all the same."""
+    wanted = [probe for fault in plan.scenario.faults for probe in fault.probes()]
+    if not any(probe.target.kind is Kind.LINK for probe in wanted):
+        links = plan.scenario.topology.links
+        wanted.append(Probe(target=a_link(DATABASE if DATABASE in links else links[0])))
+    by_target: dict[Target, list[Probe]] = {}
+    for probe in wanted:
+        by_target.setdefault(probe.target, []).append(probe)
+    return tuple(_merged(same) for same in by_target.values())
 
 
-def _probe(link: str, scenario: Scenario, targets: Mapping[str, str]) -> dict[str, Any]:
-    """One probe that can feel every fault of `link`."""
-    specs = [fault.probe() for fault in scenario.faults if fault.link == link]
-    config: dict[str, Any] = {
-        "link": link,
-        "protocol": "postgres" if link == DATABASE else "http",
+def _merged(same: Iterable[Probe]) -> Probe:
+    return reduce(lambda one, other: one.merged(other), same)
+
+
+def _probe(probe: Probe, targets: Mapping[str, str]) -> dict[str, Any]:
+    common = {"target": str(probe.target), "interval_s": probe.every_s, "timeout_s": probe.timeout_s}
+    if probe.target == STORE:
+        return {**common, "protocol": "sessions", "dsn": targets["direct_dsn"]}
+    link = probe.target.name
+    config = {
+        **common,
+        "protocol": PROTOCOLS.get(link, "http"),
         "address": targets[link],
         "path": "/healthz",
-        "interval_s": PROBE_INTERVAL_S,
-        "request_bytes": max((spec.request_bytes for spec in specs), default=0),
-        "reply_bytes": max((spec.reply_bytes for spec in specs), default=0),
-        "timeout_s": max((spec.timeout_s for spec in specs), default=1.0),
+        "request_bytes": probe.request_bytes,
+        "reply_bytes": probe.reply_bytes,
     }
     if link == DATABASE:
         config["user"], config["database"] = targets["probe_database"].split("/")

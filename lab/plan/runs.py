@@ -1,23 +1,29 @@
-"""What shall be run, all of it decided beforehand: the plan of one pair, and how the manifest tells it."""
+"""What is run, all of it decided beforehand: the plan of one run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from lab.model import Action, Phases, Scenario, Stack
+from lab.model import Capability, Phases, Scenario, Shot, Stack, Switch, TwinPlan
+from lab.model.topology import BALANCER, CACHE, QUEUE
+from lab.plan.switches import plan_shots, plan_switches
+from lab.workload import Workload
 
-# Kept in the manifest, so that a report needs no catalogue.
-STORY = ("title", "hypothesis", "question", "mirrors", "lesson")
+PART_NEEDS: Mapping[str, Capability] = {
+    BALANCER: Capability.BALANCER,
+    CACHE: Capability.CACHE,
+    QUEUE: Capability.QUEUE,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunPlan:
-    """One pair as it shall be run: both twins, one seed, one schedule, one fault."""
+    """One run: its twins, one seed, one schedule, the same faults for every twin."""
 
     stack: Stack
     scenario: Scenario
+    workload: Workload
     phases: Phases
     seed: int
     quick: bool = False
@@ -25,28 +31,24 @@ class RunPlan:
     commit: str = ""
 
     @property
-    def twins(self) -> tuple[str, ...]:
+    def twins(self) -> tuple[TwinPlan, ...]:
+        return self.stack.twins
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the twins, the control first."""
         return tuple(twin.name for twin in self.stack.twins)
 
+    @property
+    def switches(self) -> tuple[Switch, ...]:
+        return plan_switches(self.scenario.faults, self.phases, self.seed)
 
-def planned_part(plan: RunPlan, actions: Sequence[Action]) -> dict[str, Any]:
-    """What a manifest says of the plan."""
-    scenario = plan.scenario
-    return {
-        "run": plan.stack.run,
-        "scenario": scenario.name,
-        "story": {name: getattr(scenario, name) for name in STORY},
-        "settings": list(plan.settings),
-        "quick": plan.quick,
-        "seed": plan.seed,
-        "phases": asdict(plan.phases),
-        "load": asdict(scenario.load),
-        "faults": [
-            {"kind": fault.kind, "description": fault.describe(), **asdict(fault)}
-            for fault in scenario.faults
-        ],
-        "actions": [asdict(action) for action in actions],
-        "twins": {twin.name: {"defences": twin.defences} for twin in plan.stack.twins},
-        "seed_sizes": asdict(plan.stack.seed_sizes),
-        "commit": plan.commit,
-    }
+    @property
+    def shots(self) -> tuple[Shot, ...]:
+        return plan_shots(self.scenario.faults, self.phases)
+
+    @property
+    def needs(self) -> frozenset[Capability]:
+        """What a runtime must be able to do for this run."""
+        parts = {PART_NEEDS[part] for part in self.scenario.topology.parts if part in PART_NEEDS}
+        return frozenset({fault.needs for fault in self.scenario.faults} | parts)

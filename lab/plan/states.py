@@ -1,36 +1,42 @@
-"""What a link shall do at each moment: the sum of the faults that are on."""
+"""What a target is asked to be at each moment: the sum of the faults on it that are on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
 
-from lab.model import Action, LinkState, Scenario
-
-
-def describe(scenario: Scenario) -> str:
-    """All faults of a scenario in a line."""
-    return "; ".join(fault.describe() for fault in scenario.faults) or "none (control)"
+from lab.model import Fault, FaultWindow, State, StateFault, Switch, Target
 
 
-def merged(scenario: Scenario, link: str, active: frozenset[int]) -> LinkState:
-    """What `link` shall do while the faults `active` (by number) are on: their sum."""
-    states = [fault.state() for n, fault in enumerate(scenario.faults) if n in active and fault.link == link]
-    return LinkState(
-        enabled=all(state.enabled for state in states),
-        toxics=tuple(toxic for state in states for toxic in state.toxics),
-    )
+def describe(faults: Sequence[Fault]) -> str:
+    """All faults in a line."""
+    return "; ".join(fault.describe() for fault in faults) or "none (control)"
 
 
-def steady_windows(actions: tuple[Action, ...], scenario: Scenario) -> Iterator[tuple[int, float, float]]:
-    """(fault, on, off) of each fault that does not come in bursts."""
-    for number, fault in enumerate(scenario.faults):
-        if fault.burst is None:
-            times = [action.at_s for action in actions if action.fault == number]
-            if len(times) == 2:
-                yield number, times[0], times[1]
+def targets(faults: Sequence[Fault]) -> tuple[Target, ...]:
+    """What the faults act on, in their order."""
+    return tuple(dict.fromkeys(fault.target() for fault in faults))
 
 
-def active_at(actions: Sequence[Action], at_s: float) -> frozenset[int]:
+def asked(faults: Sequence[Fault], target: Target, active: frozenset[int], healthy: State) -> State:
+    """What `target` is asked to be while the faults `active` (by number) are on: their sum, or healthy."""
+    states = [
+        fault.state()
+        for number, fault in enumerate(faults)
+        if number in active and isinstance(fault, StateFault) and fault.target() == target
+    ]
+    return reduce(lambda one, other: one.plus(other), states, healthy)
+
+
+def steady_windows(switches: Sequence[Switch], faults: Sequence[Fault]) -> Iterator[FaultWindow]:
+    """When each lasting fault that does not come in bursts is planned to be on."""
+    for number, fault in enumerate(faults):
+        if isinstance(fault, StateFault) and fault.burst is None:
+            on_s, off_s = (switch.at_s for switch in switches if switch.fault == number)
+            yield FaultWindow(fault=number, on_s=on_s, off_s=off_s)
+
+
+def active_at(switches: Sequence[Switch], at_s: float) -> frozenset[int]:
     """The faults, by number, that are on at `at_s`."""
-    latest = {action.fault: action.on for action in actions if action.at_s <= at_s}
+    latest = {switch.fault: switch.on for switch in switches if switch.at_s <= at_s}
     return frozenset(fault for fault, on in latest.items() if on)

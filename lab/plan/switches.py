@@ -1,39 +1,58 @@
-"""Turns faults into switches: what goes on and off when. The same seed gives the same instants to both twins."""
+"""Turns faults into instants: what goes on and off, and what happens, when. The same seed gives every twin the same."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from lab.model import FAULT, Action, Burst, Fault, Phases
+from lab.model import FAULT, ActionFault, Burst, Fault, Phases, Shot, StateFault, Switch, Window
 
 SHORTEST = 0.1  # of the mean: bounds of a drawn on or off time
 LONGEST = 3.0
 TAIL_S = 0.05  # a burst does not begin so shortly before the end of its part of the phase
 
 
-def plan_actions(faults: Sequence[Fault], phases: Phases, seed: int) -> tuple[Action, ...]:
-    """Every switch of every fault, in order of time; at the same instant off comes before on. Ends with all off."""
-    actions = [
-        action
+def plan_switches(faults: Sequence[Fault], phases: Phases, seed: int) -> tuple[Switch, ...]:
+    """Every switch of every lasting fault, by time; at the same instant off comes before on. Ends with all off."""
+    switches = [
+        switch
         for number, fault in enumerate(faults)
+        if isinstance(fault, StateFault)
         for on_s, off_s in _windows(fault, phases, Random(f"{seed}/{number}"))
-        for action in (Action(at_s=on_s, fault=number, on=True), Action(at_s=off_s, fault=number, on=False))
+        for switch in (Switch(at_s=on_s, fault=number, on=True), Switch(at_s=off_s, fault=number, on=False))
     ]
-    return tuple(sorted(actions, key=lambda action: (action.at_s, action.on, action.fault)))
+    return tuple(sorted(switches, key=lambda switch: (switch.at_s, switch.on, switch.fault)))
 
 
-def _windows(fault: Fault, phases: Phases, random: Random) -> Iterator[tuple[float, float]]:
-    """[on, off) of `fault`, seconds from T0."""
+def plan_shots(faults: Sequence[Fault], phases: Phases) -> tuple[Shot, ...]:
+    """Every action of every fault that happens at an instant, by time: spread evenly over its part of the phase."""
+    shots = [
+        Shot(at_s=round(first + n * (last - first) / fault.times, 6), fault=number)
+        for number, fault in enumerate(faults)
+        if isinstance(fault, ActionFault)
+        for first, last in (part(fault, phases),)
+        for n in range(fault.times)
+    ]
+    return tuple(sorted(shots, key=lambda shot: (shot.at_s, shot.fault)))
+
+
+def part(fault: Fault, phases: Phases) -> Window:
+    """The part of the fault phase in which `fault` acts, seconds from T0."""
     start, end = phases.window(FAULT)
     first, last = (start + share * (end - start) for share in fault.during)
+    return first, last
+
+
+def _windows(fault: StateFault, phases: Phases, random: Random) -> Iterator[Window]:
+    """[on, off) of `fault`, seconds from T0."""
+    first, last = part(fault, phases)
     if fault.burst is None:
         yield round(first, 6), round(last, 6)
     else:
         yield from _bursts(fault.burst, first, last, random)
 
 
-def _bursts(burst: Burst, first: float, last: float, random: Random) -> Iterator[tuple[float, float]]:
+def _bursts(burst: Burst, first: float, last: float, random: Random) -> Iterator[Window]:
     at = first
     while at < last - TAIL_S:
         off = min(at + _draw(burst.on_s, random), last)

@@ -1,25 +1,36 @@
 """The run folder: what a run writes down, and how it is read back.
 
-    manifest.json    what was planned and on what: seed, phases, load, faults, versions, machine, commit
-    schedule.jsonl   every planned arrival, one a line, line number = arrival number; the same for both twins
+    manifest.json    what was planned and on what: the scenario with its load, faults and checks as they were that day,
+                     twins, seed, phases, versions, machine, commit; format 2
+    schedule.jsonl   every planned arrival, one a line, line number = arrival number; the same for every twin
     t0.json          the instant of the monotonic clock at which the run began
-    events.jsonl     every phase edge, injection, healing and reading back of a link
+    events.jsonl     everything that happened, as typed events (lab.model.events)
+    SHA256SUMS       a checksum of each of these files, written last: a folder that was changed since is not judged
     verdict.json     the judgement; made again from the rest by `lab regrade`
-    <twin>/          requests.bin, history.jsonl, load.json, probes.jsonl, metrics.jsonl, initial.json, final.json,
-                     logs/
+    <twin>/          requests.bin, history.jsonl, load.json, probes.jsonl, parts.jsonl, metrics.jsonl, initial.json,
+                     final.json, logs/
 
-Verdict and report are functions of this folder, so what is written here is the evidence, and nothing in it
-is judged.
+Verdict and report are functions of this folder alone, so what is written here is the evidence, and nothing in it is
+judged.
 """
 
-from lab.record.reading import REQUEST, RunRecord, TwinRecord, list_runs
+from lab.record.journal import FolderJournal, NoJournal
+from lab.record.manifest import FORMAT, Isolation, Manifest, Status
+from lab.record.reading import RunRecord, TwinRecord, list_runs
+from lab.record.requests import REQUEST
 from lab.record.verdicts import read_verdict, write_verdict
 from lab.record.writing import RunWriter
 
 __all__ = [
+    "FORMAT",
     "REQUEST",
+    "FolderJournal",
+    "Isolation",
+    "Manifest",
+    "NoJournal",
     "RunRecord",
     "RunWriter",
+    "Status",
     "TwinRecord",
     "list_runs",
     "read_verdict",

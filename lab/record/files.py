@@ -1,41 +1,76 @@
-"""Files of JSON: replaced as a whole or read line by line; what is missing or damaged is named, with the next step."""
+"""Files of a run folder: written beside and then renamed, never through a link; what is damaged is named.
+
+Every read error is one sentence with the next step.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TypeVar
 
 from lab.model import LabError
+from lab.record.codec import Damaged, plain, structured
+
+T = TypeVar("T")
 
 
-def write_json(path: Path, value: Any) -> None:
-    fresh = path.with_name(f".{path.name}")
-    fresh.write_text(json.dumps(value, indent=1) + "\n")
-    fresh.replace(path)
-
-
-def read_json(path: Path) -> Any:
-    with opened(path) as file:
-        try:
-            return json.load(file)
-        except ValueError as exc:
-            raise damaged(path, exc) from exc
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """One JSON value a line; a last line that a kill cut short is left out."""
-    with opened(path) as file:
-        try:
-            return list(_parsed(file))
-        except ValueError as exc:
-            raise damaged(path, exc) from exc
-
-
-def opened(path: Path) -> Any:
+def write_bytes(path: Path, content: bytes) -> None:
+    """The whole file or nothing of it. A link of that name is replaced, what it leads to stays as it is."""
+    if path.parent.is_symlink():
+        raise LabError(f"{path.parent} is a link; the lab writes into real folders only. Remove it.")
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    with suppress(FileNotFoundError):
+        fresh.unlink()
     try:
-        return path.open()
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
+            file.write(content)
+        fresh.replace(path)
+    except OSError as exc:
+        with suppress(OSError):
+            fresh.unlink()
+        raise LabError(f"Cannot write {path}: {exc.strerror}. Make room, or make it writable.") from exc
+
+
+def write_text(path: Path, text: str) -> None:
+    write_bytes(path, text.encode())
+
+
+def write_value(path: Path, value: Any) -> None:
+    """`value` as indented JSON, the same bytes for the same value."""
+    write_text(path, json.dumps(plain(value), indent=1, ensure_ascii=False) + "\n")
+
+
+def appending(path: Path) -> IO[str]:
+    """A file to add lines to, new or there already; a link is refused."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
+    except OSError as exc:
+        raise LabError(f"Cannot write {path}: {exc.strerror}. Make {path.parent} writable.") from exc
+    return os.fdopen(descriptor, "w", encoding="utf-8")
+
+
+def read_value(path: Path, into: type[T]) -> T:
+    """The value that `path` holds."""
+    return _decoded(path, read_bytes(path), into)
+
+
+def read_values(path: Path, into: type[T]) -> list[T]:
+    """One value a line; a last line that a kill cut short is left out."""
+    return list(_lines(path, lambda line: _decoded(path, line, into)))
+
+
+def read_json_lines(path: Path) -> Iterator[Any]:
+    """One JSON value a line, as it comes: for files too long to keep."""
+    return _lines(path, lambda line: _json(path, line))
+
+
+def read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
     except OSError as exc:
         raise unreadable(path, exc) from exc
 
@@ -48,7 +83,25 @@ def damaged(path: Path, why: object) -> LabError:
     return LabError(f"{path} is damaged ({why}). Make the run again.")
 
 
-def _parsed(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    for line in lines:
-        if line.endswith("\n"):
-            yield json.loads(line)
+def _lines(path: Path, decode: Callable[[bytes], T]) -> Iterator[T]:
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield decode(line)
+    except OSError as exc:
+        raise unreadable(path, exc) from exc
+
+
+def _decoded(path: Path, data: bytes, into: type[T]) -> T:
+    try:
+        return structured(_json(path, data), into)
+    except Damaged as error:
+        raise damaged(path, error) from error
+
+
+def _json(path: Path, data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, error) from error

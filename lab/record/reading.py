@@ -1,37 +1,50 @@
-"""Reads a run folder, each part when it is asked for."""
+"""Reads a run folder, each part when it is asked for; every part is checked as it is read."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from lab.model import Operation, Outcome, Phases, ProbeSample, Scenario
-from lab.record.files import damaged, opened, read_json, read_lines, unreadable
-
-REQUEST = np.dtype(
-    [
-        ("i", "<u4"),
-        ("op", "u1"),  # number in load.json's "ops"
-        ("status", "<u2"),  # 0 without an HTTP answer
-        ("failure", "u1"),  # lab.model.Failure
-        ("outcome", "u1"),  # lab.model.Outcome
-        ("flags", "u1"),  # 1 connection used before, 2 wrong body
-        ("intended", "<f8"),
-        ("started", "<f8"),
-        ("sent", "<f8"),  # 0.0 if never sent; read back as not a number
-        ("end", "<f8"),
-    ]
+from lab.model import (
+    Arrival,
+    Event,
+    Fault,
+    FaultWindow,
+    Json,
+    Load,
+    LoadSummary,
+    MetricsReading,
+    Operation,
+    Outcome,
+    Phases,
+    Sample,
+    Tables,
+    TwinPlan,
 )
-INSTANTS = ("intended", "started", "sent", "end")
+from lab.record import sums
+from lab.record.codec import Damaged, structured
+from lab.record.files import damaged, read_json_lines, read_value, read_values
+from lab.record.manifest import Manifest, read_manifest
+from lab.record.requests import read_requests
+from lab.record.windows import fault_windows
 
-FaultWindow = tuple[int, float, float]
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One line of history.jsonl; `end` is a monotonic instant."""
+
+    i: int
+    op: str
+    outcome: Outcome
+    status: int
+    end: float
+    answered: Json = None
 
 
 class RunRecord:
@@ -39,132 +52,127 @@ class RunRecord:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.manifest: Mapping[str, Any] = read_json(folder / "manifest.json")
+        self.manifest: Manifest = read_manifest(folder)
 
-    @property
-    def phases(self) -> Phases:
-        return Phases(**self.manifest["phases"])
-
-    @property
-    def t0(self) -> float:
-        return float(self.manifest["t0"])
+    def verify(self) -> None:
+        """Raises LabError where the evidence is not what it was when the run ended."""
+        sums.verify(self.folder)
 
     @cached_property
-    def events(self) -> Sequence[Mapping[str, Any]]:
-        return read_lines(self.folder / "events.jsonl")
+    def events(self) -> Sequence[Event]:
+        return read_values(self.folder / "events.jsonl", Event)
 
-    def twin(self, name: str, scenario: Scenario) -> TwinRecord:
-        """One twin's part, as evidence for the checks of `scenario`."""
-        return TwinRecord(self, name, scenario)
+    @property
+    def twins(self) -> tuple[TwinRecord, ...]:
+        """Each twin's part, in the order of the run."""
+        return tuple(TwinRecord(self, plan) for plan in self.manifest.twins)
 
-    def arrivals(self, numbers: Iterable[int]) -> Mapping[int, Mapping[str, Any]]:
-        """The planned arrivals with these numbers, as the schedule has them; no other line is parsed."""
-        wanted = set(numbers)
-        with opened(self.folder / "schedule.jsonl") as file:
-            return {i: json.loads(line) for i, line in enumerate(file) if i in wanted}
+    def arrivals(self, numbers: Iterable[int]) -> Mapping[int, Arrival]:
+        """The planned arrivals with these numbers, as the schedule has them; no other line is checked."""
+        wanted, path = set(numbers), self.folder / "schedule.jsonl"
+        lines = (line for i, line in enumerate(read_json_lines(path)) if i in wanted)
+        try:
+            found = {arrival.i: arrival for arrival in (structured(line, Arrival) for line in lines)}
+        except Damaged as error:
+            raise damaged(path, error) from error
+        if missing := wanted - found.keys():
+            raise damaged(path, f"it has no arrival number {min(missing)}")
+        return found
 
 
 class TwinRecord:
     """`lab.model.Evidence` from one twin's part of a run folder. Times are seconds from T0."""
 
-    def __init__(self, run: RunRecord, twin: str, scenario: Scenario) -> None:
+    def __init__(self, run: RunRecord, plan: TwinPlan) -> None:
         self.run = run
-        self.twin = twin
-        self.scenario = scenario
-        self.phases = run.phases
-        self.folder = run.folder / twin
+        self.plan = plan
+        self.folder = run.folder / plan.name
+
+    @property
+    def twin(self) -> str:
+        return self.plan.name
+
+    @property
+    def load(self) -> Load:
+        return self.run.manifest.scenario.load
+
+    @property
+    def phases(self) -> Phases:
+        return self.run.manifest.phases
+
+    @property
+    def faults(self) -> Sequence[Fault]:
+        return self.run.manifest.scenario.faults
 
     @property
     def planned(self) -> int:
-        return int(self.run.manifest["planned"])
+        return self.run.manifest.planned
 
     @cached_property
-    def load(self) -> Mapping[str, Any]:
-        """The load generator's account of itself."""
-        loaded: Mapping[str, Any] = read_json(self.folder / "load.json")
-        return loaded
+    def summary(self) -> LoadSummary:
+        return read_value(self.folder / "load.json", LoadSummary)
 
     @property
     def ops(self) -> tuple[str, ...]:
-        return tuple(self.load["ops"])
+        return self.summary.ops
 
     @cached_property
     def requests(self) -> NDArray[Any]:
-        """Every recorded request, by its number in the plan."""
-        path = self.folder / "requests.bin"
-        try:
-            records = np.fromfile(path, dtype=REQUEST)
-        except OSError as exc:
-            raise unreadable(path, exc) from exc
-        records = records[np.argsort(records["i"], kind="stable")]  # five times as fast as to sort by a field
-        sent = records["sent"] > 0
-        for name in INSTANTS:
-            records[name] -= self.run.t0
-        records["sent"][~sent] = np.nan
-        return records
+        return read_requests(self.folder / "requests.bin", self.run.manifest.t0, len(self.ops))
 
     @cached_property
     def history(self) -> Sequence[Operation]:
         """The operations that invariants read, with what was asked (from the schedule) and what was answered."""
-        answers = read_lines(self.folder / "history.jsonl")
-        arrivals = self.run.arrivals(answer["i"] for answer in answers)
-        if missing := {answer["i"] for answer in answers} - arrivals.keys():
-            raise damaged(self.run.folder / "schedule.jsonl", f"it has no arrival number {min(missing)}")
-        operations = (self._operation(answer, arrivals[answer["i"]]) for answer in answers)
+        answers = read_values(self.folder / "history.jsonl", Answer)
+        arrivals = self.run.arrivals(answer.i for answer in answers)
+        operations = (self._operation(answer, arrivals[answer.i]) for answer in answers)
         return sorted(operations, key=lambda operation: operation.i)
 
     @cached_property
-    def initial(self) -> Mapping[str, Any]:
-        loaded: Mapping[str, Any] = read_json(self.folder / "initial.json")
-        return loaded
+    def initial(self) -> Tables:
+        return read_value(self.folder / "initial.json", Tables)  # type: ignore[type-abstract]
 
     @cached_property
-    def final(self) -> Mapping[str, Any]:
-        loaded: Mapping[str, Any] = read_json(self.folder / "final.json")
-        return loaded
+    def final(self) -> Tables:
+        return read_value(self.folder / "final.json", Tables)  # type: ignore[type-abstract]
 
     @cached_property
-    def metrics(self) -> Sequence[Mapping[str, Any]]:
-        return read_lines(self.folder / "metrics.jsonl")
+    def metrics(self) -> Sequence[MetricsReading]:
+        return read_values(self.folder / "metrics.jsonl", MetricsReading)
 
     @cached_property
-    def probes(self) -> Sequence[ProbeSample]:
-        return [ProbeSample(**line) for line in read_lines(self.folder / "probes.jsonl")]
+    def probes(self) -> Sequence[Sample]:
+        """All that was seen, from outside and of the parts, by time."""
+        parts = self.folder / "parts.jsonl"
+        seen = [self.folder / "probes.jsonl", *([parts] if parts.exists() else [])]
+        samples = chain.from_iterable(read_values(path, Sample) for path in seen)
+        return sorted(samples, key=lambda sample: sample.start_s)
 
-    @property
-    def events(self) -> Sequence[Mapping[str, Any]]:
+    @cached_property
+    def events(self) -> Sequence[Event]:
         """The events of this twin."""
-        return [event for event in self.run.events if event.get("twin") == self.twin]
+        return [event for event in self.run.events if getattr(event, "twin", None) == self.twin]
 
     @cached_property
     def fault_windows(self) -> Sequence[FaultWindow]:
-        """(fault, on, off): from the answer to the injection until the healing was asked for, so it was surely on."""
-        windows = []
-        for number in range(len(self.scenario.faults)):
-            switches = [event for event in self.events if event.get("fault") == number]
-            windows += [
-                (number, on["after_s"], off["before_s"])
-                for on, off in pairwise(switches)
-                if on["event"] == "inject" and off["event"] == "heal"
-            ]
-        return sorted(windows, key=lambda window: window[1])
+        return fault_windows(self.faults, self.events, self.run.manifest.switches, self.phases)
 
-    def _operation(self, answer: Mapping[str, Any], arrival: Mapping[str, Any]) -> Operation:
+    def _operation(self, answer: Answer, arrival: Arrival) -> Operation:
         return Operation(
-            i=answer["i"],
-            op=answer["op"],
-            at_s=arrival["at_s"],
-            end_s=answer["end"] - self.run.t0,
-            outcome=Outcome(answer["outcome"]),
-            status=answer["status"],
-            asked={"path": arrival["path"], **(arrival.get("body") or {})},
-            key=arrival.get("key"),
-            answered=answer["answered"],
+            i=answer.i,
+            op=answer.op,
+            at_s=arrival.at_s,
+            end_s=answer.end - self.run.manifest.t0,
+            outcome=answer.outcome,
+            status=answer.status,
+            asked={"path": arrival.path, **(arrival.body or {})},
+            key=arrival.key,
+            answered=answer.answered,
         )
 
 
 def list_runs(runs: Path) -> list[Path]:
-    """The run folders below `runs`, newest first."""
+    """The run folders below `runs`, newest first, damaged ones included."""
     if not runs.is_dir():
         return []
     found = {path.parent for path in runs.glob("*/manifest.json") if not path.parent.is_symlink()}

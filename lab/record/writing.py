@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from lab.model import Arrival, LabError
-from lab.record.files import write_json
+from lab.model import Arrival, LabError, Sample
+from lab.record import sums
+from lab.record.codec import CONVERTER
+from lab.record.files import appending, write_text, write_value
+from lab.record.manifest import Manifest
 
 
 class RunWriter:
@@ -20,7 +22,6 @@ class RunWriter:
         self.folder = folder
         try:
             folder.mkdir(parents=True)
-            (folder / "events.jsonl").touch()
         except OSError as exc:
             raise LabError(f"Cannot write {folder}: {exc.strerror}. Make {folder.parent} writable.") from exc
 
@@ -30,30 +31,36 @@ class RunWriter:
         (folder / "logs").mkdir(parents=True, exist_ok=True)
         return folder
 
-    def manifest(self, manifest: Mapping[str, Any]) -> None:
-        write_json(self.folder / "manifest.json", manifest)
+    def manifest(self, manifest: Manifest) -> None:
+        write_value(self.folder / "manifest.json", manifest)
 
     def t0(self, t0: float) -> None:
-        write_json(self.folder / "t0.json", {"t0": t0})
+        write_text(self.folder / "t0.json", json.dumps({"t0": t0}) + "\n")
 
     def schedule(self, arrivals: Iterable[Arrival]) -> int:
         """Write down every arrival as it comes; returns how many there are."""
         planned = 0
-        with (self.folder / "schedule.jsonl").open("w") as file:
+        with appending(self.folder / "schedule.jsonl") as file:
             for arrival in arrivals:
                 line = {name: value for name, value in vars(arrival).items() if value is not None}
                 file.write(json.dumps(line, separators=(",", ":")) + "\n")
                 planned += 1
         return planned
 
-    def event(self, **event: Any) -> None:
-        """Append one event; it is in the file when this returns."""
-        with (self.folder / "events.jsonl").open("a") as file:
-            file.write(json.dumps(event) + "\n")
+    def parts(self, twin: str, samples: Iterable[Sample]) -> None:
+        """Add what was seen of the twin's parts."""
+        with appending(self.twin_folder(twin) / "parts.jsonl") as file:
+            for sample in samples:
+                file.write(json.dumps(CONVERTER.unstructure(sample, unstructure_as=Sample)) + "\n")
+
+    def seal(self) -> None:
+        """All evidence is there: from here on it can be judged, and no change goes unnoticed."""
+        sums.seal(self.folder)
 
     def link_latest(self) -> None:
         """Let `latest` beside the folder name it."""
         latest = self.folder.parent / "latest"
         fresh = self.folder.parent / f".latest-{os.getpid()}"
+        fresh.unlink(missing_ok=True)
         fresh.symlink_to(self.folder.name)
         fresh.replace(latest)

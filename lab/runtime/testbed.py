@@ -6,19 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from lab.model import Stack
-from lab.ports import Link
+from lab.model import Stack, Target
+from lab.ports import Actuator, Journal, Performer, Watched
 from lab.runtime.ownership.guardian import Guardian
 from lab.runtime.ownership.ledger import Ledger
+from lab.workload import Workload
 
 PACKAGES = ("flask", "gunicorn", "locust", "psycopg", "sqlalchemy")  # whose versions a manifest names
 
 
 class Twin(Protocol):
-    """One full set that stands or is about to: PostgreSQL, payments, the service, its own Toxiproxy."""
+    """One full set of parts that stands or is about to, with its own Toxiproxy."""
 
-    @property
-    def links(self) -> Mapping[str, Link]: ...
+    def actuator(self, target: Target) -> Actuator: ...
+    def performer(self, target: Target) -> Performer: ...
+    def watched(self, target: Target) -> Watched: ...
     def targets(self) -> Mapping[str, str]: ...
     def published(self) -> Mapping[str, str]: ...
     def collect(self, logs: Path) -> None: ...
@@ -31,16 +33,24 @@ AnyTwin = TypeVar("AnyTwin", bound=Twin)
 class Twins(Generic[AnyTwin]):
     """The part of `lab.ports.Testbed` that hands questions on to the twin they are about."""
 
-    def __init__(self, stack: Stack, state_dir: Path) -> None:
+    def __init__(self, stack: Stack, workload: Workload, state_dir: Path) -> None:
         self._stack = stack
+        self._workload = workload
         self._state_dir = state_dir
         self._twins: dict[str, AnyTwin] = {}
         self._ledger: Ledger | None = None
         self._guardian: Guardian | None = None
         self._facts: dict[str, Any] = {}
+        self._journal: Journal | None = None
 
-    def link(self, twin: str, name: str) -> Link:
-        return self._twins[twin].links[name]
+    def actuator(self, twin: str, target: Target) -> Actuator:
+        return self._twins[twin].actuator(target)
+
+    def performer(self, twin: str, target: Target) -> Performer:
+        return self._twins[twin].performer(target)
+
+    def watched(self, twin: str, target: Target) -> Watched:
+        return self._twins[twin].watched(target)
 
     def targets(self, twin: str) -> Mapping[str, str]:
         return self._twins[twin].targets()

@@ -1,4 +1,4 @@
-"""Latency heat maps: every request of both twins on one colour scale, so that no average can hide a second mode."""
+"""Latency heat maps: every request of all twins on one colour scale, so that no average can hide a second mode."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ WIDTHS_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
 def claim(run: RunView) -> str:
-    """The 95th percentile; the median where neither twin has so much to tell, and the share where not even that."""
+    """The 95th percentile; the median where no twin has so much to tell, and the share where not even that."""
     fault = [(twin, twin.answer_ms(run.window(FAULT))) for twin in run.twins]
     for name, q in (("95th percentile", 0.95), ("Median", 0.5)):
         times = [(twin, quantile(answer_ms, q)) for twin, answer_ms in fault]
         if any(np.isfinite(ms) for _, ms in times):
-            told = " and ".join(f"{twin.name} {words.milliseconds(ms)}" for twin, ms in times)
+            told = words.series(f"{twin.name} {words.milliseconds(ms)}" for twin, ms in times)
             return f"{name} of the answer time during the fault, over all planned requests: {told}."
     shares = (f"{twin.name} {words.percent(float(np.isfinite(ms).mean()))}" for twin, ms in fault if ms.size)
-    return f"Requests with an ok answer during the fault: {' and '.join(shares)}."
+    return f"Requests with an ok answer during the fault: {words.series(shares)}."
 
 
 def draw(run: RunView) -> Figure:
@@ -53,7 +53,7 @@ def draw(run: RunView) -> Figure:
             mark_phases(axes, run)
         _mesh(upper, edges, np.arange(len(STRIPS) + 1), strips, norm)
         mesh = _mesh(lower, edges, levels, cells, norm)
-        look.twin_title(upper, twin.name)
+        look.twin_title(upper, twin)
         name_phases(upper, run)
         answer_time_axis(lower, run, beyond=False)
         name_limit(lower, run)

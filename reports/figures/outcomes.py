@@ -12,7 +12,7 @@ from reports import look, words
 from reports.figures.shading import PHASE_WORDS
 from reports.view import ERROR, GOOD, LATE, REFUSED, TIMEOUT, UNRECORDED, WRONG, RunView, TwinView
 
-Row = tuple[float, str, str, list[int]]  # y, phase, twin, count of each part
+Row = tuple[float, str, TwinView, list[int]]  # y, phase, twin, count of each part
 Part = tuple[str, tuple[int, ...], str, str]  # name, kinds, colour, hatch: told apart in black and white too
 
 ROW_IN, ABOVE_IN, BELOW_IN = 0.27, 0.35, 0.5
@@ -29,7 +29,7 @@ BAR_START, BAR_END, COUNTS_END = 0.175, 0.57, 0.985  # of the figure's width
 
 
 def claim(run: RunView) -> str:
-    told = " and ".join(f"{twin.name} {words.grouped(_unknown(run, twin))}" for twin in run.twins)
+    told = words.series(f"{twin.name} {words.grouped(_unknown(run, twin))}" for twin in run.twins)
     return f"Requests that left their client not knowing whether they took effect, during the fault: {told}."
 
 
@@ -57,7 +57,7 @@ def _rows(run: RunView) -> Iterator[Row]:
     for phase in SHOWN_PHASES:
         for twin in run.twins:
             counts = twin.counts(run.window(phase))
-            yield y, phase, twin.name, [sum(counts[kind] for kind in kinds) for _, kinds, _, _ in PARTS]
+            yield y, phase, twin, [sum(counts[kind] for kind in kinds) for _, kinds, _, _ in PARTS]
             y += 1
         y += 0.5
 
@@ -75,10 +75,10 @@ def _label(axes: Axes, rows: list[Row]) -> None:
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     axes.set_xlabel("of all requests planned in the phase", fontsize=9)
-    axes.set_yticks([y for y, *_ in rows], [twin for _, _, twin, _ in rows])
+    axes.set_yticks([y for y, *_ in rows], [twin.name for _, _, twin, _ in rows])
     axes.tick_params(axis="y", length=0)
     for label, (_, _, twin, _) in zip(axes.get_yticklabels(), rows, strict=True):
-        label.set_color(look.style(twin).colour)
+        label.set_color(look.STYLES[twin.place].colour)
     for phase in SHOWN_PHASES:
         middle = [y for y, of, _, _ in rows if of == phase]
         axes.annotate(

@@ -1,4 +1,7 @@
-"""Latency by percentile, both twins in one panel per phase: how bad the worst answers are, not how bad the mean is."""
+"""Latency by percentile, one panel a phase: how bad the worst answers are, not how bad the mean is.
+
+All twins share the panels, but where their latencies cannot be compared: there each has its own row.
+"""
 
 from __future__ import annotations
 
@@ -18,36 +21,43 @@ SHOWN_PHASES = (BASELINE, FAULT, RECOVERY)
 PERCENTILES = (0.5, 0.9, 0.99, 0.999)
 NEEDED = {0.99: 368, 0.999: 3_688}  # requests below which no bound on the percentile exists: ln 0.025 / ln p
 POINTS = 160
+ABOVE_IN, ROW_IN, BELOW_IN = 0.33, 2.44, 0.53
 FIRST = 1.6  # 1 / (1 - p): the axis begins a little below the median
 
 
 def claim(run: RunView) -> str:
-    """The cost of hardening when nothing is wrong; of the ok answers alone where a conflict is the usual answer."""
+    """What each twin takes when nothing is wrong; of the ok answers alone where a conflict is the usual answer."""
     answers = [(twin.name, twin.answer_ms(run.window(BASELINE))) for twin in run.twins]
     what = "answer time"
     if any(np.isinf(quantile(answer_ms, 0.5)) for _, answer_ms in answers):
         what = "time of the ok answers"
         answers = [(name, answer_ms[np.isfinite(answer_ms)]) for name, answer_ms in answers]
-    told = " and ".join(
+    told = words.series(
         f"{name} {words.milliseconds(quantile(answer_ms, 0.5))}" for name, answer_ms in answers
     )
     return f"Median {what} at baseline, when nothing was wrong: {told}."
 
 
 def draw(run: RunView) -> Figure:
-    figure = look.new_figure(3.3)
-    panels = figure.subplots(1, len(SHOWN_PHASES), sharex=True, sharey=True)
-    figure.subplots_adjust(left=0.095, right=0.985, top=0.9, bottom=0.16, wspace=0.06)
-    for axes, phase in zip(panels, SHOWN_PHASES, strict=True):
-        axes.set_title(
-            PHASE_WORDS[phase], fontsize=10, fontweight="bold" if phase == FAULT else "normal", loc="left"
-        )
-        _dress(axes, run)
-        for twin in run.twins:
-            _curve(axes, run, twin, phase)
-    _legend(panels[0], run)
-    panels[0].set_ylabel("answer time")
-    figure.supxlabel("share of the planned requests that were answered within this time", fontsize=9, y=0.015)
+    rows = [run.twins] if run.comparable else [(twin,) for twin in run.twins]
+    figure = look.new_figure(ABOVE_IN + ROW_IN * len(rows) + BELOW_IN)
+    height = figure.get_figheight()
+    grid = figure.subplots(len(rows), len(SHOWN_PHASES), sharex=True, sharey=True, squeeze=False)
+    figure.subplots_adjust(
+        left=0.095, right=0.985, top=1 - ABOVE_IN / height, bottom=BELOW_IN / height, hspace=0.08, wspace=0.06
+    )
+    for row, twins in zip(grid, rows, strict=True):
+        for axes, phase in zip(row, SHOWN_PHASES, strict=True):
+            _dress(axes, run)
+            for twin in twins:
+                _curve(axes, run, twin, phase)
+        _legend(row[0], run)
+        row[0].set_ylabel("answer time")
+    for axes, phase in zip(grid[0], SHOWN_PHASES, strict=True):
+        weight = "bold" if phase == FAULT else "normal"
+        axes.set_title(PHASE_WORDS[phase], fontsize=10, fontweight=weight, loc="left")
+    said = "share of the planned requests that were answered within this time"
+    figure.supxlabel(said, fontsize=9, y=0.05 / height)
     return figure
 
 
@@ -67,7 +77,7 @@ def _curve(axes: Axes, run: RunView, twin: TwinView, phase: str) -> None:
         return
     x = np.geomspace(FIRST, 1 / (1 - last), POINTS)
     ranks = np.ceil((1 - 1 / x) * answer.size).astype(int) - 1
-    shape = look.style(twin.name)
+    shape = look.STYLES[twin.place]
     axes.plot(
         x, drawn_ms(run, answer[np.clip(ranks, 0, answer.size - 1)]), color=shape.colour, linewidth=1.6,
         linestyle=shape.line, marker=shape.marker, markevery=(POINTS // 8, POINTS // 4), markersize=4,

@@ -26,7 +26,7 @@ def claim(run: RunView) -> str:
 
 def _shares(run: RunView, kind: int) -> str:
     shares = (f"{twin.name} {words.percent(twin.share(kind, run.window(FAULT)))}" for twin in run.twins)
-    return " and ".join(shares)
+    return words.series(shares)
 
 
 def draw(run: RunView) -> Figure:
@@ -52,7 +52,7 @@ def _column(column: list[Axes], run: RunView, twin: TwinView, each: Seconds) -> 
         mark_phases(axes, run)
         axes.grid(axis="y", color=look.GRID, linewidth=0.7)
         axes.set_xlim(*run.span)
-    look.twin_title(column[0], twin.name, f"{words.grouped(twin.planned)} requests planned (grey line)")
+    look.twin_title(column[0], twin, f"{words.grouped(twin.planned)} requests planned (grey line)")
     name_phases(column[0], run)
     if not twin.at_s.size:
         look.nothing_here(column[2], f"nothing was recorded of {twin.name}")
@@ -78,7 +78,9 @@ def _latency(axes: Axes, run: RunView, twin: TwinView, each: Seconds) -> None:
     answer_time_axis(axes, run, beyond=True)
     name_limit(axes, run)
     p50, p95 = drawn_ms(run, each.p50_ms), drawn_ms(run, each.p95_ms)
-    axes.plot(*_broken(run, each.middles, p50), color=look.style(twin.name).colour, linewidth=1.1, alpha=0.65)
+    axes.plot(
+        *_broken(run, each.middles, p50), color=look.STYLES[twin.place].colour, linewidth=1.1, alpha=0.65
+    )
     _line(axes, run, twin, each.middles, p95)
     _label_quantiles(axes, twin, each.middles, p50, p95)
 
@@ -91,19 +93,19 @@ def _label_quantiles(axes: Axes, twin: TwinView, at_s: Floats, p50: Floats, p95:
             at = known[min(1, known.size - 1)]
             axes.annotate(
                 name, (at_s[at], values[at]), xytext=(0, offset), textcoords="offset points",
-                fontsize=8.5, color=look.style(twin.name).colour, path_effects=look.HALO, zorder=4,
+                fontsize=8.5, color=look.STYLES[twin.place].colour, path_effects=look.HALO, zorder=4,
             )  # fmt: skip
 
 
 def _unanswered(axes: Axes, twin: TwinView, each: Seconds) -> None:
     share = np.nan_to_num(each.unanswered)
-    axes.stairs(share, each.edges, fill=True, color=look.style(twin.name).colour, alpha=0.45, linewidth=0)
+    axes.stairs(share, each.edges, fill=True, color=look.STYLES[twin.place].colour, alpha=0.45, linewidth=0)
     axes.set_ylim(0, 1.02)
     axes.set_yticks([0, 1])
 
 
 def _line(axes: Axes, run: RunView, twin: TwinView, at_s: Floats, values: Floats) -> None:
-    shape = look.style(twin.name)
+    shape = look.STYLES[twin.place]
     axes.plot(
         *_broken(run, at_s, values), color=shape.colour, linestyle=shape.line, linewidth=1.5, markersize=3.4,
         marker=shape.marker if at_s.size <= MARKERS_MAX else "", markerfacecolor=shape.face, markeredgewidth=0.9,

@@ -68,7 +68,7 @@ def _panel(axes: Axes, run: RunView, twin: TwinView) -> None:
             at_s, waited_ms, linestyle="", marker=MARKERS[name], color=colour, markersize=3.2, zorder=3,
             rasterized=at_s.size > look.POINTS_MAX, **_edge(name, colour),
         )  # fmt: skip
-    look.twin_title(axes, twin.name)
+    look.twin_title(axes, twin)
     name_phases(axes, run)
     if not twin.at_s.size:
         look.nothing_here(axes, f"nothing was recorded of {twin.name}")

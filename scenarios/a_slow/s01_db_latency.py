@@ -7,7 +7,7 @@ keeps them, and makes one round trip for each read.
 
 from lab.checks.slos import GoodRatio, LatencyQuantile, RecoversWithin
 from lab.faults import Latency
-from lab.model import DATABASE, FAULT, Load, Scenario
+from lab.model import DATABASE, FAULT, Load, Scenario, Verdict
 
 SCENARIO = Scenario(
     name="s01-db-latency",
@@ -28,4 +28,5 @@ SCENARIO = Scenario(
         RecoversWithin(at_most_s=5),
     ),
     lesson="connection_pool: a warm connection costs one round trip, a new one costs several.",
+    expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

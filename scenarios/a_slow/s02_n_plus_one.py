@@ -6,7 +6,7 @@ ms on the link and the page multiplies them. The hardened twin asks for all twen
 
 from lab.checks.slos import GoodRatio, LatencyQuantile, StatementsPerRequest
 from lab.faults import Latency
-from lab.model import DATABASE, FAULT, Load, Scenario
+from lab.model import DATABASE, FAULT, Load, Scenario, Verdict
 
 SCENARIO = Scenario(
     name="s02-n-plus-one",
@@ -23,4 +23,5 @@ SCENARIO = Scenario(
         GoodRatio(phase=FAULT, at_least=0.95),
     ),
     lesson="batched_reads: two queries for a page, however long it is.",
+    expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -9,7 +9,7 @@ out of rotation.
 from lab.checks.invariants import CleanEndState, NoDoubleBooking, NoLostAcks, NoPhantoms, RefusedMeansRefused
 from lab.checks.slos import CleanRefusals, RecoversWithin, TruthfulReadiness
 from lab.faults import Down
-from lab.model import DATABASE, FAULT, Load, Scenario
+from lab.model import DATABASE, FAULT, Load, Scenario, Verdict
 
 SCENARIO = Scenario(
     name="s07-partition",
@@ -43,4 +43,5 @@ SCENARIO = Scenario(
         CleanEndState(),
     ),
     lesson="circuit_breaker and readiness: an error that says what was done, and a probe that tells the truth.",
+    expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -10,7 +10,7 @@ ask again with the same key".
 from lab.checks.invariants import CleanEndState, ExactlyOnce, NoLostAcks, NoPhantoms, RefusedMeansRefused
 from lab.checks.slos import AnswersWithin, GoodRatio, RecoversWithin
 from lab.faults import Timeout
-from lab.model import DATABASE, FAULT, Load, Scenario
+from lab.model import DATABASE, FAULT, Load, Scenario, Verdict
 
 SCENARIO = Scenario(
     name="s11-blackhole",
@@ -47,4 +47,5 @@ SCENARIO = Scenario(
         CleanEndState(),
     ),
     lesson="deadline: the only thing that gives a worker back; idempotency makes asking again safe.",
+    expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -7,7 +7,7 @@ two bookings cannot both satisfy.
 
 from lab.checks.invariants import ExactlyOnce, NoDoubleBooking, NoLostAcks, NoPhantoms, RefusedMeansRefused
 from lab.faults import Latency
-from lab.model import DATABASE, Load, Scenario
+from lab.model import DATABASE, Load, Scenario, Verdict
 
 SCENARIO = Scenario(
     name="s13-double-booking",
@@ -25,4 +25,5 @@ SCENARIO = Scenario(
         ExactlyOnce(),
     ),
     lesson="constraints: a rule that the database keeps holds under any interleaving.",
+    expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

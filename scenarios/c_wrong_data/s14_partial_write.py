@@ -7,7 +7,7 @@ neither.
 
 from lab.checks.invariants import AtomicPair, CleanEndState, NoLostAcks, NoPhantoms, RefusedMeansRefused
 from lab.faults import Down, Latency
-from lab.model import DATABASE, Burst, Load, Scenario
+from lab.model import DATABASE, Burst, Load, Scenario, Verdict
 
 SCENARIO = Scenario(
     name="s14-partial-write",
@@ -29,4 +29,5 @@ SCENARIO = Scenario(
         CleanEndState(),
     ),
     lesson="one_transaction: both rows or none.",
+    expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

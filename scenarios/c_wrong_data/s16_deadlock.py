@@ -8,7 +8,7 @@ hardened twin locks in one order, so that no cycle can form, and tries again whe
 from lab.checks.invariants import CleanEndState, Conservation, NoLostAcks, NoPhantoms
 from lab.checks.slos import CleanRefusals, LatencyQuantile
 from lab.faults import Latency
-from lab.model import DATABASE, FAULT, Load, Scenario
+from lab.model import DATABASE, FAULT, Load, Scenario, Verdict
 
 SCENARIO = Scenario(
     name="s16-deadlock",
@@ -29,4 +29,5 @@ SCENARIO = Scenario(
         CleanEndState(),
     ),
     lesson="lock_order removes the cycle; transaction_retry forgives the rare rest.",
+    expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -50,7 +50,7 @@ def _locks(evidence: Evidence) -> Iterator[str]:
 
 
 def _pending(evidence: Evidence, at_most_s: float) -> Iterator[str]:
-    read_at = datetime.fromisoformat(evidence.final["read_at"])
+    read_at = datetime.fromisoformat(evidence.final["clock"][0]["now"])
     for row in evidence.final[BOOKINGS]:
         age_s = (read_at - datetime.fromisoformat(row["created_at"])).total_seconds()
         if row["status"] == "pending" and age_s > at_most_s:

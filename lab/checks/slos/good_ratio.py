@@ -23,7 +23,7 @@ class GoodRatio(Check):
         return f"at least {percent(self.at_least)} of requests{whom(self.ops)} good in the {self.phase} phase"
 
     def judge(self, evidence: Evidence) -> CheckResult:
-        within_ms = evidence.scenario.load.good_within_ms
+        within_ms = evidence.load.good_within_ms
         planned = of_ops(
             between(evidence.requests, *evidence.phases.window(self.phase)), evidence.ops, self.ops
         )

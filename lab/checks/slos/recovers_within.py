@@ -22,9 +22,9 @@ class RecoversWithin(Check):
         return f"recovered at most {self.at_most_s:g} s after healing"
 
     def judge(self, evidence: Evidence) -> CheckResult:
-        within_ms = evidence.scenario.load.good_within_ms
+        within_ms = evidence.load.good_within_ms
         healed_s = max(
-            (off for _, _, off in evidence.fault_windows), default=evidence.phases.window(FAULT)[1]
+            (window.off_s for window in evidence.fault_windows), default=evidence.phases.window(FAULT)[1]
         )
         end_s = evidence.phases.window(RECOVERY)[1]
         before = ratio(is_good(between(evidence.requests, *evidence.phases.window(BASELINE)), within_ms))

@@ -33,7 +33,9 @@ class TruthfulReadiness(Check):
 
     def judge(self, evidence: Evidence) -> CheckResult:
         asked = of_ops(evidence.requests, evidence.ops, ("readyz",))
-        windows = [between(asked, on + self.at_most_s, off) for _, on, off in evidence.fault_windows]
+        windows = [
+            between(asked, window.on_s + self.at_most_s, window.off_s) for window in evidence.fault_windows
+        ]
         during = np.concatenate(windows) if windows else asked[:0]
         last = between(asked, *evidence.phases.window(RECOVERY))[-PROBES_MIN:]
         if min(len(during), len(last)) < PROBES_MIN:

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from lab.faults.links.toxics import DOWNSTREAM, PROBE_WAIT_S, ToxicFault, require
 from lab.faults.proofs import delayed, last_byte_ms
-from lab.model import ProbeSample, ProbeSpec, Proof
+from lab.model import LinkSample, Probe, Proof
 
-FELT_MS = 300  # a probe carries as much as takes so long …
+SHOWN_MS = 300  # a probe carries as much as takes so long …
 PROBE_BYTES_MIN = 4_000  # … but so much that what it says before does not count
 PROBE_BYTES_MAX = 256_000  # … and no more than this: ten a second must not be a load of their own
 SLACK_SHARE = 0.25
@@ -29,11 +29,11 @@ class Bandwidth(ToxicFault):
     def describe(self) -> str:
         return f"{self.rate_kb_s} KB/s for each connection {self.way()}{self.rhythm()}"
 
-    def probe(self) -> ProbeSpec:
-        carried = min(max(self.rate_kb_s * FELT_MS, PROBE_BYTES_MIN), PROBE_BYTES_MAX)
+    def probe(self) -> Probe:
+        carried = min(max(self.rate_kb_s * SHOWN_MS, PROBE_BYTES_MIN), PROBE_BYTES_MAX)
         return self.carrying(carried, PROBE_WAIT_S + 4 * carried / self.rate_kb_s / 1000)
 
-    def felt(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
+    def shown(self, before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof:
         return delayed(
             before,
             during,
@@ -43,7 +43,7 @@ class Bandwidth(ToxicFault):
             slack_share=SLACK_SHARE,
         )
 
-    def _carried_bytes(self, before: Sequence[ProbeSample]) -> int:
+    def _carried_bytes(self, before: Sequence[LinkSample]) -> int:
         """What a probe really carries in the direction of the fault: not every server pads its answer as asked."""
         if self.direction == DOWNSTREAM:
             return max((sample.received_bytes for sample in before), default=0)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.faults.links.toxics import PLACE, require_place, rhythm
+from lab.faults.links.toxics import PLACE, LinkFault, require_place, rhythm
 from lab.faults.proofs import REFUSED_SHARE_MIN, ended_by
-from lab.model import Fault, LinkState, ProbeSample, Proof
+from lab.model import LinkSample, LinkState, Proof
 
 
 @dataclass(frozen=True, kw_only=True)
-class Down(Fault):
+class Down(LinkFault):
     """The proxy of the link is disabled. Both directions are gone, so it has none."""
 
     kind: ClassVar[str] = "down"
@@ -25,5 +25,5 @@ class Down(Fault):
     def describe(self) -> str:
         return f"every connection to {PLACE[self.link]} refused{rhythm(self)}"
 
-    def felt(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
+    def shown(self, before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof:
         return ended_by(before, during, errors=("refused",), what="refused", share_min=REFUSED_SHARE_MIN)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lab.faults.links.toxics import DELAY_MS_MAX, PROBE_WAIT_S, ToxicFault, require
-from lab.faults.proofs import DELAY_SLACK_MS, ROUND_TRIPS, delayed, first_byte_ms
-from lab.model import LabError, ProbeSample, ProbeSpec, Proof
+from lab.faults.proofs import DELAY_SLACK_MS, delayed, first_byte_ms
+from lab.model import ROUND_TRIPS, LabError, LinkSample, Probe, Proof
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +30,10 @@ class Latency(ToxicFault):
         jitter = f" ± {self.jitter_ms} ms" if self.jitter_ms else ""
         return f"{self.latency_ms} ms{jitter} of latency {self.way()}{self.rhythm()}"
 
-    def probe(self) -> ProbeSpec:
-        return ProbeSpec(timeout_s=PROBE_WAIT_S + 4 * (self.latency_ms + self.jitter_ms) / 1000)
+    def probe(self) -> Probe:
+        return self.looking(timeout_s=PROBE_WAIT_S + 4 * (self.latency_ms + self.jitter_ms) / 1000)
 
-    def felt(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
+    def shown(self, before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof:
         trips = ROUND_TRIPS.get(self.link, 1)
         return delayed(
             before,

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from lab.faults.links.toxics import DOWNSTREAM, PROBE_WAIT_S, ToxicFault, require
 from lab.faults.proofs import connected, ended_by
-from lab.model import ProbeSample, ProbeSpec, Proof
+from lab.model import LinkSample, Probe, Proof
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +25,10 @@ class LimitData(ToxicFault):
     def describe(self) -> str:
         return f"connections cut after {self.limit_bytes} bytes {self.way()}{self.rhythm()}"
 
-    def probe(self) -> ProbeSpec:
+    def probe(self) -> Probe:
         return self.carrying(self.limit_bytes + 1_000, PROBE_WAIT_S)
 
-    def felt(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
+    def shown(self, before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof:
         return ended_by(
             before,
             during,
@@ -37,7 +37,7 @@ class LimitData(ToxicFault):
             also=self._cut,
         )
 
-    def _cut(self, sample: ProbeSample) -> bool:
+    def _cut(self, sample: LinkSample) -> bool:
         return connected(sample) and (
             self.direction != DOWNSTREAM or sample.received_bytes <= self.limit_bytes
         )

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from lab.faults.links.toxics import ToxicFault
 from lab.faults.proofs import ended_by
-from lab.model import ProbeSample, Proof
+from lab.model import LinkSample, Proof
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,5 +23,5 @@ class Noop(ToxicFault):
     def describe(self) -> str:
         return f"nothing (the null fault) {self.way()}{self.rhythm()}"
 
-    def felt(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
+    def shown(self, before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof:
         return ended_by(before, during, errors=("",), what="answered as before", share_min=0.9)

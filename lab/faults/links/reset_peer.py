@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from lab.faults.links.toxics import PROBE_WAIT_S, ToxicFault, require
 from lab.faults.proofs import REFUSED_SHARE_MIN, ended_by
-from lab.model import ProbeSample, ProbeSpec, Proof
+from lab.model import LinkSample, Probe, Proof
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +30,8 @@ class ResetPeer(ToxicFault):
         after = f" {self.timeout_ms} ms after the first data" if self.timeout_ms else ""
         return f"connections reset{after} {self.way()}{self.rhythm()}"
 
-    def probe(self) -> ProbeSpec:
-        return ProbeSpec(timeout_s=PROBE_WAIT_S + self.timeout_ms / 1000)
+    def probe(self) -> Probe:
+        return self.looking(timeout_s=PROBE_WAIT_S + self.timeout_ms / 1000)
 
-    def felt(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
+    def shown(self, before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof:
         return ended_by(before, during, errors=("reset",), what="reset", share_min=REFUSED_SHARE_MIN)

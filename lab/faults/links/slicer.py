@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from lab.faults.links.toxics import DOWNSTREAM, PROBE_WAIT_S, ToxicFault, require
 from lab.faults.proofs import EFFECT_SHARE_MAX, last_byte_ms, too_few, typical
-from lab.model import LabError, ProbeSample, ProbeSpec, Proof
+from lab.model import LabError, LinkSample, Probe, Proof
 
 PROBE_SLICES = 16
 
@@ -41,11 +41,11 @@ class Slicer(ToxicFault):
         pieces = f"pieces of about {self.average_size_bytes} bytes, one every {self.delay_us / 1000:g} ms,"
         return f"{pieces} {self.way()}{self.rhythm()}"
 
-    def probe(self) -> ProbeSpec:
+    def probe(self) -> Probe:
         carried = PROBE_SLICES * self._piece_bytes()
         return self.carrying(carried, PROBE_WAIT_S + 4 * PROBE_SLICES * self.delay_us / 1e6)
 
-    def felt(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
+    def shown(self, before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof:
         if missing := too_few(before, during):
             return missing
         return (
@@ -56,7 +56,7 @@ class Slicer(ToxicFault):
         """The biggest piece there can be."""
         return self.average_size_bytes + self.size_variation_bytes
 
-    def _in_pieces(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
+    def _in_pieces(self, before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof:
         carried = max(sample.received_bytes for sample in before)
         whole = median_low([sample.chunks for sample in before])
         pieces = median_low([sample.chunks for sample in during if not sample.error] or [0])
@@ -64,7 +64,7 @@ class Slicer(ToxicFault):
         sentence = f"the answer came in {pieces} pieces, before in {whole}"
         return Proof(proved=pieces >= limit, value=pieces, limit=limit, unit="pieces", sentence=sentence)
 
-    def _slowed(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
+    def _slowed(self, before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof:
         """Pieces of a question cannot be counted from here, their pauses can: at least half of them must show."""
         grown_ms = typical(during, last_byte_ms) - typical(before, last_byte_ms)
         pauses_ms = self.probe().request_bytes / self._piece_bytes() * self.delay_us / 1000

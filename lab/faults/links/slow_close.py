@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from lab.faults.links.toxics import DELAY_MS_MAX, PROBE_WAIT_S, UPSTREAM, ToxicFault, require
 from lab.faults.proofs import close_ms, delayed, ended_by
-from lab.model import ProbeSample, ProbeSpec, Proof
+from lab.model import LinkSample, Probe, Proof
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,15 +27,15 @@ class SlowClose(ToxicFault):
     def describe(self) -> str:
         return f"connections closed {self.delay_ms} ms late {self.way()}{self.rhythm()}"
 
-    def probe(self) -> ProbeSpec:
-        return ProbeSpec(timeout_s=PROBE_WAIT_S + self.delay_ms / 1000)
+    def probe(self) -> Probe:
+        return self.looking(timeout_s=PROBE_WAIT_S + self.delay_ms / 1000)
 
-    def felt(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
+    def shown(self, before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof:
         if self.direction == UPSTREAM:
             return self._unharmed(before, during)
         return delayed(before, during, reading=close_ms, what="the end of stream", expected_ms=self.delay_ms)
 
-    def _unharmed(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
+    def _unharmed(self, before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof:
         """Upstream only the server waits longer: a client sees no difference, so the proxy's echo must do."""
         answered = ended_by(before, during, errors=("",), what="answered as before")
         return Proof(

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from lab.faults.links.toxics import DELAY_MS_MAX, PROBE_WAIT_S, ToxicFault, require
 from lab.faults.proofs import connected, ended_by
-from lab.model import ProbeSample, ProbeSpec, Proof
+from lab.model import LinkSample, Probe, Proof
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +30,10 @@ class Timeout(ToxicFault):
             return f"a blackhole {self.way()}{self.rhythm()}"
         return f"silence, and a close after {self.timeout_ms} ms of it, {self.way()}{self.rhythm()}"
 
-    def probe(self) -> ProbeSpec:
-        return ProbeSpec(timeout_s=PROBE_WAIT_S + self.timeout_ms / 1000)
+    def probe(self) -> Probe:
+        return self.looking(timeout_s=PROBE_WAIT_S + self.timeout_ms / 1000)
 
-    def felt(self, before: Sequence[ProbeSample], during: Sequence[ProbeSample]) -> Proof:
+    def shown(self, before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof:
         return ended_by(
             before,
             during,

@@ -1,4 +1,4 @@
-"""What the faults share: the shape of a fault that is one Toxiproxy toxic, its limits, and the words for where it acts.
+"""What the faults of links share: a place, one Toxiproxy toxic, its limits, and how a probe proves them.
 
 Toxiproxy hardly validates (an unknown attribute is ignored, a negative delay accepted, and some values crash the whole
 server), so every parameter is checked here, before anything stands.
@@ -6,22 +6,95 @@ server), so every parameter is checked here, before anything stands.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
-from lab.model import DATABASE, EDGE, LINKS, PAYMENTS, Fault, LabError, LinkState, ProbeSpec, Toxic
+from lab.faults.proofs import link_healed
+from lab.model import (
+    CACHE,
+    DATABASE,
+    EDGE,
+    LINKS,
+    PAYMENTS,
+    QUEUE,
+    Capability,
+    Fault,
+    LabError,
+    LinkSample,
+    LinkState,
+    Probe,
+    Proof,
+    Seen,
+    StateFault,
+    Target,
+    Toxic,
+    a_link,
+)
 
 DOWNSTREAM = "downstream"  # what the server sends back
 UPSTREAM = "upstream"  # what the client asks
 DIRECTIONS = (DOWNSTREAM, UPSTREAM)
-PLACE = {EDGE: "the service", DATABASE: "the database", PAYMENTS: "the payments dependency"}
+PLACE = {
+    EDGE: "the service",
+    DATABASE: "the database",
+    PAYMENTS: "the payments dependency",
+    CACHE: "the cache",
+    QUEUE: "the queue",
+}
 DELAY_MS_MAX = 60_000
 PROBE_WAIT_S = 1.0
 HTTP_QUESTION_BYTES_MAX = 8_000  # a server refuses longer headers
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToxicFault(Fault):
+class LinkFault(StateFault):
+    """A fault of one link, proved by the link's probe."""
+
+    needs: ClassVar[Capability] = Capability.LINK
+    link: str
+
+    def target(self) -> Target:
+        require_place(self)
+        return a_link(self.link)
+
+    def state(self) -> LinkState:
+        raise NotImplementedError
+
+    def probe(self) -> Probe:
+        """The probe that shows this fault."""
+        return self.looking()
+
+    def shown(self, before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof:
+        """As `observed`, from the probe's samples."""
+        raise NotImplementedError
+
+    def probes(self) -> tuple[Probe, ...]:
+        return (self.probe(),)
+
+    def observed(self, before: Seen, during: Seen) -> Proof:
+        return self.shown(link_samples(before), link_samples(during))
+
+    def healed(self, before: Seen, during: Seen, after: Seen) -> Proof:
+        return link_healed(link_samples(before), link_samples(during), link_samples(after))
+
+    def looking(
+        self, *, request_bytes: int = 0, reply_bytes: int = 0, timeout_s: float = PROBE_WAIT_S
+    ) -> Probe:
+        return Probe(
+            target=a_link(self.link),
+            request_bytes=request_bytes,
+            reply_bytes=reply_bytes,
+            timeout_s=timeout_s,
+        )
+
+
+def link_samples(seen: Seen) -> list[LinkSample]:
+    return [sample for sample in seen.samples if isinstance(sample, LinkSample)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToxicFault(LinkFault):
     """A fault that is one toxic, in one direction of the link."""
 
     direction: str = DOWNSTREAM
@@ -44,31 +117,37 @@ class ToxicFault(Fault):
     def rhythm(self) -> str:
         return rhythm(self)
 
-    def carrying(self, size_bytes: int, timeout_s: float) -> ProbeSpec:
+    def carrying(self, size_bytes: int, timeout_s: float) -> Probe:
         """A probe that carries `size_bytes`, or as near as can be, in the direction of the fault."""
         if self.direction == DOWNSTREAM:
-            return ProbeSpec(reply_bytes=size_bytes, timeout_s=timeout_s)
+            return self.looking(reply_bytes=size_bytes, timeout_s=timeout_s)
         most = size_bytes if self.link == DATABASE else HTTP_QUESTION_BYTES_MAX
-        return ProbeSpec(request_bytes=min(size_bytes, most), timeout_s=timeout_s)
+        return self.looking(request_bytes=min(size_bytes, most), timeout_s=timeout_s)
 
 
-def rhythm(fault: Fault) -> str:
+def rhythm(fault: StateFault) -> str:
     """How a fault that comes and goes does so, as the end of its description."""
     if fault.burst is None:
         return ""
     return f" in bursts (about {fault.burst.on_s:g} s on, {fault.burst.off_s:g} s off)"
 
 
-def require_place(fault: Fault) -> None:
-    """Raise LabError unless link, part of the phase and burst of `fault` make sense."""
-    start, end = fault.during
+def require_place(fault: LinkFault) -> None:
+    """Raise LabError unless link and times of `fault` make sense."""
     if fault.link not in LINKS:
         raise LabError(f"{fault.kind}: link must be one of {', '.join(LINKS)}, not {fault.link!r}.")
+    require_times(fault)
+
+
+def require_times(fault: Fault) -> None:
+    """Raise LabError unless the part of the phase and the burst of `fault` make sense."""
+    start, end = fault.during
     if not 0 <= start < end <= 1:
         raise LabError(
             f"{fault.kind}: during must be two fractions of the fault phase, start < end, not {fault.during}."
         )
-    if fault.burst is not None and min(fault.burst.on_s, fault.burst.off_s) < 0.05:
+    burst = fault.burst if isinstance(fault, StateFault) else None
+    if burst is not None and min(burst.on_s, burst.off_s) < 0.05:
         raise LabError(f"{fault.kind}: burst needs on_s and off_s of at least 0.05 s.")
 
 

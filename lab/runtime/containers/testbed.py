@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from lab.ports import Child
+from lab.model import Capability
+from lab.ports import Child, Journal
 from lab.runtime.containers.engine import answering, available, client, compose_version, remove_leftovers
 from lab.runtime.containers.images import Images, build_images, images_present, pinned
 from lab.runtime.containers.twin import DockerTwin, Published
@@ -19,18 +20,28 @@ from lab.runtime.toxiproxy.client import Toxiproxy
 __all__ = ["DockerTestbed", "available", "build_images", "images_present", "remove_leftovers"]
 
 
+OFFERED = frozenset({Capability.LINK, Capability.LOAD})
+
+
 class DockerTestbed(Twins[DockerTwin]):
     """`lab.ports.Testbed` with containers. What it owns is in the ledger below `state_dir`, and labelled."""
 
     runtime = "docker"
 
-    def up(self) -> None:
+    def offers(self) -> Mapping[Capability, str]:
+        return {
+            capability: "" if capability in OFFERED else "the docker runtime cannot do that yet"
+            for capability in Capability
+        }
+
+    def up(self, journal: Journal) -> None:
         """Start everything, both twins side by side. After a failure logs stay readable until `down`."""
+        self._journal = journal
         images = build_images()  # nothing to do, but where a source was edited just now
         ledger = self._guarded()
         ports = self._free_ports()
         self._twins = {
-            plan.name: DockerTwin(plan, self._stack, images, ports[plan.name], ledger)
+            plan.name: DockerTwin(plan, self._stack, self._workload, images, ports[plan.name], ledger)
             for plan in self._stack.twins
         }
         with ThreadPoolExecutor(max_workers=len(self._twins), thread_name_prefix="up") as threads:

@@ -7,7 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,16 @@ from typing import Any
 from docker.errors import APIError
 from docker.models.containers import Container
 
-from lab.model import DATABASE, EDGE, LINKS, PAYMENTS, LabError, Stack, TwinPlan
-from lab.ports import Child, Link
+from lab.model import DATABASE, EDGE, PAYMENTS, Kind, LabError, Stack, Target, TwinPlan
+from lab.ports import Actuator, Child, Performer, Watched
 from lab.runtime.containers.child import ContainerChild
 from lab.runtime.containers.cpu import cpu_meter
 from lab.runtime.containers.engine import RUN_LABEL, TWIN_LABEL, answering, client, run
 from lab.runtime.containers.images import COMPOSE_FILE, Images
 from lab.runtime.ownership.ledger import NETWORK, Ledger
 from lab.runtime.ports_free import LOOPBACK
-from lab.runtime.toxiproxy.client import ToxiproxyLink
+from lab.runtime.toxiproxy.client import LinkActuator
+from lab.workload import Workload
 
 SEED = "seed"
 PARTS = ("postgres", "payments", "toxiproxy", "service")
@@ -47,17 +48,24 @@ class DockerTwin:
     """Everything of one twin. Whoever made it removes what carries the run's label."""
 
     def __init__(
-        self, plan: TwinPlan, stack: Stack, images: Images, ports: Published, ledger: Ledger
+        self,
+        plan: TwinPlan,
+        stack: Stack,
+        workload: Workload,
+        images: Images,
+        ports: Published,
+        ledger: Ledger,
     ) -> None:
         self._plan = plan
         self._stack = stack
+        self._workload = workload
         self._images = images
         self._ports = ports
         self._ledger = ledger
         self._project = f"failure-lab-{stack.run}-{plan.name}".lower()
         self._network = f"{self._project}_twin"
         self._containers: dict[str, Container] = {}
-        self.links: Mapping[str, Link] = {}
+        self._links: Mapping[str, LinkActuator] = {}
         self._cpu: Callable[[], float | None] = lambda: None
 
     def up(self) -> None:
@@ -65,8 +73,9 @@ class DockerTwin:
         for part in (*PARTS, SEED):
             self._ledger.own_container(self._name(part))
         self._ledger.own(NETWORK, self._network)
-        for link in LINKS:
-            self._ledger.undo(self._api, link)
+        for link in LISTENERS:
+            for undo in LinkActuator(self._api, link).undo():
+                self._ledger.undo(undo)
         self._compose_up()
         with answering():
             self._containers = {part: client().containers.get(self._name(part)) for part in PARTS}
@@ -74,7 +83,7 @@ class DockerTwin:
         # The data is loaded, so PostgreSQL answers; the edge answers through Toxiproxy.
         self._await("payments", partial(healthy, self._containers["payments"]), give_up)
         self._await("service", lambda: answers(f"{self.published()['edge']}/readyz"), give_up)
-        self.links = {link: ToxiproxyLink(self._shortest_api(), link) for link in LINKS}
+        self._links = {link: LinkActuator(self._shortest_api(), link) for link in LISTENERS}
         self._cpu = cpu_meter(int(self._containers["service"].attrs["State"]["Pid"]))
 
     def spawn(self, module: str, folder: Path, name: str) -> Child:
@@ -84,6 +93,17 @@ class DockerTwin:
             image=self._images.load, network=self._network, labels=labels, ledger=self._ledger,
         )  # fmt: skip
 
+    def actuator(self, target: Target) -> Actuator:
+        if target.kind is Kind.LINK and target.name in self._links:
+            return self._links[target.name]
+        raise LabError(f"The docker runtime has nothing that changes {target}.")
+
+    def performer(self, target: Target) -> Performer:
+        raise LabError(f"The docker runtime has nothing that acts on {target}.")
+
+    def watched(self, target: Target) -> Watched:
+        raise LabError(f"The docker runtime cannot look at {target}.")
+
     def targets(self) -> dict[str, str]:
         """As `lab.ports.Testbed.targets`. Addresses, not names: no look-up may spend a probe's time."""
         at = {part: address(self._containers[part], self._network) for part in PARTS}
@@ -91,6 +111,7 @@ class DockerTwin:
             **{link: f"{at['toxiproxy']}:{port}" for link, port in LISTENERS.items()},
             "direct_edge": f"{at['service']}:8000",
             "direct_payments": f"{at['payments']}:8000",
+            "direct_database": f"{at['postgres']}:5432",
             "direct_dsn": f"postgresql://lab@{at['postgres']}:5432/lab",
             "probe_database": "probe/lab",
         }
@@ -137,12 +158,14 @@ class DockerTwin:
         return f"{self._project}-{part}-1"
 
     def _compose_up(self) -> None:
-        sizes = " ".join(f"--{name} {size}" for name, size in asdict(self._stack.seed_sizes).items())
+        sizes = " ".join(f"--{name} {size}" for name, size in self._stack.sizes.items())
         env = {
             **os.environ,
             **self._images.environment(),
             "RUN": self._stack.run,
             "TWIN": self._plan.name,
+            "SERVICE": self._plan.service,
+            "SERVICE_APP": self._workload.app(self._plan),
             "DEFENCES": self._plan.defences,
             "TOKEN": self._stack.token,
             "SEED_SIZES": sizes,

@@ -14,9 +14,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from lab.model import LabError, Stack
+from lab.model import Capability, LabError, Stack
 from lab.paths import ROOT
-from lab.ports import Child
+from lab.ports import Child, Journal
 from lab.runtime.local import postgres
 from lab.runtime.local.priority import giving_way
 from lab.runtime.local.processes import Process, environment
@@ -24,7 +24,9 @@ from lab.runtime.local.twin import LocalTwin
 from lab.runtime.ports_free import Ports
 from lab.runtime.testbed import PACKAGES, Twins
 from lab.runtime.toxiproxy import server as toxiproxy_server
+from lab.workload import Workload
 
+OFFERED = frozenset({Capability.LINK, Capability.LOAD})
 DISK_NEEDED_BYTES = 300_000_000  # two data folders, their write-ahead logs and the logs
 
 
@@ -33,20 +35,27 @@ class LocalTestbed(Twins[LocalTwin]):
 
     runtime = "local"
 
-    def __init__(self, stack: Stack, state_dir: Path) -> None:
-        super().__init__(stack, state_dir)
+    def __init__(self, stack: Stack, workload: Workload, state_dir: Path) -> None:
+        super().__init__(stack, workload, state_dir)
         self._folder = Path(tempfile.gettempdir()) / f"failure-lab-{stack.run}-{os.getpid()}"
         self._children: list[Process] = []
         self._ports = Ports()
 
-    def up(self) -> None:
+    def offers(self) -> Mapping[Capability, str]:
+        return {
+            capability: "" if capability in OFFERED else "the local runtime cannot do that yet"
+            for capability in Capability
+        }
+
+    def up(self, journal: Journal) -> None:
         """Start everything, both twins side by side. On failure all is stopped; logs stay readable until `down`."""
+        self._journal = journal
         try:
             self._up()
         except OSError as exc:
             self._stop()
             raise LabError(
-                f"The stack cannot be started: {exc}. Mend that, or set TMPDIR to another folder."
+                f"The stack cannot be started: {exc}. Fix that, or set TMPDIR to another folder."
             ) from exc
         except BaseException:
             self._stop()
@@ -79,7 +88,9 @@ class LocalTestbed(Twins[LocalTwin]):
         install, engine = postgres.installation(), toxiproxy_server.find()
         self._facts = facts(install, engine)
         self._twins = {
-            plan.name: LocalTwin(plan, self._stack, self._folder / plan.name, self._ports, ledger)
+            plan.name: LocalTwin(
+                plan, self._stack, self._workload, self._folder / plan.name, self._ports, ledger
+            )
             for plan in self._stack.twins
         }
         with ThreadPoolExecutor(max_workers=len(self._twins), thread_name_prefix="up") as threads:

@@ -6,19 +6,33 @@ import http.client
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from lab.model import DATABASE, EDGE, LINKS, PAYMENTS, LabError, Stack, TwinPlan
+from lab.model import (
+    DATABASE,
+    EDGE,
+    LINK_TO,
+    PAYMENTS,
+    POSTGRES,
+    SERVICE,
+    Kind,
+    LabError,
+    Stack,
+    Target,
+    Topology,
+    TwinPlan,
+)
 from lab.paths import ROOT
-from lab.ports import Link
+from lab.ports import Actuator, Performer, Watched
 from lab.runtime.local import postgres
 from lab.runtime.local.priority import giving_way, punctual
 from lab.runtime.local.processes import Process, Processes, environment, log_tail
 from lab.runtime.ownership.ledger import Ledger
 from lab.runtime.ports_free import LOOPBACK, Ports
-from lab.runtime.toxiproxy.client import ToxiproxyLink, create_proxy
+from lab.runtime.toxiproxy.client import LinkActuator, create_proxy
 from lab.runtime.toxiproxy.server import Birthmark, Engine
+from lab.workload import Workload
 
 SEED_TIMEOUT_S = 60.0
 READY_TIMEOUT_S = 30.0
@@ -29,22 +43,19 @@ STOP_TIMEOUT_S = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Addresses:
-    """A twin's ports on loopback: the servers', and the proxies' before them."""
+    """A twin's ports on loopback: the servers' by part, and the proxies' before them by link."""
 
-    postgres: int
-    payments: int
-    service: int
+    servers: Mapping[str, int]
     toxiproxy: int
     proxies: Mapping[str, int]
 
     @classmethod
-    def reserved(cls, ports: Ports) -> Addresses:
+    def reserved(cls, topology: Topology, ports: Ports) -> Addresses:
+        parts = dict.fromkeys((SERVICE, *topology.parts))
         return cls(
-            postgres=ports.reserve(),
-            payments=ports.reserve(),
-            service=ports.reserve(),
+            servers={part: ports.reserve() for part in parts},
             toxiproxy=ports.reserve(),
-            proxies={link: ports.reserve() for link in LINKS},
+            proxies={link: ports.reserve() for link in topology.links},
         )
 
     @property
@@ -55,55 +66,71 @@ class Addresses:
 class LocalTwin:
     """Everything of one twin. `up` once; `stop` at any time, from any thread."""
 
-    def __init__(self, plan: TwinPlan, stack: Stack, folder: Path, ports: Ports, ledger: Ledger) -> None:
-        self.addresses = Addresses.reserved(ports)
-        self.links: Mapping[str, Link] = {}
+    def __init__(
+        self, plan: TwinPlan, stack: Stack, workload: Workload, folder: Path, ports: Ports, ledger: Ledger
+    ) -> None:
+        self.addresses = Addresses.reserved(stack.topology, ports)
         self.service: Process | None = None
         self._plan = plan
         self._stack = stack
+        self._workload = workload
         self._folder = folder
         self._ledger = ledger
         self._servers = Processes(f"the {plan.name} twin", folder / "logs", ledger)
+        self._links: dict[str, LinkActuator] = {}
 
     def up(self, install: postgres.Installation, engine: Engine) -> None:
         """Start all and wait until every part answers, through its proxy. Raises LabError; then `stop` the rest."""
         self._folder.mkdir(mode=0o755)
-        database = postgres.start(install, self._folder, self.addresses.postgres, self._servers)
+        database = self._start_postgres(install)
         payments = self._start_payments()
         birthmark = Birthmark.create(self._folder)
         toxiproxy = self._start_toxiproxy(engine, birthmark)
-        postgres.await_ready(database, self._folder)
-        seed = self._start_seed()
+        seed = None
+        if database is not None:
+            postgres.await_ready(database, self._folder)
+            seed = self._start_seed()
         toxiproxy.wait_until(lambda: birthmark.seen_at(self.addresses.api), READY_TIMEOUT_S)
         self._make_links()
-        if seed.wait(SEED_TIMEOUT_S) != 0:
+        if seed is not None and seed.wait(SEED_TIMEOUT_S) != 0:
             raise LabError(f"The {self._plan.name} twin's data could not be loaded: {log_tail(seed.log)}")
         self.service = self._start_service()
-        payments.wait_until(lambda: answers(self.addresses.proxies[PAYMENTS], "/healthz"), READY_TIMEOUT_S)
+        if payments is not None:
+            payments.wait_until(
+                lambda: answers(self.addresses.proxies[PAYMENTS], "/healthz"), READY_TIMEOUT_S
+            )
         self.service.wait_until(lambda: answers(self.addresses.proxies[EDGE], "/readyz"), READY_TIMEOUT_S)
 
     def stop(self) -> None:
         """End all servers, together."""
         self._servers.stop()
 
+    def actuator(self, target: Target) -> Actuator:
+        if target.kind is Kind.LINK and target.name in self._links:
+            return self._links[target.name]
+        raise LabError(f"The local runtime has nothing that changes {target}.")
+
+    def performer(self, target: Target) -> Performer:
+        raise LabError(f"The local runtime has nothing that acts on {target}.")
+
+    def watched(self, target: Target) -> Watched:
+        raise LabError(f"The local runtime cannot look at {target}.")
+
     def targets(self) -> dict[str, str]:
         """As `lab.ports.Testbed.targets`."""
         here = self.addresses
-        return {
-            **{link: host_port(here.proxies[link]) for link in LINKS},
-            "direct_edge": host_port(here.service),
-            "direct_payments": host_port(here.payments),
-            "direct_dsn": postgres.dsn(here.postgres),
-            "probe_database": f"probe/{postgres.DATABASE}",
-        }
+        addresses = {link: host_port(port) for link, port in here.proxies.items()}
+        addresses |= {f"direct_{link}": host_port(self._server(link)) for link in here.proxies}
+        if POSTGRES in here.servers:
+            addresses["direct_dsn"] = postgres.dsn(here.servers[POSTGRES])
+            addresses["probe_database"] = f"probe/{postgres.DATABASE}"
+        return addresses
 
     def published(self) -> dict[str, str]:
         """As `lab.ports.Testbed.published`."""
-        return {
-            "edge": f"http://{host_port(self.addresses.proxies[EDGE])}",
-            "toxiproxy": self.addresses.api,
-            "database": postgres.dsn(self.addresses.postgres),
-        }
+        here = self.addresses
+        database = {"database": postgres.dsn(here.servers[POSTGRES])} if POSTGRES in here.servers else {}
+        return {"edge": f"http://{host_port(here.proxies[EDGE])}", "toxiproxy": here.api, **database}
 
     def collect(self, logs: Path) -> None:
         """Copy the logs of all parts into the folder `logs`."""
@@ -121,35 +148,48 @@ class LocalTwin:
     def _make_links(self) -> None:
         """A proxy per link; before it can carry a fault, the ledger says how to undo that."""
         here = self.addresses
-        servers = {EDGE: here.service, DATABASE: here.postgres, PAYMENTS: here.payments}
-        for link in LINKS:
-            self._ledger.undo(here.api, link)
-            create_proxy(
-                here.api, link, listen=host_port(here.proxies[link]), upstream=host_port(servers[link])
-            )
-        self.links = {link: ToxiproxyLink(here.api, link) for link in LINKS}
+        for name, port in here.proxies.items():
+            link = LinkActuator(here.api, name)
+            for undo in link.undo():
+                self._ledger.undo(undo)
+            create_proxy(here.api, name, listen=host_port(port), upstream=host_port(self._server(name)))
+            self._links[name] = link
+
+    def _server(self, link: str) -> int:
+        """The port of what `link` leads to."""
+        return self.addresses.servers[LINK_TO[link]]
+
+    def _start_postgres(self, install: postgres.Installation) -> Process | None:
+        port = self.addresses.servers.get(POSTGRES)
+        return None if port is None else postgres.start(install, self._folder, port, self._servers)
 
     def _start_seed(self) -> Process:
-        sizes = self._stack.seed_sizes
-        command = [sys.executable, "-m", "services.seed", "--dsn", postgres.dsn(self.addresses.postgres)]
-        command += ["--schema", self._plan.name, "--defences", self._plan.defences]
-        command += [word for name, size in asdict(sizes).items() for word in (f"--{name}", str(size))]
-        return self._servers.start("seed", command, env=environment(PYTHONPATH=str(ROOT)), cwd=ROOT)
+        dsn = postgres.dsn(self.addresses.servers[POSTGRES])
+        command = [sys.executable, "-m", self._workload.seed, "--dsn", dsn]
+        command += ["--schema", self._plan.service, "--defences", self._plan.defences]
+        command += [word for name, size in self._stack.sizes.items() for word in (f"--{name}", str(size))]
+        env = environment(PYTHONPATH=str(ROOT))
+        return self._servers.start("seed", command, env=env, cwd=ROOT)
 
-    def _start_payments(self) -> Process:
-        app = "services.dependencies.payments:create_app()"
-        return self._gunicorn("payments", app, self.addresses.payments, WORKERS="1")
+    def _start_payments(self) -> Process | None:
+        port = self.addresses.servers.get(PAYMENTS)
+        return (
+            None
+            if port is None
+            else self._gunicorn(PAYMENTS, self._workload.programs[PAYMENTS], port, WORKERS="1")
+        )
 
     def _start_service(self) -> Process:
-        return self._gunicorn(
-            "service",
-            self._plan.app,
-            self.addresses.service,
-            DATABASE_URL=f"postgresql://app:app@{host_port(self.addresses.proxies[DATABASE])}/{postgres.DATABASE}",
-            PAYMENTS_URL=f"http://{host_port(self.addresses.proxies[PAYMENTS])}",
-            LAB_TOKEN=self._stack.token,
-            DEFENCES=self._plan.defences,
-        )
+        """The service finds its dependencies behind the proxies, by the names of their links."""
+        here = self.addresses.proxies
+        found = {}
+        if DATABASE in here:
+            found["DATABASE_URL"] = f"postgresql://app:app@{host_port(here[DATABASE])}/{postgres.DATABASE}"
+        if PAYMENTS in here:
+            found["PAYMENTS_URL"] = f"http://{host_port(here[PAYMENTS])}"
+        settings = {"LAB_TOKEN": self._stack.token, "DEFENCES": self._plan.defences, **found}
+        app = self._workload.app(self._plan)
+        return self._gunicorn(SERVICE, app, self.addresses.servers[SERVICE], **settings)
 
     def _gunicorn(self, name: str, app: str, port: int, **settings: str) -> Process:
         """`app` as both twins and the dependency run it: the same command line, the settings in the environment."""

@@ -10,13 +10,13 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
-from lab.model import LabError, LinkState
+from lab.model import LabError, LinkState, Undo
 from lab.runtime.ownership.ledger import (
     CONTAINER,
     FOLDER,
@@ -26,13 +26,12 @@ from lab.runtime.ownership.ledger import (
     VOLUME,
     Holdings,
     Owned,
-    Undo,
     holdings,
     leftovers,
     process_alive,
 )
 from lab.runtime.ownership.lock import exclusive
-from lab.runtime.toxiproxy.client import ToxiproxyLink
+from lab.runtime.toxiproxy.client import TOXIPROXY, LinkActuator
 
 LOCK_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
@@ -95,16 +94,27 @@ def _mend(run: Holdings) -> Iterator[str]:
 
 
 def _undone(undo: Undo) -> Iterator[str]:
+    """Put right what a fault may have broken, in the way that its undo names."""
+    if undo.how not in UNDOERS:
+        raise LabError("a newer version of the lab knows how")
+    yield from UNDOERS[undo.how](undo.details)
+
+
+def _undo_link(details: Mapping[str, str | int]) -> Iterator[str]:
     """The proxy as it should be; nothing to do where its server has gone."""
-    link = ToxiproxyLink(undo.url, undo.proxy)
+    proxy = str(details["proxy"])
+    link = LinkActuator(str(details["url"]), proxy)
     try:
         was = link.get()
         if was != LinkState():
             link.set(LinkState())
             what = ", ".join(toxic.type for toxic in was.toxics) or "down"
-            yield f"healed link {undo.proxy}: {what}"
+            yield f"healed link {proxy}: {what}"
     except LabError:
         return
+
+
+UNDOERS: Mapping[str, Callable[[Mapping[str, str | int]], Iterator[str]]] = {TOXIPROXY: _undo_link}
 
 
 def _end_processes(things: list[Owned]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 One ledger per run, `<state_dir>/owned/<run>.jsonl`, one record a line, only ever appended to. Folders and containers
 are written down before they exist, processes at once after (a mark in their environment covers the instant between),
-and the undo of a link's faults before any can be injected. The ledger goes when the last thing is gone.
+and the undo of a fault before it can be injected. The ledger goes when the last thing is gone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.model import LabError
+from lab.model import LabError, Undo
 from lab.runtime.ownership.identity import started
 
 RUN_MARK = "LAB_RUN"  # environment variable that every process of a run carries
@@ -37,14 +37,6 @@ class Owned:
     kind: str
     key: str
     details: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Undo:
-    """A link on which the run may inject faults: the proxy `proxy` of the Toxiproxy whose API is at `url`."""
-
-    url: str
-    proxy: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,9 +99,9 @@ class Ledger:
         self._append(record="own", kind=kind, key=key, details=details)
         return Owned(kind=kind, key=key, details=details)
 
-    def undo(self, url: str, proxy: str) -> None:
-        """From now on this proxy may carry faults. On disk, really, when this returns."""
-        self._append(sync=True, record="undo", url=url, proxy=proxy)
+    def undo(self, undo: Undo) -> None:
+        """From now on what `undo` heals may be broken. On disk, really, when this returns."""
+        self._append(sync=True, record="undo", how=undo.how, details=dict(undo.details))
 
     def disowned(self, thing: Owned) -> None:
         """It is gone."""
@@ -150,7 +142,7 @@ def read(path: Path) -> Holdings:
     """What the ledger at `path` says is still owned."""
     owner: dict[str, Any] = {}
     owned: dict[tuple[str, str], Owned] = {}
-    undos: dict[tuple[str, str], Undo] = {}
+    undos: list[Undo] = []
     published = None
     for record in _records(path):
         match record.pop("record"):
@@ -161,7 +153,7 @@ def read(path: Path) -> Holdings:
             case "disown":
                 owned.pop((record["kind"], record["key"]), None)
             case "undo":
-                undos[record["url"], record["proxy"]] = Undo(**record)
+                undos.append(Undo(**record))
             case "standing":
                 published = record["published"]
     pid = owner.get("pid", 0)
@@ -172,7 +164,7 @@ def read(path: Path) -> Holdings:
         owner_alive=bool(owner) and started(pid) == owner["started"] is not None,
         since=owner.get("at", 0.0),
         owned=tuple(owned.values()),
-        undos=tuple(undos.values()),
+        undos=tuple(undos),
         published=published,
     )
 

@@ -1,4 +1,4 @@
-"""Toxiproxy's API: toxiproxy-python, extended where it falls short, and the `Link` that stands on it.
+"""Toxiproxy's API: toxiproxy-python, extended where it falls short, and the actuator of a link that stands on it.
 
 What 0.1.1 of that package lacks and this adds: an address per server (its own is one per process), a time-out on every
 call, an error for every answer that is not a success, PATCH, and reading a single proxy.
@@ -16,10 +16,11 @@ import toxiproxy as library
 from toxiproxy.api import APIConsumer
 from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 
-from lab.model import LabError, LinkState, Toxic
+from lab.model import LabError, LinkState, State, Toxic, Undo
 from lab.runtime.toxiproxy.rules import checked
 
 TIMEOUT_S = 5.0
+TOXIPROXY = "toxiproxy"  # the way to undo a fault of a link
 
 
 class ToxiproxyError(LabError):
@@ -143,23 +144,31 @@ class Toxiproxy(library.Toxiproxy):  # type: ignore[misc]
         return bool(self._consumer.post("/reset"))
 
 
-class ToxiproxyLink:
-    """`lab.ports.Link`: the proxy called `name` of the server whose API is at `url`."""
+class LinkActuator:
+    """`lab.ports.Actuator` of a link: the proxy called `name` of the server whose API is at `url`."""
+
+    healthy: State = LinkState()
 
     def __init__(self, url: str, name: str) -> None:
         self.name = name
+        self._url = url
         self._server = Toxiproxy(url)
         self._seen: Proxy | None = None
+
+    def undo(self) -> tuple[Undo, ...]:
+        return (Undo(how=TOXIPROXY, details={"url": self._url, "proxy": self.name}),)
 
     def get(self) -> LinkState:
         self._seen = self._server.get_proxy(self.name)
         return self._seen.state
 
-    def set(self, state: LinkState) -> LinkState:
+    def set(self, state: State) -> LinkState:
         """Change what differs from what was last seen: a look before each change would make it late.
 
         Where the echo shows that somebody else has changed the link meanwhile, look and change again.
         """
+        if not isinstance(state, LinkState):
+            raise TypeError(f"a link cannot be in {state}")
         wanted = {
             f"lab-{n:02d}-{toxic.type}-{toxic.stream}": checked(toxic) for n, toxic in enumerate(state.toxics)
         }

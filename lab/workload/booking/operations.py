@@ -8,79 +8,43 @@ own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from random import Random
 from typing import Any
 
-from lab.model import Arrival, SeedSizes
+from lab.model import Arrival
+from lab.workload import Intent
 
 FIRST_FREE_SLOT = datetime(2030, 1, 1, tzinfo=UTC)
 CONTESTED_DAY = datetime(2028, 1, 1, tzinfo=UTC)
 CONTESTED_EVERY_S = 0.5  # all who arrive within it want the same hour of the same room
-REPEAT_AFTER_S = 2.0
+
 HOT_PAIRS = 8
 PAGE = 20
 
 
-@dataclass(frozen=True, kw_only=True)
-class Intent:
-    """Arrival number `i`, due at `at_s`, of an operation; `random` draws what is not given."""
-
-    i: int
-    at_s: float
-    op: str
-    sizes: SeedSizes
-    random: Random
-
-    def one_of(self, count: int) -> int:
-        """An id from 1 to `count`."""
-        return self.random.randrange(count) + 1
-
-    @property
-    def reference(self) -> str:
-        return f"{self.op}-{self.i:07d}"
-
-    def read(self, path: str, **expect: Any) -> Arrival:
-        return Arrival(i=self.i, at_s=self.at_s, op=self.op, method="GET", path=path, expect=expect or None)
-
-    def write(self, method: str, path: str, body: Mapping[str, Any], **expect: Any) -> Arrival:
-        """A write under a key of its own; the answer must show the reference and what `expect` says."""
-        return Arrival(
-            i=self.i,
-            at_s=self.at_s,
-            op=self.op,
-            method=method,
-            path=path,
-            body={**body, "reference": self.reference},
-            key=f"key-{self.reference}",
-            expect={**expect, "reference": self.reference},
-        )
-
-
 def get_booking(intent: Intent) -> Arrival:
-    sizes, booking = intent.sizes, intent.one_of(intent.sizes.bookings)
-    room, user = 1 + (booking - 1) % sizes.rooms, 1 + (booking - 1) % sizes.users
+    sizes, booking = intent.sizes, intent.one_of(intent.sizes["bookings"])
+    room, user = 1 + (booking - 1) % sizes["rooms"], 1 + (booking - 1) % sizes["users"]
     return intent.read(f"/bookings/{booking}/", id=booking, room_id=room, user_id=user)
 
 
 def user_bookings(intent: Intent) -> Arrival:
-    return intent.read(f"/users/{intent.one_of(intent.sizes.users)}/bookings/")
+    return intent.read(f"/users/{intent.one_of(intent.sizes['users'])}/bookings/")
 
 
 def users_with_bookings(intent: Intent) -> Arrival:
     """A full page from anywhere; the next one goes on after its last user."""
-    after = intent.random.randrange(max(1, intent.sizes.users - PAGE))
-    expect = {"next": after + PAGE} if after + PAGE <= intent.sizes.users else {}
+    after = intent.random.randrange(max(1, intent.sizes["users"] - PAGE))
+    expect = {"next": after + PAGE} if after + PAGE <= intent.sizes["users"] else {}
     return intent.read(f"/users/?include=bookings&limit={PAGE}&after={after}", **expect)
 
 
 def rooms_search(intent: Intent) -> Arrival:
-    return intent.read(f"/rooms/?q={intent.one_of(intent.sizes.rooms)}")
+    return intent.read(f"/rooms/?q={intent.one_of(intent.sizes['rooms'])}")
 
 
 def availability(intent: Intent) -> Arrival:
-    room = intent.one_of(intent.sizes.rooms)
+    room = intent.one_of(intent.sizes["rooms"])
     day = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(days=intent.random.randrange(365))
     return intent.read(
         f"/rooms/{room}/availability/?date={day:%Y-%m-%d}", room_id=room, date=f"{day:%Y-%m-%d}"
@@ -101,7 +65,7 @@ def readyz(intent: Intent) -> Arrival:
 
 def create_booking(intent: Intent) -> Arrival:
     """An hour that nobody else wants."""
-    hours, room = divmod(intent.i, intent.sizes.rooms)
+    hours, room = divmod(intent.i, intent.sizes["rooms"])
     return _booking(intent, room + 1, FIRST_FREE_SLOT + timedelta(hours=hours))
 
 
@@ -111,14 +75,14 @@ def contested_booking(intent: Intent) -> Arrival:
 
 
 def update_profile(intent: Intent) -> Arrival:
-    user, name = intent.one_of(intent.sizes.users), f"Name {intent.i}"
+    user, name = intent.one_of(intent.sizes["users"]), f"Name {intent.i}"
     body = {"display_name": name, "bio": f"Bio of version {intent.i}"}
     return intent.write("PUT", f"/users/{user}/profile/", body, user_id=user, display_name=name)
 
 
 def transfer(intent: Intent) -> Arrival:
     """Between any two wallets."""
-    giver, taker = intent.random.sample(range(1, intent.sizes.wallets + 1), 2)
+    giver, taker = intent.random.sample(range(1, intent.sizes["wallets"] + 1), 2)
     return _transfer(intent, giver, taker)
 
 
@@ -130,7 +94,7 @@ def hot_transfer(intent: Intent) -> Arrival:
 
 
 def create_hold(intent: Intent) -> Arrival:
-    hours, room = divmod(intent.i, intent.sizes.rooms)
+    hours, room = divmod(intent.i, intent.sizes["rooms"])
     starts_at = FIRST_FREE_SLOT + timedelta(hours=hours)
     return intent.write("POST", "/holds/", _slot(intent, room + 1, starts_at), room_id=room + 1)
 
@@ -142,7 +106,7 @@ def _booking(intent: Intent, room: int, starts_at: datetime) -> Arrival:
 
 def _slot(intent: Intent, room: int, starts_at: datetime) -> dict[str, Any]:
     return {
-        "user_id": intent.one_of(intent.sizes.users),
+        "user_id": intent.one_of(intent.sizes["users"]),
         "room_id": room,
         "starts_at": _utc(starts_at),
         "ends_at": _utc(starts_at + timedelta(hours=1)),

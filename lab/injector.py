@@ -1,0 +1,138 @@
+"""Does to the twins what a scenario plans: faults on and off, actions, and healing. Everything goes to the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from lab.model import (
+    ActionFault,
+    Kind,
+    LabError,
+    Performed,
+    ReadBack,
+    Shot,
+    State,
+    Switch,
+    Switched,
+    Target,
+    a_link,
+)
+from lab.plan.runs import RunPlan
+from lab.plan.states import active_at, asked, steady_windows, targets
+from lab.ports import Actuator, Clock, Journal, Testbed
+
+Step = tuple[float, Callable[[], None]]  # an instant in seconds from T0, and what is done then
+
+
+class Injector:
+    """The faults of one run. Every twin gets the same at the same instant, each by a thread of its own."""
+
+    def __init__(self, plan: RunPlan, testbed: Testbed, journal: Journal, clock: Clock) -> None:
+        self._plan = plan
+        self._faults = plan.scenario.faults
+        self._testbed = testbed
+        self._journal = journal
+        # A change of the load is in the schedule: nobody has anything to do for it.
+        self._switches = [s for s in plan.switches if self._faults[s.fault].target().kind is not Kind.LOAD]
+        self._all = ThreadPoolExecutor(len(plan.twins), "twin", initializer=clock.be_punctual)
+        self._actuators: dict[tuple[str, Target], Actuator] = {}
+
+    def close(self) -> None:
+        self._all.shutdown(wait=True)
+
+    def steps(self) -> Iterator[Step]:
+        """All that is to be done, with its instant: changes first, then looks whether they are still there."""
+        active: frozenset[int] = frozenset()
+        for switch in self._switches:
+            active = active | {switch.fault} if switch.on else active - {switch.fault}
+            yield switch.at_s, partial(self._switch, switch, active)
+        for shot in self._plan.shots:
+            yield shot.at_s, partial(self._shoot, shot)
+        for window in steady_windows(self._switches, self._faults):
+            yield (window.on_s + window.off_s) / 2, partial(self._read_back, window.fault)
+
+    def heal(self) -> None:
+        """Every link and every broken target of every twin as it must be. Each is tried, whatever becomes of another.
+
+        Raises LabError, naming each that could not be healed.
+        """
+        links = [a_link(name) for name in self._plan.scenario.topology.links]
+        broken = [target for target in targets(self._faults) if target.kind is not Kind.LOAD]
+        errors = []
+        for twin in self._plan.names:
+            for target in dict.fromkeys((*links, *broken)):
+                try:
+                    actuator = self._actuator(twin, target)
+                    actuator.set(actuator.healthy)
+                except LabError as exc:
+                    errors.append(str(exc))
+        if errors:
+            raise LabError("Could not heal: " + "; ".join(errors) + ". Run: bin/lab heal")
+
+    def _switch(self, switch: Switch, active: frozenset[int]) -> None:
+        """Turn one fault on or off, and write down when, what was asked and what is there."""
+        target = self._faults[switch.fault].target()
+
+        def change(twin: str) -> Switched:
+            actuator = self._actuator(twin, target)
+            wanted = asked(self._faults, target, active, actuator.healthy)
+            before_s = self._journal.now_s()
+            echo, error = _echo(lambda: actuator.set(wanted))
+            return Switched(
+                twin=twin, fault=switch.fault, target=str(target), on=switch.on, planned_s=switch.at_s,
+                before_s=before_s, after_s=self._journal.now_s(), asked=wanted, echo=echo, error=error,
+            )  # fmt: skip
+
+        for event in self._all.map(change, self._plan.names):
+            self._journal.tell(event)
+
+    def _shoot(self, shot: Shot) -> None:
+        """Make the action of one fault happen, and write down when, and how much it hit."""
+        fault = self._faults[shot.fault]
+        if not isinstance(fault, ActionFault):
+            raise TypeError(f"{fault.kind} has no action")
+        target, action = fault.target(), fault.action()
+
+        def perform(twin: str) -> Performed:
+            performer = self._testbed.performer(twin, target)
+            before_s, hits, error = self._journal.now_s(), 0, ""
+            try:
+                hits = performer.perform(action)
+            except LabError as exc:
+                error = str(exc)
+            return Performed(
+                twin=twin, fault=shot.fault, target=str(target), planned_s=shot.at_s,
+                before_s=before_s, after_s=self._journal.now_s(), hits=hits, error=error,
+            )  # fmt: skip
+
+        for event in self._all.map(perform, self._plan.names):
+            self._journal.tell(event)
+
+    def _read_back(self, fault: int) -> None:
+        """Ask the target in mid-fault, without touching anything, whether the fault is still there."""
+        target = self._faults[fault].target()
+        active = active_at(self._switches, self._journal.now_s())
+        for twin in self._plan.names:
+            actuator = self._actuator(twin, target)
+            wanted = asked(self._faults, target, active, actuator.healthy)
+            echo, error = _echo(actuator.get)
+            at_s = self._journal.now_s()
+            self._journal.tell(
+                ReadBack(twin=twin, target=str(target), at_s=at_s, asked=wanted, echo=echo, error=error)
+            )
+
+    def _actuator(self, twin: str, target: Target) -> Actuator:
+        """The one of `target`, kept: what it saw last spares it a look."""
+        if (twin, target) not in self._actuators:
+            self._actuators[twin, target] = self._testbed.actuator(twin, target)
+        return self._actuators[twin, target]
+
+
+def _echo(call: Callable[[], State]) -> tuple[State | None, str]:
+    """What a target says it is like; or None and why it does not say, which makes the run invalid."""
+    try:
+        return call(), ""
+    except LabError as exc:
+        return None, str(exc)

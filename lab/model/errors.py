@@ -1,0 +1,7 @@
+"""The one error that a user sees as a sentence."""
+
+
+class LabError(Exception):
+    """Something the user can act on: the message names the thing and the next step."""
+
+    exit_code = 2

@@ -1,0 +1,106 @@
+"""What happens in a run, as typed events: the journal writes them down and tells whoever listens.
+
+Instants are seconds from T0; what happens before T0 is known has None.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.model.targets import State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Anything that happened."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepTaken(Event):
+    """What the lab does now, in words for people."""
+
+    text: str
+    at_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseStarted(Event):
+    phase: str
+    at_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switched(Event):
+    """A fault was switched on or off: when that was planned, asked for and answered, and what the target says it is."""
+
+    twin: str
+    fault: int
+    target: str
+    on: bool
+    planned_s: float
+    before_s: float
+    after_s: float
+    asked: State
+    echo: State | None
+    error: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.echo == self.asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Performed(Event):
+    """An action happened; `hits` counts what it hit."""
+
+    twin: str
+    fault: int
+    target: str
+    planned_s: float
+    before_s: float
+    after_s: float
+    hits: int
+    error: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.hits > 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadBack(Event):
+    """A target was asked what it is like, without touching anything."""
+
+    twin: str
+    target: str
+    at_s: float
+    asked: State
+    echo: State | None
+    error: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.echo == self.asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class CpuRead(Event):
+    """CPU seconds that the twin's service has used so far; None where it cannot be told."""
+
+    twin: str
+    at_s: float
+    cpu_s: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restarted(Event):
+    """A member of a part was started again, by a restarter or by the healing of a fault."""
+
+    twin: str
+    part: str
+    member: str
+    at_s: float
+    reason: str
+
+
+EVENTS: tuple[type[Event], ...] = (StepTaken, PhaseStarted, Switched, Performed, ReadBack, CpuRead, Restarted)

@@ -1,0 +1,77 @@
+"""What a judge may look at, as Protocols: the run folder provides it, tests write it by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from lab.model.events import Event
+from lab.model.faults import Fault, FaultWindow
+from lab.model.load import Json, Load, Operation
+from lab.model.phases import Phases
+from lab.model.probes import Sample
+
+Row = Mapping[str, Json]
+Tables = Mapping[str, Sequence[Row]]  # all rows of a twin's stores, by table
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricsReading:
+    """One scrape of the service's own metrics; not `ok` where it did not answer."""
+
+    at_s: float
+    ok: bool
+    samples: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadSummary:
+    """The load generator's account of itself (load.json)."""
+
+    ops: tuple[str, ...]
+    planned: int
+    recorded: int
+    cap_hits: int
+    errors: tuple[str, ...]
+    oracle_rejects_planted_wrong: bool
+    cpu_share_max: float
+    cpu_s: float
+    started_at: float
+    rss_bytes_start: int
+    rss_bytes_end: int
+    priority: str
+
+
+class Evidence(Protocol):
+    """One twin's part of a run."""
+
+    @property
+    def twin(self) -> str: ...
+    @property
+    def load(self) -> Load: ...
+    @property
+    def phases(self) -> Phases: ...
+    @property
+    def faults(self) -> Sequence[Fault]: ...
+    # A numpy structured array, lab.record.REQUEST, sorted by i; times are seconds from T0.
+    @property
+    def requests(self) -> Any: ...
+    @property
+    def ops(self) -> tuple[str, ...]: ...  # names for the `op` column of `requests`
+    @property
+    def history(self) -> Sequence[Operation]: ...
+    @property
+    def initial(self) -> Tables: ...
+    @property
+    def final(self) -> Tables: ...
+    @property
+    def metrics(self) -> Sequence[MetricsReading]: ...
+    @property
+    def probes(self) -> Sequence[Sample]: ...
+    @property
+    def events(self) -> Sequence[Event]: ...  # of this twin, in the order in which they happened
+    @property
+    def fault_windows(self) -> Sequence[FaultWindow]: ...
+    @property
+    def summary(self) -> LoadSummary: ...

@@ -1,0 +1,99 @@
+"""Faults: what is injected, where, when, and how the lab's own probes prove that it was there and that it went away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab.model.probes import Probe, Proof, Seen
+from lab.model.targets import Action, Capability, State, Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class Burst:
+    """A seeded on/off schedule: exponential times with these means, cut off at a tenth and at three times the mean."""
+
+    on_s: float
+    off_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """The thing injected. Subclasses live in lab/faults, one a file, and add their parameters with units.
+
+    `during` is the part of the fault phase in which it acts, as fractions.
+    """
+
+    kind: ClassVar[str]
+    needs: ClassVar[Capability]
+    # Of two faults on one target, probes show only the one that masks more.
+    masking: ClassVar[int] = 0
+    during: tuple[float, float] = (0.0, 1.0)
+
+    def target(self) -> Target:
+        """What it acts on. Raises LabError on a parameter out of range."""
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """One short line for people, with units."""
+        raise NotImplementedError
+
+    def probes(self) -> tuple[Probe, ...]:
+        """The probes that show this fault."""
+        return (Probe(target=self.target()),)
+
+    def observed(self, before: Seen, during: Seen) -> Proof:
+        """Whether `during` shows this fault, `before` being the same look without it."""
+        raise NotImplementedError
+
+    def healed(self, before: Seen, during: Seen, after: Seen) -> Proof:
+        """Whether `after` shows the target as it was before."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateFault(Fault):
+    """A fault that lasts: its target is in `state()` while it is on. With `burst` it flips on and off."""
+
+    burst: Burst | None = None
+
+    def state(self) -> State:
+        """What its target is like while the fault is on. Raises LabError on a parameter out of range."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionFault(Fault):
+    """A fault that happens `times` times, evenly spread over `during`, beginning with its start."""
+
+    times: int = 1
+
+    def action(self) -> Action:
+        """What happens. Raises LabError on a parameter out of range."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switch:
+    """At `at_s` from T0, fault number `fault` of the scenario goes on or off."""
+
+    at_s: float
+    fault: int
+    on: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shot:
+    """At `at_s` from T0, the action of fault number `fault` happens."""
+
+    at_s: float
+    fault: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaultWindow:
+    """Fault number `fault` was surely on from `on_s` to `off_s`, seconds from T0."""
+
+    fault: int
+    on_s: float
+    off_s: float

@@ -1,0 +1,43 @@
+"""How a request ended, for its client; and how a check ended, for a twin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum, StrEnum
+
+
+class Verdict(StrEnum):
+    """The judgement on one check, or on a twin: the worst of its checks wins."""
+
+    HELD = "held"
+    INCONCLUSIVE = "inconclusive"
+    BROKEN = "broken"
+
+    @classmethod
+    def worst(cls, verdicts: Sequence[Verdict]) -> Verdict:
+        """The most severe of `verdicts`; inconclusive when there is none to look at."""
+        order = (cls.HELD, cls.INCONCLUSIVE, cls.BROKEN)
+        return max(verdicts, key=order.index, default=cls.INCONCLUSIVE)
+
+
+class Outcome(IntEnum):
+    """What the client may believe about one request."""
+
+    OK = 0  # acknowledged: the effect must be there
+    REFUSED = 1  # surely no effect: a 4xx, a 503 to a read, or a problem document with "effect": "none"
+    UNKNOWN = 2  # may have taken effect: time-out, reset, any other 5xx
+
+
+class Failure(IntEnum):
+    """How a request failed below HTTP, as the load generator saw it."""
+
+    NONE = 0
+    CONNECT_REFUSED = 1
+    CONNECT_TIMEOUT = 2
+    TIMEOUT = 3
+    RESET = 4
+    CLOSED = 5
+    MALFORMED = 6
+    ABORTED = 7  # cut off by the generator itself
+    SHED = 8  # never sent: the generator's own cap was hit
+    OTHER = 9

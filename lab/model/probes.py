@@ -1,0 +1,120 @@
+"""What the lab sees of a target with its own eyes, and what that proves.
+
+A sample is one look at one target: a fresh connection through a link's proxy, the state of a process, the sessions of
+a database. Instants are seconds from T0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lab.model.targets import Life, Target
+from lab.model.topology import DATABASE
+
+# Answers that a probe waits for until its last byte: PostgreSQL's to the start-up packet, then to the query.
+ROUND_TRIPS: Mapping[str, int] = {DATABASE: 2}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """How a target must be looked at so that a fault shows: sizes of question and answer, patience, and how often."""
+
+    target: Target
+    request_bytes: int = 0
+    reply_bytes: int = 0
+    timeout_s: float = 1.0
+    every_s: float = 0.1
+
+    def merged(self, other: Probe) -> Probe:
+        """One probe that shows what each of the two would."""
+        return Probe(
+            target=self.target,
+            request_bytes=max(self.request_bytes, other.request_bytes),
+            reply_bytes=max(self.reply_bytes, other.reply_bytes),
+            timeout_s=max(self.timeout_s, other.timeout_s),
+            every_s=min(self.every_s, other.every_s),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One look at `target` (as `str(Target)`), begun at `start_s`. `error` is "" when it was answered."""
+
+    target: str
+    start_s: float
+    error: str = ""
+
+    @property
+    def end_s(self) -> float:
+        """When the look surely was over; for one without an answer no more is known than when it began."""
+        return self.start_s
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkSample(Sample):
+    """One in-path probe: a fresh connection through the proxy of the link, one small exchange, a close.
+
+    `error` is "" when the answer came, else refused, reset, closed, timeout, malformed. Times count from `start_s`
+    and are None where that step was not reached: `connect_ms` the TCP handshake, `first_byte_ms` and `last_byte_ms`
+    of the answer, `closed_ms` the end of stream after the probe asked the server to close.
+    """
+
+    connect_ms: float | None
+    first_byte_ms: float | None
+    last_byte_ms: float | None
+    closed_ms: float | None
+    received_bytes: int
+    chunks: int
+
+    @property
+    def end_s(self) -> float:
+        steps = (self.connect_ms, self.first_byte_ms, self.last_byte_ms, self.closed_ms)
+        return self.start_s + max((step for step in steps if step is not None), default=0.0) / 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartSample(Sample):
+    """One member of a part, as the kernel or the engine has it. Counters count from its start; None: untold."""
+
+    member: str
+    pid: int  # 0 where it is dead
+    life: Life
+    restarts: int = 0  # how often this member was started again in this run
+    cpu_s: float | None = None
+    rss_bytes: int | None = None
+    descriptors: int | None = None
+    throttled_s: float | None = None  # held back by a CPU limit
+    oom_kills: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionsSample(Sample):
+    """The sessions of a database, asked past every proxy."""
+
+    service: int  # sessions of the service
+    held: int  # sessions that the lab holds
+    waiting: int  # sessions of the service that wait for a lock
+    longest_wait_s: float = 0.0
+    ended: int = 0  # sessions of the service that were there at the last look and are gone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What was seen of a target in some windows: the samples, and the requests planned and recorded there."""
+
+    samples: Sequence[Sample]
+    length_s: float = 0.0
+    planned: int = 0
+    recorded: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """Whether a fault (or its healing) was observed: the number beside its limit, in one sentence."""
+
+    proved: bool
+    value: float | None
+    limit: float | None
+    unit: str
+    sentence: str

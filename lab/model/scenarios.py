@@ -1,0 +1,57 @@
+"""A scenario: a written failure story, as a value. And what a check is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from lab.model.evidence import Evidence
+from lab.model.faults import Fault
+from lab.model.load import Load
+from lab.model.outcomes import Verdict
+from lab.model.phases import FULL, QUICK, Phases
+from lab.model.topology import Topology
+from lab.model.verdicts import CheckResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """Judges one twin from its evidence. Subclasses live in lab/checks, one a file; they are pure."""
+
+    name: ClassVar[str]
+    invariant: ClassVar[str] = ""
+
+    def title(self) -> str:
+        """The claim in words, with its threshold."""
+        raise NotImplementedError
+
+    def judge(self, evidence: Evidence) -> CheckResult:
+        """The verdict on one twin. An exception raised here is reported as inconclusive, never as held."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """What is loaded, what breaks, what must still be true, and what each service is expected to do."""
+
+    name: str
+    title: str
+    hypothesis: str
+    question: str  # what a student answers before running it
+    mirrors: str  # the outage it mirrors, with its source
+    load: Load
+    workload: str = "booking"
+    topology: Topology = field(default_factory=Topology)
+    sizes: Mapping[str, int] = field(
+        default_factory=dict
+    )  # of the seed data, where other than the workload's own
+    faults: tuple[Fault, ...] = ()
+    checks: tuple[Check, ...] = ()
+    expected: Mapping[str, Verdict] = field(
+        default_factory=dict
+    )  # by service; one that is not named may do anything
+    baseline_good_min: float = 0.99  # below it a run is invalid: that twin was ill before anything was broken
+    lesson: str = ""  # the defences that make the difference, in one sentence
+    full: Phases = FULL
+    quick: Phases = QUICK

@@ -1,0 +1,91 @@
+"""What a twin is made of: its parts, the links between them, and what bounds them. A value that a scenario chooses.
+
+A link is the path from one part to another, through a proxy of the twin's own Toxiproxy. A part is started only where a
+topology has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lab.model.errors import LabError
+
+# Parts.
+SERVICE = "service"
+POSTGRES = "postgres"
+PAYMENTS = "payments"
+BALANCER = "balancer"
+CACHE = "cache"
+QUEUE = "queue"
+WORKER = "worker"
+PARTS = (SERVICE, POSTGRES, PAYMENTS, BALANCER, CACHE, QUEUE, WORKER)
+
+# Links, each named for what it leads to. `payments`, `cache` and `queue` are called as their parts are.
+EDGE = "edge"
+DATABASE = "database"
+LINK_TO: Mapping[str, str] = {
+    EDGE: SERVICE,  # from the clients; to the balancer where there is one
+    DATABASE: POSTGRES,
+    PAYMENTS: PAYMENTS,
+    CACHE: CACHE,
+    QUEUE: QUEUE,
+}
+LINKS = tuple(LINK_TO)
+
+REPLICAS_MAX = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerProfile:
+    """How gunicorn runs the service: the same command line for every twin of a run."""
+
+    workers: int = 2
+    threads: int = 32
+    timeout_s: int = 30  # without a heartbeat of the worker
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restarter:
+    """A liveness probe that restarts a replica which fails it, as orchestrators do. The testbed carries it out."""
+
+    path: str = "/healthz"
+    period_s: float = 1.0
+    timeout_s: float = 1.0
+    failures: int = 3  # in a row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What bounds a part for the whole run. None: whatever the runtime has for every part."""
+
+    cpus: float | None = None
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topology:
+    """The parts of one twin besides the service, how many replicas that has, and what bounds them.
+
+    Raises LabError for parts that do not exist or do not fit together.
+    """
+
+    parts: tuple[str, ...] = (POSTGRES, PAYMENTS)
+    replicas: int = 1
+    restarter: Restarter | None = None
+    profile: ServerProfile = ServerProfile()
+    limits: Mapping[str, Limits] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if unknown := [part for part in (*self.parts, *self.limits) if part not in PARTS]:
+            raise LabError(f"There is no part called {', '.join(unknown)}. There is {', '.join(PARTS)}.")
+        if not 1 <= self.replicas <= REPLICAS_MAX:
+            raise LabError(f"replicas must be from 1 to {REPLICAS_MAX}, not {self.replicas}.")
+        if self.replicas > 1 and BALANCER not in self.parts:
+            raise LabError(f"{self.replicas} replicas need a balancer before them: add it to the parts.")
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """The links that this topology has, the edge first."""
+        there = {SERVICE, *self.parts}
+        return tuple(link for link, part in LINK_TO.items() if part in there)

@@ -1,0 +1,91 @@
+"""What was judged: gates of a run, checks of a twin, and the numbers beside them. verdict.json is a RunVerdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lab.model.outcomes import Verdict
+from lab.model.twins import Role
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """One check's judgement of one twin. `examples` shows what was lost, doubled or late: first, worst, last."""
+
+    check: str
+    verdict: Verdict
+    value: float | None
+    threshold: float | None
+    unit: str
+    sentence: str
+    examples: tuple[str, ...] = ()
+    invariant: str = ""  # "I4" … for an invariant, "" for an SLO
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """A validity gate: if one fails the run is invalid, and no verdict is given."""
+
+    name: str
+    passed: bool
+    value: float | None
+    limit: float | None
+    unit: str
+    sentence: str
+    twin: str = ""  # "" where the gate looks at all twins
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseNumbers:
+    """One twin in one phase. A quantile is None with too few requests to tell, infinite where it was never reached."""
+
+    planned: int
+    good_ratio: float | None
+    goodput_rps: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    outcomes: Mapping[str, int]
+    statements_per_request: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwinNumbers:
+    """What happened to one twin, without judging it. `time_to_recover_s` is infinite where it did not recover."""
+
+    phases: Mapping[str, PhaseNumbers]
+    time_to_recover_s: float | None = None
+    lost_good_s: float | None = None
+    cpu_ms_per_request: float | None = None
+    schedule_lag_p99_ms: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwinVerdict:
+    """All that was judged of one twin. `expected` is None where the scenario expects nothing of its service."""
+
+    twin: str
+    service: str
+    role: Role
+    verdict: Verdict
+    expected: Verdict | None
+    checks: tuple[CheckResult, ...]
+    numbers: TwinNumbers
+
+    @property
+    def surprising(self) -> bool:
+        return self.expected is not None and self.verdict is not self.expected
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunVerdict:
+    """The judgement on a run. `as_expected` is None when the run is invalid."""
+
+    run: str
+    scenario: str
+    valid: bool
+    gates: tuple[Gate, ...]
+    twins: tuple[TwinVerdict, ...]
+    as_expected: bool | None
+    sentence: str  # the answer, first thing a reader sees

@@ -1,0 +1,78 @@
+"""What a manifest tells of a run: the whole plan, and what it is made on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from lab import __version__, paths
+from lab.model import Json
+from lab.plan.runs import RunPlan
+from lab.ports import Testbed
+from lab.record import FORMAT, Isolation, Manifest, Status
+
+GIT_TIMEOUT_S = 10
+
+
+def manifest(plan: RunPlan, testbed: Testbed, status: Status, planned: int, t0: float) -> Manifest:
+    """The manifest of `plan`, which has so many planned requests and began (or will) at the instant `t0`."""
+    t0_wall = datetime.fromtimestamp(time.time() + t0 - time.monotonic(), UTC)
+    return Manifest(
+        format=FORMAT,
+        lab_version=__version__,
+        commit=plan.commit,
+        run=plan.stack.run,
+        status=status,
+        runtime=testbed.runtime,
+        scenario=plan.scenario,
+        quick=plan.quick,
+        settings=plan.settings,
+        seed=plan.seed,
+        phases=plan.phases,
+        switches=plan.switches,
+        shots=plan.shots,
+        twins=plan.twins,
+        sizes=plan.stack.sizes,
+        planned=planned,
+        t0=t0,
+        t0_wall=t0_wall.isoformat() if t0 else "",
+        isolation=isolation(os.cpu_count() or 1, len(plan.twins)),
+        facts=testbed.facts(),
+        machine=machine(),
+    )
+
+
+def isolation(cores: int, twins: int) -> Isolation:
+    return Isolation.SHARED if cores < twins else Isolation.UNPINNED
+
+
+def machine() -> Mapping[str, Json]:
+    """The machine that the run is made on, as far as the standard library tells."""
+    return {
+        "system": platform.system(),
+        "kernel": platform.release(),
+        "architecture": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+    }
+
+
+def commit() -> str:
+    """The commit that runs, with "+" where files differ from it; "" outside a checkout."""
+    try:
+        head = _git("rev-parse", "--short=12", "HEAD")
+        return head.strip() + ("+" if _git("status", "--porcelain") else "")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _git(*words: str) -> str:
+    command = ["git", *words]
+    done = subprocess.run(
+        command, cwd=paths.ROOT, capture_output=True, text=True, timeout=GIT_TIMEOUT_S, check=True
+    )
+    return done.stdout

@@ -1,0 +1,124 @@
+"""Values as JSON and back, checked: a member that is missing, unknown or of another type is named, never guessed.
+
+Where a value may be of several classes (a fault, a check, a state, an event, a sample) its "type" names the class.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+from cattrs import BaseValidationError, Converter, transform_error
+from cattrs.strategies import configure_tagged_union
+
+from lab.checks.invariants import INVARIANTS
+from lab.checks.slos import SLOS
+from lab.faults import FAULTS
+from lab.model import (
+    EVENTS,
+    Check,
+    Event,
+    Fault,
+    LinkSample,
+    LinkState,
+    LoadState,
+    PartSample,
+    PartState,
+    Sample,
+    SessionsSample,
+    State,
+    StoreState,
+)
+
+T = TypeVar("T")
+TAG = "type"
+FAMILIES: tuple[tuple[type[Any], tuple[type[Any], ...]], ...] = (
+    (State, (LinkState, PartState, StoreState, LoadState)),
+    (Sample, (LinkSample, PartSample, SessionsSample)),
+    (Fault, FAULTS),
+    (Check, (*SLOS, *INVARIANTS)),
+    (Event, EVENTS),
+)
+DIGITS = 6  # of a fraction: beyond it lies only noise
+
+
+class Damaged(ValueError):
+    """What was read is not what it must be: why, in a few words."""
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON has it. Fractions are rounded; what is infinite becomes "inf" or "-inf", NaN becomes null."""
+    return CONVERTER.unstructure(value)
+
+
+def structured(data: Any, into: type[T]) -> T:
+    """The value of class `into` that `data` stands for. Raises Damaged, naming the first member that does not fit."""
+    try:
+        return CONVERTER.structure(data, into)
+    except BaseValidationError as error:
+        raise Damaged(transform_error(error)[0]) from error
+    except (ValueError, TypeError, KeyError) as error:  # a family's tag, or a value's own rules
+        raise Damaged(str(error) or type(error).__name__) from error
+
+
+def _number(value: Any, _: object) -> float:
+    if value in ("inf", "-inf"):
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is no number")
+    return float(value)
+
+
+def _whole(value: Any, _: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{value!r} is no whole number")
+    return value
+
+
+def _text(value: Any, _: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _truth(value: Any, _: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r} is neither true nor false")
+    return value
+
+
+def _plain_number(number: float) -> float | str | None:
+    if math.isfinite(number):
+        return round(number, DIGITS)
+    return None if math.isnan(number) else str(number)
+
+
+def _converter() -> Converter:
+    converter = Converter(forbid_extra_keys=True)
+    for kind, hook in ((float, _number), (int, _whole), (str, _text), (bool, _truth)):
+        converter.register_structure_hook_func(partial(operator.is_, kind), hook)  # this very class: no enumeration
+    converter.register_unstructure_hook(float, _plain_number)
+    converter.register_unstructure_hook(np.floating, lambda number: _plain_number(float(number)))
+    converter.register_unstructure_hook(np.integer, int)
+    for base, members in FAMILIES:
+        _family(converter, base, members)
+    return converter
+
+
+def _family(converter: Converter, base: type[Any], members: Iterable[type[Any]]) -> None:
+    """`base` in an annotation stands for any of its `members`, told apart by the tag."""
+    union: Any = None
+    for member in members:
+        union = member if union is None else union | member
+    configure_tagged_union(union, converter, tag_name=TAG)
+    converter.register_structure_hook(base, lambda data, _: converter.structure(data, union))
+    converter.register_unstructure_hook(
+        base, lambda value: converter.unstructure(value, unstructure_as=union)
+    )
+
+
+CONVERTER = _converter()

@@ -1,0 +1,77 @@
+"""manifest.json, format 2: all that was planned, with its thresholds, and what it ran on.
+
+Nothing else is needed to judge a run again: whatever today's scenario files say, the run is judged by its own day's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from lab.model import Json, LabError, Phases, Scenario, Shot, Switch, TwinPlan
+from lab.record.codec import Damaged, structured
+from lab.record.files import damaged, read_bytes
+
+FORMAT = 2
+
+
+class Status(StrEnum):
+    RUNNING = "running"
+    COMPLETE = "complete"
+    ABORTED = "aborted"
+
+
+class Isolation(StrEnum):
+    """How the cores of the machine are divided among the twins."""
+
+    SHARED = "shared"  # fewer cores than twins: latencies of different twins are not compared
+    UNPINNED = "unpinned"  # a core each would do, and none is pinned
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """One run as it was planned, and where it was made. Instants are monotonic seconds, `t0_wall` is UTC."""
+
+    format: int
+    lab_version: str
+    commit: str
+    run: str
+    status: Status
+    runtime: str
+    scenario: Scenario
+    quick: bool
+    settings: tuple[str, ...]
+    seed: int
+    phases: Phases
+    switches: tuple[Switch, ...]
+    shots: tuple[Shot, ...]
+    twins: tuple[TwinPlan, ...]
+    sizes: Mapping[str, int]
+    planned: int
+    t0: float
+    t0_wall: str
+    isolation: Isolation
+    facts: Mapping[str, Json]
+    machine: Mapping[str, Json]
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of the run in `folder`. Raises LabError for one that is missing, damaged or of another format."""
+    path = folder / "manifest.json"
+    try:
+        data = json.loads(read_bytes(path))
+        found = data.get("format", 1) if isinstance(data, dict) else None
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, error) from error
+    if found in (1, *range(FORMAT + 1, 100)):
+        raise LabError(
+            f"{folder} was written in format {found}, and this lab reads format {FORMAT}. Make the run again, "
+            "or read it with the version of the lab that made it."
+        )
+    try:
+        return structured(data, Manifest)
+    except Damaged as error:
+        raise damaged(path, error) from error

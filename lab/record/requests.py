@@ -1,0 +1,52 @@
+"""requests.bin: 42 bytes for every request, read into a numpy table whose instants count from T0."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.model import Failure, Outcome
+from lab.record.files import damaged, unreadable
+
+REQUEST = np.dtype(
+    [
+        ("i", "<u4"),
+        ("op", "u1"),  # number in load.json's "ops"
+        ("status", "<u2"),  # 0 without an HTTP answer
+        ("failure", "u1"),  # lab.model.Failure
+        ("outcome", "u1"),  # lab.model.Outcome
+        ("flags", "u1"),  # 1 connection used before, 2 wrong body
+        ("intended", "<f8"),
+        ("started", "<f8"),
+        ("sent", "<f8"),  # 0.0 if never sent; read back as not a number
+        ("end", "<f8"),
+    ]
+)
+INSTANTS = ("intended", "started", "sent", "end")
+
+
+def read_requests(path: Path, t0: float, operations: int) -> NDArray[Any]:
+    """Every recorded request, by its number in the plan. Raises LabError for bytes that cannot be records.
+
+    A last record that a kill cut short is left out.
+    """
+    try:
+        records = np.fromfile(path, dtype=REQUEST)
+    except OSError as exc:
+        raise unreadable(path, exc) from exc
+    if len(records) and (
+        records["op"].max() >= operations
+        or records["failure"].max() > max(Failure)
+        or records["outcome"].max() > max(Outcome)
+        or not all(np.isfinite(records[name]).all() for name in INSTANTS)
+    ):
+        raise damaged(path, "it holds records that no load writes")
+    records = records[np.argsort(records["i"], kind="stable")]  # five times as fast as to sort by a field
+    sent = records["sent"] > 0
+    for name in INSTANTS:
+        records[name] -= t0
+    records["sent"][~sent] = np.nan
+    return records

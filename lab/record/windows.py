@@ -1,0 +1,44 @@
+"""When each fault was surely on: the one place that reads it out of the events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from lab.model import FAULT, Event, Fault, FaultWindow, Kind, Performed, Phases, Switch, Switched
+
+
+def fault_windows(
+    faults: Sequence[Fault], events: Sequence[Event], switches: Sequence[Switch], phases: Phases
+) -> Sequence[FaultWindow]:
+    """By the instant at which they began; `events` are those of one twin."""
+    found: list[FaultWindow] = []
+    for number, fault in enumerate(faults):
+        if fault.target().kind is Kind.LOAD:
+            found += _planned(number, switches)
+        else:
+            found += _switched(number, events)
+            found += _performed(number, events, phases)
+    return sorted(found, key=lambda window: window.on_s)
+
+
+def _switched(number: int, events: Sequence[Event]) -> Iterator[FaultWindow]:
+    """From the answer to the injection until the healing was asked for."""
+    mine = [event for event in events if isinstance(event, Switched) and event.fault == number]
+    for on, off in pairwise(mine):
+        if on.on and not off.on:
+            yield FaultWindow(fault=number, on_s=on.after_s, off_s=off.before_s)
+
+
+def _performed(number: int, events: Sequence[Event], phases: Phases) -> Iterator[FaultWindow]:
+    """From when it happened to the end of the phase: how long it shows is the twin's affair."""
+    for event in events:
+        if isinstance(event, Performed) and event.fault == number:
+            yield FaultWindow(fault=number, on_s=event.after_s, off_s=phases.window(FAULT)[1])
+
+
+def _planned(number: int, switches: Sequence[Switch]) -> Iterator[FaultWindow]:
+    """A change of the load is in the schedule: it is on when it was planned to be."""
+    for on, off in pairwise(switch for switch in switches if switch.fault == number):
+        if on.on and not off.on:
+            yield FaultWindow(fault=number, on_s=on.at_s, off_s=off.at_s)

@@ -1,0 +1,67 @@
+"""Looks at the parts that break, a few times a second while a run goes on: alive or not, limits, memory, CPU.
+
+Only where a scenario breaks parts or has a restarter; a run without them has no such thread.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from lab.model import SERVICE, Kind, LabError, Target, a_part
+from lab.plan.programs import probes
+from lab.plan.runs import RunPlan
+from lab.ports import Journal, Testbed, Watched
+from lab.record import RunWriter
+
+EVERY_S = 0.2
+END_TIMEOUT_S = 5.0
+
+
+class Watch:
+    """A context manager: within it the parts are looked at, and what was seen is written down."""
+
+    def __init__(self, plan: RunPlan, testbed: Testbed, writer: RunWriter, journal: Journal) -> None:
+        self._testbed = testbed
+        self._writer = writer
+        self._journal = journal
+        self._parts = [(twin, target) for target in watched_parts(plan) for twin in plan.names]
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._parts:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join(END_TIMEOUT_S)
+
+    def _watch(self) -> None:
+        watched = [(twin, self._testbed.watched(twin, target)) for twin, target in self._parts]
+        while not self._stop.wait(EVERY_S):
+            for twin, part in watched:
+                self._look(twin, part)
+
+    def _look(self, twin: str, part: Watched) -> None:
+        """One look; a part that cannot be looked at just now leaves a gap, which the proofs notice."""
+        try:
+            seen = part.look()
+        except LabError:
+            return
+        t0 = time.monotonic() - self._journal.now_s()
+        self._writer.parts(twin, [replace(sample, start_s=round(sample.start_s - t0, 6)) for sample in seen])
+
+
+def watched_parts(plan: RunPlan) -> tuple[Target, ...]:
+    """The parts that a fault is about, and the service where a restarter looks after it."""
+    broken = [a_part(probe.target.name) for probe in probes(plan) if probe.target.kind is Kind.PART]
+    restarted = [a_part(SERVICE)] if plan.scenario.topology.restarter else []
+    return tuple(dict.fromkeys((*broken, *restarted)))

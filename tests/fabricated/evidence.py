@@ -1,0 +1,217 @@
+"""Twins and runs in memory; each is healthy, punctual and proved until a test says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lab.model import (
+    DATABASE,
+    FAULT,
+    ActionFault,
+    Event,
+    Failure,
+    Fault,
+    FaultWindow,
+    LinkSample,
+    LinkState,
+    Load,
+    LoadSummary,
+    MetricsReading,
+    Operation,
+    Outcome,
+    Performed,
+    Phases,
+    Sample,
+    Scenario,
+    StateFault,
+    Switched,
+    TwinPlan,
+    Verdict,
+    a_link,
+    line_up,
+)
+from lab.plan.switches import plan_shots, plan_switches
+from lab.record import FORMAT, REQUEST, Isolation, Manifest, Status
+from tests.fabricated.history import ended, seeded
+
+NAIVE, HARDENED = "naive", "hardened"
+PAIR = line_up([(NAIVE, "none"), (HARDENED, "all")])
+THREE = line_up([(NAIVE, "none"), (HARDENED, "all"), (NAIVE, "none")])
+PHASES = Phases(warmup_s=3, baseline_s=6, fault_s=10, recovery_s=10, drain_s=2)
+OPS = ("get_booking", "create_booking", "healthz", "readyz")
+LOAD = Load(rate_rps=20, mix={"get_booking": 1}, good_within_ms=300, client_timeout_s=5)
+T0_AT = 5_000.0
+
+
+def a_scenario(**changes: Any) -> Scenario:
+    """Naive is expected to break and hardened to hold; a third is expected nothing of."""
+    told = dict.fromkeys(("title", "hypothesis", "question", "mirrors"), "told")
+    expected = {NAIVE: Verdict.BROKEN, HARDENED: Verdict.HELD}
+    return Scenario(**{"name": "s99-made-up", **told, "load": LOAD, "expected": expected, **changes})
+
+
+def a_manifest(scenario: Scenario, twins: Sequence[TwinPlan] = PAIR, **changes: Any) -> Manifest:
+    """Of a complete run of `scenario`, short phases, seed 1."""
+    phases, seed = changes.get("phases", PHASES), changes.get("seed", 1)
+    planned: dict[str, Any] = {
+        "format": FORMAT, "lab_version": "0.1.0", "commit": "0123456", "run": "20261121-083000-s99-made-up-0001",
+        "status": Status.COMPLETE, "runtime": "local", "scenario": scenario, "quick": True, "settings": (),
+        "seed": seed, "phases": phases, "switches": plan_switches(scenario.faults, phases, seed),
+        "shots": plan_shots(scenario.faults, phases), "twins": tuple(twins),
+        "sizes": {"users": 500, "rooms": 40, "bookings": 2_000, "wallets": 500}, "planned": 0, "t0": T0_AT,
+        "t0_wall": "2026-11-21T08:30:00+00:00", "isolation": Isolation.UNPINNED,
+        "facts": {"engine": "toxiproxy", "toxiproxy": "2.12.0", "postgres": "18.1"},
+        "machine": {"system": "Linux", "cores": 2, "python": "3.13.5"},
+    }  # fmt: skip
+    return Manifest(**{**planned, **changes})
+
+
+def a_summary(**changes: Any) -> LoadSummary:
+    return LoadSummary(
+        **{
+            "ops": OPS, "planned": 0, "recorded": 0, "cap_hits": 0, "errors": (), "oracle_rejects_planted_wrong": True,
+            "cpu_share_max": 0.22, "cpu_s": 3.1, "started_at": T0_AT, "rss_bytes_start": 60_000_000,
+            "rss_bytes_end": 61_000_000, "priority": "nice -5", **changes,
+        }
+    )  # fmt: skip
+
+
+def requests(
+    start_s: float = 0.0,
+    end_s: float = PHASES.load_s,
+    *,
+    rate_rps: float = 20,
+    op: str = "get_booking",
+    latency_ms: float = 5.0,
+    status: int = 200,
+    outcome: Outcome = Outcome.OK,
+    failure: Failure = Failure.NONE,
+    wrong: bool = False,
+) -> Any:
+    """Evenly spaced requests planned in [start, end), all alike."""
+    at_s = np.arange(start_s, end_s - 1e-9, 1 / rate_rps)
+    rows = np.zeros(at_s.size, dtype=REQUEST)
+    rows["i"], rows["op"], rows["status"] = np.arange(at_s.size), OPS.index(op), status
+    rows["outcome"], rows["failure"], rows["flags"] = outcome, failure, 2 if wrong else 0
+    rows["intended"] = at_s
+    rows["started"] = rows["sent"] = at_s + 0.0005
+    rows["end"] = at_s + latency_ms / 1000
+    return rows
+
+
+def together(*parts: Any) -> Any:
+    """All of them, by planned instant, numbered anew."""
+    rows = np.concatenate(parts)
+    rows.sort(order="intended", kind="stable")
+    rows["i"] = np.arange(rows.size)
+    return rows
+
+
+def with_fault_phase(fault_phase: Any) -> Any:
+    """A healthy run but for its fault phase."""
+    start_s, end_s = PHASES.window(FAULT)
+    return together(requests(0, start_s), fault_phase, requests(end_s, PHASES.load_s))
+
+
+def in_fault_phase(**what: Any) -> Any:
+    return requests(*PHASES.window(FAULT), **what)
+
+
+def probe(start_s: float = 0.0, *, link: str = DATABASE, answer_ms: float = 2.0, **changes: Any) -> LinkSample:
+    """An answered probe; give `error` for one that was not."""
+    unanswered = bool(changes.get("error"))
+    steps = {"first_byte_ms": answer_ms, "last_byte_ms": answer_ms, "closed_ms": answer_ms + 0.2}
+    times = dict.fromkeys(steps) if unanswered else steps
+    common = {"connect_ms": 0.1, "received_bytes": 60, "chunks": 1}
+    return LinkSample(**{"target": str(a_link(link)), "start_s": start_s, **common, **times, **changes})
+
+
+def probes(start_s: float, end_s: float, **what: Any) -> list[LinkSample]:
+    """Ten a second."""
+    return [probe(float(at_s), **what) for at_s in np.arange(start_s, end_s - 1e-9, 0.1)]
+
+
+@dataclass(kw_only=True)
+class FabricatedTwin:
+    """`lab.judge.evidence.TwinEvidence`, healthy, with a history of nothing."""
+
+    plan: TwinPlan = PAIR[0]
+    scenario: Scenario = field(default_factory=a_scenario)
+    phases: Phases = PHASES
+    requests: Any = field(default_factory=requests)
+    ops: tuple[str, ...] = OPS
+    history: Sequence[Operation] = ()
+    initial: Mapping[str, Any] = field(default_factory=seeded)
+    final: Mapping[str, Any] = field(default_factory=ended)
+    metrics: Sequence[MetricsReading] = ()
+    probes: Sequence[Sample] = ()
+    events: Sequence[Event] = ()
+    fault_windows: Sequence[FaultWindow] = ()
+    summary: LoadSummary = field(default_factory=a_summary)
+
+    @property
+    def twin(self) -> str:
+        return self.plan.name
+
+    @property
+    def load(self) -> Load:
+        return self.scenario.load
+
+    @property
+    def faults(self) -> Sequence[Fault]:
+        return self.scenario.faults
+
+
+@dataclass(kw_only=True)
+class FabricatedRun:
+    """`lab.judge.evidence.RunEvidence` of such twins."""
+
+    manifest: Manifest
+    twins: list[FabricatedTwin]
+
+    @property
+    def events(self) -> list[Event]:
+        return [event for twin in self.twins for event in twin.events]
+
+
+def a_run(scenario: Scenario, *twins: FabricatedTwin) -> FabricatedRun:
+    """A run of `twins` in which every planned change was made on time, and echoed as asked."""
+    manifest = a_manifest(scenario, [twin.plan for twin in twins], planned=len(twins[0].requests))
+    for twin in twins:
+        twin.scenario = scenario
+        twin.events = [*changes_of(twin.twin, manifest), *twin.events]
+    return FabricatedRun(manifest=manifest, twins=list(twins))
+
+
+def changes_of(twin: str, manifest: Manifest) -> list[Event]:
+    """Every switch and shot of `manifest`, made in 2 ms and as asked."""
+    return [
+        *(_switched(twin, manifest.scenario.faults, switch) for switch in manifest.switches),
+        *(_performed(twin, manifest.scenario.faults, shot) for shot in manifest.shots),
+    ]
+
+
+def _switched(twin: str, faults: Sequence[Fault], switch: Any) -> Switched:
+    fault = faults[switch.fault]
+    assert isinstance(fault, StateFault)
+    asked = fault.state() if switch.on else type(fault.state())()
+    return Switched(
+        twin=twin, fault=switch.fault, target=str(fault.target()), on=switch.on, planned_s=switch.at_s,
+        before_s=switch.at_s + 0.001, after_s=switch.at_s + 0.003, asked=asked, echo=asked,
+    )  # fmt: skip
+
+
+def _performed(twin: str, faults: Sequence[Fault], shot: Any) -> Performed:
+    fault = faults[shot.fault]
+    assert isinstance(fault, ActionFault)
+    return Performed(
+        twin=twin, fault=shot.fault, target=str(fault.target()), planned_s=shot.at_s, before_s=shot.at_s + 0.001,
+        after_s=shot.at_s + 0.003, hits=1,
+    )  # fmt: skip
+
+
+HEALTHY = LinkState()
