@@ -8,16 +8,16 @@ from contextlib import contextmanager, suppress
 from flask import Flask
 
 from services.common import metrics, problems
-from services.defences import deadline, switch, unavailable
+from services.defences import deadline, honest_errors, switch
 
 
-def defended(defences: str = "all", **settings: object) -> Flask:
+def defended(defences: str = "all", without: switch.Table | None = None, **settings: object) -> Flask:
     """An app with `defences` on, problem documents and metrics, and nothing else."""
     app = Flask("defended")
     app.config.update(DEFENCES=defences, **settings)
-    switch.init_app(app)
+    switch.init_app(app, without)
     problems.init_app(app)
-    unavailable.init_app(app)
+    honest_errors.init_app(app)
     metrics.init_app(app)
     deadline.init_app(app)
     return app

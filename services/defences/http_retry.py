@@ -13,8 +13,9 @@ import stamina
 
 from services.common import metrics
 from services.defences.deadline import left_s
+from services.defences.honest_errors import effect_is_possible
 from services.defences.switch import on
-from services.defences.unavailable import effect_is_possible, is_outage
+from services.defences.unavailable import is_outage
 
 ATTEMPTS_MAX = 3
 PAUSE_S = 0.05  # doubled with each attempt, and up to as much again by chance

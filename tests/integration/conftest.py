@@ -79,5 +79,5 @@ def make(owner, payments_url):
 
     yield make
     for app in apps:
-        app.extensions["database"].engine.dispose()
+        app.extensions["engine"].dispose()
         app.extensions["payments"].close()

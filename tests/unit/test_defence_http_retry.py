@@ -55,13 +55,16 @@ def test_it_gives_up_with_the_last_error():
 
 
 def test_it_does_not_retry_what_can_no_longer_end_in_time():
-    app, call = defended("none,+http_retry,+deadline"), failing(requests.ConnectionError(), times=1)
+    app, call = (
+        defended("none,+http_retry,+deadline,+honest_errors"),
+        failing(requests.ConnectionError(), times=1),
+    )
     app.add_url_rule("/", view_func=call)
     assert app.test_client().get("/", headers={"X-Deadline-S": "0"}).status_code == 503
     assert call.calls == 1
 
 
-@pytest.mark.parametrize("defences", ["none,+http_retry", "all,-http_retry"])
+@pytest.mark.parametrize("defences", ["none,+http_retry,+honest_errors", "all,-http_retry"])
 def test_after_a_call_to_another_service_the_effect_is_unknown(defences):
     app, call = defended(defences), failing(CircuitOpen(), times=100)
     app.add_url_rule("/", view_func=call, methods=["POST"])

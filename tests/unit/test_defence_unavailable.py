@@ -7,7 +7,8 @@ from psycopg import errors
 from services.defences.bulkhead import BulkheadFull
 from services.defences.circuit_breaker import CircuitOpen
 from services.defences.deadline import DeadlineExceeded, NoAnswer
-from services.defences.unavailable import effect_is_possible, is_outage, reason
+from services.defences.honest_errors import effect_is_possible
+from services.defences.unavailable import is_outage, reason
 from tests.defended import defended, sample
 
 
@@ -88,8 +89,10 @@ def test_the_effect_is_none_until_something_was_sent_that_may_have_one(method, s
     )
 
 
-@pytest.mark.parametrize(("defences", "error"), [("none", OUTAGES[0][0]), ("all", BUGS[0]), ("all", BUGS[2])])
-def test_without_defences_or_for_a_bug_the_answer_is_500_and_says_nothing_of_the_effect(defences, error):
+@pytest.mark.parametrize(
+    ("defences", "error"), [("all,-honest_errors", OUTAGES[0][0]), ("all", BUGS[0]), ("all", BUGS[2])]
+)
+def test_with_the_defence_off_or_for_a_bug_the_answer_is_500_and_says_nothing_of_the_effect(defences, error):
     _, response = answer(defences, error)
     assert response.status_code == 500
     assert "effect" not in response.json
