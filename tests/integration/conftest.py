@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from werkzeug.serving import make_server
 
-from lab.runtime.local import postgres
+from lab.runtime.local.parts import postgres
 from lab.runtime.local.processes import Processes
 from lab.runtime.ownership.ledger import Ledger
 from lab.runtime.ports_free import LOOPBACK, Ports

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask, g, request
 
-from lab.runtime.local import postgres
+from lab.runtime.local.parts import postgres
 from services.defences import deadline, one_transaction
 from services.defences.circuit_breaker import FAILURES_MAX, RESET_S
 from services.defences.idempotency import once

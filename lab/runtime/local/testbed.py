@@ -17,7 +17,7 @@ from typing import Any
 from lab.model import LabError, Stack
 from lab.paths import ROOT
 from lab.ports import Child
-from lab.runtime.local import postgres
+from lab.runtime.local.parts import postgres
 from lab.runtime.local.priority import giving_way
 from lab.runtime.local.processes import Process, environment
 from lab.runtime.local.twin import LocalTwin

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import shutil
 import sys
 from collections.abc import Mapping
@@ -12,7 +11,8 @@ from pathlib import Path
 from lab.model import DATABASE, EDGE, LINKS, PAYMENTS, LabError, Stack, TwinPlan
 from lab.paths import ROOT
 from lab.ports import Link
-from lab.runtime.local import postgres
+from lab.runtime.local.asking import answers
+from lab.runtime.local.parts import postgres
 from lab.runtime.local.priority import giving_way, punctual
 from lab.runtime.local.processes import Process, Processes, environment, log_tail
 from lab.runtime.ownership.ledger import Ledger
@@ -22,7 +22,6 @@ from lab.runtime.toxiproxy.server import Birthmark, Engine
 
 SEED_TIMEOUT_S = 60.0
 READY_TIMEOUT_S = 30.0
-ANSWER_TIMEOUT_S = 10.0
 # What hangs in a service is nobody's any more. (PostgreSQL gets its time: killed, it leaves shared memory behind.)
 STOP_TIMEOUT_S = 1.0
 
@@ -167,15 +166,3 @@ class LocalTwin:
 
 def host_port(port: int) -> str:
     return f"{LOOPBACK}:{port}"
-
-
-def answers(port: int, path: str) -> bool:
-    """Whether an HTTP server on `port` answers `path` with 200 now."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=ANSWER_TIMEOUT_S)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
