@@ -7,24 +7,44 @@ Costs keeping the books of what was sent, in every code path that sends somethin
 Hurts alone if it lies: a client believes it, and does not ask again, or asks twice.
 """
 
+import math
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import requests
 import sqlalchemy as sa
+import urllib3
 from flask import Flask, Response, g, has_request_context, request
 from sqlalchemy import event
 
 from services.common.problems import Problem, unexpected
+from services.defences.http_failures import DECLINED, retry_after_s, rule_of
 from services.defences.switch import on
-from services.defences.unavailable import Refused, reason
+from services.defences.unavailable import Refused, is_refusal, reason
 
-RETRY_AFTER_S = "1"
+RETRY_AFTER_S = (1, 3)  # drawn, or all who were refused at one time would come back at one time
 
 
 def effect_is_possible() -> None:
     """Note that this request is about to send what cannot be taken back."""
     if has_request_context():
         g.effect_is_possible = True
+
+
+@contextmanager
+def call() -> Iterator[None]:
+    """Note that the call to another service in the block may have an effect, unless its failure says it had none."""
+    before = g.get("effect_is_possible", False)
+    effect_is_possible()
+    try:
+        yield
+    except Exception as error:
+        rule = rule_of(error)
+        if is_refusal(error) or (rule and not rule.may_be_done):
+            g.effect_is_possible = before
+        raise
 
 
 def watch(engine: sa.Engine) -> None:
@@ -43,7 +63,8 @@ def watch(engine: sa.Engine) -> None:
 
 def init_app(app: Flask) -> None:
     """Answer availability errors of `app` with 503."""
-    for kind in (Refused, sa.exc.DBAPIError, sa.exc.TimeoutError, requests.RequestException):
+    over_http: tuple[type[Exception], ...] = (requests.RequestException, urllib3.exceptions.HTTPError)
+    for kind in (Refused, sa.exc.DBAPIError, sa.exc.TimeoutError, *over_http):
         app.register_error_handler(kind, _answer)
 
 
@@ -52,10 +73,14 @@ def _answer(error: Exception) -> Response:
     if not why or not on("honest_errors"):
         return unexpected(error)
     harmless = request.method in ("GET", "HEAD", "OPTIONS") or not g.get("effect_is_possible", False)
+    effect = "none" if harmless else "unknown"
+    if rule_of(error) is DECLINED:
+        return Problem(402, "the payment was declined", reason=why, effect=effect).response()
+    wait_s = max(random.randint(*RETRY_AFTER_S), math.ceil(retry_after_s(error)))
     return Problem(
         503,
         f"unavailable: {why.replace('_', ' ')}",
         reason=why,
-        effect="none" if harmless else "unknown",
-        headers={"Retry-After": RETRY_AFTER_S},
+        effect=effect,
+        headers={"Retry-After": str(wait_s)},
     ).response()

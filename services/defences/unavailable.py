@@ -1,10 +1,11 @@
 """What "unavailable" means, in one place: which errors are about availability, and the reason of each."""
 
 import psycopg
-import requests
 import sqlalchemy as sa
 
-OUTAGES = ("no_answer", "connection_lost", "dependency_unavailable")
+from services.defences.http_failures import rule_of
+
+OUTAGES = ("no_answer", "connection_lost")
 
 SQLSTATES = {
     "40P01": "deadlock",
@@ -31,9 +32,8 @@ def reason(error: BaseException) -> str:
         return reason(error.orig)
     if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
         return _database_reason(error)
-    if isinstance(error, requests.HTTPError):
-        return "dependency_unavailable" if error.response.status_code >= 500 else ""
-    return "dependency_unavailable" if isinstance(error, (requests.ConnectionError, requests.Timeout)) else ""
+    rule = rule_of(error)
+    return rule.reason if rule else ""
 
 
 def _database_reason(error: psycopg.Error) -> str:
@@ -45,7 +45,8 @@ def _database_reason(error: psycopg.Error) -> str:
 
 def is_outage(error: BaseException) -> bool:
     """Whether `error` says that a dependency is away, rather than busy or asked for something wrong."""
-    return reason(error) in OUTAGES
+    rule = rule_of(error)
+    return rule.outage if rule else reason(error) in OUTAGES
 
 
 def is_refusal(error: BaseException) -> bool:

@@ -65,7 +65,7 @@ def body(**types):
     """The fields of the body; ends the request with 422 when one is missing or of a wrong type."""
     asked = request.get_json()
     found = {name: type(value) for name, value in asked.items()} if isinstance(asked, dict) else {}
-    if found != types or not str(asked).isprintable():
+    if found != types or any("\ud800" <= letter <= "\udfff" for letter in "".join(map(str, asked.values()))):
         abort(make_response({"error": f"send {', '.join(types)}"}, 422))
     return asked
 

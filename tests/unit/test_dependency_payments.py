@@ -76,7 +76,15 @@ def test_a_charge_that_comes_after_its_void_is_refused(company):
 
 @pytest.mark.parametrize(
     "body",
-    [{}, [], "x", {"reference": 1, "amount_cents": 1}, WANTED | {"more": 1}, WANTED | {"amount_cents": 0}],
+    [
+        {},
+        [],
+        "x",
+        {"reference": 1, "amount_cents": 1},
+        WANTED | {"reference": "\ud800"},
+        WANTED | {"more": 1},
+        WANTED | {"amount_cents": 0},
+    ],
 )
 def test_a_body_that_is_no_charge_is_refused(company, body):
     client = company()
