@@ -5,8 +5,8 @@ A twin is told by colour, line and marker together, since one of the three is al
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,9 +83,13 @@ def save(figure: Figure, stem: Path) -> None:
     figure.savefig(stem.with_suffix(".png"), format="png", dpi=PNG_DPI, metadata={"Software": None})
 
 
-def drawing() -> AbstractContextManager[None]:
-    """The context in which figures are drawn and saved."""
-    return mpl.rc_context(RC)
+@contextmanager
+def drawing() -> Iterator[None]:
+    """The context in which figures are drawn and saved: matplotlib's own defaults and ours, nobody's matplotlibrc."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(RC)
+        yield
 
 
 def twin_title(axes: Axes, twin: str, note: str = "") -> None:

@@ -11,6 +11,7 @@ from reports import words
 from reports.reading import in_order
 
 TOLD_ALREADY = ("engine", "runtime")  # among the facts
+FOR_MACHINES = ("environment",)  # too long for a page: the manifest has it
 
 
 def provenance(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -51,7 +52,7 @@ def _place(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     single = {name: fact for name, fact in facts.items() if not isinstance(fact, Mapping)}
     yield "Versions", _listed({name: fact for name, fact in single.items() if name not in TOLD_ALREADY})
     for name, fact in facts.items():
-        if isinstance(fact, Mapping):
+        if isinstance(fact, Mapping) and name not in FOR_MACHINES:
             yield name.replace("_", " ").capitalize(), _listed(fact)
     yield "Machine", _listed(machine)
     yield "Lab", f"{manifest.get('lab_version', '')} {manifest.get('commit', '')}".strip()

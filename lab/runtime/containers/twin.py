@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import urllib.error
 import urllib.request
@@ -19,10 +18,12 @@ from lab.model import DATABASE, EDGE, LINKS, PAYMENTS, LabError, Stack, TwinPlan
 from lab.ports import Child, Link
 from lab.runtime.containers.child import ContainerChild
 from lab.runtime.containers.cpu import cpu_meter
-from lab.runtime.containers.engine import RUN_LABEL, TWIN_LABEL, answering, client, run
+from lab.runtime.containers.engine import RUN_LABEL, TWIN_LABEL, answering, client
 from lab.runtime.containers.images import COMPOSE_FILE, Images
+from lab.runtime.docker_client import docker_environment
 from lab.runtime.ownership.ledger import NETWORK, Ledger
 from lab.runtime.ports_free import LOOPBACK
+from lab.runtime.programs import output
 from lab.runtime.toxiproxy.client import ToxiproxyLink
 
 SEED = "seed"
@@ -118,6 +119,13 @@ class DockerTwin:
             for part, host in hosts.items()
         }
 
+    def environments(self) -> dict[str, dict[str, str]]:
+        """What each part found in its environment: its image's variables and those of compose.yaml."""
+        return {
+            part: dict(line.split("=", 1) for line in container.attrs["Config"]["Env"])
+            for part, container in self._containers.items()
+        }
+
     def ask(self, part: str, *command: str) -> str:
         """What `command` prints inside `part`."""
         with answering():
@@ -138,20 +146,20 @@ class DockerTwin:
 
     def _compose_up(self) -> None:
         sizes = " ".join(f"--{name} {size}" for name, size in asdict(self._stack.seed_sizes).items())
-        env = {
-            **os.environ,
+        env = docker_environment(
             **self._images.environment(),
-            "RUN": self._stack.run,
-            "TWIN": self._plan.name,
-            "DEFENCES": self._plan.defences,
-            "TOKEN": self._stack.token,
-            "SEED_SIZES": sizes,
-            "EDGE_PORT": str(self._ports.edge),
-            "TOXIPROXY_PORT": str(self._ports.toxiproxy),
-        }
+            RUN=self._stack.run,
+            TWIN=self._plan.name,
+            DEFENCES=self._plan.defences,
+            TOKEN=self._stack.token,
+            SEED_SIZES=sizes,
+            EDGE_PORT=str(self._ports.edge),
+            TOXIPROXY_PORT=str(self._ports.toxiproxy),
+        )
         compose = ("docker", "compose", "-f", str(COMPOSE_FILE), "-p", self._project)
+        up = (*compose, "up", "--detach", "--no-build", "--pull", "never")
         try:
-            run(*compose, "up", "--detach", "--no-build", "--pull", "never", timeout_s=UP_TIMEOUT_S, env=env)
+            output(up, timeout_s=UP_TIMEOUT_S, env=env)
         except LabError as error:
             raise LabError(
                 f"The {self._plan.name} twin cannot be started. {error}{self._tail(SEED)}"
@@ -193,8 +201,9 @@ def healthy(container: Container) -> bool:
 
 
 def answers(url: str) -> bool:
+    directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(url, timeout=ANSWER_TIMEOUT_S) as response:  # noqa: S310 - our own loopback
+        with directly.open(url, timeout=ANSWER_TIMEOUT_S) as response:
             return bool(response.status == 200)
     except (OSError, urllib.error.URLError):
         return False

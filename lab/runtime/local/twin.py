@@ -14,9 +14,10 @@ from lab.ports import Link
 from lab.runtime.local.asking import answers
 from lab.runtime.local.parts import postgres
 from lab.runtime.local.priority import giving_way, punctual
-from lab.runtime.local.processes import Process, Processes, environment, log_tail
+from lab.runtime.local.processes import Process, Processes, log_tail
 from lab.runtime.ownership.ledger import Ledger
 from lab.runtime.ports_free import LOOPBACK, Ports
+from lab.runtime.programs import environment
 from lab.runtime.toxiproxy.client import ToxiproxyLink, create_proxy
 from lab.runtime.toxiproxy.server import Birthmark, Engine
 
@@ -133,34 +134,31 @@ class LocalTwin:
         command = [sys.executable, "-m", "services.seed", "--dsn", postgres.dsn(self.addresses.postgres)]
         command += ["--schema", self._plan.name, "--defences", self._plan.defences]
         command += [word for name, size in asdict(sizes).items() for word in (f"--{name}", str(size))]
-        return self._servers.start("seed", command, env=environment(PYTHONPATH=str(ROOT)), cwd=ROOT)
+        return self._servers.start("seed", command, env=environment(), cwd=ROOT)
 
     def _start_payments(self) -> Process:
         app = "services.dependencies.payments:create_app()"
-        return self._gunicorn("payments", app, self.addresses.payments, WORKERS="1")
+        return self._gunicorn("payments", app, self.addresses.payments, ("--workers", "1"))
 
     def _start_service(self) -> Process:
         return self._gunicorn(
             "service",
             self._plan.app,
             self.addresses.service,
+            (),
             DATABASE_URL=f"postgresql://app:app@{host_port(self.addresses.proxies[DATABASE])}/{postgres.DATABASE}",
             PAYMENTS_URL=f"http://{host_port(self.addresses.proxies[PAYMENTS])}",
             LAB_TOKEN=self._stack.token,
             DEFENCES=self._plan.defences,
         )
 
-    def _gunicorn(self, name: str, app: str, port: int, **settings: str) -> Process:
-        """`app` as both twins and the dependency run it: the same command line, the settings in the environment."""
+    def _gunicorn(self, name: str, app: str, port: int, options: tuple[str, ...], **settings: str) -> Process:
+        """`app` as both twins and the dependency run it: how on the command line, with what in the environment."""
         metrics = self._folder / f"{name}-metrics"
         metrics.mkdir()
-        env = environment(
-            PYTHONPATH=str(ROOT),
-            BIND=host_port(port),
-            PROMETHEUS_MULTIPROC_DIR=str(metrics),
-            **settings,
-        )
-        command = [*giving_way(), sys.executable, "-m", "gunicorn", "-c", "services/gunicorn.conf.py", app]
+        env = environment(PROMETHEUS_MULTIPROC_DIR=str(metrics), **settings)
+        server = [sys.executable, "-m", "gunicorn", "-c", "services/gunicorn.conf.py"]
+        command = [*giving_way(), *server, "--bind", host_port(port), *options, app]
         return self._servers.start(name, command, env=env, cwd=ROOT, stop_timeout_s=STOP_TIMEOUT_S)
 
 
