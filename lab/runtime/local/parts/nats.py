@@ -9,8 +9,9 @@ from lab.paths import ROOT
 from lab.runtime.local.asking import replies
 from lab.runtime.local.parts.wheels import Program, Wheel
 from lab.runtime.local.priority import giving_way
-from lab.runtime.local.processes import Process, Processes, environment
+from lab.runtime.local.processes import Process, Processes
 from lab.runtime.ports_free import LOOPBACK
+from lab.runtime.programs import environment
 
 NATS = Wheel(
     name="NATS",

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from lab.model import LabError
-from lab.runtime.local.processes import environment
+from lab.runtime.programs import ended
 
 VERSION_TIMEOUT_S = 10.0
 VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -57,15 +56,12 @@ class Wheel:
         """The program, and which version it says it is. Raises LabError where it cannot be had or does not run."""
         path = self.find()
         try:
-            asked = subprocess.run(
-                [str(path), self.ask_version], capture_output=True, text=True, timeout=VERSION_TIMEOUT_S,
-                env=environment(), cwd="/", check=False,
-            )  # fmt: skip
-        except (OSError, subprocess.TimeoutExpired) as exc:
-            raise LabError(f"{self.name} does not run: {exc}. Set {self.variable} to another.") from exc
+            asked = ended([str(path), self.ask_version], timeout_s=VERSION_TIMEOUT_S)
+        except LabError as exc:
+            raise LabError(f"{self.name} does not run: {exc} Set {self.variable} to another.") from exc
         version = VERSION.search(asked.stdout)
-        if asked.returncode != 0 or version is None:
-            raise LabError(f"{path} is no {self.name}: {(asked.stderr or asked.stdout).strip()[:200]!r}.")
+        if asked.code != 0 or version is None:
+            raise LabError(f"{path} is no {self.name}: {asked.last_words[:200]!r}.")
         return Program(path=path, version=version.group())
 
     def _packaged(self) -> list[Path]:
