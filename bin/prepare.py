@@ -7,6 +7,7 @@ Standard library only: nothing else is there yet.
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+from lab.runtime.programs import build_environment  # noqa: E402 - found only from here on
+
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STATE = ROOT / ".lab"
@@ -84,11 +88,17 @@ def build_toxiproxy() -> None:
         subprocess.Popen(
             [str(PYTHON), "-m", "lab.runtime.toxiproxy.server"],
             cwd=ROOT,
+            env=build_environment(**_of_the_lab()),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+def _of_the_lab() -> dict[str, str]:
+    """The lab's own settings: where Toxiproxy is looked for, and where it is built."""
+    return {name: value for name, value in os.environ.items() if name.startswith("LAB_")}
 
 
 def create(uv: str | None) -> None:
@@ -135,8 +145,8 @@ def run(command: Sequence[str]) -> None:
     with LOG.open("a+") as log:
         try:
             code = subprocess.run(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                timeout=STEP_TIMEOUT_S, check=False,
+                command, cwd=ROOT, env=build_environment(), timeout=STEP_TIMEOUT_S, check=False,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
             ).returncode  # fmt: skip
         except subprocess.TimeoutExpired:
             code = None

@@ -17,7 +17,11 @@ from pathlib import Path
 
 from lab.model import LabError
 from lab.paths import ROOT
-from lab.runtime.local import postgres
+from lab.runtime.local.parts import postgres
+from lab.runtime.local.parts.caddy import CADDY
+from lab.runtime.local.parts.nats import NATS
+from lab.runtime.local.parts.valkey import VALKEY
+from lab.runtime.local.parts.wheels import Wheel
 from lab.runtime.ports_free import HIGHEST, LOWEST, Ports
 from lab.runtime.toxiproxy import build as toxiproxy_build
 from lab.runtime.toxiproxy import server as toxiproxy_server
@@ -28,6 +32,7 @@ DOCKER = "the docker runtime"
 DISK_NEEDED_BYTES = 2_000_000_000  # a local stack, the builds, and a few dozen runs
 CORES_NEEDED = 2
 PORTS_NEEDED = 14  # two twins of seven
+PARTS = {CADDY: "balancer", VALKEY: "cache", NATS: "queue"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +55,7 @@ def examine() -> list[Finding]:
         python(sys.version_info[:3]),
         environment(ROOT / ".venv"),
         database(postgres.find_binaries),
+        *(part(wheel, used_as) for wheel, used_as in PARTS.items()),
         proxy(toxiproxy_server.look),
         go(toxiproxy_build.go()),
         docker_engine(docker.available, compose_version),
@@ -89,6 +95,19 @@ def database(binaries: Callable[[], Path]) -> Finding:
             mend="name an own build by LAB_POSTGRES=/path/to/bin, or use --runtime docker",
         )  # fmt: skip
     return Finding(name="postgresql", ok=True, found=f"PostgreSQL in {found}")
+
+
+def part(wheel: Wheel, used_as: str) -> Finding:
+    """A server that some scenarios need."""
+    name = wheel.name.lower()
+    try:
+        found = wheel.find()
+    except LabError as error:
+        return Finding(
+            name=name, ok=False, found=str(error), rules_out=f"scenarios with a {used_as} in {LOCAL}",
+            mend=f"name an own build by {wheel.variable}=/path/to/{wheel.file}, or use --runtime docker",
+        )  # fmt: skip
+    return Finding(name=name, ok=True, found=f"{wheel.name}, for scenarios with a {used_as}: {found}")
 
 
 def proxy(look: Callable[[], Engine | None]) -> Finding:

@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 from loadtests.handshake import await_t0, be_punctual, read_config
 from loadtests.metrics_scrape import scrape
-from loadtests.probing import probe
+from loadtests.probes import probe
 
 BY_LINE = 1  # a run that is cut short keeps what was seen
 Look = Callable[[], Awaitable[dict[str, Any]]]

@@ -5,14 +5,12 @@ from pathlib import Path
 from lab.model import RunVerdict
 
 
-def render(run_folder: Path, verdict: RunVerdict) -> Path:
+def render(run_folder: Path, verdict: RunVerdict, no_figures: str = "") -> Path:
     """Write figures/, report.html, summary.md and junit.xml into `run_folder` and return the page.
 
     Deterministic: the same folder and the same verdict give the same bytes. A figure that cannot be drawn is
-    replaced by the reason.
+    replaced by the reason; `no_figures` is a reason to draw none.
     """
-    from reports.report import (
-        write,
-    )  # here, so that a command which draws nothing does not wait for matplotlib
+    from reports.report import write  # here: whoever draws nothing need not wait for numpy
 
-    return write(run_folder, verdict)
+    return write(run_folder, verdict, no_figures)

@@ -1,28 +1,25 @@
-"""Draws every figure, each on its own: one that fails leaves its reason where it would have been."""
+"""Draws every figure, each on its own: one that fails leaves its reason where it would have been.
+
+What draws is imported only when it is needed: a page without figures needs no matplotlib.
+"""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
-from reports import look
-from reports.figures import heatmaps, outcomes, percentiles, probes, timelines, waits
 from reports.view import RunView
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A figure to draw. `reading` tells how to read it, in one sentence."""
+    """A figure to draw, by the module of this name in reports.figures. `reading` tells how to read it."""
 
     name: str
     title: str
     reading: str
-    claim: Callable[[RunView], str]
-    draw: Callable[[RunView], Figure]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,49 +40,45 @@ WAITS = Plan(
     reading="One dot for each request, at the time after which its client knew how it ended, whatever the end: an "
     "answer, a refusal, an error, or giving up (dashed line). Dotted: the limit X. Dots that would hide each other are "
     "drawn once.",
-    claim=waits.claim,
-    draw=waits.draw,
 )
 TIMELINES = Plan(
     name="timelines",
     title="Second by second",
     reading="Each second by the instant at which its requests were planned. Grey: a fault was really on. Dotted: "
     "the limit X. p50 and p95 count every planned request; one without an ok answer is later than any other.",
-    claim=timelines.claim,
-    draw=timelines.draw,
 )
 HEATMAPS = Plan(
     name="heatmaps",
     title="Every request",
     reading="Each cell counts the requests of one span of time and one range of answer times, on one scale for all "
     "twins. The strips above count those without an ok answer.",
-    claim=heatmaps.claim,
-    draw=heatmaps.draw,
 )
 PERCENTILES = Plan(
     name="percentiles",
     title="The slowest tenth, hundredth, thousandth",
     reading="Answer time by percentile, over all planned requests. A curve that meets the top has run out of ok "
     "answers. It ends where the phase has too few requests to tell.",
-    claim=percentiles.claim,
-    draw=percentiles.draw,
 )
 OUTCOMES = Plan(
     name="outcomes",
     title="What became of the requests",
     reading="Good: correct and within X. Late: correct, but after X. Refused: surely without effect. Unknown: the "
     "client cannot tell whether it took effect. Wrong: answered as a success, with wrong content.",
-    claim=outcomes.claim,
-    draw=outcomes.draw,
 )
 PROBES = Plan(
     name="probes",
+<<<<<<< HEAD
     title="The fault, as the probes saw it",
     reading="The lab looks for itself. On a link each mark is one small exchange on a fresh connection through the "
     "same proxy: the line is where the answers should lie, crosses had no answer. A part is seen as the kernel or the "
     "engine has it, the sessions as the database lists them.",
     claim=probes.claim,
     draw=probes.draw,
+=======
+    title="The fault, as the probe felt it",
+    reading="Each mark is one small exchange of the lab's own, on a fresh connection through the same proxy. "
+    "The line is where the answers should lie; crosses had no answer.",
+>>>>>>> next
 )
 STORY = (WAITS, TIMELINES, HEATMAPS, OUTCOMES, PERCENTILES)  # in the order of the page
 ALL = (*STORY, PROBES)
@@ -106,9 +99,10 @@ def missing(plans: tuple[Plan, ...], problem: str) -> tuple[Picture, ...]:
 
 def _picture(plan: Plan, run: RunView, stem: Path) -> Picture:
     try:
-        claim = plan.claim(run)
+        look, figure = import_module("reports.look"), import_module(f"reports.figures.{plan.name}")
+        claim = figure.claim(run)
         with look.drawing():
-            look.save(plan.draw(run), stem)
+            look.save(figure.draw(run), stem)
         svg = base64.b64encode(stem.with_suffix(".svg").read_bytes()).decode()
     except Exception as exc:  # noqa: BLE001 whatever it is, the verdict stands and the page must be written
         for suffix in (".svg", ".png"):

@@ -5,7 +5,12 @@ A twin is told by colour, line and marker together, since one of the three is al
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from contextlib import AbstractContextManager
+=======
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+>>>>>>> next
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -82,9 +87,13 @@ def save(figure: Figure, stem: Path) -> None:
         write_bytes(stem.with_suffix(f".{kind}"), content.getvalue())
 
 
-def drawing() -> AbstractContextManager[None]:
-    """The context in which figures are drawn and saved."""
-    return mpl.rc_context(RC)
+@contextmanager
+def drawing() -> Iterator[None]:
+    """The context in which figures are drawn and saved: matplotlib's own defaults and ours, nobody's matplotlibrc."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(RC)
+        yield
 
 
 def twin_title(axes: Axes, twin: TwinView, note: str = "") -> None:

@@ -12,6 +12,7 @@ from reports import words
 
 ALL, NONE = "all", "none"  # defences
 TOLD_ALREADY = ("engine", "runtime")  # among the facts
+FOR_MACHINES = ("environment",)  # too long for a page: the manifest has it
 
 
 def provenance(manifest: Manifest) -> list[tuple[str, str]]:
@@ -66,7 +67,7 @@ def _place(manifest: Manifest) -> Iterator[tuple[str, str]]:
     single = {name: fact for name, fact in facts.items() if not isinstance(fact, Mapping)}
     yield "Versions", _listed({name: fact for name, fact in single.items() if name not in TOLD_ALREADY})
     for name, fact in facts.items():
-        if isinstance(fact, Mapping):
+        if isinstance(fact, Mapping) and name not in FOR_MACHINES:
             yield name.replace("_", " ").capitalize(), _listed(fact)
     yield "Machine", _listed(manifest.machine)
     yield "Lab", f"{manifest.lab_version} {manifest.commit}".strip()

@@ -12,13 +12,18 @@ from reports.page import Page
 from reports.reading import Reading, read
 
 
+<<<<<<< HEAD
 def write(run_folder: Path, verdict: RunVerdict) -> Path:
     """Write everything and return the page. The verdict is shown as it is, whatever happens to a figure.
 
     Raises LabError where the manifest cannot be read, or a file not written.
     """
+=======
+def write(run_folder: Path, verdict: RunVerdict, no_figures: str) -> Path:
+    """Write everything and return the page. The verdict is shown as it is, whatever happens to a figure."""
+>>>>>>> next
     reading = read(run_folder)
-    page = Page.of(verdict, reading, _pictures(run_folder, reading))
+    page = Page.of(verdict, reading, _pictures(run_folder, reading, no_figures))
     html = run_folder / "report.html"
     write_text(html, page.html())
     write_text(run_folder / "summary.md", page.markdown())
@@ -26,7 +31,7 @@ def write(run_folder: Path, verdict: RunVerdict) -> Path:
     return html
 
 
-def _pictures(run_folder: Path, reading: Reading) -> tuple[gallery.Picture, ...]:
-    if reading.view is None:
-        return gallery.missing(gallery.ALL, reading.problem)
+def _pictures(run_folder: Path, reading: Reading, no_figures: str) -> tuple[gallery.Picture, ...]:
+    if reading.view is None or no_figures:
+        return gallery.missing(gallery.ALL, no_figures or reading.problem)
     return gallery.hang(gallery.ALL, reading.view, run_folder / "figures")

@@ -4,10 +4,9 @@ import os
 
 from prometheus_client import multiprocess
 
-bind = os.environ.get("BIND", "127.0.0.1:8000")
 worker_class = "gthread"
-workers = int(os.environ.get("WORKERS", "2"))
-threads = int(os.environ.get("THREADS", "32"))
+workers = 2
+threads = 32
 backlog = 128
 timeout = 30  # seconds without a heartbeat of the worker; a stuck thread does not stop that
 graceful_timeout = 5

@@ -29,7 +29,7 @@ def lacking(runtime: str, reason: str) -> NoReturn:
 @pytest.fixture(scope="session")
 def needs_local() -> None:
     """A real Toxiproxy (built now if need be) and a PostgreSQL of the local runtime."""
-    from lab.runtime.local import postgres
+    from lab.runtime.local.parts import postgres
 
     try:
         postgres.installation()

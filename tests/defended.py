@@ -8,16 +8,16 @@ from contextlib import contextmanager, suppress
 from flask import Flask
 
 from services.common import metrics, problems
-from services.defences import deadline, switch, unavailable
+from services.defences import deadline, honest_errors, switch
 
 
-def defended(defences: str = "all", **settings: object) -> Flask:
+def defended(defences: str = "all", without: switch.Table | None = None, **settings: object) -> Flask:
     """An app with `defences` on, problem documents and metrics, and nothing else."""
     app = Flask("defended")
     app.config.update(DEFENCES=defences, **settings)
-    switch.init_app(app)
+    switch.init_app(app, without)
     problems.init_app(app)
-    unavailable.init_app(app)
+    honest_errors.init_app(app)
     metrics.init_app(app)
     deadline.init_app(app)
     return app
@@ -29,26 +29,40 @@ def sample(app: Flask, metric: str, /, **labels: str) -> float:
 
 
 @contextmanager
-def silent_server(greeting: bytes = b"", then: tuple[bytes, ...] = (), pause_s: float = 0.0) -> Iterator[int]:
+def silent_server(
+    greeting: bytes = b"",
+    then: tuple[bytes, ...] = (),
+    pause_s: float = 0.0,
+    *,
+    answers: int = 1,
+    closes: bool = False,
+    accepted: list[socket.socket] | None = None,
+) -> Iterator[int]:
     """The port of a server that accepts, acknowledges all it is sent, and says no more than this.
 
-    `greeting` answers the first bytes of each connection, at once; each part of `then` follows a pause later.
+    `greeting` answers the first bytes of each connection, at once, and as many requests on it as it `answers`; each
+    part of `then` follows a pause later. After that the server `closes` the connection, or is silent. Connections are
+    added to `accepted`.
     """
     stopped = threading.Event()
 
     def serve(connection: socket.socket) -> None:
         with connection, suppress(OSError):
-            connection.recv(65536)
-            connection.sendall(greeting)
+            for _ in range(answers):
+                connection.recv(65536)
+                connection.sendall(greeting)
             for part in then:
                 stopped.wait(pause_s)
                 connection.sendall(part)
-            stopped.wait(10)
+            if not closes:
+                stopped.wait(10)
 
     def accept() -> None:
         with suppress(OSError):
             while True:
-                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+                connection, _ = listener.accept()
+                (accepted if accepted is not None else []).append(connection)
+                threading.Thread(target=serve, args=(connection,), daemon=True).start()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=accept, daemon=True).start()

@@ -51,7 +51,7 @@ def change(owner: str, statement: str) -> None:
 def meeting_after(app, statement: str):
     """In the block, two requests of `app` wait for each other once each has run its first `statement`."""
     barrier, met = threading.Barrier(2), threading.local()
-    engine = app.extensions["database"].engine
+    engine = app.extensions["engine"]
 
     def meet(connection, cursor, text, *rest):
         if statement in text and not getattr(met, "once", False):
@@ -67,7 +67,7 @@ def meeting_after(app, statement: str):
 @contextmanager
 def dying_before(app, owner: str, statement: str):
     """In the block, the server ends the connection of `app` that is about to run `statement`; it must come to that."""
-    engine, killed = app.extensions["database"].engine, []
+    engine, killed = app.extensions["engine"], []
 
     def kill(connection, cursor, text, *rest):
         if statement in text:

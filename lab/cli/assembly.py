@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import secrets
-import subprocess
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+<<<<<<< HEAD
 import reports
 from lab import paths
+=======
+from lab import catalogue, paths
+>>>>>>> next
 from lab.judge.verdict import judge
 from lab.model import Capability, LabError, RunVerdict, Stack, TwinPlan, line_up
 from lab.ports import Testbed
 from lab.record import RunRecord, Status, read_verdict, write_verdict
 from lab.runtime.local.testbed import LocalTestbed
+<<<<<<< HEAD
 from lab.workload import Workload
+=======
+from lab.runtime.programs import ended, environment, output
+from lab.runtime.toxiproxy.build import cache
+>>>>>>> next
 
 RUNTIMES = ("auto", "local", "docker")
+SHORT_TIMEOUT_S = 30
+DRAWING_TIMEOUT_S = 120
 
 
 def new_run(scenario: str) -> str:
@@ -88,8 +98,8 @@ def check_defences(text: str) -> None:
     if text == "all":
         return
     command = [sys.executable, "-m", "services.defences.switch", text]
-    asked = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, timeout=30, check=False)
-    if asked.returncode:
+    asked = ended(command, timeout_s=SHORT_TIMEOUT_S)
+    if asked.code:
         raise LabError(f"{asked.stderr.strip()}. What each is for: docs/defences.md")
 
 
@@ -102,9 +112,20 @@ def grade(folder: Path) -> RunVerdict:
     return read_verdict(folder)  # as everybody else will read it
 
 
-def report(folder: Path, verdict: RunVerdict) -> Path:
-    """Draw the figures and write the pages; returns report.html."""
-    return reports.render(folder, verdict)
+def report(folder: Path) -> Path:
+    """Draw the figures and write the pages, from what the folder holds; returns report.html.
+
+    Where drawing fails altogether, each figure is a line on the page. Raises LabError where there is no page either.
+    """
+    read_verdict(folder)  # without one there is nothing to report, and that is no failure of the figures
+    command = [sys.executable, "-m", "reports", str(folder.resolve())]
+    # One cache of fonts for all runs: to look for them takes a second.
+    env = environment(MPLCONFIGDIR=str(cache().absolute() / "matplotlib"))
+    try:
+        output(command, timeout_s=DRAWING_TIMEOUT_S, env=env)
+    except LabError as error:
+        output([*command, f"No figure could be drawn: {error}"], timeout_s=DRAWING_TIMEOUT_S, env=env)
+    return folder / "report.html"
 
 
 def run_folder(name: str) -> Path:
@@ -119,3 +140,17 @@ def run_folder(name: str) -> Path:
     if len(found) > 1:
         raise LabError(f"{name!r} fits {len(found)} runs; name one of them in full. See: bin/lab runs")
     return found[0].parent
+<<<<<<< HEAD
+=======
+
+
+def commit() -> str:
+    """The commit that runs, with "+" where files differ from it; "" outside a checkout."""
+    git = ("git", "-c", f"safe.directory={paths.ROOT}")
+    try:
+        head = output((*git, "rev-parse", "--short=12", "HEAD"), timeout_s=SHORT_TIMEOUT_S, cwd=paths.ROOT)
+        changed = output((*git, "status", "--porcelain"), timeout_s=SHORT_TIMEOUT_S, cwd=paths.ROOT)
+    except LabError:
+        return ""
+    return head.strip() + ("+" if changed else "")
+>>>>>>> next

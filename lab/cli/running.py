@@ -18,8 +18,13 @@ from lab.cli.arguments import Json, RunName, Runtime, ScenarioName
 from lab.cli.console import console, print_verdict, told
 from lab.cli.progress import progress
 from lab.judge.gates import spoiled_by_the_machine
+<<<<<<< HEAD
 from lab.model import LabError, RunVerdict, Stack, Verdict
 from lab.plan.arrivals import check_load, surges
+=======
+from lab.model import HARDENED, NAIVE, LabError, RunVerdict, Stack, TwinPlan, Verdict
+from lab.plan.arrivals import check_load
+>>>>>>> next
 from lab.plan.runs import RunPlan
 from lab.provenance import commit
 from lab.record import FolderJournal, RunRecord, RunWriter, Status, list_runs, read_verdict
@@ -63,27 +68,44 @@ def run(
             heal(paths.STATE)
             folder = perform(plan, runtime)
         verdict = assembly.grade(folder)
-        page = assembly.report(folder, verdict)
         if not left or not spoiled_by_the_machine(verdict.gates):
             break
         told(f"{verdict.sentence}\nThat was the machine, so the run is made again.")
-    conclude(verdict, page, as_json)
+        draw(folder)
+    conclude(verdict, folder, as_json)
 
 
-def conclude(verdict: RunVerdict, page: Path, as_json: bool) -> NoReturn:
-    """Print the verdict and exit as it says."""
+def conclude(verdict: RunVerdict, folder: Path, as_json: bool) -> NoReturn:
+    """Print the verdict, then draw the report, and exit as the verdict says whatever became of the report."""
     if as_json:
-        print((page.parent / "verdict.json").read_text(), end="")
+        print((folder / "verdict.json").read_text(), end="", flush=True)
     else:
         print_verdict(verdict)
+    page = draw(folder)
+    if page and not as_json:
         console.print(f"\nReport: {page}", soft_wrap=True)
     raise typer.Exit(exit_code(verdict))
 
 
+<<<<<<< HEAD
 def make_plan(
     scenario: str, quick: bool, seed: int | None, defences: str, settings: list[str], twins: list[str]
 ) -> RunPlan:
     """What is to be run. Raises LabError for anything that cannot be."""
+=======
+def draw(folder: Path) -> Path | None:
+    """The page of a run; None, and told why, where it cannot be written."""
+    try:
+        return assembly.report(folder)
+    except (LabError, OSError) as error:
+        told(f"The report could not be written: {error} Try again: bin/lab report {folder.name}")
+        return None
+
+
+def make_plan(scenario: str, quick: bool, seed: int | None, defences: str, settings: list[str]) -> RunPlan:
+    """What shall be run. Raises LabError for anything that cannot be."""
+    assembly.check_defences(defences)
+>>>>>>> next
     found, phases = catalogue.configure(catalogue.find(scenario).scenario, quick, settings)
     workload = workloads.find(found.workload)
     stack = Stack(
@@ -128,14 +150,14 @@ def exit_code(verdict: RunVerdict) -> int:
 def report(run: RunName = "latest") -> None:
     """Draw the report of a run again, from its folder alone."""
     folder = assembly.run_folder(run)
-    console.print(f"Report: {assembly.report(folder, read_verdict(folder))}", soft_wrap=True)
+    console.print(f"Report: {assembly.report(folder)}", soft_wrap=True)
 
 
 def regrade(run: RunName = "latest", as_json: Json = False) -> None:
     """Judge a run again, from its folder alone, and draw its report."""
     folder = assembly.run_folder(run)
     verdict = assembly.grade(folder)
-    conclude(verdict, assembly.report(folder, verdict), as_json)
+    conclude(verdict, folder, as_json)
 
 
 def runs(as_json: Json = False) -> None:

@@ -1,6 +1,8 @@
 """Structured logs: one JSON object a line on stdout, one line a request, every line with its request's id.
 
-The id comes in by X-Request-Id, or is made here, and goes out again: whoever holds an answer finds its lines.
+The id comes in by X-Request-Id, or is made here, and goes out again: whoever holds an answer finds its lines. With
+traceparent (W3C Trace Context) the lines also name the trace. Both go on to other services by `identity`. What a client
+sends is quoted by JSON and bounded in length, so no header makes a line of its own.
 """
 
 import re
@@ -10,9 +12,13 @@ import uuid
 import structlog
 from flask import Flask, Response, g, request
 
+from services.common import metrics
+
 log = structlog.get_logger()
 
 REQUEST_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
+TRACE_PARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+PATH_LENGTH_MAX = 256
 
 
 def init_app(app: Flask) -> None:
@@ -35,16 +41,26 @@ def _start() -> None:
     g.started_at = time.monotonic()
     given = request.headers.get("X-Request-Id", "")
     g.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    trace = TRACE_PARENT.fullmatch(request.headers.get("traceparent", ""))
+    g.trace_parent = trace[0] if trace else ""
     structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    structlog.contextvars.bind_contextvars(
+        request_id=g.request_id, **({"trace_id": trace[1]} if trace else {})
+    )
+
+
+def identity() -> dict[str, str]:
+    """The headers by which another service knows this request."""
+    trace = {"traceparent": g.trace_parent} if g.trace_parent else {}
+    return {"X-Request-Id": g.request_id} | trace
 
 
 def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
     log.info(
         "request",
-        method=request.method,
-        path=request.path,
+        method=metrics.method(),
+        path=request.path[:PATH_LENGTH_MAX],
         status=response.status_code,
         reason=g.get("reason", ""),
         duration_ms=round((time.monotonic() - g.started_at) * 1000, 1),

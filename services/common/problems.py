@@ -4,17 +4,18 @@
 may have been. An unexpected exception says neither, since nobody has thought about it.
 """
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 import structlog
-from flask import Flask, Response, g, jsonify
+from flask import Flask, Response, current_app, g, jsonify
 from werkzeug.exceptions import HTTPException
 
 log = structlog.get_logger()
 
 
 class Problem(Exception):
-    """Raise it to answer with this status and problem document. `reason` is the label of the request in the metrics."""
+    """Raise it to answer with this status and problem document. `reason` is one word for programs and for metrics."""
 
     def __init__(
         self,
@@ -26,12 +27,13 @@ class Problem(Exception):
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.reason, self.effect = status, detail, reason, effect
+        self.status, self.detail, self.effect = status, detail, effect
+        self.reason = reason or HTTPStatus(status).name.lower()
         self.headers = headers or {}
 
     def response(self) -> Response:
         """The problem document as an answer."""
-        g.reason = self.reason or HTTPStatus(self.status).name.lower()
+        g.reason = self.reason
         document = {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
@@ -39,26 +41,36 @@ class Problem(Exception):
             "detail": self.detail,
             "request_id": g.get("request_id", ""),
         }
-        answer = jsonify(document | ({"effect": self.effect} if self.effect else {}))
+        effect = {"effect": self.effect} if self.effect else {}
+        answer = jsonify(document | effect | current_app.extensions["problem_members"](self))
         answer.status_code, answer.content_type = self.status, "application/problem+json"
         answer.headers.update(self.headers)
         return answer
 
 
 def not_found(what: str) -> Problem:
+    """The path names what is not there."""
     return Problem(404, f"there is no {what}")
 
 
-def conflict(detail: str) -> Problem:
-    return Problem(409, detail)
+def conflict(detail: str, reason: str = "") -> Problem:
+    """Asked for rightly, but the state of things is against it."""
+    return Problem(409, detail, reason=reason)
 
 
-def unprocessable(detail: str) -> Problem:
-    return Problem(422, detail)
+def unprocessable(detail: str, reason: str = "") -> Problem:
+    """The body or the query is wrong, or the body names what is not there."""
+    return Problem(422, detail, reason=reason)
 
 
-def init_app(app: Flask) -> None:
-    """Answer every error of `app` with a problem document."""
+def nothing_more(_: Problem) -> dict[str, str]:
+    """The members that a problem document has beside those of RFC 9457: none."""
+    return {}
+
+
+def init_app(app: Flask, members: Callable[[Problem], dict[str, str]] = nothing_more) -> None:
+    """Answer every error of `app` with a problem document; `members` gives what else it has to say."""
+    app.extensions["problem_members"] = members
     app.register_error_handler(Problem, Problem.response)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, unexpected)

@@ -5,9 +5,3 @@ costs 0.1 ms and nobody sees it; at 50 ms a page of twenty takes a second.
 Costs a query that is a little harder to read, and rows that must be sorted back under their parents.
 Hurts alone when the page has no limit: one statement can then ask for everything at once.
 """
-
-from functools import partial
-
-from services.defences.switch import swap
-
-instead_of = partial(swap, "batched_reads")

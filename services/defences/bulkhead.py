@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from services.common import metrics
-from services.defences import connection_pool
 from services.defences.deadline import left_s
 from services.defences.switch import on, state
 from services.defences.unavailable import Refused
 
-SLOTS = connection_pool.SIZE  # so that nobody ever queues for the pool itself
+SLOTS = 8  # as many as the pool has, so that nobody ever queues for the pool itself
 WAIT_S = 0.1
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from services.defences import deadline
+from services.defences import checkout, deadline
 from services.defences.switch import on
 
 SIZE = 8  # per worker
@@ -30,10 +30,11 @@ PING_S = 0.25
 
 
 def options() -> dict[str, Any]:
-    """Keywords for `create_engine`; as naive, without a pool, when off."""
+    """Keywords for `create_engine`; SQLAlchemy's own choice when off."""
     if not on("connection_pool"):
-        return {"poolclass": sa.NullPool}
+        return {"poolclass": checkout.guarded(sa.QueuePool)}
     return {
+        "poolclass": checkout.guarded(sa.QueuePool),
         "pool_size": SIZE,
         "max_overflow": 0,
         "pool_timeout": WAIT_S,

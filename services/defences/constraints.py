@@ -7,9 +7,3 @@ Hurts alone when nobody translates the error: a lost race, which is a normal day
 
 The seed loads the constraint itself only when this defence is on.
 """
-
-from functools import partial
-
-from services.defences.switch import swap
-
-instead_of = partial(swap, "constraints")

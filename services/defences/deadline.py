@@ -9,7 +9,6 @@ Hurts alone: giving up is not undoing. A write that missed its deadline may have
 ask again safely (`idempotency`), and all who ask again must not do so at once (`circuit_breaker`).
 """
 
-import os
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -44,8 +43,8 @@ class NoAnswer(DeadlineExceeded):
 
 
 def init_app(app: Flask) -> None:
-    """Give each request of `app` its budget: DEADLINE_S from settings or environment, or less by X-Deadline-S."""
-    app.config.setdefault("DEADLINE_S", float(os.environ.get("DEADLINE_S", DEADLINE_S)))
+    """Give each request of `app` its budget: DEADLINE_S from its settings, or less by X-Deadline-S."""
+    app.config.setdefault("DEADLINE_S", DEADLINE_S)
     app.before_request(_start)
 
 

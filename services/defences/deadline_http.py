@@ -1,18 +1,24 @@
 """Deadline, the other half: an HTTP session whose every wait ends by the deadline of the request.
 
 A `timeout=` of requests, httpx or urllib3 bounds each read, not the answer: a server that sends one byte of its headers
-every 0.3 s is read for ever. Here the time that is left is set again before each read and write of the socket.
+every 0.3 s is read for ever. Here the time that is left is set again before each read and write of the socket. Looking
+up the name of the other side is a wait too, and a connection from the pool may be dead without a sign of it.
 """
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import requests
+from flask import g, has_app_context
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError
 
 from services.common import metrics
+from services.defences import names
 from services.defences.deadline import left_s
 from services.defences.switch import on
 
@@ -24,7 +30,23 @@ def session() -> requests.Session:
         adapter = HTTPAdapter(pool_maxsize=32)
         adapter.poolmanager.pool_classes_by_scheme = {"http": DeadlinePool}
         made.mount("http://", adapter)
+        made.trust_env = False  # no proxy and no .netrc of whoever started us
     return made
+
+
+def headers() -> dict[str, str]:
+    """What tells the other side how long its answer is of use; nothing when off."""
+    return {"X-Deadline-S": f"{max(0.0, left_s()):.3f}"} if on("deadline") else {}
+
+
+@contextmanager
+def new_connection() -> Iterator[None]:
+    """In the block no connection from the pool is used: one of them has just disappointed."""
+    g.new_http_connection = True
+    try:
+        yield
+    finally:
+        del g.new_http_connection
 
 
 class DeadlineSocket(socket.socket):
@@ -46,13 +68,41 @@ class DeadlineSocket(socket.socket):
 
 
 class DeadlineHTTPConnection(HTTPConnection):
-    """Connects within the deadline, then talks through a DeadlineSocket."""
+    """Finds the address and connects within the deadline, then talks through a DeadlineSocket."""
 
     def connect(self) -> None:
-        self.timeout = max(left_s(), 0.001)
         super().connect()
         self.sock = DeadlineSocket(fileno=self.sock.detach())
+
+    def _new_conn(self) -> socket.socket:
+        """One address after the other, as urllib3 does, yet each within what is left."""
+        name, error = self._dns_host, None
+        try:
+            for address in self._addresses():
+                self._dns_host, self.timeout = address, max(left_s(), 0.001)
+                try:
+                    return super()._new_conn()
+                except HTTPError as failed:
+                    error = failed
+        finally:
+            self._dns_host = name
+        raise error or OSError(f"{name} has no address")
+
+    def _addresses(self) -> list[str]:
+        try:
+            return names.addresses(self._dns_host, left_s())
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except OSError as error:
+            metrics.current().deadline_misses.inc()
+            raise ConnectTimeoutError(self, str(error)) from error
 
 
 class DeadlinePool(HTTPConnectionPool):
     ConnectionCls = DeadlineHTTPConnection
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        connection = super()._get_conn(timeout)
+        if has_app_context() and "new_http_connection" in g:
+            connection.close()  # it opens again when it is used
+        return connection

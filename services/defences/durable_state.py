@@ -5,9 +5,3 @@ of them, half of all holds are "not found" on a day when nothing is wrong.
 Costs a round trip for each write and read, a table, and rows that someone must clean up.
 Hurts alone by making the database part of a feature that had none: when it is away, so are the holds.
 """
-
-from functools import partial
-
-from services.defences.switch import swap
-
-instead_of = partial(swap, "durable_state")

@@ -1,24 +1,32 @@
 """HTTP retry: ask another service again when it was away for a moment. Only for calls that carry a key.
 
-Guards against the blip: a reset, a refused connection, a 503 while the other side restarts.
-Costs up to ATTEMPTS_MAX times the load on a service that is already in trouble; the pauses grow and are jittered, and
-never outlast the deadline of the request.
+Guards against the blip: a reset, a refused connection, a 503 while the other side restarts, a connection from the pool
+that died without a sign. The first try has a time-out of its own, so that it never costs the time of all; those after
+it open a connection of their own, and have what is left.
+Costs up to ATTEMPTS_MAX times the load on a service that is already in trouble. Hence pauses that grow and are
+jittered, or are as long as Retry-After asks, none of which outlasts the deadline, and a budget for all calls together.
 Hurts alone when the call is not idempotent: the answer was lost, the charge was not, and the customer pays twice.
 """
 
 import functools
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import stamina
 
 from services.common import metrics
+from services.defences import deadline, deadline_http
 from services.defences.deadline import left_s
-from services.defences.switch import on
-from services.defences.unavailable import effect_is_possible, is_outage
+from services.defences.http_failures import SILENT, retry_after_s, rule_of
+from services.defences.switch import on, state
+from services.defences.transaction_retry import Budget
 
 ATTEMPTS_MAX = 3
 PAUSE_S = 0.05  # doubled with each attempt, and up to as much again by chance
 PAUSE_MAX_S = 0.2
+FIRST_TRY_S = 0.25  # at least; more when the service is known to be slow
+FORGET = 0.8  # of what is known about that, per answer
 
 
 def retried(call: Callable) -> Callable:
@@ -26,22 +34,73 @@ def retried(call: Callable) -> Callable:
 
     @functools.wraps(call)
     def patient(*args, **kwargs):
-        effect_is_possible()
         if not on("http_retry"):
             return call(*args, **kwargs)
+        budget, patience = state("http_retry", Budget), state("http_retry:patience", Patience)
+        budget.deposit()
+        number = 0
+
+        def worth_it(error: Exception) -> bool | float:
+            return (
+                number < ATTEMPTS_MAX
+                and _in_time(error)
+                and budget.withdraw()
+                and (retry_after_s(error) or True)
+            )
+
         attempts = stamina.retry_context(
-            on=lambda error: is_outage(error) and left_s() > PAUSE_MAX_S,
+            on=worth_it,
             attempts=ATTEMPTS_MAX,
-            timeout=None,  # the deadline is the limit, above
+            timeout=None,  # the deadline is the limit, in _in_time
             wait_initial=PAUSE_S,
             wait_max=PAUSE_MAX_S,
             wait_jitter=PAUSE_S,
         )
         for attempt in attempts:
-            with attempt:
-                if attempt.num > 1:
-                    metrics.current().retries.labels("http").inc()
+            number = attempt.num
+            with attempt, _one_try(number, patience):
                 return call(*args, **kwargs)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     return patient
+
+
+class Patience:
+    """How long the first try may take: long enough for a service that is merely slow."""
+
+    def __init__(self) -> None:
+        self._slowest_s = 0.0
+
+    @property
+    def first_try_s(self) -> float:
+        return max(FIRST_TRY_S, 2 * self._slowest_s)
+
+    def answered(self, after_s: float) -> None:
+        self._slowest_s = max(after_s, FORGET * self._slowest_s)
+
+    def missed(self, after_s: float) -> None:
+        """No answer by then: perhaps it is away, perhaps it is slow. The next call is given twice the time."""
+        self._slowest_s = max(after_s, self._slowest_s)
+
+
+@contextmanager
+def _one_try(number: int, patience: Patience) -> Iterator[None]:
+    """The limits of one try, and what it teaches."""
+    began_at = time.monotonic()
+    if number > 1:
+        metrics.current().retries.labels("http").inc()
+    limits = deadline_http.new_connection() if number > 1 else deadline.at_most(patience.first_try_s)
+    try:
+        with limits:
+            yield
+    except Exception as error:
+        if rule_of(error) is SILENT:
+            patience.missed(time.monotonic() - began_at)
+        raise
+    patience.answered(time.monotonic() - began_at)
+
+
+def _in_time(error: Exception) -> bool:
+    """Whether another try may help, and can still be made in time."""
+    rule = rule_of(error)
+    return rule is not None and rule.retry and left_s() > max(retry_after_s(error), PAUSE_MAX_S)

@@ -17,15 +17,18 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import current_app, request
+from sqlalchemy.orm import Session
 
 from services.common.problems import unprocessable
+from services.defences import one_transaction
 from services.defences.switch import on
 
 HEADER = "Idempotency-Key"
 KEY_LENGTH_MAX = 128
 
 CLAIM = sa.text(
-    "INSERT INTO idempotency (key, route, fingerprint) VALUES (:key, :route, :fingerprint) ON CONFLICT DO NOTHING"
+    "INSERT INTO idempotency (key, route, fingerprint) VALUES (:key, :route, :fingerprint)"
+    " ON CONFLICT DO NOTHING RETURNING key"
 )
 STORE = sa.text("UPDATE idempotency SET body = :body WHERE key = :key AND route = :route")
 STORED = sa.text("SELECT fingerprint, body FROM idempotency WHERE key = :key AND route = :route")
@@ -34,7 +37,7 @@ STORED = sa.text("SELECT fingerprint, body FROM idempotency WHERE key = :key AND
 def once(effect: Callable) -> Callable:
     """Decorator of a function that is one transaction and returns a JSON object: its effect happens once per key.
 
-    The transaction is opened here, and the function's own `database.begin()` joins it. Without a key, or with the
+    The transaction is opened here, and the function's own `one_transaction.begin` joins it. Without a key, or with the
     defence off, the function is called as it is.
 
     Where the work takes several steps, decorate the first: it returns its stored answer when asked again, and the
@@ -49,9 +52,9 @@ def once(effect: Callable) -> Callable:
         if len(key) > KEY_LENGTH_MAX:
             raise unprocessable(f"{HEADER}: at most {KEY_LENGTH_MAX} characters")
         claim = {"key": key, "route": str(request.url_rule), "fingerprint": _fingerprint()}
-        with current_app.extensions["database"].begin() as connection:
+        with one_transaction.begin(current_app.extensions["session"]()) as connection:
             # Waits while another request holds the key, until that one commits or rolls back.
-            if connection.execute(CLAIM, claim).rowcount == 0:
+            if connection.scalar(CLAIM, claim) is None:
                 return _stored(connection, claim)
             answer = effect(*args, **kwargs)
             connection.execute(STORE, claim | {"body": json.dumps(answer)})
@@ -65,7 +68,7 @@ def header(key: str) -> dict[str, str]:
     return {HEADER: key} if on("idempotency") else {}
 
 
-def _stored(connection: sa.Connection, claim: dict[str, str]) -> dict[str, Any]:
+def _stored(connection: Session, claim: dict[str, str]) -> dict[str, Any]:
     stored = connection.execute(STORED, claim).one()
     if stored.fingerprint != claim["fingerprint"]:
         raise unprocessable(f"this {HEADER} was used for another request")

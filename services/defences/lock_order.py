@@ -5,9 +5,3 @@ deadlock_timeout, then kills one of the two. Where all lock the lower id first, 
 Costs nothing at run time; one rule that every writer of these tables must keep, for ever and in every code path.
 Hurts alone hardly ever: rows that are hot stay a queue, and the queue is now orderly but just as long.
 """
-
-from functools import partial
-
-from services.defences.switch import swap
-
-instead_of = partial(swap, "lock_order")

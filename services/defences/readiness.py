@@ -7,19 +7,14 @@ must keep a minimum set. Being busy is no reason here, or a load peak would empt
 about restarts, must never look at a dependency at all.
 """
 
-from functools import partial
-
 import sqlalchemy as sa
 from flask import current_app
 
 from services.defences import deadline, graceful_shutdown
 from services.defences.circuit_breaker import CircuitOpen
-from services.defences.switch import swap
 from services.defences.unavailable import is_refusal, reason
 
 PING_S = 0.3
-
-instead_of = partial(swap, "readiness")
 
 
 def obstacle() -> str:
@@ -27,8 +22,8 @@ def obstacle() -> str:
     if graceful_shutdown.draining():
         return "draining"
     try:
-        with deadline.at_most(PING_S), current_app.extensions["database"].connect() as connection:
-            connection.execute(sa.text("SELECT 1"))
+        with deadline.at_most(PING_S):
+            current_app.extensions["session"]().execute(sa.text("SELECT 1"))
     except Exception as error:
         why = reason(error)
         if not why:

@@ -1,4 +1,4 @@
-"""Which defences are on: the names, the `DEFENCES` setting, and the decorator that swaps a function for its naive twin.
+"""Which defences are on: the names, the `DEFENCES` setting, and what is called instead where one is off.
 
 The choice and the state of every defence live on the app, so two apps in one process never share a breaker.
 """
@@ -6,7 +6,7 @@ The choice and the state of every defence live on the app, so two apps in one pr
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,9 +21,11 @@ NAMES = (
     "deadline",
     "durable_state",
     "graceful_shutdown",
+    "honest_errors",
     "http_retry",
     "idempotency",
     "lock_order",
+    "one_round_trip_reads",
     "one_transaction",
     "readiness",
     "server_timeouts",
@@ -31,11 +33,16 @@ NAMES = (
 )
 
 
+# By name of a defence: which functions it rewrote, and what is called instead where it is off.
+Table = Mapping[str, Mapping[Callable, Callable]]
+
+
 @dataclass
 class Defences:
-    """The defences of one app: the names that are on, and what each of them remembers."""
+    """The defences of one app: the names that are on, what stands in for the others, what each of them remembers."""
 
     on: frozenset[str]
+    stand_ins: Mapping[Callable, Callable] = field(default_factory=dict)
     state: dict[str, Any] = field(default_factory=dict)
 
 
@@ -58,21 +65,28 @@ def parse(text: str) -> frozenset[str]:
     return frozenset(names)
 
 
-def init_app(app: Flask) -> None:
-    """Read the choice from the app's setting DEFENCES, else from the environment."""
+def init_app(app: Flask, without: Table | None = None) -> None:
+    """Read the choice from the app's setting DEFENCES, else from the environment.
+
+    `without` says what is called where a defence is off.
+    """
+    chosen = parse(app.config.get("DEFENCES", os.environ.get("DEFENCES", "all")))
+    off = [pairs for name, pairs in (without or {}).items() if known(name) not in chosen]
     app.extensions["defences"] = Defences(
-        parse(app.config.get("DEFENCES", os.environ.get("DEFENCES", "all")))
+        on=chosen, stand_ins={k: v for pairs in off for k, v in pairs.items()}
     )
+
+
+def known(name: str) -> str:
+    """`name`; raises ValueError if there is no such defence."""
+    if name not in NAMES:
+        raise ValueError(f"{name!r} is not one of {', '.join(NAMES)}")
+    return name
 
 
 def on(name: str) -> bool:
     """Whether defence `name` is on in the current app."""
-    return name in current_app.extensions["defences"].on
-
-
-def any_on() -> bool:
-    """Whether the current app has any defence at all."""
-    return bool(current_app.extensions["defences"].on)
+    return known(name) in current_app.extensions["defences"].on
 
 
 def state(key: str, make: Callable) -> Any:
@@ -81,17 +95,17 @@ def state(key: str, make: Callable) -> Any:
     return memory[key] if key in memory else memory.setdefault(key, make())
 
 
-def swap(name: str, naive: Callable) -> Callable:
-    """Decorator of a function that defence `name` rewrote: with the defence off, `naive` is called in its place."""
+def switchable(function: Callable) -> Callable:
+    """Decorator of a function that a defence rewrote: with that defence off, what the app's table names is called.
 
-    def decorate(hardened: Callable) -> Callable:
-        @functools.wraps(hardened)
-        def chosen(*args, **kwargs):
-            return (hardened if on(name) else naive)(*args, **kwargs)
+    Put it outermost, so that a defence that is off leaves nothing of itself.
+    """
 
-        return chosen
+    @functools.wraps(function)
+    def chosen(*args, **kwargs):
+        return current_app.extensions["defences"].stand_ins.get(chosen, function)(*args, **kwargs)
 
-    return decorate
+    return chosen
 
 
 if __name__ == "__main__":  # `python -m services.defences.switch all,-deadline`: is that a choice?

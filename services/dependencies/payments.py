@@ -1,47 +1,74 @@
-"""The payments company: the third party that gets slow. In memory, one process, no state survives a restart.
+"""The payments company: the third party that gets slow. It keeps its charges in PAYMENTS_FILE, so a restart loses none.
 
-The same Idempotency-Key always answers the same charge, so a caller that does not know may ask again.
+It is what a good one is, for the twins are the lesson. Under one Idempotency-Key a thing is done once and answered
+alike every time; the key with another body is refused. A charge is voided by the key it was asked for under: whoever
+never got the answer has no id, and a charge that is still on its way comes too late.
 """
 
-import itertools
-import threading
+import os
 
-from flask import Flask, jsonify, request
+from flask import Blueprint, Flask, abort, current_app, jsonify, make_response, request
+
+from services.dependencies.charges import Charges, Refused
+
+HEADER = "Idempotency-Key"
+
+routes = Blueprint("payments", __name__)
 
 
 def create_app():
     """The payments API as a WSGI application."""
     app = Flask(__name__)
-    charges = []
-    charge_by_key: dict[str, dict] = {}
-    ids = itertools.count(1)
-    lock = threading.Lock()
-
-    @app.post("/charges")
-    def create_charge():
-        asked = request.get_json()
-        key = request.headers.get("Idempotency-Key", "")
-        with lock:
-            charge = charge_by_key.get(key)
-            if charge is None:
-                charge = {
-                    "id": f"ch_{next(ids)}",
-                    "reference": asked["reference"],
-                    "amount_cents": asked["amount_cents"],
-                }
-                charges.append(charge)
-                if key:
-                    charge_by_key[key] = charge
-        return jsonify(charge), 201
-
-    @app.get("/charges")
-    def list_charges():
-        with lock:
-            return jsonify(items=list(charges))
-
-    @app.get("/healthz")
-    def healthz():
-        padding = min(request.args.get("bytes", 0, type=int), 1_000_000)
-        return jsonify(status="ok", padding="x" * padding)
-
+    app.extensions["charges"] = Charges(os.environ.get("PAYMENTS_FILE", ":memory:"))
+    app.register_blueprint(routes)
+    app.register_error_handler(Refused, refusal)
     return app
+
+
+@routes.post("/charges")
+def create_charge():
+    asked = body(reference=str, amount_cents=int)
+    return jsonify(charges().charge(key(), request.headers.get("X-Request-Id", ""), **asked)), 201
+
+
+@routes.get("/charges")
+def list_charges():
+    return jsonify(items=charges().all())
+
+
+@routes.post("/charges/<charge_id>/refunds")
+def create_refund(charge_id):
+    return jsonify(charges().refund(key(), charge_id, **body(amount_cents=int))), 201
+
+
+@routes.post("/voids")
+def create_void():
+    """Whatever came of the charge asked for under this key, it is not to be: money goes back, a late one is refused."""
+    return jsonify(charges().void(**body(idempotency_key=str)))
+
+
+@routes.get("/healthz")
+def healthz():
+    padding = min(request.args.get("bytes", 0, type=int), 1_000_000)
+    return jsonify(status="ok", padding="x" * padding)
+
+
+def charges():
+    return current_app.extensions["charges"]
+
+
+def key():
+    return request.headers.get(HEADER, "")
+
+
+def body(**types):
+    """The fields of the body; ends the request with 422 when one is missing or of a wrong type."""
+    asked = request.get_json()
+    found = {name: type(value) for name, value in asked.items()} if isinstance(asked, dict) else {}
+    if found != types or any("\ud800" <= letter <= "\udfff" for letter in "".join(map(str, asked.values()))):
+        abort(make_response({"error": f"send {', '.join(types)}"}, 422))
+    return asked
+
+
+def refusal(error):
+    return jsonify(error=str(error)), error.status

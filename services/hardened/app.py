@@ -3,7 +3,7 @@
 from flask import Flask
 
 from services.common import auth, logs, metrics, problems
-from services.defences import deadline, switch, unavailable
+from services.defences import deadline, honest_errors, switch
 from services.hardened import (
     bookings,
     db,
@@ -17,6 +17,26 @@ from services.hardened import (
     transfers,
     users,
 )
+from services.naive import bookings as naive_bookings
+from services.naive import health as naive_health
+from services.naive import holds as naive_holds
+from services.naive import profiles as naive_profiles
+from services.naive import reports as naive_reports
+from services.naive import rooms as naive_rooms
+from services.naive import transfers as naive_transfers
+from services.naive import users as naive_users
+
+# What is called instead where a defence is off: the naive twin's function of the same name.
+WITHOUT: switch.Table = {
+    "batched_reads": {users.users_with_bookings: naive_users.users_with_bookings},
+    "connection_pool": {reports.utilisation: naive_reports.utilisation},
+    "constraints": {bookings.reserve: naive_bookings.reserve, bookings.confirm: naive_bookings.confirm},
+    "durable_state": {holds.remember: naive_holds.remember, holds.recall: naive_holds.recall},
+    "lock_order": {transfers.lock_wallets: naive_transfers.lock_wallets},
+    "one_round_trip_reads": {rooms.taken: naive_rooms.taken},
+    "one_transaction": {profiles.save: naive_profiles.save},
+    "readiness": {health.obstacle: naive_health.obstacle},
+}
 
 
 def create_app():
@@ -27,9 +47,9 @@ def create_app():
     metrics.init_app(app)
     problems.init_app(app)
     auth.init_app(app)
-    switch.init_app(app)
+    switch.init_app(app, WITHOUT)
     deadline.init_app(app)  # a request's budget starts before anything can wait
-    unavailable.init_app(app)  # 503 instead of 500, saying whether it may have been done
+    honest_errors.init_app(app)  # 503 instead of 500, saying whether it may have been done
     db.init_app(app)
     payments.init_app(app)
     holds.init_app(app)

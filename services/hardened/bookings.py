@@ -1,36 +1,22 @@
 """Bookings: a user takes a room for a time, and pays for it."""
 
-from flask import Blueprint, jsonify
-from sqlalchemy import text
+from datetime import timedelta
 
+from flask import Blueprint, jsonify
+from sqlalchemy import exists, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from services.common.models import Booking, Room, User
 from services.common.problems import conflict, not_found
-from services.common.rows import as_json
 from services.common.slots import price_cents, wanted_slot
-from services.defences import constraints, idempotency, transaction_retry
+from services.defences import idempotency, one_transaction, transaction_retry
+from services.defences.switch import switchable
 from services.hardened import payments
-from services.hardened.db import connection, transaction
-from services.naive import bookings as naive
+from services.hardened.db import session
 
 routes = Blueprint("bookings", __name__)
 
-COLUMNS = "id, user_id, room_id, starts_at, ends_at, status, price_cents, reference, charge_id"
-
-PRICE = text("SELECT hourly_price_cents FROM rooms, users WHERE rooms.id = :room_id AND users.id = :user_id")
-EXPIRE = text(
-    "UPDATE bookings SET status = 'cancelled' WHERE room_id = :room_id AND status = 'pending'"
-    " AND starts_at < :ends_at AND ends_at > :starts_at AND created_at < now() - interval '60 seconds'"
-)
-INSERT = text(
-    "INSERT INTO bookings (user_id, room_id, starts_at, ends_at, status, price_cents, reference)"
-    " VALUES (:user_id, :room_id, :starts_at, :ends_at, 'pending', :price_cents, :reference)"
-    f" ON CONFLICT DO NOTHING RETURNING {COLUMNS}"
-)
-CONFIRM = text(
-    "UPDATE bookings SET status = 'confirmed', charge_id = :charge_id WHERE id = :id AND status <> 'cancelled'"
-    f" RETURNING {COLUMNS}"
-)
-SELECT = text(f"SELECT {COLUMNS} FROM bookings WHERE id = :id")
-CANCEL = text("UPDATE bookings SET status = 'cancelled' WHERE id = :id")
+PAYING_TAKES_AT_MOST = timedelta(seconds=60)
 
 
 @routes.post("/bookings/")
@@ -40,47 +26,57 @@ def create_booking():
     return jsonify(confirm(booking, charge["id"])), 201
 
 
-@constraints.instead_of(naive.reserve)
+@switchable
 @transaction_retry.retried
 @idempotency.once
 def reserve(slot):
     """The booking to pay for, if the room is free."""
-    with transaction() as db:
-        room = db.execute(PRICE, slot).first()
-        if room is None:
+    with one_transaction.begin(session()) as db:
+        price = select(Room.hourly_price_cents).where(Room.id == slot["room_id"])
+        hourly_price_cents = db.scalar(price.where(exists().where(User.id == slot["user_id"])))
+        if hourly_price_cents is None:
             raise not_found("such user or room")
-        booking = slot | {"price_cents": price_cents(slot, room.hourly_price_cents)}
+        booking = slot | {"status": "pending", "price_cents": price_cents(slot, hourly_price_cents)}
         # Written before paying: the constraint lets one through, however many saw the room free.
-        reserved = db.execute(INSERT, booking).first()
-        if reserved is None and db.execute(EXPIRE, slot).rowcount:  # someone never came back from paying
-            reserved = db.execute(INSERT, booking).first()
+        written = insert(Booking).values(booking).on_conflict_do_nothing().returning(Booking)
+        reserved = db.scalar(written)
+        given_up = update(Booking).where(
+            Booking.room_id == slot["room_id"],
+            Booking.status == "pending",
+            Booking.starts_at < slot["ends_at"],
+            Booking.ends_at > slot["starts_at"],
+            Booking.created_at < func.now() - PAYING_TAKES_AT_MOST,
+        )
+        if reserved is None and db.scalars(given_up.values(status="cancelled").returning(Booking.id)).all():
+            reserved = db.scalar(written)
         if reserved is None:
             raise conflict("the room is taken at that time")
-        return as_json(reserved)
+        return reserved.to_dict()
 
 
-@constraints.instead_of(naive.confirm)
+@switchable
 def confirm(booking, charge_id):
     """The booking, now paid for."""
-    with connection() as db:
-        confirmed = db.execute(CONFIRM, booking | {"charge_id": charge_id}).first()
-    if confirmed is None:
-        raise conflict("paid for too late: the room was given to another")
-    return as_json(confirmed)
+    paid = update(Booking).where(Booking.id == booking["id"], Booking.status != "cancelled")
+    with one_transaction.begin(session()) as db:
+        confirmed = db.scalar(paid.values(status="confirmed", charge_id=charge_id).returning(Booking))
+        if confirmed is None:
+            raise conflict("paid for too late: the room was given to another")
+        return confirmed.to_dict()
 
 
 @routes.get("/bookings/<int:booking_id>/")
 def get_booking(booking_id):
-    with connection() as db:
-        booking = db.execute(SELECT, {"id": booking_id}).first()
+    booking = session().get(Booking, booking_id)
     if booking is None:
         raise not_found("such booking")
-    return jsonify(as_json(booking))
+    return jsonify(booking.to_dict())
 
 
 @routes.delete("/bookings/<int:booking_id>/")
 def cancel_booking(booking_id):
-    with connection() as db:
-        if db.execute(CANCEL, {"id": booking_id}).rowcount == 0:
+    with one_transaction.begin(session()) as db:
+        cancelled = update(Booking).where(Booking.id == booking_id).values(status="cancelled")
+        if db.scalar(cancelled.returning(Booking.id)) is None:
             raise not_found("such booking")
     return "", 204

@@ -4,7 +4,7 @@ from flask import Blueprint, jsonify
 
 from services.common import metrics
 from services.defences import readiness
-from services.naive import health as naive
+from services.defences.switch import switchable
 
 routes = Blueprint("health", __name__)
 
@@ -25,7 +25,7 @@ def get_metrics():
     return metrics.exposition()
 
 
-@readiness.instead_of(naive.obstacle)
+@switchable
 def obstacle():
     """Why this instance should get no requests, in one word; "" when it should."""
     return readiness.obstacle()

@@ -1,25 +1,16 @@
 """Profiles. Every version of a profile also has its row in the audit trail."""
 
 from flask import Blueprint, jsonify
-from sqlalchemy import text
+from sqlalchemy import update
 
 from services.common.fields import a_text, fields
+from services.common.models import Audit, Profile
 from services.common.problems import not_found
-from services.common.rows import as_json
 from services.defences import idempotency, one_transaction, transaction_retry
-from services.hardened.db import transaction
-from services.naive import profiles as naive
+from services.defences.switch import switchable
+from services.hardened.db import session
 
 routes = Blueprint("profiles", __name__)
-
-UPDATE = text(
-    "UPDATE profiles SET display_name = :display_name, bio = :bio, reference = :reference, version = version + 1"
-    " WHERE user_id = :user_id RETURNING user_id, display_name, bio, version, reference"
-)
-AUDIT = text(
-    "INSERT INTO audit (user_id, display_name, bio, version, reference)"
-    " VALUES (:user_id, :display_name, :bio, :version, :reference)"
-)
 
 
 @routes.put("/users/<int:user_id>/profile/")
@@ -28,15 +19,20 @@ def put_profile(user_id):
     return jsonify(save(user_id, wanted))
 
 
-@one_transaction.instead_of(naive.save)
+@switchable
 @transaction_retry.retried
 @idempotency.once
 def save(user_id, wanted):
     """The profile as it is now, after writing it and its audit row."""
-    # Both rows or neither: a connection can die between two statements, in either order.
-    with transaction() as db:
-        profile = db.execute(UPDATE, {"user_id": user_id, **wanted}).first()
+    # Both rows or neither: a connection can die between two commits, in either order.
+    with one_transaction.begin(session()) as db:
+        # The database counts, so that two who read the same version do not both write the next one.
+        counted = (
+            update(Profile).where(Profile.user_id == user_id).values(**wanted, version=Profile.version + 1)
+        )
+        profile = db.scalar(counted.returning(Profile))
         if profile is None:
             raise not_found("such user")
-        db.execute(AUDIT, as_json(profile))
-        return as_json(profile)
+        db.add(Audit(user_id=user_id, version=profile.version, **wanted))
+        db.flush()
+        return profile.to_dict()

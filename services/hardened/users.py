@@ -1,20 +1,15 @@
 """Users, and what they have booked."""
 
 from flask import Blueprint, jsonify, request
-from sqlalchemy import text
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
 
 from services.common.fields import ID_MAX, a_number, one_of, read
-from services.common.rows import as_json
-from services.defences import batched_reads
-from services.hardened.bookings import COLUMNS
-from services.hardened.db import connection
-from services.naive import users as naive
+from services.common.models import Booking, User
+from services.defences.switch import switchable
+from services.hardened.db import session
 
 routes = Blueprint("users", __name__)
-
-PAGE = text("SELECT id, name, email FROM users WHERE id > :after ORDER BY id LIMIT :limit")
-BOOKINGS = text(f"SELECT {COLUMNS} FROM bookings WHERE user_id = :user_id ORDER BY id")
-BOOKINGS_OF_ALL = text(f"SELECT {COLUMNS} FROM bookings WHERE user_id = ANY(:user_ids) ORDER BY id")
 
 
 @routes.get("/users/")
@@ -22,24 +17,22 @@ def list_users():
     include = read("include", one_of("", "bookings"), request.args.get("include", ""))
     limit = read("limit", a_number(1, 100), request.args.get("limit", "20"))
     after = read("after", a_number(0, ID_MAX), request.args.get("after", "0"))
-    with connection() as db:
-        users = [as_json(row) for row in db.execute(PAGE, {"after": after, "limit": limit})]
-        if include == "bookings":
-            add_bookings(db, users)
+    page = select(User).where(User.id > after).order_by(User.id).limit(limit)
+    users = users_with_bookings(page) if include else [user.to_dict() for user in session().scalars(page)]
     return jsonify(items=users, next=users[-1]["id"] if len(users) == limit else None)
 
 
-@batched_reads.instead_of(naive.add_bookings)
-def add_bookings(db, users):
-    """Give each of `users` its list of bookings."""
-    # One question for the whole page: a round trip per user is what a slow link multiplies.
-    bookings = {user["id"]: user.setdefault("bookings", []) for user in users}
-    for row in db.execute(BOOKINGS_OF_ALL, {"user_ids": list(bookings)}):
-        bookings[row.user_id].append(as_json(row))
+@switchable
+def users_with_bookings(page):
+    """The users of the page, each with the list of its bookings."""
+    # The bookings of the whole page by one question: a round trip per user is what a slow link multiplies.
+    return [
+        user.to_dict() | {"bookings": [booking.to_dict() for booking in user.bookings]}
+        for user in session().scalars(page.options(selectinload(User.bookings)))
+    ]
 
 
 @routes.get("/users/<int:user_id>/bookings/")
 def list_bookings(user_id):
-    with connection() as db:
-        bookings = [as_json(row) for row in db.execute(BOOKINGS, {"user_id": user_id})]
-    return jsonify(items=bookings)
+    bookings = select(Booking).where(Booking.user_id == user_id).order_by(Booking.id)
+    return jsonify(items=[booking.to_dict() for booking in session().scalars(bookings)])

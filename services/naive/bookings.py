@@ -1,30 +1,15 @@
 """Bookings: a user takes a room for a time, and pays for it."""
 
 from flask import Blueprint, jsonify
-from sqlalchemy import text
+from sqlalchemy import select
 
+from services.common.models import Booking, Room, User
 from services.common.problems import conflict, not_found
-from services.common.rows import as_json
 from services.common.slots import price_cents, wanted_slot
 from services.naive import payments
-from services.naive.db import connection
+from services.naive.db import session
 
 routes = Blueprint("bookings", __name__)
-
-COLUMNS = "id, user_id, room_id, starts_at, ends_at, status, price_cents, reference, charge_id"
-
-PRICE = text("SELECT hourly_price_cents FROM rooms, users WHERE rooms.id = :room_id AND users.id = :user_id")
-OVERLAPPING = text(
-    "SELECT id FROM bookings WHERE room_id = :room_id AND status <> 'cancelled'"
-    " AND starts_at < :ends_at AND ends_at > :starts_at LIMIT 1"
-)
-INSERT = text(
-    "INSERT INTO bookings (user_id, room_id, starts_at, ends_at, status, price_cents, reference, charge_id)"
-    " VALUES (:user_id, :room_id, :starts_at, :ends_at, 'confirmed', :price_cents, :reference, :charge_id)"
-    f" RETURNING {COLUMNS}"
-)
-SELECT = text(f"SELECT {COLUMNS} FROM bookings WHERE id = :id")
-CANCEL = text("UPDATE bookings SET status = 'cancelled' WHERE id = :id")
 
 
 @routes.post("/bookings/")
@@ -36,34 +21,45 @@ def create_booking():
 
 def reserve(slot):
     """The booking to pay for, if the room is free."""
-    with connection() as db:
-        room = db.execute(PRICE, slot).first()
-        if room is None:
-            raise not_found("such user or room")
-        # Asked right before writing, and payment takes but a moment.
-        if db.execute(OVERLAPPING, slot).first():
-            raise conflict("the room is taken at that time")
-        return slot | {"price_cents": price_cents(slot, room.hourly_price_cents)}
+    db = session()
+    room, user = db.get(Room, slot["room_id"]), db.get(User, slot["user_id"])
+    if room is None or user is None:
+        raise not_found("such user or room")
+    # Asked right before writing, and payment takes but a moment.
+    overlapping = select(Booking).where(
+        Booking.room_id == room.id,
+        Booking.status != "cancelled",
+        Booking.starts_at < slot["ends_at"],
+        Booking.ends_at > slot["starts_at"],
+    )
+    if db.scalars(overlapping).first():
+        raise conflict("the room is taken at that time")
+    return slot | {"price_cents": price_cents(slot, room.hourly_price_cents)}
 
 
 def confirm(booking, charge_id):
     """The booking, now paid for."""
-    with connection() as db:
-        return as_json(db.execute(INSERT, booking | {"charge_id": charge_id}).one())
+    db = session()
+    confirmed = Booking(**booking, status="confirmed", charge_id=charge_id)
+    db.add(confirmed)
+    db.commit()
+    return confirmed.to_dict()
 
 
 @routes.get("/bookings/<int:booking_id>/")
 def get_booking(booking_id):
-    with connection() as db:
-        booking = db.execute(SELECT, {"id": booking_id}).first()
+    booking = session().get(Booking, booking_id)
     if booking is None:
         raise not_found("such booking")
-    return jsonify(as_json(booking))
+    return jsonify(booking.to_dict())
 
 
 @routes.delete("/bookings/<int:booking_id>/")
 def cancel_booking(booking_id):
-    with connection() as db:
-        if db.execute(CANCEL, {"id": booking_id}).rowcount == 0:
-            raise not_found("such booking")
+    db = session()
+    booking = db.get(Booking, booking_id)
+    if booking is None:
+        raise not_found("such booking")
+    booking.status = "cancelled"
+    db.commit()
     return "", 204

@@ -2,8 +2,8 @@
 
 from flask import Blueprint, current_app, jsonify
 
+from services.common.models import Hold
 from services.common.problems import not_found
-from services.common.rows import as_json
 from services.common.slots import wanted_slot
 
 routes = Blueprint("holds", __name__)
@@ -28,10 +28,10 @@ def get_hold(hold_id):
 
 def remember(slot):
     """The hold, with its id."""
-    # A hold lives for minutes: not worth a table.
+    # A hold lives for minutes: not worth a row.
     holds = current_app.extensions["holds"]
     hold_id = len(holds) + 1
-    holds[hold_id] = {"id": hold_id, **as_json(slot)}
+    holds[hold_id] = Hold(id=hold_id, **slot).to_dict()
     return holds[hold_id]
 
 

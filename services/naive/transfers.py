@@ -1,25 +1,13 @@
 """Transfers from wallet to wallet, each with its two entries in the ledger."""
 
 from flask import Blueprint, jsonify
-from sqlalchemy import text
 
 from services.common.fields import a_text, an_id, cents, fields
+from services.common.models import Entry, Transfer, Wallet
 from services.common.problems import conflict, not_found, unprocessable
-from services.common.rows import as_json
-from services.naive.db import transaction
+from services.naive.db import session
 
 routes = Blueprint("transfers", __name__)
-
-LOCK = text("SELECT id, balance_cents FROM wallets WHERE id = :id FOR UPDATE")
-MOVE = text("UPDATE wallets SET balance_cents = balance_cents + :delta_cents WHERE id = :wallet_id")
-INSERT = text(
-    "INSERT INTO transfers (from_wallet_id, to_wallet_id, amount_cents, reference)"
-    " VALUES (:from_wallet_id, :to_wallet_id, :amount_cents, :reference)"
-    " RETURNING id, from_wallet_id, to_wallet_id, amount_cents, reference"
-)
-ENTRY = text(
-    "INSERT INTO ledger (transfer_id, wallet_id, delta_cents) VALUES (:transfer_id, :wallet_id, :delta_cents)"
-)
 
 
 @routes.post("/transfers/")
@@ -32,25 +20,28 @@ def create_transfer():
 
 def move(wanted):
     """The transfer, once made."""
-    giver, taker, amount_cents = wanted["from_wallet_id"], wanted["to_wallet_id"], wanted["amount_cents"]
-    with transaction() as db:
-        balances = lock_wallets(db, giver, taker)
-        if len(balances) < 2:
-            raise not_found("such wallet")
-        if balances[giver] < amount_cents:
-            raise conflict("insufficient funds")
-        transfer = as_json(db.execute(INSERT, wanted).one())
-        entries = [
-            {"transfer_id": transfer["id"], "wallet_id": giver, "delta_cents": -amount_cents},
-            {"transfer_id": transfer["id"], "wallet_id": taker, "delta_cents": amount_cents},
-        ]
-        db.execute(MOVE, entries)
-        db.execute(ENTRY, entries)
-    return transfer
+    db = session()
+    giver, taker = lock_wallets(db, wanted["from_wallet_id"], wanted["to_wallet_id"])
+    if giver is None or taker is None:
+        raise not_found("such wallet")
+    amount_cents = wanted["amount_cents"]
+    if giver.balance_cents < amount_cents:
+        raise conflict("insufficient funds")
+    giver.balance_cents -= amount_cents
+    taker.balance_cents += amount_cents
+    transfer = Transfer(**wanted)
+    transfer.entries = [
+        Entry(wallet_id=giver.id, delta_cents=-amount_cents),
+        Entry(wallet_id=taker.id, delta_cents=amount_cents),
+    ]
+    db.add(transfer)
+    db.commit()
+    return transfer.to_dict()
 
 
-def lock_wallets(db, giver, taker):
-    """The balances of both wallets by id, locked until the transaction ends."""
+def lock_wallets(db, giver_id, taker_id):
+    """Both wallets, None for one that is not there; locked until the transaction ends."""
     # Locked before the balance is read, so nobody spends it twice.
-    found = [db.execute(LOCK, {"id": wallet_id}).first() for wallet_id in (giver, taker)]
-    return {wallet.id: wallet.balance_cents for wallet in found if wallet}
+    giver = db.get(Wallet, giver_id, with_for_update=True)
+    taker = db.get(Wallet, taker_id, with_for_update=True)
+    return giver, taker

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
-import os
 import random
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lab.runtime.programs import environment
 from loadtests.records import RECORD
 
 ROOT = Path(__file__).parents[2]
@@ -90,9 +90,8 @@ def start_load(folder: Path, twin: str, port: int) -> subprocess.Popen[bytes]:
     }  # fmt: skip
     (folder / "load.config.json").write_text(json.dumps(config))
     command = [sys.executable, "-m", "loadtests.load", "load.config.json"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
 
 

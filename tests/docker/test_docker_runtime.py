@@ -29,6 +29,7 @@ from lab.model import (
     SeedSizes,
     Stack,
     Toxic,
+    TwinPlan,
 )
 from lab.runtime.containers.engine import RUN_LABEL, client
 from lab.runtime.containers.testbed import (
@@ -250,6 +251,47 @@ def test_no_container_has_more_than_it_needs(testbed: DockerTestbed, twin: str) 
         assert [mount for mount in container.attrs["Mounts"] if "docker.sock" in mount["Source"]] == []
         bindings = [one for many in (host["PortBindings"] or {}).values() for one in many]
         assert {binding["HostIp"] for binding in bindings} <= {"127.0.0.1"}
+
+
+def test_no_setting_of_the_users_reaches_a_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    """Docker's own configuration and a .env file where the lab is started: both are read by Docker and by Compose."""
+    theirs = tmp_path / "docker"
+    theirs.mkdir()
+    proxies = {"default": {"httpProxy": "http://evil", "noProxy": "nobody"}}
+    plugins = [str(Path.home() / ".docker" / "cli-plugins")]
+    (theirs / "config.json").write_text(json.dumps({"proxies": proxies, "cliPluginsExtraDirs": plugins}))
+    (tmp_path / ".env").write_text("CPUS=0.5\nSERVICE_MEMORY=77m\nCOMPOSE_PROJECT_NAME=evil\n")
+    (tmp_path / "compose.override.yaml").write_text("services: {service: {environment: {DEADLINE_S: 30}}}\n")
+    monkeypatch.chdir(tmp_path)
+    for name, value in {
+        "DOCKER_CONFIG": str(theirs),
+        "SERVICE_MEMORY": "88m",
+        "COMPOSE_PROFILES": "load",
+    }.items():
+        monkeypatch.setenv(name, value)
+    client.cache_clear()
+    twins = (TwinPlan(name=NAIVE, defences="none"),)
+    testbed = DockerTestbed(Stack(run="docker-hostile", twins=twins, seed_sizes=SMALL), tmp_path / "state")
+    try:
+        testbed.up()
+        child = testbed.spawn(
+            NAIVE, "loadtests.observe", {"t0": "t0.json", "ready": "r.json"}, folder, "observe"
+        )
+        found = {container.name: container.attrs for container in containers("docker-hostile")}
+        child.stop()
+    finally:
+        testbed.down()
+        client.cache_clear()
+    service = found["failure-lab-docker-hostile-naive-service-1"]
+    assert service["HostConfig"]["Memory"] == 512 * 1024 * 1024
+    assert service["HostConfig"]["NanoCpus"] == 1_000_000_000
+    variables = {
+        line.partition("=")[0].upper() for attrs in found.values() for line in attrs["Config"]["Env"]
+    }
+    assert len(found) == len(PARTS) + 1
+    assert not variables & {"HTTP_PROXY", "NO_PROXY", "DEADLINE_S"}
 
 
 def test_both_twins_are_held_to_the_same_limits(testbed: DockerTestbed) -> None:

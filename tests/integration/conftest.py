@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from werkzeug.serving import make_server
 
-from lab.runtime.local import postgres
+from lab.runtime.local.parts import postgres
 from lab.runtime.local.processes import Processes
 from lab.runtime.ownership.ledger import Ledger
 from lab.runtime.ports_free import LOOPBACK, Ports
@@ -79,5 +79,5 @@ def make(owner, payments_url):
 
     yield make
     for app in apps:
-        app.extensions["database"].engine.dispose()
+        app.extensions["engine"].dispose()
         app.extensions["payments"].close()

@@ -3,19 +3,19 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
-from flask import Flask, current_app, g, request
+from flask import Flask, g, request
 
-from lab.runtime.local import postgres
-from services.common import metrics
-from services.defences import connection_pool, deadline, lock_order, server_timeouts, unavailable
-from services.defences.bulkhead import slot
-from services.defences.circuit_breaker import FAILURES_MAX, RESET_S, guard
+from lab.runtime.local.parts import postgres
+from services.defences import deadline, one_transaction
+from services.defences.circuit_breaker import FAILURES_MAX, RESET_S
 from services.defences.idempotency import once
+from services.defences.switch import switchable
 from services.defences.transaction_retry import retried
+from services.hardened import db
+from services.hardened.db import session
 from tests.defended import HoldingProxy, defended, sample
 
 SCHEMA = """
@@ -41,37 +41,11 @@ def url(port: int) -> str:
     return f"postgresql+psycopg://{postgres.SUPERUSER}@127.0.0.1:{port}/{postgres.DATABASE}"
 
 
-class Database:
-    """As the hardened twin has it."""
-
-    def __init__(self, app: Flask, port: int) -> None:
-        with app.app_context():
-            self.engine = sa.create_engine(
-                url(port), connect_args=server_timeouts.connect_args(), **connection_pool.options()
-            )
-            for part in (connection_pool, deadline, unavailable):
-                part.watch(self.engine)
-            metrics.instrument(self.engine, app)
-
-    @contextmanager
-    def connect(self):
-        with guard("database"), slot("database"), self.engine.connect() as connection:
-            yield connection.execution_options(isolation_level="AUTOCOMMIT")
-
-    @contextmanager
-    def begin(self):
-        if "transaction" in g:
-            yield g.transaction
-            return
-        with guard("database"), slot("database"), self.engine.begin() as g.transaction:
-            try:
-                yield g.transaction
-            finally:
-                g.pop("transaction")
-
-
-def database() -> Database:
-    return current_app.extensions["database"]
+def connect(app: Flask, port: int) -> sa.Engine:
+    """Give `app` its database, as the hardened twin has it."""
+    app.config["DATABASE_URL"] = url(port)
+    db.init_app(app)
+    return app.extensions["engine"]
 
 
 @pytest.fixture
@@ -86,13 +60,12 @@ def serve(proxy):
     engines = []
 
     def made(defences: str = "all") -> Flask:
-        app = defended(defences)
-        app.extensions["database"] = Database(app, proxy.port)
+        app = defended(defences, {"lock_order": {lock: lock_in_order_of_arguments}})
+        engines.append(connect(app, proxy.port))
         app.add_url_rule("/read", view_func=read)
         app.add_url_rule("/slow", view_func=slow)
         app.add_url_rule("/effects", view_func=effect, methods=["POST"])
         app.add_url_rule("/transfers/<int:source>/<int:target>", view_func=transfer, methods=["POST"])
-        engines.append(app.extensions["database"].engine)
         return app
 
     yield made
@@ -101,18 +74,16 @@ def serve(proxy):
 
 
 def read():
-    with database().connect() as connection:
-        return {"answer": connection.execute(sa.text("SELECT 42")).scalar()}
+    return {"answer": session().scalar(sa.text("SELECT 42"))}
 
 
 def slow():
-    with database().connect() as connection:
-        return {"answer": connection.execute(sa.text("SELECT pg_sleep(5)")).scalar()}
+    return {"answer": session().scalar(sa.text("SELECT pg_sleep(5)"))}
 
 
 @once
 def effect():
-    with database().begin() as connection:
+    with one_transaction.begin(session()) as connection:
         row = connection.execute(sa.text("INSERT INTO effects (what) VALUES ('x') RETURNING id"))
         connection.execute(sa.text("SELECT pg_sleep(:seconds)"), {"seconds": request.json.get("sleep_s", 0)})
         return {"id": row.scalar_one()}
@@ -124,7 +95,7 @@ def lock_in_order_of_arguments(connection, source, target):
         time.sleep(0.05)  # wide enough for the other transfer to take its first lock
 
 
-@lock_order.instead_of(lock_in_order_of_arguments)
+@switchable
 def lock(connection, source, target):
     for wallet in sorted((source, target)):
         connection.execute(sa.text("SELECT FROM wallets WHERE id = :id FOR UPDATE"), {"id": wallet})
@@ -132,7 +103,7 @@ def lock(connection, source, target):
 
 @retried
 def transfer(source, target):
-    with database().begin() as connection:
+    with one_transaction.begin(session()) as connection:
         lock(connection, source, target)
         for wallet, cents in ((source, -1), (target, 1)):
             change = sa.text("UPDATE wallets SET cents = cents + :cents WHERE id = :id")
@@ -227,17 +198,18 @@ def test_a_write_given_up_before_its_commit_says_that_nothing_was_done(serve, se
     assert rows(server, "SELECT count(*) FROM effects") == [(0,)]
 
 
-def test_a_commit_or_a_statement_that_commits_for_itself_may_have_an_effect(proxy, serve):
+def test_a_commit_or_a_write_that_commits_for_itself_may_have_an_effect(proxy, serve):
     app = serve()
-    with app.test_request_context(), database().engine.connect() as connection:
-        connection.execute(sa.text("SELECT 1"))
-        connection.rollback()
+    effect = sa.text("INSERT INTO effects (what) VALUES ('x')")
+    with app.test_request_context():
+        session().execute(sa.text("SELECT 1"))
         assert "effect_is_possible" not in g
-        connection.execute(sa.text("SELECT 1"))
-        connection.commit()
+        session().execute(effect)
         assert g.effect_is_possible
-    with app.test_request_context(), database().connect() as connection:
-        connection.execute(sa.text("SELECT 1"))
+    with app.test_request_context():
+        with one_transaction.begin(session()) as connection:
+            connection.execute(effect)
+            assert "effect_is_possible" not in g
         assert g.effect_is_possible
 
 

@@ -22,7 +22,7 @@ from lab.judge.proofs import healed_proof
 from lab.model import DATABASE, NAIVE, PAYMENTS, Fault, LinkState, ProbeSample, SeedSizes, Stack, TwinPlan
 from lab.plan.programs import observe
 from lab.runtime.local.testbed import LocalTestbed
-from loadtests.probing import probe
+from loadtests.probes import probe
 from tests.handmade import PHASES, a_scenario
 
 pytestmark = [pytest.mark.usefixtures("needs_local"), pytest.mark.timeout(120)]

@@ -35,8 +35,8 @@ from lab.model import (
     Stack,
     Toxic,
 )
-from lab.runtime.local import postgres
 from lab.runtime.local import testbed as local
+from lab.runtime.local.parts import postgres
 from lab.runtime.local.testbed import LocalTestbed
 from lab.runtime.ownership.heal import heal, take_down
 from lab.runtime.ownership.ledger import RUN_MARK, holdings, read

@@ -139,7 +139,7 @@ def runs_spoiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..
         monkeypatch.setattr(running, "perform", perform)
         monkeypatch.setattr(running, "heal", lambda _state: [])
         monkeypatch.setattr(assembly, "grade", grade)
-        monkeypatch.setattr(assembly, "report", lambda folder, _verdict: folder / "report.html")
+        monkeypatch.setattr(assembly, "report", lambda folder: folder / "report.html")
         return made
 
     return spoiled
@@ -174,6 +174,28 @@ def test_a_run_that_stays_invalid_ends_with_3(
     made = runs_spoiled(*gates)
     code, _, _ = lab("run", "s01", "--quick", "--runtime", "local", *words)
     assert (code, len(made)) == (3, count)
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)], ids=["for people", "for machines"])
+def test_the_verdict_is_told_before_anything_is_drawn_and_stands_whatever_becomes_of_that(
+    lab: Lab,
+    runs_spoiled: Callable[..., list[Path]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+) -> None:
+    told_before: list[str] = []
+
+    def fails(_folder: Path) -> Path:
+        told_before.append(capsys.readouterr().out)
+        raise LabError("matplotlib is broken.")
+
+    runs_spoiled()
+    monkeypatch.setattr(assembly, "report", fails)
+    code, out, err = lab("run", "s01", "--quick", "--runtime", "local", *words)
+    assert code == 0
+    assert told_before[0].startswith("{}") if words else "naive broke" in told_before[0]
+    assert (out, "The report could not be written: matplotlib is broken." in err) == ("", True)
 
 
 @pytest.mark.parametrize("name", ["s01", "s11", "s14"])

@@ -1,9 +1,12 @@
+import socket
+import threading
 import time
+from contextlib import nullcontext
 
 import pytest
 import requests
 
-from services.defences import deadline_http
+from services.defences import deadline_http, http_failures
 from tests.defended import defended, sample, silent_server
 
 BUDGET_S = 0.1
@@ -35,6 +38,56 @@ def test_an_answer_in_time_comes_through_and_its_connection_is_used_again():
         app.preprocess_request()
         session = deadline_http.session()
         assert session.get(f"http://127.0.0.1:{port}/").text == "x" * 100
+
+
+def test_a_name_that_is_never_resolved_ends_at_the_deadline(monkeypatch):
+    app, hung = defended("none,+deadline", DEADLINE_S=BUDGET_S), threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: list(range(0 * hung.wait(10))))
+    with app.test_request_context():
+        app.preprocess_request()
+        began = time.monotonic()
+        with pytest.raises(requests.RequestException) as caught:
+            deadline_http.session().get("http://payments.test/")
+        assert BUDGET_S <= time.monotonic() - began < BUDGET_S + 0.15
+    hung.set()
+    assert http_failures.rule_of(caught.value) is http_failures.UNREACHABLE
+
+
+def test_every_address_of_a_name_is_tried_in_turn(monkeypatch):
+    found = [(0, 0, 0, "", ("127.0.0.2", 0)), (0, 0, 0, "", ("127.0.0.1", 0))]
+    real = socket.getaddrinfo
+
+    def lookup(host, *arguments, **keywords):
+        return found if host == "payments.test" else real(host, *arguments, **keywords)
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    app = defended("none,+deadline")
+    with silent_server(HEADERS + b"\r\n" + b"x" * 100) as port, app.test_request_context():
+        app.preprocess_request()
+        assert deadline_http.session().get(f"http://payments.test:{port}/").status_code == 200
+
+
+@pytest.mark.parametrize(("new", "connections"), [(False, 1), (True, 2)])
+def test_a_new_connection_is_opened_where_one_from_the_pool_has_disappointed(new, connections):
+    app, accepted = defended("none,+deadline"), []
+    answer = HEADERS + b"\r\n" + b"x" * 100
+    with silent_server(answer, accepted=accepted, answers=2) as port, app.test_request_context():
+        app.preprocess_request()
+        session, url = deadline_http.session(), f"http://127.0.0.1:{port}/"
+        session.get(url)
+        with deadline_http.new_connection() if new else nullcontext():
+            session.get(url)
+    assert len(accepted) == connections
+
+
+@pytest.mark.parametrize("defences", ["none,+deadline", "all,-deadline"])
+def test_the_other_side_is_told_how_long_its_answer_is_of_use(defences):
+    app = defended(defences, DEADLINE_S=BUDGET_S)
+    with app.test_request_context():
+        app.preprocess_request()
+        told = deadline_http.headers()
+    assert told == {} or 0 < float(told["X-Deadline-S"]) <= BUDGET_S
+    assert bool(told) == (defences == "none,+deadline")
 
 
 def test_off_the_session_is_a_plain_one():

@@ -1,12 +1,12 @@
 """The decorator, on SQLite; that two requests at once have one effect is tested on PostgreSQL."""
 
-from contextlib import contextmanager
-
 import pytest
 import sqlalchemy as sa
 from flask import g, request
+from sqlalchemy.orm import Session
 
 from services.common.problems import conflict
+from services.defences import one_transaction
 from services.defences.idempotency import KEY_LENGTH_MAX, header, once
 from tests.defended import defended
 
@@ -17,7 +17,7 @@ CREATE TABLE effects (id integer PRIMARY KEY, what text);
 
 
 class Database:
-    """begin() of one transaction per request, joined by an inner one, as the twin's own does."""
+    """One session for each request, as the twin has it."""
 
     def __init__(self) -> None:
         self.engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
@@ -25,16 +25,10 @@ class Database:
             for statement in filter(str.strip, TABLES.split(";")):
                 connection.execute(sa.text(statement))
 
-    @contextmanager
-    def begin(self):
-        if "connection" in g:
-            yield g.connection
-            return
-        with self.engine.begin() as g.connection:
-            try:
-                yield g.connection
-            finally:
-                g.pop("connection")
+    def session(self) -> Session:
+        if "session" not in g:
+            g.session = Session(self.engine)
+        return g.session
 
     def effects(self) -> list[str]:
         with self.engine.begin() as connection:
@@ -44,7 +38,8 @@ class Database:
 def served(defences: str):
     """(client, database) of an app whose POST /things/<name> has one effect, and fails after it when told to."""
     app = defended(defences)
-    database = app.extensions["database"] = Database()
+    database = Database()
+    app.extensions["session"] = database.session
 
     @app.post("/things/<name>")
     def create(name):
@@ -52,7 +47,7 @@ def served(defences: str):
 
     @once
     def have_effect(name):
-        with database.begin() as connection:
+        with one_transaction.begin(database.session()) as connection:
             effect = connection.execute(sa.text("INSERT INTO effects (what) VALUES (:name)"), {"name": name})
             if request.json.get("taken"):
                 raise conflict("taken")

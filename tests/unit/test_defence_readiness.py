@@ -1,5 +1,3 @@
-from contextlib import contextmanager
-
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -11,26 +9,21 @@ from services.defences.deadline import NoAnswer, left_s
 from tests.defended import defended
 
 
-class Database:
-    """A database whose connect() raises `error`, if any, and remembers how long the ping might have taken."""
+class Session:
+    """A session whose statements raise `error`, if any; it remembers how long the ping might have taken."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error, self.granted_s = error, None
 
-    @contextmanager
-    def connect(self):
+    def execute(self, statement):
         self.granted_s = left_s()
         if self.error:
             raise self.error
-        yield self
-
-    def execute(self, statement):
-        pass
 
 
 def obstacle(error: Exception | None = None) -> str:
     app = defended()
-    app.extensions["database"] = Database(error)
+    app.extensions["session"] = lambda: Session(error)
     with app.app_context():
         return readiness.obstacle()
 
@@ -64,11 +57,12 @@ def test_a_bug_is_not_passed_off_as_an_outage():
 
 def test_the_ping_is_bounded_more_tightly_than_a_request():
     app = defended()
-    database = app.extensions["database"] = Database()
+    session = Session()
+    app.extensions["session"] = lambda: session
     with app.test_request_context():
         app.preprocess_request()
         readiness.obstacle()
-    assert 0 < database.granted_s <= readiness.PING_S
+    assert 0 < session.granted_s <= readiness.PING_S
 
 
 def test_it_is_not_ready_while_it_drains_and_then_asks_nobody():

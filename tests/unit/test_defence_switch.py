@@ -1,12 +1,7 @@
 import pytest
+from flask import Flask
 
 from services.defences import switch
-from services.defences.batched_reads import instead_of as batched_reads
-from services.defences.constraints import instead_of as constraints
-from services.defences.durable_state import instead_of as durable_state
-from services.defences.lock_order import instead_of as lock_order
-from services.defences.one_transaction import instead_of as one_transaction
-from services.defences.readiness import instead_of as readiness
 from tests.defended import defended
 
 ALL = frozenset(switch.NAMES)
@@ -54,29 +49,27 @@ def test_two_apps_in_one_process_share_neither_choice_nor_state():
         assert switch.state("test", list) is remembered
     with second.app_context():
         assert not switch.on("deadline")
-        assert not switch.any_on()
         assert switch.state("test", list) is not remembered
 
 
-SWAPS = {
-    "batched_reads": batched_reads,
-    "constraints": constraints,
-    "durable_state": durable_state,
-    "lock_order": lock_order,
-    "one_transaction": one_transaction,
-    "readiness": readiness,
-}
-
-
-@pytest.mark.parametrize("name", SWAPS)
-def test_a_swap_calls_the_naive_function_only_when_its_own_defence_is_off(name):
-    @SWAPS[name](lambda question: f"naive {question}")
+def test_what_an_app_has_instead_is_called_only_where_that_defence_is_off():
+    @switch.switchable
     def answer(question):
         """Its own docstring."""
         return f"hardened {question}"
 
-    with defended("all").app_context():
-        assert answer("yes") == "hardened yes"
-    with defended(f"all,-{name}").app_context():
-        assert answer("no") == "naive no"
+    without = {"lock_order": {answer: lambda question: f"naive {question}"}}
+    for defences, said in (("all", "hardened"), ("all,-lock_order", "naive"), ("all,-deadline", "hardened")):
+        app = Flask("switched")
+        app.config["DEFENCES"] = defences
+        switch.init_app(app, without)
+        with app.app_context():
+            assert answer("yes") == f"{said} yes"
     assert answer.__doc__ == "Its own docstring."
+
+
+def test_a_name_that_does_not_exist_raises_in_code_too():
+    with defended("all").app_context(), pytest.raises(ValueError, match="deadlnie"):
+        switch.on("deadlnie")
+    with pytest.raises(ValueError, match="deadlnie"):
+        switch.init_app(Flask("misspelt"), {"deadlnie": {}})

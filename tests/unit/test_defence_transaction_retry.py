@@ -82,7 +82,7 @@ def test_the_budget_fills_with_calls_and_never_overflows():
 
 def test_it_does_not_retry_what_can_no_longer_end_in_time():
     transaction = failing(errors.DeadlockDetected, times=1)
-    app = defended("none,+transaction_retry,+deadline")
+    app = defended("none,+transaction_retry,+deadline,+honest_errors")
 
     @app.get("/")
     def view():

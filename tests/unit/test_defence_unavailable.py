@@ -7,7 +7,8 @@ from psycopg import errors
 from services.defences.bulkhead import BulkheadFull
 from services.defences.circuit_breaker import CircuitOpen
 from services.defences.deadline import DeadlineExceeded, NoAnswer
-from services.defences.unavailable import effect_is_possible, is_outage, reason
+from services.defences.honest_errors import effect_is_possible
+from services.defences.unavailable import is_outage, reason
 from tests.defended import defended, sample
 
 
@@ -29,9 +30,9 @@ OUTAGES = [
     (database(psycopg.InterfaceError("the connection is closed")), "connection_lost"),
     (database(errors.AdminShutdown()), "connection_lost"),
     (database(errors.TooManyConnections()), "connection_lost"),
-    (requests.ConnectionError(), "dependency_unavailable"),
-    (requests.ReadTimeout(), "dependency_unavailable"),
-    (answered(503), "dependency_unavailable"),
+    (requests.ConnectionError(), "dependency_cut_off"),
+    (requests.ReadTimeout(), "dependency_timeout"),
+    (answered(503), "dependency_failing"),
 ]
 TROUBLE = [
     (database(DeadlineExceeded()), "deadline"),
@@ -42,8 +43,15 @@ TROUBLE = [
     (CircuitOpen(), "circuit_open"),
     (BulkheadFull(), "bulkhead_full"),
     (sa.exc.TimeoutError(), "pool_timeout"),
+    (answered(422), "dependency_refused"),
+    (answered(429), "dependency_busy"),
 ]
-BUGS = [database(errors.UniqueViolation()), database(errors.UndefinedTable()), answered(422), ValueError()]
+BUGS = [
+    database(errors.UniqueViolation()),
+    database(errors.UndefinedTable()),
+    requests.exceptions.InvalidURL(),
+    ValueError(),
+]
 
 
 @pytest.mark.parametrize(("error", "why"), OUTAGES + TROUBLE)
@@ -81,15 +89,27 @@ def answer(defences: str, error: Exception, *, method: str = "POST", sent: bool 
 def test_the_effect_is_none_until_something_was_sent_that_may_have_one(method, sent, effect):
     app, response = answer("all", CircuitOpen(), method=method, sent=sent)
     assert (response.status_code, response.json["effect"]) == (503, effect)
-    assert response.headers["Retry-After"] == "1"
+    assert 1 <= int(response.headers["Retry-After"]) <= 3
     assert response.content_type == "application/problem+json"
     assert (
         sample(app, "http_requests_total", route="/", method=method, code="503", reason="circuit_open") == 1
     )
 
 
-@pytest.mark.parametrize(("defences", "error"), [("none", OUTAGES[0][0]), ("all", BUGS[0]), ("all", BUGS[2])])
-def test_without_defences_or_for_a_bug_the_answer_is_500_and_says_nothing_of_the_effect(defences, error):
+def test_those_who_are_refused_together_are_not_told_to_come_back_together():
+    assert len({answer("all", CircuitOpen())[1].headers["Retry-After"] for _ in range(40)}) > 1
+
+
+def test_a_payment_that_was_declined_is_the_customers_to_know():
+    _, response = answer("all", answered(402))
+    assert (response.status_code, response.json["effect"]) == (402, "none")
+    assert "Retry-After" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("defences", "error"), [("all,-honest_errors", OUTAGES[0][0]), ("all", BUGS[0]), ("all", BUGS[2])]
+)
+def test_with_the_defence_off_or_for_a_bug_the_answer_is_500_and_says_nothing_of_the_effect(defences, error):
     _, response = answer(defences, error)
     assert response.status_code == 500
     assert "effect" not in response.json

@@ -9,11 +9,26 @@ import pytest
 from lab import doctor
 from lab.doctor import Finding
 from lab.model import LabError
+from lab.runtime.local.parts.wheels import Wheel
 from lab.runtime.toxiproxy import build as toxiproxy_build
 from lab.runtime.toxiproxy import server as toxiproxy_server
 from lab.runtime.toxiproxy.server import EMBEDDED, Engine
 
 ENGINE = Engine(name="toxiproxy", version="2.12.0", argv=("/bin/toxiproxy-server",), reason="found on PATH")
+
+
+ASKED = {"variable": "LAB_TESTED", "ask_version": "--version"}
+
+
+class Here(Wheel):
+    """A wheel that fits every platform."""
+
+    def find(self) -> Path:
+        return Path("/bin") / self.file
+
+
+def here(name: str) -> Wheel:
+    return Here(name=name, file=name.lower(), package=name, **ASKED)
 
 
 def raising() -> Path:
@@ -24,6 +39,7 @@ HEALTHY: list[Callable[[], Finding]] = [
     lambda: doctor.python((3, 11, 0)),
     lambda: doctor.environment(Path(sys.prefix)),
     lambda: doctor.database(lambda: Path("/pg/bin")),
+    lambda: doctor.part(here("Caddy"), "balancer"),
     lambda: doctor.proxy(lambda: ENGINE),
     lambda: doctor.go(None),
     lambda: doctor.go(Path("/bin/go")),
@@ -37,6 +53,7 @@ LACKING: list[Callable[[], Finding]] = [
     lambda: doctor.python((3, 10, 9)),
     lambda: doctor.environment(Path("/elsewhere/.venv")),
     lambda: doctor.database(raising),
+    lambda: doctor.part(Wheel(name="Absent", file="absent", package="no-such-package", **ASKED), "queue"),
     lambda: doctor.proxy(raising),  # type: ignore[arg-type]
     lambda: doctor.docker_engine(lambda: "no engine answers", lambda: "2.40.0"),
     lambda: doctor.docker_images(lambda: "no engine answers", lambda: True),

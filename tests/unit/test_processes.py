@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 
 from lab.model import LabError
-from lab.runtime.local.processes import Process, Processes, environment
+from lab.runtime.local.processes import Process, Processes
 from lab.runtime.ownership.identity import started
 from lab.runtime.ownership.ledger import RUN_MARK, Ledger, read
 from lab.runtime.ownership.lock import run_lock
 from lab.runtime.ports_free import LOOPBACK, Ports
+from lab.runtime.programs import environment
 
 TRAP = 'trap "" TERM; echo ready; while :; do sleep 0.01; done'
 
@@ -127,17 +128,6 @@ def test_nothing_starts_any_more_after_stop(tmp_path: Path, ledger: Ledger) -> N
 
     with pytest.raises(LabError, match="the naive twin is being stopped"):
         group.start("late", ["true"], env={}, cwd=tmp_path)
-
-
-def test_the_environment_of_a_child_is_free_of_what_would_bend_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PGHOST", "GUNICORN_CMD_ARGS", "http_proxy", "HTTPS_PROXY", "PYTHONDONTWRITEBYTECODE"):
-        monkeypatch.setenv(name, "x")
-
-    env = environment(EXTRA="1")
-
-    assert "x" not in env.values()
-    assert env["EXTRA"] == "1"
-    assert env["PATH"] == os.environ["PATH"]
 
 
 def test_a_reserved_port_is_below_the_ephemeral_ones_and_refuses_connections() -> None:

@@ -24,7 +24,7 @@ def app():
     @app.post("/things/<int:number>/")
     def create(number):
         if number == 9:
-            raise conflict("nine is taken")
+            raise conflict("nine is taken", "nine")
         if number == 0:
             return {"inverse": 1 / number}
         return fields(
@@ -86,7 +86,7 @@ def test_each_request_is_one_line(client, capsys):
         "r-2",
         "/things/9/",
         409,
-        "conflict",
+        "nine",
     )
     assert line["duration_ms"] >= 0
 
@@ -96,6 +96,62 @@ def test_a_request_id_that_would_spoil_the_log_is_replaced(client, given):
     answered = client.get("/metrics", headers={"X-Request-Id": given}).headers["X-Request-Id"]
     assert answered != given
     assert len(answered) == 32
+
+
+TRACE = "00-" + "a1" * 16 + "-" + "b2" * 8 + "-01"
+
+
+def test_a_trace_is_named_in_the_log_and_goes_on_with_the_request_id(app, client, capsys):
+    app.add_url_rule("/passed/", view_func=logs.identity)
+    sent = {"X-Request-Id": "r-3", "traceparent": TRACE}
+    assert client.get("/passed/", headers=TOKEN | sent).json == sent
+    (line,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert line["trace_id"] == "a1" * 16
+
+
+@pytest.mark.parametrize(
+    "given", ["", "x", TRACE + "-", TRACE.upper(), TRACE.replace("a1", "00"), "01" + TRACE[2:]]
+)
+def test_what_is_no_trace_is_ignored(app, client, capsys, given):
+    app.add_url_rule("/passed/", view_func=logs.identity)
+    passed = client.get("/passed/", headers=TOKEN | {"traceparent": given})
+    assert passed.json.keys() == {"X-Request-Id"}
+    assert "trace_id" not in capsys.readouterr().out
+
+
+def test_no_path_or_method_makes_a_log_line_of_its_own_or_a_long_one(client, capsys):
+    client.open(
+        "/a%0A%7B%22event%22:%22forged%22%7D%0D%1B%5B2J/" + "x" * 3_000, method="X" * 900, headers=TOKEN
+    )
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.isprintable()
+    assert len(line) < 600
+
+
+def test_invented_methods_make_one_series_and_are_logged_as_other(app, client, capsys):
+    for number in range(300):
+        assert client.open("/things/1/", method=f"INVENTED{number}", headers=TOKEN).status_code == 405
+    (series,) = [
+        line for line in client.get("/metrics").text.splitlines() if line.startswith("http_requests_total{")
+    ]
+    assert 'method="other"' in series
+    assert series.endswith(" 300.0")
+    assert "INVENTED" not in capsys.readouterr().out
+
+
+def test_invented_paths_make_one_series(client):
+    for number in range(300):
+        client.get(f"/{number}/", headers=TOKEN)
+    series = [
+        line for line in client.get("/metrics").text.splitlines() if line.startswith("http_requests_total{")
+    ]
+    assert len(series) == 1
+
+
+def test_a_problem_says_what_else_the_app_has_to_say(client, app):
+    assert "reason" not in client.post("/things/9/", headers=TOKEN).json
+    app.extensions["problem_members"] = lambda problem: {"reason": problem.reason}
+    assert client.post("/things/9/", headers=TOKEN).json["reason"] == "nine"
 
 
 GOOD = {"owner_id": 1, "price": 5, "name": "Ann", "day": "2030-01-01", "at": "2030-01-01T12:00:00+02:00"}
@@ -139,7 +195,7 @@ def test_requests_are_counted_by_route_method_code_and_reason(app, client):
         client.post(f"/things/{number}/", headers=TOKEN)
     text = client.get("/metrics").text
     route = 'route="/things/<int:number>/"'
-    assert f'http_requests_total{{code="409",method="POST",reason="conflict",{route}}} 2.0' in text
+    assert f'http_requests_total{{code="409",method="POST",reason="nine",{route}}} 2.0' in text
     assert f'http_requests_total{{code="500",method="POST",reason="ZeroDivisionError",{route}}} 1.0' in text
     assert f"http_request_duration_seconds_count{{{route}}} 3.0" in text
     assert "http_requests_in_flight 1.0" in text  # this very one

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from services.hardened.app import WITHOUT
+
 SERVICES = Path(__file__).parents[2] / "services"
 NAIVE, HARDENED = SERVICES / "naive", SERVICES / "hardened"
 FILES = sorted(path.name for path in NAIVE.glob("*.py"))
@@ -38,16 +40,14 @@ def routes(path: Path) -> dict[str, str]:
     }
 
 
-def swaps() -> list[tuple[str, str, str]]:
-    """File, function and the naive function that stands in for it, of every `@DEFENCE.instead_of(naive.FUNCTION)`."""
-    return [
-        (name, node.name, ast.unparse(decorator.args[0]))
-        for name in FILES
-        for node in ast.parse((HARDENED / name).read_text()).body
+def switchables(path: Path) -> dict[str, list[str]]:
+    """The decorators of each function in `path` that a defence may swap."""
+    found = {
+        node.name: [ast.unparse(decorator) for decorator in node.decorator_list]
+        for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.FunctionDef)
-        for decorator in node.decorator_list
-        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func).endswith(".instead_of")
-    ]
+    }
+    return {name: decorators for name, decorators in found.items() if "switchable" in decorators}
 
 
 def test_both_twins_have_the_same_files():
@@ -65,19 +65,33 @@ def test_both_twins_answer_the_same_routes_by_the_same_functions(name):
     assert routes(NAIVE / name) == routes(HARDENED / name)
 
 
-def test_a_swap_replaces_a_function_by_the_naive_one_of_the_same_name():
-    assert len(swaps()) >= 8
-    for name, function, stands_in in swaps():
-        assert stands_in == f"naive.{function}", name
-        assert f"from services.naive import {Path(name).stem} as naive" in (HARDENED / name).read_text()
+def test_what_is_called_where_a_defence_is_off_is_the_naive_function_of_the_same_name():
+    for pairs in WITHOUT.values():
+        for hardened, stand_in in pairs.items():
+            assert stand_in.__module__ == hardened.__module__.replace("hardened", "naive")
+            assert stand_in.__name__ == hardened.__name__
+
+
+def test_each_function_that_can_be_swapped_stands_in_the_table_and_no_other():
+    listed = {(f.__module__, f.__name__) for pairs in WITHOUT.values() for f in pairs}
+    marked = {
+        (f"services.hardened.{Path(name).stem}", function)
+        for name in FILES
+        for function in switchables(HARDENED / name)
+    }
+    assert listed == marked
+    assert len(listed) >= 8
+
+
+def test_only_the_table_knows_the_naive_twin():
+    knowing = [name for name in FILES if "services.naive" in (HARDENED / name).read_text()]
+    assert knowing == ["app.py"]
 
 
 def test_a_swap_is_outermost_so_that_a_defence_that_is_off_leaves_nothing_of_itself():
     for name in FILES:
-        for node in ast.walk(ast.parse((HARDENED / name).read_text())):
-            if isinstance(node, ast.FunctionDef):
-                swapped = [".instead_of(" in ast.unparse(decorator) for decorator in node.decorator_list]
-                assert True not in swapped[1:], f"{name}: {node.name}"
+        for function, decorators in switchables(HARDENED / name).items():
+            assert decorators[0] == "switchable", f"{name}: {function}"
 
 
 def test_the_naive_twin_is_not_rigged():

@@ -51,7 +51,8 @@ class ContainerChild:
                 volumes={str(folder.parent): {"bind": str(folder.parent), "mode": "rw"}},
                 # What it writes belongs to whoever started the lab.
                 user=f"{os.getuid()}:{os.getgid()}",
-                environment={"HOME": "/tmp"},  # noqa: S108 - inside the container
+                environment={"HOME": "/tmp", "PYTHONSAFEPATH": "1"},  # noqa: S108 - inside the container
+                use_config_proxy=False,
                 cpu_rt_runtime=real_time_us(),
                 **CONFINED,
             )

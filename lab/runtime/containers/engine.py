@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
@@ -16,6 +15,8 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 
 from lab.model import LabError
+from lab.runtime.docker_client import docker_configuration, docker_environment
+from lab.runtime.programs import output
 
 RUN_LABEL = "failure-lab.run"
 TWIN_LABEL = "failure-lab.twin"
@@ -28,7 +29,7 @@ AT_ONCE = 8
 def client() -> docker.DockerClient:
     """The engine that the environment names. Raises LabError where none answers."""
     with answering():
-        return docker.from_env(timeout=CALL_TIMEOUT_S)
+        return _connected(CALL_TIMEOUT_S)
 
 
 @contextmanager
@@ -43,7 +44,7 @@ def answering() -> Iterator[None]:
 def available() -> str | None:
     """Why the docker runtime cannot be used on this machine; None when it can."""
     try:
-        docker.from_env(timeout=ANSWER_TIMEOUT_S).ping()
+        _connected(ANSWER_TIMEOUT_S).ping()
     except (DockerException, requests.RequestException):
         return "no Docker engine answers. Start it, or set DOCKER_HOST."
     try:
@@ -57,30 +58,16 @@ def available() -> str | None:
 
 def compose_version() -> str:
     """Compose's version. Raises LabError where the Docker client has no such plugin."""
-    return run("docker", "compose", "version", "--short", timeout_s=ANSWER_TIMEOUT_S).strip()
+    command = ("docker", "compose", "version", "--short")
+    return output(command, timeout_s=ANSWER_TIMEOUT_S, env=docker_environment()).strip()
 
 
-def run(*command: str, timeout_s: float, env: Mapping[str, str] | None = None) -> str:
-    """What `command` printed. Raises LabError with the last line of its errors."""
-    what = " ".join(command[:2])
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            env=env,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise LabError(f"`{what}` did not end within {timeout_s:g} s.") from error
-    except OSError as error:
-        raise LabError(f"`{what}` cannot be started: {error.strerror}.") from error
-    if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()
-        raise LabError(f"`{what}` failed: {' / '.join(said[-3:])}")
-    return done.stdout
+def _connected(timeout_s: int) -> docker.DockerClient:
+    """By the same settings as the command line, and by no proxy or ~/.netrc of the user's."""
+    with docker_configuration():
+        found = docker.from_env(timeout=timeout_s)
+    found.api.trust_env = False
+    return found
 
 
 def remove_leftovers(run: str) -> list[str]:

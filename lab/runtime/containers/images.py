@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -19,7 +18,8 @@ from docker.errors import APIError, ImageNotFound
 
 from lab.model import LabError
 from lab.paths import ROOT
-from lab.runtime.containers.engine import answering, client, run
+from lab.runtime.containers.engine import answering, client
+from lab.runtime.programs import build_environment, ended, output
 
 COMPOSE_FILE = ROOT / "compose" / "compose.yaml"
 OFFLINE_BUILD = ROOT / "compose" / "offline" / "build"
@@ -35,6 +35,7 @@ SOURCES = {
 }
 PULL_TIMEOUT_S = 600
 BUILD_TIMEOUT_S = 900
+BUILD = {"COMPOSE_DISABLE_ENV_FILE": "1"}  # a .env file is the user's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,7 @@ def build_images(say: Callable[[str], None] = tell) -> Images:
         return images
     say("building the lab's Docker images (under a minute, the first time)")
     command = ("docker", "compose", "-f", str(COMPOSE_FILE), "build", "service", "load")
-    run(*command, timeout_s=BUILD_TIMEOUT_S, env={**os.environ, **images.environment()})
+    output(command, timeout_s=BUILD_TIMEOUT_S, env=build_environment(**BUILD, **images.environment()))
     remove_outdated(images)
     return images
 
@@ -106,15 +107,14 @@ def provide(part: str, say: Callable[[str], None]) -> None:
     reference = base(part)
     say(f"pulling {reference}")
     try:
-        run("docker", "pull", "--quiet", reference, timeout_s=PULL_TIMEOUT_S)
+        pull = ("docker", "pull", "--quiet", reference)
+        output(pull, timeout_s=PULL_TIMEOUT_S, env=build_environment())
     except LabError as error:
         if reference != OFFICIAL[part]:
             raise
         say("it cannot be pulled; building base images from packages instead (up to four minutes, once)")
         # Its lines are for people: they go where ours go.
-        if subprocess.run(
-            [OFFLINE_BUILD], stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False
-        ).returncode:
+        if ended([str(OFFLINE_BUILD)], timeout_s=BUILD_TIMEOUT_S, env=build_environment(), shown=True).code:
             raise LabError(
                 f"No {part} image: {error} compose/offline/build failed too, see above."
             ) from error

@@ -87,5 +87,6 @@ class DockerTestbed(Twins[DockerTwin]):
             "docker": engine,
             "compose": compose_version(),
             "images": vars(images),
+            "environment": twin.environments(),
             "limits": twin.limits(),
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import urllib.error
 import urllib.request
@@ -19,12 +18,18 @@ from lab.model import DATABASE, EDGE, PAYMENTS, Kind, LabError, Stack, Target, T
 from lab.ports import Actuator, Child, Performer, Watched
 from lab.runtime.containers.child import ContainerChild
 from lab.runtime.containers.cpu import cpu_meter
-from lab.runtime.containers.engine import RUN_LABEL, TWIN_LABEL, answering, client, run
+from lab.runtime.containers.engine import RUN_LABEL, TWIN_LABEL, answering, client
 from lab.runtime.containers.images import COMPOSE_FILE, Images
+from lab.runtime.docker_client import docker_environment
 from lab.runtime.ownership.ledger import NETWORK, Ledger
 from lab.runtime.ports_free import LOOPBACK
+<<<<<<< HEAD
 from lab.runtime.toxiproxy.client import LinkActuator
 from lab.workload import Workload
+=======
+from lab.runtime.programs import output
+from lab.runtime.toxiproxy.client import ToxiproxyLink
+>>>>>>> next
 
 SEED = "seed"
 PARTS = ("postgres", "payments", "toxiproxy", "service")
@@ -139,6 +144,13 @@ class DockerTwin:
             for part, host in hosts.items()
         }
 
+    def environments(self) -> dict[str, dict[str, str]]:
+        """What each part found in its environment: its image's variables and those of compose.yaml."""
+        return {
+            part: dict(line.split("=", 1) for line in container.attrs["Config"]["Env"])
+            for part, container in self._containers.items()
+        }
+
     def ask(self, part: str, *command: str) -> str:
         """What `command` prints inside `part`."""
         with answering():
@@ -158,6 +170,7 @@ class DockerTwin:
         return f"{self._project}-{part}-1"
 
     def _compose_up(self) -> None:
+<<<<<<< HEAD
         sizes = " ".join(f"--{name} {size}" for name, size in self._stack.sizes.items())
         env = {
             **os.environ,
@@ -172,9 +185,23 @@ class DockerTwin:
             "EDGE_PORT": str(self._ports.edge),
             "TOXIPROXY_PORT": str(self._ports.toxiproxy),
         }
+=======
+        sizes = " ".join(f"--{name} {size}" for name, size in asdict(self._stack.seed_sizes).items())
+        env = docker_environment(
+            **self._images.environment(),
+            RUN=self._stack.run,
+            TWIN=self._plan.name,
+            DEFENCES=self._plan.defences,
+            TOKEN=self._stack.token,
+            SEED_SIZES=sizes,
+            EDGE_PORT=str(self._ports.edge),
+            TOXIPROXY_PORT=str(self._ports.toxiproxy),
+        )
+>>>>>>> next
         compose = ("docker", "compose", "-f", str(COMPOSE_FILE), "-p", self._project)
+        up = (*compose, "up", "--detach", "--no-build", "--pull", "never")
         try:
-            run(*compose, "up", "--detach", "--no-build", "--pull", "never", timeout_s=UP_TIMEOUT_S, env=env)
+            output(up, timeout_s=UP_TIMEOUT_S, env=env)
         except LabError as error:
             raise LabError(
                 f"The {self._plan.name} twin cannot be started. {error}{self._tail(SEED)}"
@@ -216,8 +243,9 @@ def healthy(container: Container) -> bool:
 
 
 def answers(url: str) -> bool:
+    directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(url, timeout=ANSWER_TIMEOUT_S) as response:  # noqa: S310 - our own loopback
+        with directly.open(url, timeout=ANSWER_TIMEOUT_S) as response:
             return bool(response.status == 200)
     except (OSError, urllib.error.URLError):
         return False

@@ -6,8 +6,10 @@ put before a command line.
 
 from __future__ import annotations
 
-import subprocess
 from functools import cache
+
+from lab.model import LabError
+from lab.runtime.programs import ended
 
 ASK_TIMEOUT_S = 5
 REAL_TIME = ("chrt", "--rr", "1")
@@ -29,7 +31,6 @@ def giving_way() -> tuple[str, ...]:
 def _granted(prefix: tuple[str, ...]) -> bool:
     """Whether this machine does as asked: root in a container may not, and other systems have no chrt(1)."""
     try:
-        asked = subprocess.run([*prefix, "true"], capture_output=True, timeout=ASK_TIMEOUT_S, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        return ended([*prefix, "true"], timeout_s=ASK_TIMEOUT_S).code == 0
+    except LabError:
         return False
-    return asked.returncode == 0

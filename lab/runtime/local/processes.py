@@ -17,6 +17,7 @@ import psutil
 
 from lab.model import LabError
 from lab.runtime.ownership.ledger import RUN_MARK, Ledger
+from lab.runtime.programs import as_user
 
 POLL_S = 0.02
 STOP_TIMEOUT_S = 5.0
@@ -168,17 +169,6 @@ class Processes:
             process.stop()
 
 
-def environment(**extra: str) -> dict[str, str]:
-    """This process's environment without what would bend a server or client of ours, and with `extra`."""
-    kept = {name: value for name, value in os.environ.items() if not _bends(name)}
-    return {**kept, "PYTHONUNBUFFERED": "1", **extra}
-
-
-def as_user(user: pwd.struct_passwd | None) -> dict[str, Any]:
-    """What subprocess must be told so that a program runs as `user` and in none of our groups."""
-    return {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-
 def log_tail(log: Path) -> str:
     """The last lines of a log, in one line, and where to read more."""
     try:
@@ -187,16 +177,6 @@ def log_tail(log: Path) -> str:
         data = b""
     lines = [line.strip() for line in data.decode(errors="replace").splitlines() if line.strip()]
     return f"{' | '.join(lines[-LOG_TAIL_LINES:]) or 'it said nothing'} (log: {log})"
-
-
-def _bends(name: str) -> bool:
-    upper = name.upper()
-    # Without bytecode every start would compile some thousand files: twice the time of `up`.
-    return (
-        upper.startswith(("PG", "GUNICORN_", "LOCUST_"))
-        or upper.endswith("_PROXY")
-        or upper == "PYTHONDONTWRITEBYTECODE"
-    )
 
 
 def _cpu_s(process: psutil.Process) -> float:

@@ -14,14 +14,21 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+<<<<<<< HEAD
 from lab.model import Capability, LabError, Stack
 from lab.paths import ROOT
 from lab.ports import Child, Journal
 from lab.runtime.local import postgres
+=======
+from lab.model import LabError, Stack
+from lab.ports import Child
+from lab.runtime.local.parts import postgres
+>>>>>>> next
 from lab.runtime.local.priority import giving_way
-from lab.runtime.local.processes import Process, environment
+from lab.runtime.local.processes import Process
 from lab.runtime.local.twin import LocalTwin
 from lab.runtime.ports_free import Ports
+from lab.runtime.programs import environment
 from lab.runtime.testbed import PACKAGES, Twins
 from lab.runtime.toxiproxy import server as toxiproxy_server
 from lab.workload import Workload
@@ -74,7 +81,7 @@ class LocalTestbed(Twins[LocalTwin]):
             [sys.executable, "-m", module, f"{name}.config.json"],
             folder / "logs" / f"{name}.log",
             self._open_ledger(),
-            env=environment(PYTHONPATH=str(ROOT)),
+            env=environment(),
             cwd=folder,
         )
         self._children.append(child)
@@ -133,5 +140,6 @@ def facts(install: postgres.Installation, engine: toxiproxy_server.Engine) -> di
         "postgres": install.version,
         "python": platform.python_version(),
         **{package: metadata.version(package) for package in PACKAGES},
+        "environment": environment(),
         "limits": {"priority": " ".join(giving_way()), "cpus": os.cpu_count()},
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import shutil
 import sys
 from collections.abc import Mapping
@@ -24,19 +23,29 @@ from lab.model import (
     TwinPlan,
 )
 from lab.paths import ROOT
+<<<<<<< HEAD
 from lab.ports import Actuator, Performer, Watched
 from lab.runtime.local import postgres
+=======
+from lab.ports import Link
+from lab.runtime.local.asking import answers
+from lab.runtime.local.parts import postgres
+>>>>>>> next
 from lab.runtime.local.priority import giving_way, punctual
-from lab.runtime.local.processes import Process, Processes, environment, log_tail
+from lab.runtime.local.processes import Process, Processes, log_tail
 from lab.runtime.ownership.ledger import Ledger
 from lab.runtime.ports_free import LOOPBACK, Ports
+<<<<<<< HEAD
 from lab.runtime.toxiproxy.client import LinkActuator, create_proxy
+=======
+from lab.runtime.programs import environment
+from lab.runtime.toxiproxy.client import ToxiproxyLink, create_proxy
+>>>>>>> next
 from lab.runtime.toxiproxy.server import Birthmark, Engine
 from lab.workload import Workload
 
 SEED_TIMEOUT_S = 60.0
 READY_TIMEOUT_S = 30.0
-ANSWER_TIMEOUT_S = 10.0
 # What hangs in a service is nobody's any more. (PostgreSQL gets its time: killed, it leaves shared memory behind.)
 STOP_TIMEOUT_S = 1.0
 
@@ -164,6 +173,7 @@ class LocalTwin:
         return None if port is None else postgres.start(install, self._folder, port, self._servers)
 
     def _start_seed(self) -> Process:
+<<<<<<< HEAD
         dsn = postgres.dsn(self.addresses.servers[POSTGRES])
         command = [sys.executable, "-m", self._workload.seed, "--dsn", dsn]
         command += ["--schema", self._plan.service, "--defences", self._plan.defences]
@@ -190,32 +200,39 @@ class LocalTwin:
         settings = {"LAB_TOKEN": self._stack.token, "DEFENCES": self._plan.defences, **found}
         app = self._workload.app(self._plan)
         return self._gunicorn(SERVICE, app, self.addresses.servers[SERVICE], **settings)
+=======
+        sizes = self._stack.seed_sizes
+        command = [sys.executable, "-m", "services.seed", "--dsn", postgres.dsn(self.addresses.postgres)]
+        command += ["--schema", self._plan.name, "--defences", self._plan.defences]
+        command += [word for name, size in asdict(sizes).items() for word in (f"--{name}", str(size))]
+        return self._servers.start("seed", command, env=environment(), cwd=ROOT)
 
-    def _gunicorn(self, name: str, app: str, port: int, **settings: str) -> Process:
-        """`app` as both twins and the dependency run it: the same command line, the settings in the environment."""
+    def _start_payments(self) -> Process:
+        app = "services.dependencies.payments:create_app()"
+        return self._gunicorn("payments", app, self.addresses.payments, ("--workers", "1"))
+
+    def _start_service(self) -> Process:
+        return self._gunicorn(
+            "service",
+            self._plan.app,
+            self.addresses.service,
+            (),
+            DATABASE_URL=f"postgresql://app:app@{host_port(self.addresses.proxies[DATABASE])}/{postgres.DATABASE}",
+            PAYMENTS_URL=f"http://{host_port(self.addresses.proxies[PAYMENTS])}",
+            LAB_TOKEN=self._stack.token,
+            DEFENCES=self._plan.defences,
+        )
+>>>>>>> next
+
+    def _gunicorn(self, name: str, app: str, port: int, options: tuple[str, ...], **settings: str) -> Process:
+        """`app` as both twins and the dependency run it: how on the command line, with what in the environment."""
         metrics = self._folder / f"{name}-metrics"
         metrics.mkdir()
-        env = environment(
-            PYTHONPATH=str(ROOT),
-            BIND=host_port(port),
-            PROMETHEUS_MULTIPROC_DIR=str(metrics),
-            **settings,
-        )
-        command = [*giving_way(), sys.executable, "-m", "gunicorn", "-c", "services/gunicorn.conf.py", app]
+        env = environment(PROMETHEUS_MULTIPROC_DIR=str(metrics), **settings)
+        server = [sys.executable, "-m", "gunicorn", "-c", "services/gunicorn.conf.py"]
+        command = [*giving_way(), *server, "--bind", host_port(port), *options, app]
         return self._servers.start(name, command, env=env, cwd=ROOT, stop_timeout_s=STOP_TIMEOUT_S)
 
 
 def host_port(port: int) -> str:
     return f"{LOOPBACK}:{port}"
-
-
-def answers(port: int, path: str) -> bool:
-    """Whether an HTTP server on `port` answers `path` with 200 now."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=ANSWER_TIMEOUT_S)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lab.model import LabError
 from lab.paths import ROOT
+from lab.runtime.docker_client import docker_environment
 from lab.runtime.ownership.ledger import RUN_MARK, Ledger, read
 
 FAREWELL = b"bye\n"
@@ -34,7 +35,7 @@ class Guardian:
                     stdout=log,
                     stderr=log,
                     cwd=ROOT,
-                    env={**os.environ, RUN_MARK: ledger.run},
+                    env=docker_environment(**{RUN_MARK: ledger.run}),  # it may have containers to remove
                     start_new_session=True,
                 )
         except OSError as exc:

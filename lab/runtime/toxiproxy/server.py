@@ -20,7 +20,6 @@ from lab.model import LabError
 from lab.runtime.toxiproxy.build import (
     ANSWER_TIMEOUT_S,
     PROGRAM,
-    BuildError,
     build_unless_in_vain,
     cached,
     locked,
@@ -85,7 +84,7 @@ def find(environ: Mapping[str, str] = os.environ) -> Engine:
     try:
         with locked(target.parent):
             found = version_of(target) or build_unless_in_vain(target, environ)
-    except (BuildError, OSError) as error:
+    except (LabError, OSError) as error:
         return _embedded(f"Toxiproxy {SERIES} is not here and could not be built: {error}")
     return _toxiproxy(found, target, BUILT)
 

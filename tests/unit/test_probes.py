@@ -16,11 +16,13 @@ import pytest
 from lab.model import ProbeSample
 from loadtests.metrics_scrape import scrape
 from loadtests.observe import every
-from loadtests.probing import probe
+from loadtests.probes import probe
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 HTTP = {"link": "edge", "protocol": "http", "path": "/healthz"}
 POSTGRES = {"link": "database", "protocol": "postgres", "user": "probe", "database": "lab"}
+REDIS = {"link": "cache", "protocol": "redis", "password": "secret"}
+NATS = {"link": "queue", "protocol": "nats", "token": "secret"}
 SIZES = {"request_bytes": 0, "reply_bytes": 0, "timeout_s": 0.5}
 
 
@@ -70,6 +72,54 @@ async def answer_postgres(reader: asyncio.StreamReader, writer: asyncio.StreamWr
     assert await reader.readexactly(5) == message(b"X")
 
 
+async def answer_redis(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """As Valkey does, which sends back what came with a PING."""
+    replies = {"AUTH": lambda _words: b"+OK\r\n", "SET": lambda _words: b"+OK\r\n", "PING": bulk}
+    for _ in range(3):
+        words = [await bulk_string(reader) for _ in range(int((await reader.readline())[1:]))]
+        writer.write(replies[words[0]](words))
+    assert await reader.read() == b""
+
+
+async def bulk_string(reader: asyncio.StreamReader) -> str:
+    size = int((await reader.readline())[1:])
+    return (await reader.readexactly(size + 2))[:-2].decode()
+
+
+def bulk(words: list[str]) -> bytes:
+    return f"${len(words[1])}\r\n{words[1]}\r\n".encode()
+
+
+async def refuse_redis(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+    writer.write(b"-WRONGPASS invalid username-password pair or user is disabled.\r\n")
+    await reader.read()
+
+
+async def answer_nats(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """As NATS does: it speaks first, delivers what is published to whoever subscribes, and answers a PING."""
+    writer.write(b'INFO {"server_id":"X"} \r\n')
+    assert json.loads((await reader.readline()).removeprefix(b"CONNECT"))["auth_token"] == "secret"
+    inbox = (await reader.readline()).split()[1]
+    while (line := await reader.readline()) != b"PING\r\n":
+        _verb, subject, size = line.split()
+        payload = await reader.readexactly(int(size) + 2)
+        if subject == inbox:
+            writer.write(b"MSG %b 1 %b\r\n%b" % (inbox, size, payload))
+    writer.write(b"PONG\r\n")
+    assert await reader.read() == b""
+
+
+async def refuse_nats(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"INFO {}\r\n-ERR 'Authorization Violation'\r\n")
+    await reader.read()
+
+
+async def never_end_a_line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"x" * 200_000)
+    await reader.read()
+
+
 async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read()
 
@@ -90,7 +140,10 @@ async def answer_and_stay(reader: asyncio.StreamReader, writer: asyncio.StreamWr
     await asyncio.sleep(0.05)  # … which this one does not care about
 
 
-@pytest.mark.parametrize(("serve", "config"), [(answer_http, HTTP), (answer_postgres, POSTGRES)])
+@pytest.mark.parametrize(
+    ("serve", "config"),
+    [(answer_http, HTTP), (answer_postgres, POSTGRES), (answer_redis, REDIS), (answer_nats, NATS)],
+)
 def test_an_answer_comes_with_the_time_of_every_step(serve: Serve, config: dict[str, Any]) -> None:
     sample = probed(serve, config)
     assert sample.error == ""
@@ -99,8 +152,35 @@ def test_an_answer_comes_with_the_time_of_every_step(serve: Serve, config: dict[
     assert sample.received_bytes > 0
 
 
-def test_the_answer_of_the_database_is_as_long_as_asked() -> None:
-    assert probed(answer_postgres, {**POSTGRES, "reply_bytes": 100_000}).received_bytes > 100_000
+@pytest.mark.parametrize(
+    ("serve", "config"), [(answer_postgres, POSTGRES), (answer_redis, REDIS), (answer_nats, NATS)]
+)
+def test_question_and_answer_are_as_long_as_asked(serve: Serve, config: dict[str, Any]) -> None:
+    asked: list[int] = []
+
+    async def counting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        feed = reader.feed_data
+        reader.feed_data = lambda data: (asked.append(len(data)), feed(data))  # type: ignore[method-assign,assignment]
+        await serve(reader, writer)
+
+    short = probed(counting, {**config, "reply_bytes": 10})
+    short_asked = sum(asked)
+    asked.clear()
+    long = probed(counting, {**config, "reply_bytes": 700_000, "timeout_s": 5.0})
+    assert (short.error, long.error) == ("", "")
+    assert long.received_bytes - short.received_bytes >= 699_990
+    asked.clear()
+    assert probed(counting, {**config, "request_bytes": 700_000, "timeout_s": 5.0}).received_bytes < 1_000
+    assert sum(asked) - short_asked >= 699_990
+
+
+def test_a_greeting_is_no_answer() -> None:
+    async def greet_and_hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"INFO {}\r\n")
+        await reader.read()
+
+    sample = probed(greet_and_hang, {**NATS, "timeout_s": 0.04})
+    assert (sample.error, sample.first_byte_ms) == ("timeout", None)
 
 
 @pytest.mark.parametrize(
@@ -108,15 +188,24 @@ def test_the_answer_of_the_database_is_as_long_as_asked() -> None:
     [
         (hang_up, HTTP, "closed"),
         (hang_up, POSTGRES, "closed"),
+        (hang_up, REDIS, "closed"),
+        (hang_up, NATS, "closed"),
         (talk_nonsense, HTTP, "malformed"),
+        (talk_nonsense, REDIS, "malformed"),
+        (refuse_redis, REDIS, "malformed"),
+        (refuse_nats, NATS, "malformed"),
+        (never_end_a_line, NATS, "malformed"),
+        (hang, {**REDIS, "timeout_s": 0.04}, "timeout"),
+        (hang, {**NATS, "timeout_s": 0.04}, "timeout"),
         (hang, {**HTTP, "timeout_s": 0.04}, "timeout"),
         (hang, {**POSTGRES, "timeout_s": 0.04}, "timeout"),
     ],
 )
 def test_what_went_wrong_is_named(serve: Serve, config: dict[str, Any], error: str) -> None:
     sample = probed(serve, config)
-    assert (sample.error, sample.last_byte_ms is None) == (error, serve is not talk_nonsense)
+    assert sample.error == error
     assert sample.connect_ms is not None
+    assert error == "malformed" or sample.last_byte_ms is None
 
 
 def test_a_connection_that_is_refused_has_no_step_at_all() -> None:

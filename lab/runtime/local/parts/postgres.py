@@ -10,9 +10,8 @@ import hashlib
 import os
 import pwd
 import signal
-import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -20,8 +19,9 @@ from pathlib import Path
 
 from lab.model import LabError
 from lab.runtime.local.priority import giving_way
-from lab.runtime.local.processes import Process, Processes, as_user, environment
+from lab.runtime.local.processes import Process, Processes
 from lab.runtime.ports_free import LOOPBACK
+from lab.runtime.programs import environment, output
 from lab.runtime.toxiproxy.build import cache
 
 SUPERUSER = "lab"
@@ -33,6 +33,8 @@ SETTINGS = {
     "full_page_writes": "off",
     "unix_socket_directories": "",
     "listen_addresses": LOOPBACK,
+    "timezone": "UTC",
+    "log_timezone": "UTC",
 }
 # probe: the lab's own in-path probe, which must not spend its time on a password exchange.
 ACCESS = """\
@@ -40,7 +42,7 @@ host all probe all trust
 host all lab 127.0.0.1/32 trust
 host all app all scram-sha-256
 """
-INITDB_TIMEOUT_S = 60.0
+COMMAND_TIMEOUT_S = 60.0
 READY_TIMEOUT_S = 15.0
 UNPRIVILEGED = "nobody"
 
@@ -91,13 +93,13 @@ def start(install: Installation, folder: Path, port: int, processes: Processes) 
     """A server with fresh data below `folder`, starting; `await_ready` waits for it."""
     data, access = folder / "data", folder / "pg_hba.conf"
     access.write_text(ACCESS)
-    _run(["cp", "-Rp", str(install.template), str(data)], None, "Copying a fresh PostgreSQL data folder")
+    output(["cp", "-Rp", str(install.template), str(data)], timeout_s=COMMAND_TIMEOUT_S)
     settings = {**SETTINGS, "port": str(port), "hba_file": str(access)}
     arguments = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
     return processes.start(
         "postgres",
         [*giving_way(), str(install.bin / "postgres"), "-D", str(data), *arguments],
-        env=environment(LC_ALL="C.UTF-8"),
+        env=environment(),
         cwd=Path("/"),
         user=install.user,
         stop_signal=signal.SIGINT,  # fast: SIGTERM would wait for every client to leave
@@ -160,7 +162,7 @@ def _copied(binaries: Path, cache: Path) -> Path:
             for part in filter(Path.exists, parts):
                 copy = staging / "copy" / part.relative_to(package.parent)
                 copy.parent.mkdir(parents=True, exist_ok=True)
-                _run(["cp", "-R", str(part), str(copy)], None, "Copying PostgreSQL")
+                output(["cp", "-R", str(part), str(copy)], timeout_s=COMMAND_TIMEOUT_S)
             _publish(staging / "copy", target)
     return target / binaries.relative_to(package.parent)
 
@@ -175,9 +177,9 @@ def _template(binaries: Path, version: str, cache: Path, user: pwd.struct_passwd
             if user is not None:
                 os.chown(staging, user.pw_uid, user.pw_gid)
             initdb = [str(binaries / "initdb"), "-D", str(data), "-A", "trust", "-U", SUPERUSER, "-E", "UTF8"]
-            _run([*initdb, "--locale=C.UTF-8", "--no-sync"], user, "initdb")
+            output([*initdb, "--locale=C.UTF-8", "--no-sync"], timeout_s=COMMAND_TIMEOUT_S, user=user)
             single = [str(binaries / "postgres"), "--single", "-D", str(data), "postgres"]
-            _run(single, user, "Creating the database", text=f"CREATE DATABASE {DATABASE}\n")
+            output(single, timeout_s=COMMAND_TIMEOUT_S, user=user, text=f"CREATE DATABASE {DATABASE}\n")
             _publish(data, target)
     return target
 
@@ -200,29 +202,8 @@ def _publish(made: Path, target: Path) -> None:
 
 
 def _version(binaries: Path) -> str:
-    words = _run([str(binaries / "postgres"), "--version"], None, "Asking PostgreSQL for its version").split()
+    words = output([str(binaries / "postgres"), "--version"], timeout_s=COMMAND_TIMEOUT_S).split()
     return words[2]  # "postgres (PostgreSQL) 18.4"
-
-
-def _run(command: Sequence[str], user: pwd.struct_passwd | None, what: str, text: str = "") -> str:
-    try:
-        done: subprocess.CompletedProcess[str] = subprocess.run(
-            command,
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=INITDB_TIMEOUT_S,
-            env=environment(LC_ALL="C.UTF-8"),
-            cwd="/",
-            check=False,
-            **as_user(user),
-        )
-    except (OSError, subprocess.TimeoutExpired) as exc:
-        raise LabError(f"{what} failed: {exc}.") from exc
-    if done.returncode != 0:
-        last = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
-        raise LabError(f"{what} failed with exit code {done.returncode}: {last}")
-    return done.stdout
 
 
 def _digest(*parts: str) -> str:

@@ -1,0 +1,41 @@
+"""Whether a server on loopback answers: one short question, with a bound."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import time
+
+from lab.runtime.ports_free import LOOPBACK
+
+ANSWER_TIMEOUT_S = 10.0
+REPLY_TIMEOUT_S = 1.0
+REPLY_BYTES_MAX = 8_192
+
+
+def answers(port: int, path: str) -> bool:
+    """Whether an HTTP server on `port` answers `path` with 200 now."""
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=ANSWER_TIMEOUT_S)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def replies(port: int, question: bytes, expected: bytes) -> bool:
+    """Whether a server on `port` says `expected` somewhere in its reply to `question`."""
+    give_up, reply = time.monotonic() + REPLY_TIMEOUT_S, b""
+    try:
+        with socket.create_connection((LOOPBACK, port), REPLY_TIMEOUT_S) as connection:
+            connection.sendall(question)
+            while expected not in reply and len(reply) < REPLY_BYTES_MAX and time.monotonic() < give_up:
+                more = connection.recv(REPLY_BYTES_MAX)
+                if not more:
+                    break
+                reply += more
+    except OSError:
+        return False
+    return expected in reply

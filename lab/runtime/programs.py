@@ -1,0 +1,142 @@
+"""How the lab starts other programs: in an environment of its own, and for a bounded time.
+
+An environment is made from an allow list: a few variables of the user's shell, and what is fixed here. Nothing else
+reaches a program, so a run comes out the same whoever starts it. HOME names no folder, because tools look there for
+settings (~/.pgpass, ~/.pg_service.conf, ~/.locust.conf, ~/.netrc, ~/.config/matplotlib). What downloads and builds is
+the exception: it needs the user's caches, certificates, proxies and package index, and its results are pinned by hash.
+Standard library only: bin/prepare.py uses this before any package is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.model import LabError
+from lab.paths import ROOT
+
+LINES_TOLD = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What one kind of program gets: the variables it keeps of the user's shell, and those that the lab fixes."""
+
+    kept: frozenset[str]
+    fixed: Mapping[str, str]
+
+    def environment(self, shell: Mapping[str, str], /, **extra: str) -> dict[str, str]:
+        """The whole environment of a program, with `extra` of its own."""
+        kept = {name: shell[name] for name in sorted(self.kept) if name in shell}
+        return {**kept, **self.fixed, **extra}
+
+
+PROXIES = frozenset(
+    name for proxy in ("http_proxy", "https_proxy", "all_proxy", "no_proxy") for name in (proxy, proxy.upper())
+)  # fmt: skip
+OURS = Surroundings(
+    kept=frozenset({"PATH", "TMPDIR"}),
+    fixed={
+        "HOME": "/nonexistent",
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "PYTHONPATH": str(ROOT),
+        "PYTHONSAFEPATH": "1",  # a folder called lab or json.py where the program starts is not ours
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "GIT_CONFIG_NOSYSTEM": "1",
+    },
+)
+ENGINE = frozenset({"DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_API_VERSION"})
+BUILDS = Surroundings(
+    kept=OURS.kept | PROXIES | ENGINE | {
+        "HOME", "XDG_CACHE_HOME", "DOCKER_CONFIG", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
+        "GO", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOCACHE", "GOMODCACHE", "GOPATH",
+        "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CERT", "PIP_CACHE_DIR",
+        "PIP_TRUSTED_HOST", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS",
+        "UV_NATIVE_TLS", "UV_CACHE_DIR", "UV_INSECURE_HOST", "UV_LINK_MODE",
+    },
+    fixed={name: value for name, value in OURS.fixed.items() if name != "HOME"},
+)  # fmt: skip
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """For a program that is examined, or that measures."""
+    return OURS.environment(os.environ, **extra)
+
+
+def build_environment(shell: Mapping[str, str] | None = None, /, **extra: str) -> dict[str, str]:
+    """For what downloads, compiles or builds images."""
+    return BUILDS.environment(os.environ if shell is None else shell, **extra)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A program that has ended, and what it printed."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def last_words(self) -> str:
+        """The end of its errors, or of its output, in one line."""
+        lines = (self.stderr.strip() or self.stdout.strip() or "it said nothing").splitlines()
+        return " / ".join(lines[-LINES_TOLD:])
+
+
+def ended(
+    command: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None = None, cwd: Path = Path("/"),
+    text: str = "", user: pwd.struct_passwd | None = None, shown: bool = False,
+) -> Ended:  # fmt: skip
+    """Run `command` to its end; `shown` lets people read along. Raises LabError if it cannot start or takes too long.
+
+    It leads a group of its own, which is killed as a whole when the time is over or we are interrupted.
+    """
+    name = Path(command[0]).name
+    try:
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=sys.stderr if shown else subprocess.PIPE,
+            stderr=None if shown else subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env=environment() if env is None else env,
+            cwd=cwd,
+            process_group=0,
+            **as_user(user),
+        ) as popen:
+            try:
+                stdout, stderr = popen.communicate(text, timeout_s)
+            except BaseException:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(popen.pid, signal.SIGKILL)
+                raise
+    except subprocess.TimeoutExpired:
+        raise LabError(f"{name} did not end within {timeout_s:g} s.") from None
+    except OSError as error:
+        raise LabError(f"{name} cannot be started: {error.strerror}.") from error
+    return Ended(code=popen.returncode, stdout=stdout or "", stderr=stderr or "")
+
+
+def output(command: Sequence[str], **options: Any) -> str:
+    """What `command` printed; options as for `ended`. Raises LabError also when it fails."""
+    done = ended(command, **options)
+    if done.code != 0:
+        raise LabError(f"{Path(command[0]).name} failed with exit code {done.code}: {done.last_words}")
+    return done.stdout
+
+
+def as_user(user: pwd.struct_passwd | None) -> dict[str, Any]:
+    """What subprocess must be told so that a program runs as `user` and in none of our groups."""
+    return {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}

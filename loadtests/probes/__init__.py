@@ -1,0 +1,55 @@
+"""One in-path probe: a fresh connection through a link's proxy, one small exchange, a close; each step with its time.
+
+Raw sockets, so that nothing between the probe and the link has ideas of its own. Each protocol is a file with one
+`exchange`: it asks, reads the answer through `Steps`, and asks the server to close. What an exchange must say first
+(a login) goes out with the question where the protocol allows that, so that a probe is one round trip.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from loadtests.probes import http, nats, postgres, redis
+from loadtests.probes.steps import CHUNK, Malformed, Steps, named
+
+Exchange = Callable[[dict[str, Any], asyncio.StreamReader, asyncio.StreamWriter, Steps], Awaitable[None]]
+EXCHANGES: dict[str, Exchange] = {
+    "http": http.exchange,
+    "nats": nats.exchange,
+    "postgres": postgres.exchange,
+    "redis": redis.exchange,
+}
+
+
+async def probe(config: dict[str, Any], t0: float) -> dict[str, Any]:
+    """One probe as `config` asks, as the members of lab.model.ProbeSample. Never raises, never lasts longer."""
+    steps = Steps(start=time.monotonic())
+    try:
+        async with asyncio.timeout(config["timeout_s"]):
+            await _connected(config, steps)
+    except TimeoutError:
+        steps.error = "timeout"
+    except EOFError:
+        steps.error = "closed"
+    except OSError as error:
+        steps.error = named(error)
+    except (Malformed, ValueError, IndexError, asyncio.LimitOverrunError):
+        steps.error = "malformed"
+    return steps.sample(config["link"], t0)
+
+
+async def _connected(config: dict[str, Any], steps: Steps) -> None:
+    host, port = config["address"].rsplit(":", 1)
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        steps.connected = time.monotonic()
+        await EXCHANGES[config["protocol"]](config, reader, writer, steps)
+        steps.answered = True
+        while await reader.read(CHUNK):
+            pass
+        steps.closed = time.monotonic()
+    finally:
+        writer.transport.abort()

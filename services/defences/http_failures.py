@@ -1,0 +1,129 @@
+"""What can go wrong with a call to another service, sorted: every exception of requests and urllib3, status and body.
+
+Each kind of failure has its rule: a reason for people and metrics, whether the other side may have done what it was
+asked to, whether to ask again (the call must carry a key), and whether the service is away, which is for a breaker.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import requests
+from requests import exceptions as http
+from urllib3 import exceptions as wire
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """What a failure means for the caller."""
+
+    reason: str  # "" when the fault is our own code's
+    may_be_done: bool
+    retry: bool
+    outage: bool
+
+
+UNREACHABLE = Rule(reason="dependency_unreachable", may_be_done=False, retry=True, outage=True)
+SILENT = Rule(reason="dependency_timeout", may_be_done=True, retry=True, outage=True)
+CUT_OFF = Rule(reason="dependency_cut_off", may_be_done=True, retry=True, outage=True)
+UNREADABLE = Rule(reason="dependency_unreadable", may_be_done=True, retry=True, outage=True)
+FAILING = Rule(reason="dependency_failing", may_be_done=True, retry=True, outage=True)
+BROKEN = Rule(reason="dependency_broken", may_be_done=True, retry=False, outage=True)
+BUSY = Rule(reason="dependency_busy", may_be_done=False, retry=True, outage=False)
+REFUSING = Rule(reason="dependency_refused", may_be_done=False, retry=False, outage=False)
+DECLINED = Rule(reason="payment_declined", may_be_done=False, retry=False, outage=False)
+OUR_BUG = Rule(reason="", may_be_done=False, retry=False, outage=False)
+
+EXCEPTIONS: dict[type[BaseException], Rule] = {
+    # Nothing was sent: the name, the connection, TLS or the proxy in between failed first.
+    **dict.fromkeys(
+        (http.ConnectTimeout, http.ProxyError, http.SSLError, wire.NewConnectionError), UNREACHABLE
+    ),
+    **dict.fromkeys((wire.NameResolutionError, wire.ConnectTimeoutError, wire.ProxyError), UNREACHABLE),
+    **dict.fromkeys((wire.SSLError, wire.PoolError, wire.EmptyPoolError, wire.FullPoolError), UNREACHABLE),
+    wire.ClosedPoolError: UNREACHABLE,
+    # Sent, or so it may be, and no answer came in time.
+    **dict.fromkeys((http.Timeout, http.ReadTimeout, wire.TimeoutError, wire.ReadTimeoutError), SILENT),
+    # The line broke, before the answer or in the middle of it.
+    **dict.fromkeys((http.ConnectionError, http.ChunkedEncodingError, wire.ProtocolError), CUT_OFF),
+    **dict.fromkeys((wire.IncompleteRead, wire.InvalidChunkLength, wire.MaxRetryError), CUT_OFF),
+    **dict.fromkeys((http.RequestException, http.RetryError, wire.HTTPError, wire.RequestError), CUT_OFF),
+    # An answer came, and it is not what was agreed.
+    **dict.fromkeys((http.JSONDecodeError, http.ContentDecodingError, wire.DecodeError), UNREADABLE),
+    **dict.fromkeys((wire.ResponseNotChunked, wire.BodyNotHttplibCompatible), UNREADABLE),
+    **dict.fromkeys((wire.HeaderParsingError, wire.ResponseError), UNREADABLE),
+    **dict.fromkeys((http.TooManyRedirects, http.HTTPError, wire.HostChangedError), BROKEN),
+    # We asked for what cannot be asked for: a bug or a wrong setting here, found before anything was sent.
+    **dict.fromkeys((http.URLRequired, http.MissingSchema, http.InvalidSchema, http.InvalidURL), OUR_BUG),
+    **dict.fromkeys((http.InvalidHeader, http.InvalidProxyURL, http.InvalidJSONError), OUR_BUG),
+    **dict.fromkeys((http.StreamConsumedError, http.UnrewindableBodyError), OUR_BUG),
+    **dict.fromkeys((wire.LocationValueError, wire.LocationParseError, wire.URLSchemeUnknown), OUR_BUG),
+    **dict.fromkeys((wire.ProxySchemeUnknown, wire.ProxySchemeUnsupported, wire.InvalidHeader), OUR_BUG),
+    **dict.fromkeys((wire.TimeoutStateError, wire.UnrewindableBodyError), OUR_BUG),
+}
+
+STATUSES = {
+    402: DECLINED,
+    **dict.fromkeys((408, 425, 429), BUSY),
+    **dict.fromkeys((500, 502, 503, 504), FAILING),
+}
+
+
+class UnexpectedAnswer(requests.RequestException):
+    """An answer that is no success, no clear refusal and no JSON object as agreed."""
+
+
+def rule_of(error: BaseException) -> Rule | None:
+    """The rule for `error`; None when it does not come from a call over HTTP."""
+    if isinstance(error, (http.HTTPError, UnexpectedAnswer)) and error.response is not None:
+        return rule_of_status(error.response.status_code)
+    causes = [error, *_causes(error)]
+    if isinstance(error, http.ConnectionError) and any(
+        EXCEPTIONS.get(type(c)) is UNREACHABLE for c in causes
+    ):
+        return UNREACHABLE
+    if isinstance(error, http.ConnectionError) and any(EXCEPTIONS.get(type(c)) is SILENT for c in causes):
+        return SILENT
+    return next((EXCEPTIONS[kind] for kind in type(error).__mro__ if kind in EXCEPTIONS), None)
+
+
+def rule_of_status(status: int) -> Rule:
+    """The rule for an answer of this status that is not the success that was agreed on."""
+    if status in STATUSES:
+        return STATUSES[status]
+    if status < 300:
+        return UNREADABLE
+    return REFUSING if 400 <= status < 500 else BROKEN
+
+
+def document(answer: requests.Response, **types: type) -> dict[str, Any]:
+    """The JSON object of a successful `answer`; raises requests' own error when there is none with these fields."""
+    answer.raise_for_status()
+    if not answer.ok or answer.is_redirect or answer.status_code >= 300:
+        raise UnexpectedAnswer("not a success", response=answer)
+    found = answer.json()
+    if not isinstance(found, dict) or any(type(found.get(name)) is not kind for name, kind in types.items()):
+        raise UnexpectedAnswer("not the document that was agreed on", response=answer)
+    return found
+
+
+def retry_after_s(error: BaseException) -> float:
+    """How long the other side asks us to wait by Retry-After, in seconds or as a date; 0 when it does not."""
+    answer = getattr(error, "response", None)
+    asked = answer.headers.get("Retry-After", "") if answer is not None else ""
+    if asked.isascii() and asked.isdigit():
+        return float(asked)
+    try:
+        return max(0.0, (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):  # none, or nonsense
+        return 0.0
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """What requests and urllib3 have wrapped into `error`: as an argument, as `reason` or as the cause."""
+    for inner in (*error.args, getattr(error, "reason", None), error.__cause__):
+        if isinstance(inner, BaseException):
+            yield inner
+            yield from _causes(inner)

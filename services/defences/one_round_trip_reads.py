@@ -1,0 +1,36 @@
+"""One round trip for a read: what is only read needs no transaction, and what belongs together is one statement.
+
+Guards the answer's time against distance. A session that opens a transaction for every read sends BEGIN, SELECT and
+ROLLBACK: three round trips, of which one is the work. At 100 ms each that is 300 ms for a row found by its key.
+Costs the snapshot: two reads of one request may see two states of the database. A request that must not has to say so
+and begin a transaction, as every write does here.
+Hurts alone where somebody writes in such a session: each statement then commits for itself. `one_transaction.begin` is
+the only way to write.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, SessionTransactionOrigin
+
+from services.defences.switch import on
+
+
+def session(engine: sa.Engine) -> Session:
+    """A session that reads without a transaction; one like any other when off."""
+    how = ReadingSession if on("one_round_trip_reads") else Session
+    return how(engine, expire_on_commit=False)
+
+
+class ReadingSession(Session):
+    """In a transaction only after `begin()`; until then each statement stands for itself."""
+
+    def __init__(self, engine: sa.Engine, **how: Any) -> None:
+        super().__init__(engine, **how)
+        self._alone = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    def get_bind(self, *arguments: Any, **keywords: Any) -> sa.Engine | sa.Connection:
+        transaction = self.get_transaction()
+        if transaction is not None and transaction.origin is SessionTransactionOrigin.BEGIN:
+            return super().get_bind(*arguments, **keywords)
+        return self._alone

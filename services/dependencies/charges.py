@@ -1,0 +1,117 @@
+"""What the payments company remembers: charges, refunds, and the keys under which they were asked for, in SQLite."""
+
+import json
+import sqlite3
+import threading
+from contextlib import contextmanager
+
+SCHEMA = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = OFF;
+CREATE TABLE IF NOT EXISTS charges (
+    number INTEGER PRIMARY KEY, key TEXT UNIQUE, reference TEXT NOT NULL, amount_cents INTEGER NOT NULL,
+    request_id TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS refunds (
+    number INTEGER PRIMARY KEY, charge INTEGER NOT NULL REFERENCES charges, amount_cents INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, asked TEXT NOT NULL, answer TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS voids (key TEXT PRIMARY KEY);
+"""
+CHARGES = """
+SELECT 'ch_' || number AS id, reference, amount_cents, key AS idempotency_key, request_id,
+       coalesce((SELECT sum(amount_cents) FROM refunds WHERE charge = charges.number), 0) AS refunded_cents
+FROM charges
+"""
+
+
+class Refused(Exception):
+    """What the company will not do, with the status that says so."""
+
+    def __init__(self, status, detail):
+        super().__init__(detail)
+        self.status = status
+
+
+class Charges:
+    """The books. Every method is one transaction; threads take turns."""
+
+    def __init__(self, path):
+        # SQLite survives the death of this process without fsync; only a power cut would need it.
+        self._books = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._books.row_factory = sqlite3.Row
+        self._books.executescript(SCHEMA)
+        self._lock = threading.Lock()
+
+    def charge(self, key, request_id, *, reference, amount_cents):
+        """The new charge; the one from before when the key was used for it."""
+        with self._transaction() as books:
+            if books.execute("SELECT 1 FROM voids WHERE key = ?", [key]).fetchone():
+                raise Refused(409, "this key was voided")
+            asked = ["charge", reference, amount_cents]
+            return self._once(key, asked, lambda: self._charge(key, request_id, reference, amount_cents))
+
+    def refund(self, key, charge_id, *, amount_cents):
+        """The refund of a part or all of a charge."""
+        with self._transaction():
+            return self._once(
+                key, ["refund", charge_id, amount_cents], lambda: self._refund(charge_id, amount_cents)
+            )
+
+    def void(self, *, idempotency_key):
+        """The charge under the key, with all of it refunded; None when there is none, and there never will be."""
+        with self._transaction() as books:
+            books.execute("INSERT OR IGNORE INTO voids VALUES (?)", [idempotency_key])
+            charge = books.execute(f"{CHARGES} WHERE key = ?", [idempotency_key]).fetchone()
+            if charge and charge["amount_cents"] > charge["refunded_cents"]:
+                self._refund(charge["id"], charge["amount_cents"] - charge["refunded_cents"])
+            return {"idempotency_key": idempotency_key, "charge_id": charge and charge["id"]}
+
+    def all(self):
+        with self._transaction() as books:
+            return [dict(row) for row in books.execute(f"{CHARGES} ORDER BY number")]
+
+    @contextmanager
+    def _transaction(self):
+        with self._lock:
+            self._books.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._books
+            except BaseException:
+                self._books.execute("ROLLBACK")
+                raise
+            self._books.execute("COMMIT")
+
+    def _once(self, key, asked, do):
+        """What `do` answers, or answered when `asked` under `key` before; without a key it is done each time."""
+        stored = self._books.execute("SELECT asked, answer FROM answers WHERE key = ?", [key]).fetchone()
+        if stored is None:
+            answer = do()
+            if key:
+                row = [key, json.dumps(asked), json.dumps(answer)]
+                self._books.execute("INSERT INTO answers VALUES (?, ?, ?)", row)
+            return answer
+        if json.loads(stored["asked"]) != asked:
+            raise Refused(422, "this key was used for another request")
+        return json.loads(stored["answer"])
+
+    def _charge(self, key, request_id, reference, amount_cents):
+        if amount_cents < 1:
+            raise Refused(422, "amount_cents: at least 1")
+        made = self._books.execute(
+            "INSERT INTO charges (key, reference, amount_cents, request_id) VALUES (?, ?, ?, ?)",
+            [key or None, reference, amount_cents, request_id],
+        )
+        return {"id": f"ch_{made.lastrowid}", "reference": reference, "amount_cents": amount_cents}
+
+    def _refund(self, charge_id, amount_cents):
+        number = charge_id.removeprefix("ch_")
+        charge = self._books.execute(f"{CHARGES} WHERE number = ?", [number]).fetchone()
+        if charge is None:
+            raise Refused(404, "there is no such charge")
+        if not 1 <= amount_cents <= charge["amount_cents"] - charge["refunded_cents"]:
+            raise Refused(409, "there is less left to refund")
+        made = self._books.execute(
+            "INSERT INTO refunds (charge, amount_cents) VALUES (?, ?)", [number, amount_cents]
+        )
+        return {"id": f"re_{made.lastrowid}", "charge_id": charge_id, "amount_cents": amount_cents}

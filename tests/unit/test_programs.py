@@ -1,0 +1,159 @@
+"""What reaches a program of ours from the shell, the home folder and the current folder of whoever starts the lab.
+
+Each of these programs did read such a setting before its environment was made from an allow list.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.cli import assembly
+from lab.model import LabError
+from lab.runtime.programs import build_environment, ended, environment, output
+
+ROOT = Path(__file__).parents[2]
+SHELL = {
+    "PGHOST": "evil", "PGSERVICE": "evil", "PGOPTIONS": "-c work_mem=64",
+    "LOCUST_USERS": "7", "LOCUST_HOST": "http://evil",
+    "GUNICORN_CMD_ARGS": "--workers 7", "WEB_CONCURRENCY": "7", "PORT": "7", "FORWARDED_ALLOW_IPS": "*",
+    "WORKERS": "7", "THREADS": "7", "DEADLINE_S": "30", "DEFENCES": "none", "FLASK_DEBUG": "1",
+    "PYTHONWARNINGS": "error", "PYTHONOPTIMIZE": "2", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONSTARTUP": "evil.py",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline", "MATPLOTLIBRC": "/evil",
+    "http_proxy": "http://evil", "HTTPS_PROXY": "http://evil", "NETRC": "/evil", "LD_PRELOAD": "",
+    "COMPOSE_FILE": "evil.yml", "COMPOSE_PROJECT_NAME": "evil", "CPUS": "0.1", "XDG_CONFIG_HOME": "/evil",
+}  # fmt: skip
+HOME = {
+    ".locust.conf": "users = 7\nhost = http://evil\n",
+    ".pg_service.conf": "[evil]\nhost=127.0.0.1\nport=1\n",
+    ".netrc": "machine 127.0.0.1 login evil password evil\n",
+    ".gitconfig": "[status]\n\tshowUntrackedFiles = no\n",
+}
+HERE = {
+    "locust.conf": "users = 7\n",
+    "gunicorn.conf.py": "workers = 7\n",
+    "json.py": "raise RuntimeError('a file of the current folder was imported')\n",
+}
+
+
+@pytest.fixture(autouse=True)
+def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A shell, a home folder and a current folder full of settings; returns the current folder."""
+    for name, files in (("home", HOME), ("here", HERE), ("python", {"sitecustomize.py": "evil = True\n"})):
+        (tmp_path / name).mkdir()
+        for file, text in files.items():
+            (tmp_path / name / file).write_text(text)
+    (tmp_path / "home" / ".netrc").chmod(0o600)
+    for name, value in SHELL.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "python"))
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
+
+
+def told(code: str, cwd: Path) -> Any:
+    """What Python code, started by the lab in `cwd`, prints as JSON."""
+    return json.loads(output([sys.executable, "-c", code], timeout_s=30, cwd=cwd))
+
+
+def test_a_program_gets_what_is_on_the_list_and_nothing_else() -> None:
+    found = json.loads(
+        output([sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"], timeout_s=30)
+    )
+    assert found == environment()
+    assert set(found) - set(os.environ) <= {"LANG", "LC_ALL", "TZ", "PYTHONSAFEPATH", "PYTHONNOUSERSITE",
+                                            "PYTHONUNBUFFERED", "GIT_CONFIG_NOSYSTEM"}  # fmt: skip
+    assert {name for name in found if os.environ.get(name) == found[name]} <= {
+        "PATH", "TMPDIR", "LANG", "LC_ALL", "TZ", "PYTHONUNBUFFERED"
+    }  # fmt: skip
+
+
+def test_a_build_keeps_caches_certificates_and_proxies_and_no_other_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/certificates")
+    monkeypatch.setenv("PIP_TARGET", "/elsewhere")
+    found = build_environment()
+    assert (found["HOME"], found["SSL_CERT_FILE"]) == (os.environ["HOME"], "/certificates")
+    assert found["http_proxy"] == "http://evil"
+    assert not {"PIP_TARGET", "GOFLAGS", "PYTHONWARNINGS", "LD_PRELOAD"} & set(found)
+
+
+def test_python_runs_nobody_elses_code(hostile: Path) -> None:
+    code = "import json, sys; evil = hasattr(sys.modules.get('sitecustomize'), 'evil');"
+    code += "print(json.dumps([evil, sys.flags.optimize]))"
+    assert told(code, hostile) == [False, 0]
+
+
+def test_locust_reads_no_settings(hostile: Path, tmp_path: Path) -> None:
+    code = "import json; from locust.argument_parser import get_parser as p; o = p().parse_args([]);"
+    assert told(code + "print(json.dumps([o.num_users, o.host]))", tmp_path) == [None, None]
+
+
+def test_libpq_reads_no_settings(hostile: Path) -> None:
+    code = """
+import json, psycopg
+from psycopg import pq
+preset = {o.keyword.decode(): (o.val or b'').decode() for o in pq.Conninfo.get_defaults()}
+try:
+    psycopg.connect("service=evil connect_timeout=2")
+except psycopg.Error as error:
+    print(json.dumps([preset["host"], preset["options"], str(error)]))
+"""
+    host, options, error = told(code, hostile)
+    assert (host, options) == ("", "")
+    assert 'definition of service "evil" not found' in error
+
+
+def test_gunicorn_reads_no_settings_but_those_of_its_command_line(hostile: Path) -> None:
+    command = [sys.executable, "-m", "gunicorn", "--print-config", "-c", "services/gunicorn.conf.py"]
+    text = output(
+        [*command, "--bind", "127.0.0.1:7777", "services.dependencies.payments:create_app()"],
+        timeout_s=30,
+        cwd=ROOT,
+    )
+    lines = (line.partition("=") for line in text.splitlines())
+    shown = {name.strip(): value.strip() for name, _, value in lines}
+    assert (shown["workers"], shown["threads"], shown["bind"]) == ("2", "32", "['127.0.0.1:7777']")
+
+
+def test_requests_reads_no_netrc_and_no_proxies(hostile: Path) -> None:
+    code = "import json; from requests import utils as u; a = 'http://127.0.0.1:1';"
+    assert told(code + "print(json.dumps([u.get_netrc_auth(a), u.get_environ_proxies(a)]))", hostile) == [
+        None,
+        {},
+    ]
+
+
+def test_the_commit_is_that_of_the_lab_whatever_git_was_told(
+    hostile: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run(["git", "init", "--quiet", str(hostile / "other")], check=True)
+    head = output(["git", "-c", f"safe.directory={ROOT}", "rev-parse", "HEAD"], timeout_s=30, cwd=ROOT)
+    monkeypatch.setenv("GIT_DIR", str(hostile / "other" / ".git"))
+    assert assembly.commit().rstrip("+") == head[:12]
+
+
+def test_a_program_that_takes_too_long_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    started = time.monotonic()
+    with pytest.raises(LabError, match=r"sh did not end within 0\.2 s"):
+        ended(["sh", "-c", "sleep 30 & sleep 30"], timeout_s=0.2)
+    assert time.monotonic() - started < 10  # the pipe was closed by all who held it
+
+
+def test_a_program_that_fails_is_named_with_its_last_words() -> None:
+    with pytest.raises(LabError, match=r"sh failed with exit code 3: no such luck"):
+        output(["sh", "-c", "echo no such luck >&2; exit 3"], timeout_s=30)
+
+
+def test_a_program_that_is_missing_is_named() -> None:
+    with pytest.raises(LabError, match=r"gizmo cannot be started: No such file or directory"):
+        output(["/nowhere/gizmo"], timeout_s=30)
