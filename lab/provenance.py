@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from lab import __version__, paths
-from lab.model import Json
+from lab.model import Json, LabError
 from lab.plan.runs import RunPlan
 from lab.ports import Testbed
 from lab.record import FORMAT, Isolation, Manifest, Status
+from lab.runtime.programs import output
 
 GIT_TIMEOUT_S = 10
 
@@ -63,16 +63,10 @@ def machine() -> Mapping[str, Json]:
 
 def commit() -> str:
     """The commit that runs, with "+" where files differ from it; "" outside a checkout."""
+    git = ("git", "-c", f"safe.directory={paths.ROOT}")
     try:
-        head = _git("rev-parse", "--short=12", "HEAD")
-        return head.strip() + ("+" if _git("status", "--porcelain") else "")
-    except (OSError, subprocess.SubprocessError):
+        head = output((*git, "rev-parse", "--short=12", "HEAD"), timeout_s=GIT_TIMEOUT_S, cwd=paths.ROOT)
+        changed = output((*git, "status", "--porcelain"), timeout_s=GIT_TIMEOUT_S, cwd=paths.ROOT)
+    except LabError:
         return ""
-
-
-def _git(*words: str) -> str:
-    command = ["git", *words]
-    done = subprocess.run(
-        command, cwd=paths.ROOT, capture_output=True, text=True, timeout=GIT_TIMEOUT_S, check=True
-    )
-    return done.stdout
+    return head.strip() + ("+" if changed else "")

@@ -67,18 +67,10 @@ OUTCOMES = Plan(
 )
 PROBES = Plan(
     name="probes",
-<<<<<<< HEAD
     title="The fault, as the probes saw it",
     reading="The lab looks for itself. On a link each mark is one small exchange on a fresh connection through the "
     "same proxy: the line is where the answers should lie, crosses had no answer. A part is seen as the kernel or the "
     "engine has it, the sessions as the database lists them.",
-    claim=probes.claim,
-    draw=probes.draw,
-=======
-    title="The fault, as the probe felt it",
-    reading="Each mark is one small exchange of the lab's own, on a fresh connection through the same proxy. "
-    "The line is where the answers should lie; crosses had no answer.",
->>>>>>> next
 )
 STORY = (WAITS, TIMELINES, HEATMAPS, OUTCOMES, PERCENTILES)  # in the order of the page
 ALL = (*STORY, PROBES)

@@ -5,12 +5,8 @@ A twin is told by colour, line and marker together, since one of the three is al
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from contextlib import AbstractContextManager
-=======
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
->>>>>>> next
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -105,6 +101,12 @@ def twin_title(axes: Axes, twin: TwinView, note: str = "") -> None:
         note, (1, 1), xytext=(0, 20), xycoords="axes fraction", textcoords="offset points",
         fontsize=8.5, color=FAINT, ha="right",
     )  # fmt: skip
+
+
+def name_row(axes: Axes, label: str, columns: int) -> None:
+    """The label of the left panel in a row of so many, clear of its ticks."""
+    axes.set_ylabel(label)
+    axes.yaxis.set_label_coords(-0.0625 * columns, 0.5)
 
 
 def nothing_here(axes: Axes, why: str) -> None:

@@ -12,16 +12,11 @@ from reports.page import Page
 from reports.reading import Reading, read
 
 
-<<<<<<< HEAD
-def write(run_folder: Path, verdict: RunVerdict) -> Path:
+def write(run_folder: Path, verdict: RunVerdict, no_figures: str) -> Path:
     """Write everything and return the page. The verdict is shown as it is, whatever happens to a figure.
 
     Raises LabError where the manifest cannot be read, or a file not written.
     """
-=======
-def write(run_folder: Path, verdict: RunVerdict, no_figures: str) -> Path:
-    """Write everything and return the page. The verdict is shown as it is, whatever happens to a figure."""
->>>>>>> next
     reading = read(run_folder)
     page = Page.of(verdict, reading, _pictures(run_folder, reading, no_figures))
     html = run_folder / "report.html"

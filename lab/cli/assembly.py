@@ -8,23 +8,15 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-<<<<<<< HEAD
-import reports
 from lab import paths
-=======
-from lab import catalogue, paths
->>>>>>> next
 from lab.judge.verdict import judge
 from lab.model import Capability, LabError, RunVerdict, Stack, TwinPlan, line_up
 from lab.ports import Testbed
 from lab.record import RunRecord, Status, read_verdict, write_verdict
 from lab.runtime.local.testbed import LocalTestbed
-<<<<<<< HEAD
-from lab.workload import Workload
-=======
 from lab.runtime.programs import ended, environment, output
 from lab.runtime.toxiproxy.build import cache
->>>>>>> next
+from lab.workload import Workload
 
 RUNTIMES = ("auto", "local", "docker")
 SHORT_TIMEOUT_S = 30
@@ -140,17 +132,3 @@ def run_folder(name: str) -> Path:
     if len(found) > 1:
         raise LabError(f"{name!r} fits {len(found)} runs; name one of them in full. See: bin/lab runs")
     return found[0].parent
-<<<<<<< HEAD
-=======
-
-
-def commit() -> str:
-    """The commit that runs, with "+" where files differ from it; "" outside a checkout."""
-    git = ("git", "-c", f"safe.directory={paths.ROOT}")
-    try:
-        head = output((*git, "rev-parse", "--short=12", "HEAD"), timeout_s=SHORT_TIMEOUT_S, cwd=paths.ROOT)
-        changed = output((*git, "status", "--porcelain"), timeout_s=SHORT_TIMEOUT_S, cwd=paths.ROOT)
-    except LabError:
-        return ""
-    return head.strip() + ("+" if changed else "")
->>>>>>> next

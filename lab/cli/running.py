@@ -18,13 +18,8 @@ from lab.cli.arguments import Json, RunName, Runtime, ScenarioName
 from lab.cli.console import console, print_verdict, told
 from lab.cli.progress import progress
 from lab.judge.gates import spoiled_by_the_machine
-<<<<<<< HEAD
 from lab.model import LabError, RunVerdict, Stack, Verdict
 from lab.plan.arrivals import check_load, surges
-=======
-from lab.model import HARDENED, NAIVE, LabError, RunVerdict, Stack, TwinPlan, Verdict
-from lab.plan.arrivals import check_load
->>>>>>> next
 from lab.plan.runs import RunPlan
 from lab.provenance import commit
 from lab.record import FolderJournal, RunRecord, RunWriter, Status, list_runs, read_verdict
@@ -87,12 +82,6 @@ def conclude(verdict: RunVerdict, folder: Path, as_json: bool) -> NoReturn:
     raise typer.Exit(exit_code(verdict))
 
 
-<<<<<<< HEAD
-def make_plan(
-    scenario: str, quick: bool, seed: int | None, defences: str, settings: list[str], twins: list[str]
-) -> RunPlan:
-    """What is to be run. Raises LabError for anything that cannot be."""
-=======
 def draw(folder: Path) -> Path | None:
     """The page of a run; None, and told why, where it cannot be written."""
     try:
@@ -102,10 +91,10 @@ def draw(folder: Path) -> Path | None:
         return None
 
 
-def make_plan(scenario: str, quick: bool, seed: int | None, defences: str, settings: list[str]) -> RunPlan:
-    """What shall be run. Raises LabError for anything that cannot be."""
-    assembly.check_defences(defences)
->>>>>>> next
+def make_plan(
+    scenario: str, quick: bool, seed: int | None, defences: str, settings: list[str], twins: list[str]
+) -> RunPlan:
+    """What is to be run. Raises LabError for anything that cannot be."""
     found, phases = catalogue.configure(catalogue.find(scenario).scenario, quick, settings)
     workload = workloads.find(found.workload)
     stack = Stack(

@@ -100,7 +100,9 @@ def _plain_number(number: float) -> float | str | None:
 def _converter() -> Converter:
     converter = Converter(forbid_extra_keys=True)
     for kind, hook in ((float, _number), (int, _whole), (str, _text), (bool, _truth)):
-        converter.register_structure_hook_func(partial(operator.is_, kind), hook)  # this very class: no enumeration
+        converter.register_structure_hook_func(
+            partial(operator.is_, kind), hook
+        )  # this very class: no enumeration
     converter.register_unstructure_hook(float, _plain_number)
     converter.register_unstructure_hook(np.floating, lambda number: _plain_number(float(number)))
     converter.register_unstructure_hook(np.integer, int)

@@ -21,6 +21,7 @@ LOOKS = {  # colour and hatch
     Life.PAUSED: ("#F0E442", "////"),
     Life.DEAD: ("#222222", ""),
 }
+HEADROOM = 1.15
 Point = tuple[float, float]
 
 
@@ -33,13 +34,15 @@ def part_rows(run: RunView, target: str) -> Iterator[Row]:
     """Who lived; then CPU and memory, where the runtime tells them."""
     members = _members(samples_of(run, target))
     yield Row(
-        label=name_of(target),
+        label=f"{name_of(target)}:\nmembers",
         height_in=MEMBER_IN * len(members) + LEGEND_IN,
         draw=lambda axes, twin: _lives(axes, of_kind(twin.probes, target, PartSample), members),
     )
     for label, points in (("CPU, cores", _cores), ("memory, MB", _megabytes)):
-        if any(points(own) for twin in run.twins for own in _by_member(twin, target)):
-            yield Row(label=label, height_in=USAGE_IN, draw=partial(_usage, target=target, points=points))
+        values = [value for twin in run.twins for own in _by_member(twin, target) for _, value in points(own)]
+        if values:
+            draw = partial(_usage, target=target, points=points, top=HEADROOM * max(values) or 1.0)
+            yield Row(label=label, height_in=USAGE_IN, draw=draw)
 
 
 def _worst(twin: TwinView, samples: Sequence[PartSample]) -> str:
@@ -88,7 +91,7 @@ def _lives(axes: Axes, samples: Sequence[PartSample], members: Sequence[str]) ->
                 zorder=2,
             )
     axes.set_ylim(len(members) - 0.4, -0.6 - LEGEND_IN / MEMBER_IN)
-    axes.set_yticks(range(len(members)), [f"member {member}" for member in members])
+    axes.set_yticks(range(len(members)), members)
     axes.tick_params(axis="y", length=0)
     seen = {sample.life for sample in samples}
     shown = [
@@ -103,7 +106,12 @@ def _lives(axes: Axes, samples: Sequence[PartSample], members: Sequence[str]) ->
 
 
 def _usage(
-    axes: Axes, twin: TwinView, *, target: str, points: Callable[[Sequence[PartSample]], list[Point]]
+    axes: Axes,
+    twin: TwinView,
+    *,
+    target: str,
+    points: Callable[[Sequence[PartSample]], list[Point]],
+    top: float,
 ) -> None:
     """A line for each member."""
     shape = look.STYLES[twin.place]
@@ -111,7 +119,7 @@ def _usage(
     for own in _by_member(twin, target):
         line = np.array(points(own)).reshape(-1, 2)
         axes.plot(line[:, 0], line[:, 1], color=shape.colour, linestyle=shape.line, linewidth=1.1, zorder=3)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, top)
 
 
 def _cores(own: Sequence[PartSample]) -> list[Point]:

@@ -51,8 +51,7 @@ def draw(run: RunView) -> Figure:
             mark_phases(axes, run)
             axes.set_xlim(run.span[0], run.window(DRAIN)[1])
             row.draw(axes, twin)
-        panels[0].set_ylabel(row.label)
-        panels[0].yaxis.set_label_coords(-0.125 * len(run.twins) / 2, 0.5)
+        look.name_row(panels[0], row.label, len(run.twins))
     for axes, twin in zip(grid[0], run.twins, strict=True):
         look.twin_title(axes, twin)
         name_phases(axes, run)

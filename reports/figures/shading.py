@@ -11,6 +11,8 @@ from reports.view import LOADED_PHASES, RunView, TwinView
 
 PHASE_WORDS = {WARMUP: "warm-up", BASELINE: "baseline", FAULT: "fault", RECOVERY: "recovery"}
 
+NAME_SHARE = 0.045  # of the span, for each column of the figure: what the name of a phase takes
+
 
 def shade_faults(axes: Axes, twin: TwinView, behind: float = 0) -> None:
     """A grey band for every stretch in which a fault was really on."""
@@ -26,10 +28,10 @@ def mark_phases(axes: Axes, run: RunView) -> None:
 def name_phases(axes: Axes, run: RunView) -> None:
     """The phases' names on top of the upper panel; a phase too short for its name goes without."""
     across = blended_transform_factory(axes.transData, axes.transAxes)
-    whole = run.span[1] - run.span[0]
+    least = NAME_SHARE * len(run.twins) * (run.span[1] - run.span[0])
     for phase in LOADED_PHASES:
         start, end = run.window(phase)
-        if end - start > 0.09 * whole:
+        if end - start > least:
             weight = "bold" if phase == FAULT else "normal"
             axes.text(
                 (start + end) / 2, 1.03, PHASE_WORDS[phase], transform=across,

@@ -39,8 +39,7 @@ def draw(run: RunView) -> Figure:
     for column, twin in zip(grid.T, run.twins, strict=True):
         _column(column, run, twin, seconds(run, twin))
     for axes, label in zip(grid[:, 0], LABELS, strict=True):
-        axes.set_ylabel(label)
-        axes.yaxis.set_label_coords(-0.125, 0.5)
+        look.name_row(axes, label, len(run.twins))
     grid[0, 0].set_ylim(0, 1.08 * max(axes.dataLim.y1 for axes in grid[0]) or 1)
     figure.supxlabel(run.time_label, fontsize=9, y=0.008)
     return figure
@@ -52,7 +51,7 @@ def _column(column: list[Axes], run: RunView, twin: TwinView, each: Seconds) -> 
         mark_phases(axes, run)
         axes.grid(axis="y", color=look.GRID, linewidth=0.7)
         axes.set_xlim(*run.span)
-    look.twin_title(column[0], twin, f"{words.grouped(twin.planned)} requests planned (grey line)")
+    look.twin_title(column[0], twin, f"grey: {words.grouped(twin.planned)} planned")
     name_phases(column[0], run)
     if not twin.at_s.size:
         look.nothing_here(column[2], f"nothing was recorded of {twin.name}")

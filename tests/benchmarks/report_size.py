@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 from lab.model import Phases
-from tests.synthetic import Synthetic, make_run, make_verdict
+from tests.fabricated.folder import Fabricated, make_run
+from tests.fabricated.verdicts import make_verdict
 
 RUN = "benchmark"
 
@@ -22,7 +23,7 @@ def main(requests: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / RUN
         phases = Phases(warmup_s=60, baseline_s=120, fault_s=300, recovery_s=120, drain_s=10)
-        make_run(folder, Synthetic(requests=requests // 2, phases=phases))
+        make_run(folder, Fabricated(requests=requests // 2, phases=phases))
         # A process of its own: the memory of making the run up is not the report's.
         subprocess.run(
             [sys.executable, "-m", "tests.benchmarks.report_size", "--render", str(folder)],

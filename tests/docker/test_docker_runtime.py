@@ -19,9 +19,7 @@ from docker.models.containers import Container
 from lab.model import (
     DATABASE,
     EDGE,
-    HARDENED,
     LINKS,
-    NAIVE,
     PAYMENTS,
     TWINS,
     LabError,
@@ -398,3 +396,4 @@ def test_leftovers_are_found_by_their_label_alone() -> None:
 
     assert remove_leftovers("docker-label") == ["removed container failure-lab-by-label"]
     assert remove_leftovers("docker-label") == []
+

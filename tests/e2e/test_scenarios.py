@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from lab import catalogue
-from lab.model import HARDENED
 from lab.runtime.toxiproxy.build import cache
 
 ROOT = Path(__file__).parents[2]
@@ -138,3 +137,4 @@ def test_a_run_whose_toxic_was_never_applied_is_invalid_and_not_held(folder: Pat
     verdict = json.loads(done.stdout)
     assert (done.returncode, verdict["valid"]) == (INVALID, False)
     assert any(not gate["passed"] and gate["name"] == "fault felt" for gate in verdict["gates"])
+

@@ -121,7 +121,9 @@ def in_fault_phase(**what: Any) -> Any:
     return requests(*PHASES.window(FAULT), **what)
 
 
-def probe(start_s: float = 0.0, *, link: str = DATABASE, answer_ms: float = 2.0, **changes: Any) -> LinkSample:
+def probe(
+    start_s: float = 0.0, *, link: str = DATABASE, answer_ms: float = 2.0, **changes: Any
+) -> LinkSample:
     """An answered probe; give `error` for one that was not."""
     unanswered = bool(changes.get("error"))
     steps = {"first_byte_ms": answer_ms, "last_byte_ms": answer_ms, "closed_ms": answer_ms + 0.2}

@@ -102,7 +102,9 @@ def make_run(folder: Path, made_up: Fabricated = Fabricated()) -> Path:
 
 def manifest_of(run: str, made_up: Fabricated) -> Manifest:
     switches = tuple(
-        Switch(at_s=at_s, fault=0, on=on) for window in made_up.windows for at_s, on in zip(window, (True, False))
+        Switch(at_s=at_s, fault=0, on=on)
+        for window in made_up.windows
+        for at_s, on in zip(window, (True, False), strict=True)
     )
     return a_manifest(
         scenario_of(made_up), made_up.twins, run=run, status=made_up.status, seed=made_up.seed, phases=made_up.phases,
@@ -177,7 +179,8 @@ def _twin(writer: RunWriter, number: int, twin: TwinPlan, made_up: Fabricated, a
     _json(
         folder / "final.json",
         ended(
-            bookings=[booking_row(i + 2, f"r-{i}") for i in there], charges=[charge_row(i, f"r-{i}") for i in there]
+            bookings=[booking_row(i + 2, f"r-{i}") for i in there],
+            charges=[charge_row(i, f"r-{i}") for i in there],
         ),
     )
     if made_up.members:
@@ -225,7 +228,9 @@ def _probes(number: int, made_up: Fabricated) -> Iterator[dict[str, Any]]:
         yield {"type": "LinkSample", **asdict(probe(round(at_s, 6), answer_ms=answer_ms))}
         if made_up.sessions and tick % 5 == 0:
             held = 8 if made_up.on(at_s) else 0
-            sample = SessionsSample(target=str(STORE), start_s=round(at_s, 6), service=12, held=held, waiting=held)
+            sample = SessionsSample(
+                target=str(STORE), start_s=round(at_s, 6), service=12, held=held, waiting=held
+            )
             yield {"type": "SessionsSample", **asdict(replace(sample, waiting=held // 2))}
 
 
@@ -238,7 +243,8 @@ def _members(made_up: Fabricated) -> Iterator[PartSample]:
             dead = struck and start + 2 <= at_s < end
             paused = struck and start <= at_s < start + 2
             yield PartSample(
-                target=str(a_part(SERVICE)), start_s=round(at_s, 6), member=str(member), pid=0 if dead else 100 + member,
+                target=str(a_part(SERVICE)), start_s=round(at_s, 6), member=str(member),
+                pid=0 if dead else 100 + member,
                 life=Life.DEAD if dead else Life.PAUSED if paused else Life.RUNNING,
                 restarts=int(struck and at_s >= end), cpu_s=None if dead else 0.3 * at_s,
                 rss_bytes=None if dead else int((60 + 8 * member + at_s) * 1e6), descriptors=40,

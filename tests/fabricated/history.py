@@ -6,7 +6,18 @@ from typing import Any
 
 from lab.model import Operation, Outcome
 
-TABLES = ("bookings", "wallets", "transfers", "ledger", "profiles", "audit", "charges", "activity", "locks", "holds")
+TABLES = (
+    "bookings",
+    "wallets",
+    "transfers",
+    "ledger",
+    "profiles",
+    "audit",
+    "charges",
+    "activity",
+    "locks",
+    "holds",
+)
 Row = dict[str, Any]
 
 
@@ -15,7 +26,8 @@ def seeded() -> dict[str, list[Row]]:
     state: dict[str, list[Row]] = {table: [] for table in TABLES}
     state["wallets"] = [{"id": n, "user_id": n, "balance_cents": 1_000} for n in (1, 2)]
     state["profiles"] = [
-        {"user_id": n, "display_name": f"User {n}", "bio": "", "version": 1, "reference": None} for n in (1, 2)
+        {"user_id": n, "display_name": f"User {n}", "bio": "", "version": 1, "reference": None}
+        for n in (1, 2)
     ]
     state["bookings"] = [
         booking_row(1, None, starts_at="2025-01-01T10:00:00+00:00", ends_at="2025-01-01T11:00:00+00:00")

@@ -44,9 +44,21 @@ def _gates(valid: bool) -> tuple[Gate, ...]:
     whole = "All planned requests were recorded."
     return (
         Gate(name="planned = recorded", passed=True, value=1200, limit=1200, unit="requests", sentence=whole),
-        Gate(name="schedule lag", passed=True, value=0.4, limit=5, unit="ms", sentence="In time.", twin=HARDENED),
-        Gate(name="fault observed", passed=valid, value=seen_ms, limit=3, unit="ms", sentence=seen, twin=NAIVE),
-        Gate(name="oracle alive", passed=True, value=None, limit=None, unit="", sentence="It is.", twin=NAIVE),
+        Gate(
+            name="schedule lag",
+            passed=True,
+            value=0.4,
+            limit=5,
+            unit="ms",
+            sentence="In time.",
+            twin=HARDENED,
+        ),
+        Gate(
+            name="fault observed", passed=valid, value=seen_ms, limit=3, unit="ms", sentence=seen, twin=NAIVE
+        ),
+        Gate(
+            name="oracle alive", passed=True, value=None, limit=None, unit="", sentence="It is.", twin=NAIVE
+        ),
     )
 
 

@@ -19,11 +19,11 @@ from lab.faults import (
     Timeout,
 )
 from lab.judge.proofs import healed_proof
-from lab.model import DATABASE, NAIVE, PAYMENTS, Fault, LinkState, ProbeSample, SeedSizes, Stack, TwinPlan
+from lab.model import DATABASE, PAYMENTS, Fault, LinkSample, LinkState, SeedSizes, Stack, TwinPlan
 from lab.plan.programs import observe
 from lab.runtime.local.testbed import LocalTestbed
 from loadtests.probes import probe
-from tests.handmade import PHASES, a_scenario
+from tests.fabricated.evidence import NAIVE, PHASES, a_scenario
 
 pytestmark = [pytest.mark.usefixtures("needs_local"), pytest.mark.timeout(120)]
 
@@ -67,16 +67,16 @@ def testbed(tmp_path_factory: pytest.TempPathFactory, needs_local: None) -> Iter
         testbed.down()
 
 
-def probed(testbed: LocalTestbed, fault: Fault) -> list[ProbeSample]:
+def probed(testbed: LocalTestbed, fault: Fault) -> list[LinkSample]:
     """What the run's own probe sees of the link now."""
     scenario = a_scenario(faults=(fault,))
     (config,) = observe(scenario, PHASES, testbed.targets(NAIVE))["probes"]
     t0 = time.monotonic()
 
-    async def all_probes() -> list[ProbeSample]:
-        async def one(number: int) -> ProbeSample:
+    async def all_probes() -> list[LinkSample]:
+        async def one(number: int) -> LinkSample:
             await asyncio.sleep(number * INTERVAL_S)
-            return ProbeSample(**await probe(config, t0))
+            return LinkSample(**await probe(config, t0))
 
         return await asyncio.gather(*map(one, range(COUNT)))
 

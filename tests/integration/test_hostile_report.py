@@ -12,7 +12,8 @@ import pytest
 
 from lab.cli import assembly
 from lab.record import write_verdict
-from tests.synthetic import Synthetic, make_run, make_verdict
+from tests.fabricated.folder import Fabricated, make_run
+from tests.fabricated.verdicts import make_verdict
 
 ROOT = Path(__file__).parents[2]
 RC = "savefig.dpi: 33\nfont.size: 40\naxes.grid: True\nbackend: no-such-backend\n"
@@ -22,7 +23,7 @@ NOTEBOOK = "module://matplotlib_inline.backend_inline"
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A run that was judged and not drawn."""
-    folder = make_run(tmp_path / "runs" / "run", Synthetic(requests=120))
+    folder = make_run(tmp_path / "runs" / "run", Fabricated(requests=120))
     write_verdict(folder, make_verdict("run"))
     return folder
 

@@ -21,20 +21,7 @@ import psutil
 import psycopg
 import pytest
 
-from lab.model import (
-    DATABASE,
-    EDGE,
-    HARDENED,
-    LINKS,
-    NAIVE,
-    PAYMENTS,
-    TWINS,
-    LabError,
-    LinkState,
-    SeedSizes,
-    Stack,
-    Toxic,
-)
+from lab.model import DATABASE, EDGE, LINKS, PAYMENTS, TWINS, LabError, LinkState, SeedSizes, Stack, Toxic
 from lab.runtime.local import testbed as local
 from lab.runtime.local.parts import postgres
 from lab.runtime.local.testbed import LocalTestbed
@@ -406,3 +393,4 @@ def test_a_stack_left_up_that_died_is_healed_away(holder: Any, tmp_path: Path) -
     assert becomes_true(lambda: processes_of("run-rebooted") == [])
     assert [line for line in heal(tmp_path) if line.startswith("removed")]
     assert folders_of("run-rebooted") == []
+

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from lab.model import LabError, ProbeSample
+from lab.model import LabError, LinkSample
 from lab.runtime.local.asking import answers
 from lab.runtime.local.parts import caddy, nats, valkey
 from lab.runtime.local.parts.wheels import Wheel
@@ -147,8 +147,8 @@ def eventually(true: Callable[[], bool], timeout_s: float = 10.0) -> None:
         time.sleep(0.02)
 
 
-def probed(**config: Any) -> ProbeSample:
-    return ProbeSample(**asyncio.run(probe({**PROBED, **config}, t0=0.0)))
+def probed(**config: Any) -> LinkSample:
+    return LinkSample(**asyncio.run(probe({**PROBED, **config}, t0=0.0)))
 
 
 @pytest.mark.parametrize("part", ["cache", "queue", "balanced"])

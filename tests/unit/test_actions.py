@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from lab.faults import Down, Latency, Timeout
 from lab.model import DATABASE, FAULT, Action, Burst
 from lab.plan.switches import LONGEST, SHORTEST, plan_actions
-from tests.handmade import PHASES
+from tests.fabricated.evidence import PHASES
 
 START_S, END_S = PHASES.window(FAULT)
 FLAPPING = Down(link=DATABASE, burst=Burst(on_s=0.3, off_s=0.9))

@@ -15,7 +15,8 @@ from lab.cli import assembly, running
 from lab.cli.console import print_verdict
 from lab.cli.looking import settings
 from lab.model import LabError, RunVerdict
-from tests.synthetic import Synthetic, make_run, make_verdict
+from tests.fabricated.folder import Fabricated, make_run
+from tests.fabricated.verdicts import make_verdict
 
 ROOT = Path(__file__).parents[2]
 Lab = Callable[..., tuple[int, str, str]]
@@ -67,7 +68,7 @@ def test_a_full_disk_is_a_sentence_too(lab: Lab, monkeypatch: pytest.MonkeyPatch
     def full(_folder: Path) -> None:
         raise OSError(28, "No space left on device", "runs/x/requests.bin")
 
-    make_run(tmp_path / "runs" / "only", Synthetic(requests=10))
+    make_run(tmp_path / "runs" / "only", Fabricated(requests=10))
     monkeypatch.setattr(assembly, "grade", full)
     code, _, err = lab("regrade", "only")
     assert code == 2
@@ -108,8 +109,8 @@ def test_an_invalid_run_names_the_gate_and_shows_no_table(capsys: pytest.Capture
 
 
 def test_the_runs_are_listed_and_one_that_nobody_walks_any_more_was_killed(lab: Lab, tmp_path: Path) -> None:
-    make_run(tmp_path / "runs" / "20261121-080000-s01-a", Synthetic(requests=10))
-    make_run(tmp_path / "runs" / "20261121-090000-s01-b", Synthetic(requests=10, status="running"))
+    make_run(tmp_path / "runs" / "20261121-080000-s01-a", Fabricated(requests=10))
+    make_run(tmp_path / "runs" / "20261121-090000-s01-b", Fabricated(requests=10, status="running"))
     code, out, _ = lab("runs", "--json")
     assert code == 0
     assert [(row["run"][-1], row["status"]) for row in json.loads(out)] == [

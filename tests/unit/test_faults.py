@@ -16,13 +16,13 @@ from lab.faults import (
     SlowClose,
     Timeout,
 )
-from lab.model import DATABASE, PAYMENTS, Burst, Fault, LabError, LinkState, ProbeSample, Toxic
-from tests.handmade import probe
+from lab.model import DATABASE, PAYMENTS, Burst, Fault, LabError, LinkSample, LinkState, Toxic
+from tests.fabricated.evidence import probe
 
 QUIET = [probe(n / 10, answer_ms=2 + n % 3) for n in range(30)]
 
 
-def slower(samples: list[ProbeSample], by_ms: float) -> list[ProbeSample]:
+def slower(samples: list[LinkSample], by_ms: float) -> list[LinkSample]:
     return [
         replace(
             sample,
@@ -34,7 +34,7 @@ def slower(samples: list[ProbeSample], by_ms: float) -> list[ProbeSample]:
     ]
 
 
-def failed(error: str, count: int = 20, **changes: object) -> list[ProbeSample]:
+def failed(error: str, count: int = 20, **changes: object) -> list[LinkSample]:
     return [probe(n / 10, error=error, **changes) for n in range(count)]
 
 
@@ -120,23 +120,21 @@ FELT = [
 
 
 @pytest.mark.parametrize(("fault", "before", "during"), FELT, ids=lambda value: getattr(value, "kind", ""))
-def test_a_fault_that_acts_is_felt(
-    fault: Fault, before: list[ProbeSample], during: list[ProbeSample]
-) -> None:
+def test_a_fault_that_acts_is_felt(fault: Fault, before: list[LinkSample], during: list[LinkSample]) -> None:
     proof = fault.felt(before, during)
     assert proof.proved, proof
 
 
 @pytest.mark.parametrize(("fault", "before", "_during"), FELT, ids=lambda value: getattr(value, "kind", ""))
 def test_a_fault_that_was_never_applied_is_not_felt(
-    fault: Fault, before: list[ProbeSample], _during: list[ProbeSample]
+    fault: Fault, before: list[LinkSample], _during: list[LinkSample]
 ) -> None:
     assert not fault.felt(before, before[::-1]).proved
 
 
 @pytest.mark.parametrize(("fault", "before", "during"), FELT, ids=lambda value: getattr(value, "kind", ""))
 def test_too_few_probes_prove_nothing(
-    fault: Fault, before: list[ProbeSample], during: list[ProbeSample]
+    fault: Fault, before: list[LinkSample], during: list[LinkSample]
 ) -> None:
     assert not fault.felt(before, during[:2]).proved
     assert not fault.felt(before[:2], during).proved
@@ -160,7 +158,7 @@ def test_too_few_probes_prove_nothing(
     ],
     ids=lambda value: getattr(value, "kind", ""),
 )
-def test_another_failure_is_not_taken_for_the_fault(fault: Fault, during: list[ProbeSample]) -> None:
+def test_another_failure_is_not_taken_for_the_fault(fault: Fault, during: list[LinkSample]) -> None:
     assert not fault.felt(QUIET, during).proved
 
 

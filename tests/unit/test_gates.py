@@ -10,11 +10,13 @@ from lab.checks.slos import GoodRatio
 from lab.faults import Latency
 from lab.judge.gates import look
 from lab.judge.verdict import judge
-from lab.model import BASELINE, DATABASE, FAULT, HARDENED, NAIVE, Gate, Outcome
-from tests.handmade import (
+from lab.model import BASELINE, DATABASE, FAULT, Gate, Outcome
+from tests.fabricated.evidence import (
+    HARDENED,
+    NAIVE,
     PHASES,
-    HandmadeRun,
-    HandmadeTwin,
+    FabricatedRun,
+    FabricatedTwin,
     a_run,
     a_scenario,
     probes,
@@ -29,15 +31,15 @@ SCENARIO = a_scenario(
 FELT = [*probes(0, START_S), *probes(START_S, END_S, answer_ms=202), *probes(END_S, PHASES.load_s)]
 
 
-def healthy(twin: str = NAIVE) -> HandmadeTwin:
-    return HandmadeTwin(twin=twin, scenario=SCENARIO, probes=FELT, fault_windows=[(0, START_S, END_S)])
+def healthy(twin: str = NAIVE) -> FabricatedTwin:
+    return FabricatedTwin(twin=twin, scenario=SCENARIO, probes=FELT, fault_windows=[(0, START_S, END_S)])
 
 
-def a_healthy_run() -> HandmadeRun:
+def a_healthy_run() -> FabricatedRun:
     return a_run(SCENARIO, naive=healthy(NAIVE), hardened=healthy(HARDENED))
 
 
-def failed(run: HandmadeRun) -> list[Gate]:
+def failed(run: FabricatedRun) -> list[Gate]:
     return [gate for gate in look(run, list(run.twins.values()), SCENARIO) if not gate.passed]
 
 
@@ -69,9 +71,9 @@ TWIN_GATES: list[tuple[str, dict[str, object]]] = [
     ("planned = recorded", {"requests": requests()[:-1]}),
     ("planned = recorded", {"requests": one_twice(requests())}),
     ("send lag", {"requests": late(requests())}),
-    ("generator in good order", {"load": {**HandmadeTwin().load, "cap_hits": 1}}),
-    ("generator in good order", {"load": {**HandmadeTwin().load, "errors": ["EMFILE"]}}),
-    ("oracle alive", {"load": {**HandmadeTwin().load, "oracle_rejects_planted_wrong": False}}),
+    ("generator in good order", {"load": {**FabricatedTwin().load, "cap_hits": 1}}),
+    ("generator in good order", {"load": {**FabricatedTwin().load, "errors": ["EMFILE"]}}),
+    ("oracle alive", {"load": {**FabricatedTwin().load, "oracle_rejects_planted_wrong": False}}),
     ("baseline healthy", {"requests": ill_baseline()}),
     ("fault felt", {"probes": probes(0, PHASES.load_s)}),
     ("healing felt", {"probes": [*probes(0, START_S), *probes(START_S, PHASES.load_s, answer_ms=202)]}),
@@ -84,31 +86,31 @@ def test_a_gate_goes_red_for_the_twin_that_it_is_about(gate: str, change: dict[s
     assert [(one.name, one.twin) for one in failed(run)] == [(gate, HARDENED)]
 
 
-def not_as_asked(run: HandmadeRun) -> None:
+def not_as_asked(run: FabricatedRun) -> None:
     run.events[0] |= {"ok": False, "error": "the proxy did not answer"}
 
 
-def not_there_in_mid_fault(run: HandmadeRun) -> None:
+def not_there_in_mid_fault(run: FabricatedRun) -> None:
     run.events.append({"event": "echo", "twin": NAIVE, "link": DATABASE, "at_s": 14.0, "ok": False})
 
 
-def never_switched(run: HandmadeRun) -> None:
+def never_switched(run: FabricatedRun) -> None:
     run.events.clear()
 
 
-def late_by_60_ms(run: HandmadeRun) -> None:
+def late_by_60_ms(run: FabricatedRun) -> None:
     for event in run.events:
         event["after_s"] += 0.06
 
 
-def twins_out_of_step(run: HandmadeRun) -> None:
+def twins_out_of_step(run: FabricatedRun) -> None:
     for event in run.events:
         if "before_s" in event and event["twin"] == NAIVE:
             event["before_s"] += 0.011
             event["after_s"] += 0.011
 
 
-def aborted(run: HandmadeRun) -> None:
+def aborted(run: FabricatedRun) -> None:
     run.manifest["status"] = "aborted"
 
 
@@ -125,7 +127,7 @@ def aborted(run: HandmadeRun) -> None:
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_a_gate_goes_red_when_the_fault_was_not_as_planned(
-    spoil: Callable[[HandmadeRun], None], gates: set[str]
+    spoil: Callable[[FabricatedRun], None], gates: set[str]
 ) -> None:
     run = a_healthy_run()
     spoil(run)
@@ -151,7 +153,7 @@ def test_a_run_whose_toxic_was_never_applied_is_invalid_and_judges_nobody() -> N
 
 def test_without_a_fault_there_is_none_to_feel() -> None:
     control = a_scenario()
-    run = a_run(control, naive=HandmadeTwin(twin=NAIVE), hardened=HandmadeTwin(twin=HARDENED))
+    run = a_run(control, naive=FabricatedTwin(twin=NAIVE), hardened=FabricatedTwin(twin=HARDENED))
     gates = look(run, list(run.twins.values()), control)
     assert all(gate.passed for gate in gates)
     assert not {"fault felt", "healing felt", "fault as asked", "twins in step"} & {

@@ -18,7 +18,8 @@ from lab.checks.invariants import (
     RefusedMeansRefused,
 )
 from lab.model import Check, CheckResult, Outcome, Verdict
-from tests.handmade import HandmadeTwin, booking, booking_row, charge_row, ended, operation, transfer, update
+from tests.fabricated.evidence import FabricatedTwin
+from tests.fabricated.history import booking, booking_row, charge_row, ended, operation, transfer, update
 
 HELD, BROKEN, INCONCLUSIVE = Verdict.HELD, Verdict.BROKEN, Verdict.INCONCLUSIVE
 LATER = {"starts_at": "2030-01-01T11:00:00+00:00", "ends_at": "2030-01-01T12:00:00+00:00"}
@@ -53,15 +54,15 @@ def profile(version: int, *audited: int, **changes: object) -> dict[str, Any]:
     return state
 
 
-BOOKED = HandmadeTwin(
+BOOKED = FabricatedTwin(
     history=[booking("r1")], final=ended(bookings=[booking_row(2, "r1")], charges=[charge_row(1, "r1")])
 )
 REFUSED = booking("r2", Outcome.REFUSED)
-PAID = HandmadeTwin(history=[transfer("t1")], final=transferred())
-UPDATED = HandmadeTwin(history=[update("p2")], final=profile(2, 2))
+PAID = FabricatedTwin(history=[transfer("t1")], final=transferred())
+UPDATED = FabricatedTwin(history=[update("p2")], final=profile(2, 2))
 
 
-def judged(check: Check, twin: HandmadeTwin) -> CheckResult:
+def judged(check: Check, twin: FabricatedTwin) -> CheckResult:
     result = check.judge(twin)
     assert result.sentence.endswith(".")
     assert (result.verdict is BROKEN) == bool(result.examples)
@@ -71,7 +72,7 @@ def judged(check: Check, twin: HandmadeTwin) -> CheckResult:
 RIGHT = [
     (NoLostAcks(), BOOKED), (NoLostAcks(), PAID), (NoLostAcks(), UPDATED),
     (NoPhantoms(), BOOKED), (NoPhantoms(), PAID), (NoPhantoms(), UPDATED),
-    (RefusedMeansRefused(), HandmadeTwin(history=[booking("r1"), REFUSED], final=BOOKED.final)),
+    (RefusedMeansRefused(), FabricatedTwin(history=[booking("r1"), REFUSED], final=BOOKED.final)),
     (NoDoubleBooking(), BOOKED),
     (Conservation(), PAID),
     (AtomicPair(), UPDATED),
@@ -81,7 +82,7 @@ RIGHT = [
 
 
 @pytest.mark.parametrize(("check", "twin"), RIGHT, ids=lambda value: getattr(value, "invariant", ""))
-def test_an_invariant_holds_on_a_right_history(check: Check, twin: HandmadeTwin) -> None:
+def test_an_invariant_holds_on_a_right_history(check: Check, twin: FabricatedTwin) -> None:
     result = judged(check, twin)
     assert (result.verdict, result.value) == (HELD, 0)
     assert result.invariant == check.invariant
@@ -100,20 +101,20 @@ def test_without_an_acknowledged_write_nothing_is_claimed(check: type[Check]) ->
         transfer("t1", Outcome.UNKNOWN),
         update("p2", Outcome.REFUSED),
     ]
-    assert judged(check(), HandmadeTwin()).verdict is INCONCLUSIVE
-    assert judged(check(), HandmadeTwin(history=doubtful)).verdict is INCONCLUSIVE
+    assert judged(check(), FabricatedTwin()).verdict is INCONCLUSIVE
+    assert judged(check(), FabricatedTwin(history=doubtful)).verdict is INCONCLUSIVE
 
 
 def test_a_read_is_not_mistaken_for_a_write() -> None:
     read = operation("get_booking", {"path": "/bookings/1/"})
-    assert judged(NoLostAcks(), HandmadeTwin(history=[read])).verdict is INCONCLUSIVE
+    assert judged(NoLostAcks(), FabricatedTwin(history=[read])).verdict is INCONCLUSIVE
 
 
 # -- I1 no lost acknowledgements
 
 
 def test_a_lost_acknowledgement_is_found_and_shown() -> None:
-    result = judged(NoLostAcks(), HandmadeTwin(history=[booking("r1")], final=ended()))
+    result = judged(NoLostAcks(), FabricatedTwin(history=[booking("r1")], final=ended()))
     assert (result.verdict, result.value) == (BROKEN, 1)
     assert "r1" in result.examples[0]
     assert "room 1" in result.examples[0]
@@ -121,21 +122,21 @@ def test_a_lost_acknowledgement_is_found_and_shown() -> None:
 
 def test_an_acknowledged_booking_that_ends_cancelled_is_lost() -> None:
     final = ended(bookings=[booking_row(2, "r1", status="cancelled")])
-    assert judged(NoLostAcks(), HandmadeTwin(history=[booking("r1")], final=final)).verdict is BROKEN
+    assert judged(NoLostAcks(), FabricatedTwin(history=[booking("r1")], final=final)).verdict is BROKEN
 
 
 def test_an_acknowledged_profile_update_that_was_overtaken_is_not_lost() -> None:
-    twin = HandmadeTwin(history=[update("p2"), update("p3")], final=profile(3, 2, 3))
+    twin = FabricatedTwin(history=[update("p2"), update("p3")], final=profile(3, 2, 3))
     assert judged(NoLostAcks(), twin).verdict is HELD
 
 
 def test_an_acknowledged_profile_update_without_a_trace_is_lost() -> None:
-    twin = HandmadeTwin(history=[update("p2"), update("gone")], final=profile(2, 2))
+    twin = FabricatedTwin(history=[update("p2"), update("gone")], final=profile(2, 2))
     assert judged(NoLostAcks(), twin).verdict is BROKEN
 
 
 def test_one_kind_without_acknowledgement_leaves_i1_open() -> None:
-    twin = HandmadeTwin(history=[*BOOKED.history, transfer("t1", Outcome.UNKNOWN)], final=BOOKED.final)
+    twin = FabricatedTwin(history=[*BOOKED.history, transfer("t1", Outcome.UNKNOWN)], final=BOOKED.final)
     result = judged(NoLostAcks(), twin)
     assert result.verdict is INCONCLUSIVE
     assert "transfer" in result.sentence
@@ -154,14 +155,14 @@ def test_one_kind_without_acknowledgement_leaves_i1_open() -> None:
     ids=["under a strange reference", "without one", "a charge"],
 )
 def test_a_phantom_is_found(final: dict[str, Any]) -> None:
-    result = judged(NoPhantoms(), HandmadeTwin(history=[booking("r1")], final=final))
+    result = judged(NoPhantoms(), FabricatedTwin(history=[booking("r1")], final=final))
     assert (result.verdict, result.value) == (BROKEN, 1)
 
 
 def test_the_effect_of_a_request_in_doubt_is_no_phantom() -> None:
     history = [booking("r1"), booking("r2", Outcome.UNKNOWN)]
     final = ended(bookings=[booking_row(2, "r1"), booking_row(3, "r2", **LATER)])
-    assert judged(NoPhantoms(), HandmadeTwin(history=history, final=final)).verdict is HELD
+    assert judged(NoPhantoms(), FabricatedTwin(history=history, final=final)).verdict is HELD
 
 
 # -- I3 refused means refused
@@ -174,19 +175,19 @@ def test_the_effect_of_a_request_in_doubt_is_no_phantom() -> None:
 )
 def test_a_refusal_with_an_effect_is_found(left: dict[str, Any]) -> None:
     history = [booking("r1"), booking("r2", Outcome.REFUSED)]
-    result = judged(RefusedMeansRefused(), HandmadeTwin(history=history, final=ended(**left)))
+    result = judged(RefusedMeansRefused(), FabricatedTwin(history=history, final=ended(**left)))
     assert (result.verdict, result.value) == (BROKEN, 1)
 
 
 def test_a_try_in_doubt_excuses_the_refusal_that_follows() -> None:
     history = [booking("r1"), booking("r2", Outcome.UNKNOWN), booking("r2", Outcome.REFUSED)]
-    twin = HandmadeTwin(history=history, final=ended(bookings=[booking_row(3, "r2")]))
+    twin = FabricatedTwin(history=history, final=ended(bookings=[booking_row(3, "r2")]))
     assert judged(RefusedMeansRefused(), twin).verdict is HELD
 
 
 def test_a_refused_booking_that_was_taken_back_is_no_effect() -> None:
     history = [booking("r1"), booking("r2", Outcome.REFUSED)]
-    twin = HandmadeTwin(history=history, final=ended(bookings=[booking_row(3, "r2", status="cancelled")]))
+    twin = FabricatedTwin(history=history, final=ended(bookings=[booking_row(3, "r2", status="cancelled")]))
     assert judged(RefusedMeansRefused(), twin).verdict is HELD
 
 
@@ -196,7 +197,7 @@ def test_a_refused_booking_that_was_taken_back_is_no_effect() -> None:
 def test_two_confirmed_bookings_of_one_hour_are_found() -> None:
     half = {"starts_at": "2030-01-01T10:30:00+00:00", "ends_at": "2030-01-01T11:30:00+00:00"}
     final = ended(bookings=[booking_row(2, "r1"), booking_row(3, "r2", **half)])
-    result = judged(NoDoubleBooking(), HandmadeTwin(history=[booking("r1"), booking("r2")], final=final))
+    result = judged(NoDoubleBooking(), FabricatedTwin(history=[booking("r1"), booking("r2")], final=final))
     assert (result.verdict, result.value) == (BROKEN, 1)
     assert "r1" in result.examples[0]
     assert "r2" in result.examples[0]
@@ -205,12 +206,14 @@ def test_two_confirmed_bookings_of_one_hour_are_found() -> None:
 def test_a_long_booking_clashes_with_every_short_one_inside_it() -> None:
     day = {"starts_at": "2030-01-01T08:00:00+00:00", "ends_at": "2030-01-01T20:00:00+00:00"}
     rows = [booking_row(2, "day", **day), booking_row(3, "r1"), booking_row(4, "r2", **LATER)]
-    result = judged(NoDoubleBooking(), HandmadeTwin(history=[booking("r1")], final=ended(bookings=rows)))
+    result = judged(NoDoubleBooking(), FabricatedTwin(history=[booking("r1")], final=ended(bookings=rows)))
     assert result.value == 2
 
 
 def test_two_acknowledgements_for_one_hour_are_found_even_if_one_row_is_gone() -> None:
-    twin = HandmadeTwin(history=[booking("r1"), booking("r2")], final=ended(bookings=[booking_row(2, "r1")]))
+    twin = FabricatedTwin(
+        history=[booking("r1"), booking("r2")], final=ended(bookings=[booking_row(2, "r1")])
+    )
     assert judged(NoDoubleBooking(), twin).verdict is BROKEN
 
 
@@ -224,13 +227,13 @@ def test_two_acknowledgements_for_one_hour_are_found_even_if_one_row_is_gone() -
     ],
 )
 def test_neighbours_other_rooms_and_unconfirmed_ones_do_not_clash(second: dict[str, object]) -> None:
-    twin = HandmadeTwin(history=[booking("r1")], final=ended(bookings=[booking_row(2, "r1"), second]))
+    twin = FabricatedTwin(history=[booking("r1")], final=ended(bookings=[booking_row(2, "r1"), second]))
     assert judged(NoDoubleBooking(), twin).verdict is HELD
 
 
 def test_one_booking_acknowledged_twice_under_one_reference_is_not_double() -> None:
     assert (
-        judged(NoDoubleBooking(), HandmadeTwin(history=[booking("r1")] * 2, final=BOOKED.final)).verdict
+        judged(NoDoubleBooking(), FabricatedTwin(history=[booking("r1")] * 2, final=BOOKED.final)).verdict
         is HELD
     )
 
@@ -241,24 +244,24 @@ def test_one_booking_acknowledged_twice_under_one_reference_is_not_double() -> N
 def test_lost_money_is_found() -> None:
     final = transferred()
     final["wallets"][1]["balance_cents"] = 1_000
-    result = judged(Conservation(), HandmadeTwin(history=[transfer("t1")], final=final))
+    result = judged(Conservation(), FabricatedTwin(history=[transfer("t1")], final=final))
     assert result.verdict is BROKEN
     assert "-100" in result.examples[0]
 
 
 def test_a_negative_balance_is_found() -> None:
-    twin = HandmadeTwin(history=[transfer("t1", cents=1_500)], final=transferred(1_500))
+    twin = FabricatedTwin(history=[transfer("t1", cents=1_500)], final=transferred(1_500))
     assert "wallet 1: -500 cents" in judged(Conservation(), twin).examples
 
 
 def test_a_half_written_ledger_is_found() -> None:
-    twin = HandmadeTwin(history=[transfer("t1")], final=transferred(rows=1))
+    twin = FabricatedTwin(history=[transfer("t1")], final=transferred(rows=1))
     assert judged(Conservation(), twin).verdict is BROKEN
 
 
 def test_a_transfer_that_the_ledger_does_not_know_is_found_though_no_balance_is_wrong() -> None:
     final = {**ended(), "transfers": transferred()["transfers"]}
-    result = judged(Conservation(), HandmadeTwin(history=[transfer("t1")], final=final))
+    result = judged(Conservation(), FabricatedTwin(history=[transfer("t1")], final=final))
     assert (result.verdict, result.value) == (BROKEN, 1)
 
 
@@ -287,7 +290,7 @@ def test_any_sequence_of_transfers_conserves_and_any_drift_is_found(
     balance[2] += drift
     final = ended(transfers=transfers, ledger=ledger)
     final["wallets"] = [{"id": n, "user_id": n, "balance_cents": cents} for n, cents in balance.items()]
-    twin = HandmadeTwin(history=[transfer(f"t{n}") for n in range(1, len(moves) + 1)], final=final)
+    twin = FabricatedTwin(history=[transfer(f"t{n}") for n in range(1, len(moves) + 1)], final=final)
     assert judged(Conservation(), twin).verdict is (BROKEN if drift else HELD)
 
 
@@ -305,13 +308,13 @@ def test_any_sequence_of_transfers_conserves_and_any_drift_is_found(
     ids=["profile ahead", "audit ahead", "twice", "other payload"],
 )
 def test_a_torn_pair_is_found_in_both_directions(final: dict[str, Any], words: str) -> None:
-    result = judged(AtomicPair(), HandmadeTwin(history=[update("p2")], final=final))
+    result = judged(AtomicPair(), FabricatedTwin(history=[update("p2")], final=final))
     assert (result.verdict, result.value) == (BROKEN, 1)
     assert words in result.examples[0]
 
 
 def test_a_user_whose_first_profile_was_written_in_the_run_is_a_pair_too() -> None:
-    twin = HandmadeTwin(history=[update("p1")], final=profile(1, 1), initial={**ended(), "profiles": []})
+    twin = FabricatedTwin(history=[update("p1")], final=profile(1, 1), initial={**ended(), "profiles": []})
     twin.final["profiles"].pop()
     assert judged(AtomicPair(), twin).verdict is HELD
 
@@ -335,7 +338,7 @@ def test_a_user_whose_first_profile_was_written_in_the_run_is_a_pair_too() -> No
     ids=["two rows", "charged twice", "not charged", "no row", "two answers"],
 )  # fmt: skip
 def test_a_wrong_count_of_effects_is_found(history: list[object], left: dict[str, Any]) -> None:
-    result = judged(ExactlyOnce(), HandmadeTwin(history=history, final=ended(**left)))
+    result = judged(ExactlyOnce(), FabricatedTwin(history=history, final=ended(**left)))
     assert (result.verdict, result.value) == (BROKEN, 1)
 
 
@@ -348,7 +351,7 @@ def test_how_many_effects_one_intent_may_have(outcomes: list[Outcome], rows: int
         {"id": 9, "reference": "known", **row}
     ]
     allowed = {1} if Outcome.OK in outcomes else {0, 1} if Outcome.UNKNOWN in outcomes else {0}
-    result = judged(ExactlyOnce(), HandmadeTwin(history=history, final=ended(transfers=left)))
+    result = judged(ExactlyOnce(), FabricatedTwin(history=history, final=ended(transfers=left)))
     assert result.verdict is (HELD if rows in allowed else BROKEN)
 
 
@@ -386,22 +389,22 @@ def test_how_many_effects_one_intent_may_have(outcomes: list[Outcome], rows: int
     ids=["idle in transaction", "still at work", "waiting for a lock", "forgotten"],
 )
 def test_what_is_left_open_is_found(left: dict[str, Any]) -> None:
-    result = judged(CleanEndState(), HandmadeTwin(final=ended(**left)))
+    result = judged(CleanEndState(), FabricatedTwin(final=ended(**left)))
     assert (result.verdict, result.value) == (BROKEN, 1)
 
 
 def test_a_reservation_that_will_lapse_is_clean() -> None:
     young = booking_row(2, "r1", status="pending")
-    assert judged(CleanEndState(), HandmadeTwin(final=ended(bookings=[young]))).verdict is HELD
+    assert judged(CleanEndState(), FabricatedTwin(final=ended(bookings=[young]))).verdict is HELD
 
 
 def test_idle_sessions_of_a_pool_are_clean() -> None:
     idle = {"pid": 7, "state": "idle", "xact_age_s": None, "wait_event_type": "Client", "query": "COMMIT"}
-    assert judged(CleanEndState(), HandmadeTwin(final=ended(activity=[idle]))).verdict is HELD
+    assert judged(CleanEndState(), FabricatedTwin(final=ended(activity=[idle]))).verdict is HELD
 
 
 def test_examples_are_capped_to_first_middle_and_last() -> None:
     history = [booking(f"r{n}") for n in range(9)]
-    result = judged(NoLostAcks(), HandmadeTwin(history=history, final=ended()))
+    result = judged(NoLostAcks(), FabricatedTwin(history=history, final=ended()))
     assert [example.split()[1] for example in result.examples] == ["r0", "r4", "r8"]
     assert result.value == 9

@@ -11,23 +11,13 @@ from lab.checks.invariants import NoLostAcks
 from lab.checks.slos import GoodRatio, RecoversWithin
 from lab.faults import Latency, Timeout
 from lab.judge.verdict import judge
-from lab.model import (
-    BASELINE,
-    DATABASE,
-    FAULT,
+from lab.model import BASELINE, DATABASE, FAULT, Check, CheckResult, Evidence, Outcome, Scenario, Verdict
+from tests.fabricated.evidence import (
     HARDENED,
     NAIVE,
-    Check,
-    CheckResult,
-    Evidence,
-    Outcome,
-    Scenario,
-    Verdict,
-)
-from tests.handmade import (
     PHASES,
-    HandmadeRun,
-    HandmadeTwin,
+    FabricatedRun,
+    FabricatedTwin,
     a_run,
     a_scenario,
     in_fault_phase,
@@ -57,11 +47,11 @@ class Crashing(Check):
         raise KeyError("bookings")
 
 
-def run_of(scenario: Scenario, naive: object, hardened: object, **both: object) -> HandmadeRun:
+def run_of(scenario: Scenario, naive: object, hardened: object, **both: object) -> FabricatedRun:
     if scenario.faults:
         both = {"probes": FELT, "fault_windows": [(0, START_S, END_S)], **both}
     twins = {
-        name: HandmadeTwin(twin=name, scenario=scenario, requests=rows, **both)
+        name: FabricatedTwin(twin=name, scenario=scenario, requests=rows, **both)
         for name, rows in ((NAIVE, naive), (HARDENED, hardened))
     }
     return a_run(scenario, **twins)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lab.model import ProbeSample
+from lab.model import LinkSample
 from loadtests.metrics_scrape import scrape
 from loadtests.observe import every
 from loadtests.probes import probe
@@ -44,11 +44,11 @@ async def served(serve: Serve, ask: Callable[[str], Awaitable[dict[str, Any]]]) 
     return found
 
 
-def probed(serve: Serve, config: dict[str, Any]) -> ProbeSample:
+def probed(serve: Serve, config: dict[str, Any]) -> LinkSample:
     def ask(address: str) -> Awaitable[dict[str, Any]]:
         return probe({**SIZES, **config, "address": address}, t0=time.monotonic())
 
-    return ProbeSample(**asyncio.run(served(serve, ask)))
+    return LinkSample(**asyncio.run(served(serve, ask)))
 
 
 def message(kind: bytes, body: bytes = b"") -> bytes:

@@ -2,8 +2,8 @@
 
 from lab.faults import Down, Latency, Timeout
 from lab.judge.proofs import fault_proof, healed_proof
-from lab.model import DATABASE, PAYMENTS, Burst, Fault, ProbeSample, Proof
-from tests.handmade import probe, probes
+from lab.model import DATABASE, PAYMENTS, Burst, Fault, LinkSample, Proof
+from tests.fabricated.evidence import probe, probes
 
 BASELINE = (3.0, 9.0)
 QUIET = probes(3, 9)
@@ -12,7 +12,7 @@ DOWN = {"error": "refused", "connect_ms": None}
 
 
 def proof(
-    number: int, faults: list[Fault], windows: list[tuple[int, float, float]], during: list[ProbeSample]
+    number: int, faults: list[Fault], windows: list[tuple[int, float, float]], during: list[LinkSample]
 ) -> Proof:
     return fault_proof(number, faults, windows, [*QUIET, *during], BASELINE)
 

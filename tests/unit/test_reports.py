@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import reports
-from lab.model import FAULT, HARDENED, NAIVE, Phases, RunVerdict, Verdict
+from lab.model import FAULT, Phases, RunVerdict, Verdict
 from reports import gallery, words
 from reports.figures import heatmaps, outcomes, percentiles, probes, timelines, waits
 from reports.junit import junit
@@ -20,7 +20,8 @@ from reports.page import Page
 from reports.provenance import command
 from reports.reading import read
 from reports.view import GOOD, KINDS, REFUSED, TIMEOUT, RunView, bin_edges, seconds
-from tests.synthetic import HOSTILE, Synthetic, make_run, make_verdict
+from tests.fabricated.folder import Fabricated, make_run
+from tests.fabricated.verdicts import HOSTILE, make_verdict
 
 FILES = ("report.html", "summary.md", "junit.xml")
 VERDICT_WORDS = re.compile(r"\b(held|broken|inconclusive)\b", re.IGNORECASE)
@@ -51,7 +52,7 @@ class Text(HTMLParser):
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory) -> Path:
     """A whole report, really drawn."""
-    folder = make_run(tmp_path_factory.mktemp("runs") / "run", Synthetic(requests=400))
+    folder = make_run(tmp_path_factory.mktemp("runs") / "run", Fabricated(requests=400))
     reports.render(folder, make_verdict("run"))
     return folder
 
@@ -62,7 +63,7 @@ def page(folder: Path, verdict: RunVerdict) -> Text:
 
 
 def view(tmp_path: Path, **changes) -> RunView:
-    found = read(make_run(tmp_path / "run", Synthetic(**changes))).view
+    found = read(make_run(tmp_path / "run", Fabricated(**changes))).view
     assert found is not None
     return found
 
@@ -140,7 +141,7 @@ def test_a_figure_that_fails_leaves_its_reason_and_the_verdict(tmp_path, monkeyp
     def fail(_run):
         raise ZeroDivisionError("a planted failure")
 
-    folder = make_run(tmp_path / "run", Synthetic(requests=60))
+    folder = make_run(tmp_path / "run", Fabricated(requests=60))
     monkeypatch.setattr(timelines, "draw", fail)
     monkeypatch.setattr(probes, "claim", fail)
     monkeypatch.setattr(gallery, "ALL", (gallery.TIMELINES, gallery.OUTCOMES, gallery.PROBES))
@@ -188,7 +189,7 @@ def test_the_command_carries_settings_and_defences():
 
 
 def test_an_aborted_run_with_half_its_files_still_has_a_page(tmp_path):
-    folder = make_run(tmp_path / "run", Synthetic(status="aborted"))
+    folder = make_run(tmp_path / "run", Fabricated(status="aborted"))
     (folder / HARDENED / "requests.bin").unlink()
     (folder / HARDENED / "probes.jsonl").unlink()
     with (folder / "events.jsonl").open("a") as events:

@@ -15,7 +15,14 @@ from lab.checks.slos import (
     TruthfulReadiness,
 )
 from lab.model import BASELINE, FAULT, Check, CheckResult, Failure, Outcome, Phases, Verdict
-from tests.handmade import PHASES, HandmadeTwin, in_fault_phase, requests, together, with_fault_phase
+from tests.fabricated.evidence import (
+    PHASES,
+    FabricatedTwin,
+    in_fault_phase,
+    requests,
+    together,
+    with_fault_phase,
+)
 
 HELD, BROKEN, INCONCLUSIVE = Verdict.HELD, Verdict.BROKEN, Verdict.INCONCLUSIVE
 START_S, END_S = PHASES.window(FAULT)
@@ -26,7 +33,7 @@ SILENCE = {"status": 0, "outcome": Outcome.UNKNOWN, "failure": Failure.TIMEOUT, 
 
 
 def judged(check: Check, rows: object = None, **evidence: object) -> CheckResult:
-    twin = HandmadeTwin(**({} if rows is None else {"requests": rows}), **evidence)
+    twin = FabricatedTwin(**({} if rows is None else {"requests": rows}), **evidence)
     result = check.judge(twin)
     assert result.sentence.endswith(".")
     return result

@@ -21,7 +21,7 @@ from lab.judge.statistics import (
     time_to_recover_s,
 )
 from lab.model import Failure, Outcome
-from tests.handmade import requests, together
+from tests.fabricated.evidence import requests, together
 
 CRASH = {"status": 500, "outcome": Outcome.UNKNOWN}
 

@@ -23,13 +23,9 @@ from lab.runtime.containers.images import COMPOSE_FILE, Images
 from lab.runtime.docker_client import docker_environment
 from lab.runtime.ownership.ledger import NETWORK, Ledger
 from lab.runtime.ports_free import LOOPBACK
-<<<<<<< HEAD
+from lab.runtime.programs import output
 from lab.runtime.toxiproxy.client import LinkActuator
 from lab.workload import Workload
-=======
-from lab.runtime.programs import output
-from lab.runtime.toxiproxy.client import ToxiproxyLink
->>>>>>> next
 
 SEED = "seed"
 PARTS = ("postgres", "payments", "toxiproxy", "service")
@@ -170,34 +166,19 @@ class DockerTwin:
         return f"{self._project}-{part}-1"
 
     def _compose_up(self) -> None:
-<<<<<<< HEAD
         sizes = " ".join(f"--{name} {size}" for name, size in self._stack.sizes.items())
-        env = {
-            **os.environ,
-            **self._images.environment(),
-            "RUN": self._stack.run,
-            "TWIN": self._plan.name,
-            "SERVICE": self._plan.service,
-            "SERVICE_APP": self._workload.app(self._plan),
-            "DEFENCES": self._plan.defences,
-            "TOKEN": self._stack.token,
-            "SEED_SIZES": sizes,
-            "EDGE_PORT": str(self._ports.edge),
-            "TOXIPROXY_PORT": str(self._ports.toxiproxy),
-        }
-=======
-        sizes = " ".join(f"--{name} {size}" for name, size in asdict(self._stack.seed_sizes).items())
         env = docker_environment(
             **self._images.environment(),
             RUN=self._stack.run,
             TWIN=self._plan.name,
+            SERVICE=self._plan.service,
+            SERVICE_APP=self._workload.app(self._plan),
             DEFENCES=self._plan.defences,
             TOKEN=self._stack.token,
             SEED_SIZES=sizes,
             EDGE_PORT=str(self._ports.edge),
             TOXIPROXY_PORT=str(self._ports.toxiproxy),
         )
->>>>>>> next
         compose = ("docker", "compose", "-f", str(COMPOSE_FILE), "-p", self._project)
         up = (*compose, "up", "--detach", "--no-build", "--pull", "never")
         try:

@@ -14,16 +14,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-<<<<<<< HEAD
 from lab.model import Capability, LabError, Stack
-from lab.paths import ROOT
 from lab.ports import Child, Journal
-from lab.runtime.local import postgres
-=======
-from lab.model import LabError, Stack
-from lab.ports import Child
 from lab.runtime.local.parts import postgres
->>>>>>> next
 from lab.runtime.local.priority import giving_way
 from lab.runtime.local.processes import Process
 from lab.runtime.local.twin import LocalTwin

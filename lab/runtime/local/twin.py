@@ -23,24 +23,15 @@ from lab.model import (
     TwinPlan,
 )
 from lab.paths import ROOT
-<<<<<<< HEAD
 from lab.ports import Actuator, Performer, Watched
-from lab.runtime.local import postgres
-=======
-from lab.ports import Link
 from lab.runtime.local.asking import answers
 from lab.runtime.local.parts import postgres
->>>>>>> next
 from lab.runtime.local.priority import giving_way, punctual
 from lab.runtime.local.processes import Process, Processes, log_tail
 from lab.runtime.ownership.ledger import Ledger
 from lab.runtime.ports_free import LOOPBACK, Ports
-<<<<<<< HEAD
-from lab.runtime.toxiproxy.client import LinkActuator, create_proxy
-=======
 from lab.runtime.programs import environment
-from lab.runtime.toxiproxy.client import ToxiproxyLink, create_proxy
->>>>>>> next
+from lab.runtime.toxiproxy.client import LinkActuator, create_proxy
 from lab.runtime.toxiproxy.server import Birthmark, Engine
 from lab.workload import Workload
 
@@ -173,21 +164,17 @@ class LocalTwin:
         return None if port is None else postgres.start(install, self._folder, port, self._servers)
 
     def _start_seed(self) -> Process:
-<<<<<<< HEAD
         dsn = postgres.dsn(self.addresses.servers[POSTGRES])
         command = [sys.executable, "-m", self._workload.seed, "--dsn", dsn]
         command += ["--schema", self._plan.service, "--defences", self._plan.defences]
         command += [word for name, size in self._stack.sizes.items() for word in (f"--{name}", str(size))]
-        env = environment(PYTHONPATH=str(ROOT))
-        return self._servers.start("seed", command, env=env, cwd=ROOT)
+        return self._servers.start("seed", command, env=environment(), cwd=ROOT)
 
     def _start_payments(self) -> Process | None:
-        port = self.addresses.servers.get(PAYMENTS)
-        return (
-            None
-            if port is None
-            else self._gunicorn(PAYMENTS, self._workload.programs[PAYMENTS], port, WORKERS="1")
-        )
+        if PAYMENTS not in self.addresses.servers:
+            return None
+        app, port = self._workload.programs[PAYMENTS], self.addresses.servers[PAYMENTS]
+        return self._gunicorn(PAYMENTS, app, port, ("--workers", "1"))
 
     def _start_service(self) -> Process:
         """The service finds its dependencies behind the proxies, by the names of their links."""
@@ -199,30 +186,7 @@ class LocalTwin:
             found["PAYMENTS_URL"] = f"http://{host_port(here[PAYMENTS])}"
         settings = {"LAB_TOKEN": self._stack.token, "DEFENCES": self._plan.defences, **found}
         app = self._workload.app(self._plan)
-        return self._gunicorn(SERVICE, app, self.addresses.servers[SERVICE], **settings)
-=======
-        sizes = self._stack.seed_sizes
-        command = [sys.executable, "-m", "services.seed", "--dsn", postgres.dsn(self.addresses.postgres)]
-        command += ["--schema", self._plan.name, "--defences", self._plan.defences]
-        command += [word for name, size in asdict(sizes).items() for word in (f"--{name}", str(size))]
-        return self._servers.start("seed", command, env=environment(), cwd=ROOT)
-
-    def _start_payments(self) -> Process:
-        app = "services.dependencies.payments:create_app()"
-        return self._gunicorn("payments", app, self.addresses.payments, ("--workers", "1"))
-
-    def _start_service(self) -> Process:
-        return self._gunicorn(
-            "service",
-            self._plan.app,
-            self.addresses.service,
-            (),
-            DATABASE_URL=f"postgresql://app:app@{host_port(self.addresses.proxies[DATABASE])}/{postgres.DATABASE}",
-            PAYMENTS_URL=f"http://{host_port(self.addresses.proxies[PAYMENTS])}",
-            LAB_TOKEN=self._stack.token,
-            DEFENCES=self._plan.defences,
-        )
->>>>>>> next
+        return self._gunicorn(SERVICE, app, self.addresses.servers[SERVICE], (), **settings)
 
     def _gunicorn(self, name: str, app: str, port: int, options: tuple[str, ...], **settings: str) -> Process:
         """`app` as both twins and the dependency run it: how on the command line, with what in the environment."""

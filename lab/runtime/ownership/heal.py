@@ -15,12 +15,8 @@ from pathlib import Path
 
 import psutil
 
-<<<<<<< HEAD
 from lab.model import LabError, LinkState, Undo
-=======
-from lab.model import LabError, LinkState
 from lab.runtime.docker_client import docker_environment
->>>>>>> next
 from lab.runtime.ownership.ledger import (
     CONTAINER,
     FOLDER,
@@ -35,12 +31,8 @@ from lab.runtime.ownership.ledger import (
     process_alive,
 )
 from lab.runtime.ownership.lock import exclusive
-<<<<<<< HEAD
-from lab.runtime.toxiproxy.client import TOXIPROXY, LinkActuator
-=======
 from lab.runtime.programs import ended
-from lab.runtime.toxiproxy.client import ToxiproxyLink
->>>>>>> next
+from lab.runtime.toxiproxy.client import TOXIPROXY, LinkActuator
 
 LOCK_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
