@@ -38,7 +38,7 @@ async def probe(config: dict[str, Any], t0: float) -> dict[str, Any]:
         steps.error = named(error)
     except (Malformed, ValueError, IndexError, asyncio.LimitOverrunError):
         steps.error = "malformed"
-    return steps.sample(config["link"], t0)
+    return steps.sample(config["target"], t0)
 
 
 async def _connected(config: dict[str, Any], steps: Steps) -> None:

@@ -41,14 +41,15 @@ class Steps:
         self.chunks += 1
         return data
 
-    def sample(self, link: str, t0: float) -> dict[str, Any]:
+    def sample(self, target: str, t0: float) -> dict[str, Any]:
         """The members of lab.model.ProbeSample, times counted from the start of the probe."""
 
         def since_start_ms(instant: float | None) -> float | None:
             return None if instant is None else round((instant - self.start) * 1_000, 3)
 
         return {
-            "link": link,
+            "type": "LinkSample",
+            "target": target,
             "start_s": round(self.start - t0, 6),
             "error": "" if self.answered else self.error,  # how it was closed then, closed_ms tells
             "connect_ms": since_start_ms(self.connected),

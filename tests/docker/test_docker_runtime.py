@@ -59,6 +59,7 @@ import json, sys, time
 from pathlib import Path
 from lab.model import *
 from lab.runtime.containers.testbed import DockerTestbed
+from tests.fabricated.evidence import NAIVE, HARDENED
 
 state_dir, run, linger = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "linger"
 twins = (TwinPlan(name=NAIVE, defences="none"),)
@@ -396,4 +397,3 @@ def test_leftovers_are_found_by_their_label_alone() -> None:
 
     assert remove_leftovers("docker-label") == ["removed container failure-lab-by-label"]
     assert remove_leftovers("docker-label") == []
-

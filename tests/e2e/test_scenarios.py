@@ -17,6 +17,7 @@ import pytest
 
 from lab import catalogue
 from lab.runtime.toxiproxy.build import cache
+from tests.fabricated.evidence import HARDENED
 
 ROOT = Path(__file__).parents[2]
 EXPECTED, NOT_EXPECTED, INVALID = 0, 1, 3
@@ -137,4 +138,3 @@ def test_a_run_whose_toxic_was_never_applied_is_invalid_and_not_held(folder: Pat
     verdict = json.loads(done.stdout)
     assert (done.returncode, verdict["valid"]) == (INVALID, False)
     assert any(not gate["passed"] and gate["name"] == "fault felt" for gate in verdict["gates"])
-

@@ -42,6 +42,7 @@ import json, os, signal, sys, time
 from pathlib import Path
 from lab.model import *
 from lab.runtime.local.testbed import LocalTestbed
+from tests.fabricated.evidence import NAIVE, HARDENED
 
 state_dir, run, linger = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "linger"
 sizes = SeedSizes(users=20, rooms=4, bookings=40, wallets=20)
@@ -393,4 +394,3 @@ def test_a_stack_left_up_that_died_is_healed_away(holder: Any, tmp_path: Path) -
     assert becomes_true(lambda: processes_of("run-rebooted") == [])
     assert [line for line in heal(tmp_path) if line.startswith("removed")]
     assert folders_of("run-rebooted") == []
-

@@ -3,16 +3,23 @@
 from collections import Counter
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from lab.model import QUICK, Arrival, LabError, Load, SeedSizes
-from lab.plan.arrivals import plan_arrivals
-from lab.workload.booking.operations import OPERATIONS, REPEAT_AFTER_S, REPEATED_OPS
+from lab.model import FAULT, QUICK, Arrival, LabError, Load
+from lab.plan.arrivals import Surge, plan_arrivals
+from lab.workload.booking import BOOKING
+from lab.workload.booking.operations import OPERATIONS, REPEATED_OPS
 
-SIZES = SeedSizes()
+START_S, END_S = QUICK.window(FAULT)
+
+
+def planned(load: Load, *surges: Surge, seed: int = 1) -> list[Arrival]:
+    return list(plan_arrivals(load, QUICK, seed, BOOKING, BOOKING.sizes, surges))
 
 
 def plan(*ops: str, rate_rps: float = 100, seed: int = 1) -> list[Arrival]:
-    return list(plan_arrivals(Load(rate_rps=rate_rps, mix=dict.fromkeys(ops, 1.0)), QUICK, seed, SIZES))
+    return planned(Load(rate_rps=rate_rps, mix=dict.fromkeys(ops, 1.0)), seed=seed)
 
 
 def test_one_seed_is_one_schedule_and_another_seed_another() -> None:
@@ -28,13 +35,13 @@ def test_arrivals_are_numbered_in_order_of_time_and_end_before_the_drain() -> No
 
 
 def test_the_rate_is_what_was_asked_for() -> None:
-    planned = len(plan("get_booking", rate_rps=200))
-    assert planned == pytest.approx(200 * QUICK.load_s, rel=0.06)
+    count = len(plan("get_booking", rate_rps=200))
+    assert count == pytest.approx(200 * QUICK.load_s, rel=0.06)
 
 
 def test_the_mix_is_what_was_asked_for() -> None:
     load = Load(rate_rps=200, mix={"get_booking": 3, "healthz": 1})
-    ops = Counter(arrival.op for arrival in plan_arrivals(load, QUICK, 1, SIZES))
+    ops = Counter(arrival.op for arrival in planned(load))
     assert ops["get_booking"] / ops["healthz"] == pytest.approx(3, rel=0.15)
 
 
@@ -52,7 +59,7 @@ def test_an_impatient_client_sends_the_very_same_again(op: str) -> None:
     first = next(arrival for arrival in arrivals if arrival.at_s > 1)
     again = [arrival for arrival in arrivals if arrival.key == first.key]
     assert [arrival.body for arrival in again] == [first.body] * 2
-    assert again[1].at_s - again[0].at_s == pytest.approx(REPEAT_AFTER_S)
+    assert again[1].at_s - again[0].at_s == pytest.approx(BOOKING.repeat_after_s)
 
 
 def test_bookings_of_one_s_own_never_collide_and_contested_ones_do() -> None:
@@ -81,4 +88,43 @@ def test_hot_transfers_go_both_ways_between_few_wallets() -> None:
 )
 def test_a_load_that_cannot_be_planned_is_named(load: Load, said: str) -> None:
     with pytest.raises(LabError, match=said):
-        next(plan_arrivals(load, QUICK, 1, SIZES))
+        planned(load)
+
+
+READS = Load(rate_rps=200, mix={"get_booking": 1})
+
+
+def test_in_a_surge_arrivals_come_so_many_times_as_often_and_elsewhere_as_ever() -> None:
+    calm, surged = planned(READS), planned(READS, Surge(window=(START_S, END_S), times=3))
+
+    def inside(arrivals: list[Arrival]) -> int:
+        return sum(START_S <= arrival.at_s < END_S for arrival in arrivals)
+
+    assert inside(surged) / inside(calm) == pytest.approx(3, rel=0.1)
+    assert (len(surged) - inside(surged)) / (len(calm) - inside(calm)) == pytest.approx(1, rel=0.1)
+    assert [arrival.i for arrival in surged] == list(range(len(surged)))
+
+
+def test_up_to_the_surge_the_schedule_is_what_it_is_without_one() -> None:
+    before = [arrival for arrival in planned(READS) if arrival.at_s < START_S]
+    assert planned(READS, Surge(window=(START_S, END_S), times=3))[: len(before)] == before
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 1_000), st.floats(0, QUICK.load_s), st.floats(0, QUICK.load_s))
+def test_a_surge_of_once_as_much_changes_nothing_but_the_last_digit(seed: int, a: float, b: float) -> None:
+    load = Load(rate_rps=20, mix={"get_booking": 1})
+    same = planned(load, Surge(window=(min(a, b), max(a, b)), times=1), seed=seed)
+    calm = planned(load, seed=seed)
+    assert [arrival.path for arrival in same] == [arrival.path for arrival in calm]
+    assert [arrival.at_s for arrival in same] == pytest.approx([arrival.at_s for arrival in calm], abs=2e-6)
+
+
+def test_surges_at_once_multiply() -> None:
+    whole = Surge(window=(0, QUICK.load_s), times=2)
+    assert len(planned(READS, whole, whole)) == pytest.approx(4 * len(planned(READS)), rel=0.06)
+
+
+def test_a_surge_counts_against_the_most_that_a_lab_should_send() -> None:
+    with pytest.raises(LabError, match="Lower load.rate_rps"):
+        planned(READS, Surge(window=(START_S, END_S), times=10_000))

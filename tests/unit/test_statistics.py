@@ -17,7 +17,7 @@ from lab.judge.statistics import (
     outcome_counts,
     quantile,
     ratio,
-    send_lag_ms,
+    schedule_lag_ms,
     time_to_recover_s,
 )
 from lab.model import Failure, Outcome
@@ -48,11 +48,11 @@ def test_a_request_belongs_to_the_phase_of_its_planned_instant() -> None:
     assert len(between(requests(0, 10, latency_ms=5_000), 2, 3)) == 20
 
 
-def test_a_request_that_was_never_sent_has_no_send_lag() -> None:
+def test_a_request_that_was_never_sent_has_no_schedule_lag() -> None:
     rows = requests(0, 1)
     rows["sent"][:5] = -5_000.0  # 0.0 on the monotonic clock
     assert is_sent(rows).sum() == 15
-    assert send_lag_ms(rows) == pytest.approx(0.5)
+    assert schedule_lag_ms(rows) == pytest.approx(0.5)
 
 
 def test_a_conflict_is_sound_though_not_good_and_a_not_found_is_neither() -> None:
