@@ -6,9 +6,8 @@ Where a value may be of several classes (a fault, a check, a state, an event, a 
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterable
-from functools import partial
+from enum import IntEnum, StrEnum
 from typing import Any, TypeVar
 
 import numpy as np
@@ -61,7 +60,12 @@ def structured(data: Any, into: type[T]) -> T:
         return CONVERTER.structure(data, into)
     except BaseValidationError as error:
         raise Damaged(transform_error(error)[0]) from error
-    except (ValueError, TypeError, KeyError) as error:  # a family's tag, or a value's own rules
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+    ) as error:  # a family's tag, or a list for an object
         raise Damaged(str(error) or type(error).__name__) from error
 
 
@@ -100,9 +104,9 @@ def _plain_number(number: float) -> float | str | None:
 def _converter() -> Converter:
     converter = Converter(forbid_extra_keys=True)
     for kind, hook in ((float, _number), (int, _whole), (str, _text), (bool, _truth)):
-        converter.register_structure_hook_func(
-            partial(operator.is_, kind), hook
-        )  # this very class: no enumeration
+        converter.register_structure_hook(kind, hook)
+    for enumeration in (StrEnum, IntEnum):  # which are str and int as well
+        converter.register_structure_hook(enumeration, lambda value, into: into(value))
     converter.register_unstructure_hook(float, _plain_number)
     converter.register_unstructure_hook(np.floating, lambda number: _plain_number(float(number)))
     converter.register_unstructure_hook(np.integer, int)

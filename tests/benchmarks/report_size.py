@@ -1,6 +1,6 @@
 """How long the report of a large run takes, and how much memory: python -m tests.benchmarks.report_size [REQUESTS].
 
-The run is made up (tests/synthetic.py), both twins together REQUESTS (10⁶ if not given). Not a timed test: it prints.
+The run is made up (tests/fabricated), both twins together REQUESTS (10⁶ if not given). Not a timed test: it prints.
 """
 
 from __future__ import annotations

@@ -16,19 +16,7 @@ from typing import Any
 import pytest
 from docker.models.containers import Container
 
-from lab.model import (
-    DATABASE,
-    EDGE,
-    LINKS,
-    PAYMENTS,
-    TWINS,
-    LabError,
-    LinkState,
-    SeedSizes,
-    Stack,
-    Toxic,
-    TwinPlan,
-)
+from lab.model import DATABASE, EDGE, PAYMENTS, LabError, LinkState, Toxic, a_link
 from lab.runtime.containers.engine import RUN_LABEL, client
 from lab.runtime.containers.testbed import (
     DockerTestbed,
@@ -39,10 +27,13 @@ from lab.runtime.containers.testbed import (
 )
 from lab.runtime.ownership.heal import heal, take_down
 from lab.runtime.ownership.ledger import holdings
+from lab.workload.booking import BOOKING
+from tests.fabricated.evidence import HARDENED, NAIVE, PAIR
+from tests.standing import LINKS, SMALL, Heard, a_stack, probe_config
 
 ROOT = Path(__file__).parents[2]
 RUN = "docker-standing"
-SMALL = SeedSizes(users=20, rooms=4, bookings=40, wallets=20)
+TWINS = (NAIVE, HARDENED)
 PARTS = {"postgres", "payments", "toxiproxy", "service", "seed"}
 SLOW = LinkState(
     toxics=(Toxic(type="latency", stream="downstream", attributes={"latency": 100, "jitter": 0}),)
@@ -55,18 +46,18 @@ ENDS_S = 30.0
 pytestmark = [pytest.mark.usefixtures("needs_docker"), pytest.mark.timeout(300)]
 
 HOLDER = f"""
-import json, sys, time
+import sys, time
 from pathlib import Path
-from lab.model import *
+from lab.model import DATABASE, LinkState, a_link
 from lab.runtime.containers.testbed import DockerTestbed
-from tests.fabricated.evidence import NAIVE, HARDENED
+from lab.workload.booking import BOOKING
+from tests.fabricated.evidence import PAIR
+from tests.standing import Heard, a_stack
 
 state_dir, run, linger = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "linger"
-twins = (TwinPlan(name=NAIVE, defences="none"),)
-sizes = SeedSizes(users=20, rooms=4, bookings=40, wallets=20)
-testbed = DockerTestbed(Stack(run=run, twins=twins, seed_sizes=sizes, linger=linger), state_dir)
-testbed.up()
-testbed.link(NAIVE, DATABASE).set(LinkState(enabled=False))
+testbed = DockerTestbed(a_stack(run, PAIR[:1], linger=linger), BOOKING, state_dir)
+testbed.up(Heard())
+testbed.actuator("naive", a_link(DATABASE)).set(LinkState(enabled=False))
 print("up", flush=True)
 if not linger:
     time.sleep({ENDS_S * 2})
@@ -80,9 +71,9 @@ def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def testbed(state_dir: Path, needs_docker: None) -> Iterator[DockerTestbed]:
-    testbed = DockerTestbed(Stack(run=RUN, seed_sizes=SMALL), state_dir)
+    testbed = DockerTestbed(a_stack(RUN), BOOKING, state_dir)
     try:
-        testbed.up()
+        testbed.up(Heard())
         yield testbed
     finally:
         testbed.down()
@@ -125,13 +116,7 @@ def becomes_true(condition: Callable[[], bool]) -> bool:
 def probe_all_links(testbed: DockerTestbed, folder: Path) -> dict[str, list[dict[str, Any]]]:
     """What probes inside the naive twin's network find, by link."""
     targets = testbed.targets(NAIVE)
-    user, database = targets["probe_database"].split("/")
-    probes = [
-        {"link": link, "protocol": "postgres" if link == DATABASE else "http", "address": targets[link],
-         "path": "/healthz", "user": user, "database": database, "interval_s": 0.1, "request_bytes": 0,
-         "reply_bytes": 0, "timeout_s": 2.0}
-        for link in LINKS
-    ]  # fmt: skip
+    probes = [probe_config(link, targets) for link in LINKS]
     config = {
         "t0": "../t0.json", "ready": "observe.ready.json", "until_s": PROBED_S, "probes": probes,
         "probes_output": "probes.jsonl", "metrics_url": f"http://{targets['direct_edge']}/metrics",
@@ -143,7 +128,7 @@ def probe_all_links(testbed: DockerTestbed, folder: Path) -> dict[str, list[dict
     assert child.wait(ENDS_S) == 0, (folder / "logs" / "observe.log").read_text()
     child.stop()
     samples = [json.loads(line) for line in (folder / "probes.jsonl").read_text().splitlines()]
-    return {link: [sample for sample in samples if sample["link"] == link] for link in LINKS}
+    return {link: [sample for sample in samples if sample["target"] == f"link/{link}"] for link in LINKS}
 
 
 @pytest.mark.parametrize("twin", TWINS)
@@ -160,17 +145,17 @@ def test_resets_refusals_and_delays_arrive_inside_the_network_as_they_are(
 ) -> None:
     faults = {EDGE: RESETS, DATABASE: DOWN, PAYMENTS: SLOW}
     for name, fault in faults.items():
-        assert testbed.link(NAIVE, name).set(fault) == fault
+        assert testbed.actuator(NAIVE, a_link(name)).set(fault) == fault
     try:
-        felt = probe_all_links(testbed, folder)
+        seen = probe_all_links(testbed, folder)
     finally:
         for name in faults:
-            testbed.link(NAIVE, name).set(LinkState())
+            testbed.actuator(NAIVE, a_link(name)).set(LinkState())
 
-    assert {sample["error"] for sample in felt[EDGE]} == {"reset"}
-    assert {sample["error"] for sample in felt[DATABASE]} == {"refused"}
-    assert {sample["error"] for sample in felt[PAYMENTS]} == {""}
-    assert min(sample["first_byte_ms"] for sample in felt[PAYMENTS]) >= 100
+    assert {sample["error"] for sample in seen[EDGE]} == {"reset"}
+    assert {sample["error"] for sample in seen[DATABASE]} == {"refused"}
+    assert {sample["error"] for sample in seen[PAYMENTS]} == {""}
+    assert min(sample["first_byte_ms"] for sample in seen[PAYMENTS]) >= 100
 
 
 def test_a_healed_link_passes_everything_again(testbed: DockerTestbed, folder: Path) -> None:
@@ -180,22 +165,20 @@ def test_a_healed_link_passes_everything_again(testbed: DockerTestbed, folder: P
     assert min(sample["first_byte_ms"] for sample in found[PAYMENTS]) < 100
 
 
-def test_a_fault_on_one_twin_is_not_felt_by_the_other(testbed: DockerTestbed) -> None:
-    testbed.link(NAIVE, EDGE).set(DOWN)
+def test_a_fault_on_one_twin_does_not_reach_the_other(testbed: DockerTestbed) -> None:
+    testbed.actuator(NAIVE, a_link(EDGE)).set(DOWN)
     try:
         assert status(f"{testbed.published(HARDENED)['edge']}/healthz") == 200
         with pytest.raises(ConnectionResetError):  # the userland proxy accepts, then resets
             status(f"{testbed.published(NAIVE)['edge']}/healthz")
     finally:
-        testbed.link(NAIVE, EDGE).set(LinkState())
+        testbed.actuator(NAIVE, a_link(EDGE)).set(LinkState())
 
 
 def test_all_data_is_read_by_a_program_beside_the_twin(testbed: DockerTestbed, folder: Path) -> None:
     targets = testbed.targets(NAIVE)
-    config = {
-        "dsn": targets["direct_dsn"], "payments_url": f"http://{targets['direct_payments']}",
-        "output": "final.json", "timeout_s": 10,
-    }  # fmt: skip
+    direct = {name: address for name, address in targets.items() if name.startswith("direct_")}
+    config = {**direct, "tables": list(BOOKING.tables), "output": "final.json", "timeout_s": 10}
     child = testbed.spawn(NAIVE, "loadtests.final_state", config, folder, "final")
 
     assert child.wait(ENDS_S) == 0, (folder / "logs" / "final.log").read_text()
@@ -203,7 +186,7 @@ def test_all_data_is_read_by_a_program_beside_the_twin(testbed: DockerTestbed, f
     child.stop()
     child.stop()
     final = json.loads((folder / "final.json").read_text())
-    assert len(final["bookings"]) == SMALL.bookings
+    assert len(final["bookings"]) == SMALL["bookings"]
     assert (folder / "final.json").stat().st_uid == os.getuid()
 
 
@@ -271,10 +254,9 @@ def test_no_setting_of_the_users_reaches_a_container(
     }.items():
         monkeypatch.setenv(name, value)
     client.cache_clear()
-    twins = (TwinPlan(name=NAIVE, defences="none"),)
-    testbed = DockerTestbed(Stack(run="docker-hostile", twins=twins, seed_sizes=SMALL), tmp_path / "state")
+    testbed = DockerTestbed(a_stack("docker-hostile", PAIR[:1]), BOOKING, tmp_path / "state")
     try:
-        testbed.up()
+        testbed.up(Heard())
         child = testbed.spawn(
             NAIVE, "loadtests.observe", {"t0": "t0.json", "ready": "r.json"}, folder, "observe"
         )
@@ -303,7 +285,9 @@ def test_the_undo_of_every_link_is_on_disk_before_any_fault(testbed: DockerTestb
     (run,) = holdings(state_dir)
     apis = {testbed.published(twin)["toxiproxy"] for twin in TWINS}
 
-    assert {(undo.url, undo.proxy) for undo in run.undos} == {(api, link) for api in apis for link in LINKS}
+    assert {tuple(undo.details.values()) for undo in run.undos} == {
+        (api, link) for api in apis for link in LINKS
+    }
 
 
 def test_collect_brings_the_logs_of_all_parts(testbed: DockerTestbed, tmp_path: Path) -> None:
@@ -332,10 +316,10 @@ def test_an_engine_that_stands_is_available_and_images_once_built_are_there(need
 
 
 def test_half_a_start_is_one_clear_sentence_and_down_leaves_nothing(tmp_path: Path) -> None:
-    testbed = DockerTestbed(Stack(run="docker-half", seed_sizes=SeedSizes(users=-1)), tmp_path)
+    testbed = DockerTestbed(a_stack("docker-half", sizes={**SMALL, "users": -1}), BOOKING, tmp_path)
 
     with pytest.raises(LabError, match=r"The (naive|hardened) twin cannot be started\. .*seed"):
-        testbed.up()
+        testbed.up(Heard())
     testbed.collect(NAIVE, tmp_path)
     assert (tmp_path / "logs" / "seed.log").stat().st_size > 0
     testbed.down()

@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 
 from lab import catalogue
+from lab.record import sums
 from lab.runtime.toxiproxy.build import cache
 from tests.fabricated.evidence import HARDENED
 
 ROOT = Path(__file__).parents[2]
-EXPECTED, NOT_EXPECTED, INVALID = 0, 1, 3
+EXPECTED, NOT_EXPECTED, USAGE, INVALID = 0, 1, 2, 3
 
 ABLATIONS = {
     "s02-n-plus-one": "all,-batched_reads",
@@ -134,7 +135,9 @@ def test_a_run_whose_toxic_was_never_applied_is_invalid_and_not_held(folder: Pat
         quick = min(samples, key=lambda sample: sample["last_byte_ms"] or 1e9)
         unmoved = [quick | {"start_s": sample["start_s"]} for sample in samples]
         path.write_text("".join(json.dumps(sample) + "\n" for sample in unmoved))
+    assert lab("regrade", str(copy)).returncode == USAGE  # changed, and not sealed again
+    sums.seal(copy)
     done = lab("regrade", str(copy), "--json")
     verdict = json.loads(done.stdout)
     assert (done.returncode, verdict["valid"]) == (INVALID, False)
-    assert any(not gate["passed"] and gate["name"] == "fault felt" for gate in verdict["gates"])
+    assert any(not gate["passed"] and gate["name"] == "fault observed" for gate in verdict["gates"])

@@ -124,7 +124,7 @@ def scenario_of(made_up: Fabricated) -> Scenario:
         mirrors="nothing: made up, for tests only",
         lesson="connection_pool: a warm connection costs one round trip, a new one costs several.",
         load=Load(
-            rate_rps=made_up.requests / made_up.phases.load_s,
+            rate_rps=round(made_up.requests / made_up.phases.load_s, 3),
             mix=dict.fromkeys(OPS, 1),
             good_within_ms=X_MS,
             client_timeout_s=C_S,

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from lab.model import TWINS, SeedSizes, Stack
 from lab.runtime.local.testbed import LocalTestbed
+from lab.workload.booking import BOOKING
+from tests.fabricated.evidence import HARDENED, NAIVE
+from tests.standing import Heard, a_stack
 
 ROOT = Path(__file__).parents[2]
+TWINS = (NAIVE, HARDENED)
 TOKEN = "contract-token"
 EXAMPLES_MAX = 6  # an operation and phase
 SEED = 20261121
@@ -23,12 +26,11 @@ pytestmark = [pytest.mark.usefixtures("needs_local"), pytest.mark.timeout(180)]
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory):
     """What schemathesis says of each twin: its exit code and its output."""
-    sizes = SeedSizes(users=50, rooms=5, bookings=100, wallets=50)
-    testbed = LocalTestbed(
-        Stack(run="contract", seed_sizes=sizes, token=TOKEN), tmp_path_factory.mktemp("state")
-    )
+    sizes = {"users": 50, "rooms": 5, "bookings": 100, "wallets": 50}
+    stack = a_stack("contract", sizes=sizes, token=TOKEN)
+    testbed = LocalTestbed(stack, BOOKING, tmp_path_factory.mktemp("state"))
     try:
-        testbed.up()
+        testbed.up(Heard())
         edges = [testbed.published(twin)["edge"] for twin in TWINS]
         folders = [tmp_path_factory.mktemp(twin) for twin in TWINS]
         with ThreadPoolExecutor() as pool:

@@ -1,4 +1,4 @@
-"""Every fault, on a real PostgreSQL and a real HTTP service behind a real Toxiproxy: echoed, felt, and healed so."""
+"""Every fault of a link, on a real PostgreSQL and HTTP service behind a real Toxiproxy: echoed, observed, healed."""
 
 import asyncio
 import time
@@ -18,18 +18,23 @@ from lab.faults import (
     SlowClose,
     Timeout,
 )
-from lab.judge.proofs import healed_proof
-from lab.model import DATABASE, PAYMENTS, Fault, LinkSample, LinkState, SeedSizes, Stack, TwinPlan
+from lab.faults.links.toxics import LinkFault
+from lab.model import DATABASE, PAYMENTS, LinkState, Sample, Seen, StateFault
 from lab.plan.programs import observe
+from lab.plan.runs import RunPlan
+from lab.record.codec import structured
 from lab.runtime.local.testbed import LocalTestbed
+from lab.workload.booking import BOOKING
 from loadtests.probes import probe
-from tests.fabricated.evidence import NAIVE, PHASES, a_scenario
+from tests.fabricated.evidence import NAIVE, PAIR, PHASES, a_scenario
+from tests.standing import Heard, a_stack
 
 pytestmark = [pytest.mark.usefixtures("needs_local"), pytest.mark.timeout(120)]
 
 COUNT, INTERVAL_S = 10, 0.03
+STACK = a_stack("run-faults-bite", PAIR[:1])
 DIRECTIONS = ("downstream", "upstream")
-FAULTS_BY_DIRECTION: list[Fault] = [
+FAULTS_BY_DIRECTION: list[StateFault] = [
     fault
     for direction in DIRECTIONS
     for fault in (
@@ -54,38 +59,34 @@ EVERY_FAULT = [*FAULTS_BY_DIRECTION, Down(link=DATABASE), Down(link=PAYMENTS)]
 
 @pytest.fixture(scope="module")
 def testbed(tmp_path_factory: pytest.TempPathFactory, needs_local: None) -> Iterator[LocalTestbed]:
-    stack = Stack(
-        run="run-faults-bite",
-        twins=(TwinPlan(name=NAIVE, defences="none"),),
-        seed_sizes=SeedSizes(users=20, rooms=4, bookings=40, wallets=20),
-    )
-    testbed = LocalTestbed(stack, tmp_path_factory.mktemp("state"))
+    testbed = LocalTestbed(STACK, BOOKING, tmp_path_factory.mktemp("state"))
     try:
-        testbed.up()
+        testbed.up(Heard())
         yield testbed
     finally:
         testbed.down()
 
 
-def probed(testbed: LocalTestbed, fault: Fault) -> list[LinkSample]:
+def probed(testbed: LocalTestbed, fault: StateFault) -> Seen:
     """What the run's own probe sees of the link now."""
     scenario = a_scenario(faults=(fault,))
-    (config,) = observe(scenario, PHASES, testbed.targets(NAIVE))["probes"]
+    plan = RunPlan(stack=STACK, scenario=scenario, workload=BOOKING, phases=PHASES, seed=1)
+    (config,) = observe(plan, testbed.targets(NAIVE))["probes"]
     t0 = time.monotonic()
 
-    async def all_probes() -> list[LinkSample]:
-        async def one(number: int) -> LinkSample:
+    async def all_probes() -> list[Sample]:
+        async def one(number: int) -> Sample:
             await asyncio.sleep(number * INTERVAL_S)
-            return LinkSample(**await probe(config, t0))
+            return structured(await probe(config, t0), Sample)
 
         return await asyncio.gather(*map(one, range(COUNT)))
 
-    return asyncio.run(all_probes())
+    return Seen(samples=asyncio.run(all_probes()))
 
 
 @pytest.mark.parametrize("fault", EVERY_FAULT, ids=lambda fault: fault.describe())
-def test_a_fault_is_echoed_bites_and_heals(testbed: LocalTestbed, fault: Fault) -> None:
-    link = testbed.link(NAIVE, fault.link)
+def test_a_fault_is_echoed_bites_and_heals(testbed: LocalTestbed, fault: StateFault) -> None:
+    link = testbed.actuator(NAIVE, fault.target())
     before = probed(testbed, fault)
     try:
         assert link.set(fault.state()) == fault.state()
@@ -94,12 +95,13 @@ def test_a_fault_is_echoed_bites_and_heals(testbed: LocalTestbed, fault: Fault) 
     finally:
         assert link.set(LinkState()) == LinkState()
     after = probed(testbed, fault)
-    felt = fault.felt(before, during)
-    assert felt.proved, (felt, during)
-    assert healed_proof(before, during, after).proved, after
-    if not isinstance(fault, Noop) and "echo" not in felt.sentence:
-        assert not fault.felt(before, after).proved
+    shown = fault.observed(before, during)
+    assert shown.proved, (shown, during)
+    assert fault.healed(before, during, after).proved, after
+    if not isinstance(fault, Noop) and "echo" not in shown.sentence:
+        assert not fault.observed(before, after).proved
 
 
-def test_no_fault_is_left_out() -> None:
-    assert {type(fault) for fault in EVERY_FAULT} == set(FAULTS)
+def test_no_fault_of_a_link_is_left_out() -> None:
+    of_links = {fault for fault in FAULTS if issubclass(fault, LinkFault)}
+    assert {type(fault) for fault in EVERY_FAULT} == of_links

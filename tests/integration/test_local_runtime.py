@@ -21,15 +21,18 @@ import psutil
 import psycopg
 import pytest
 
-from lab.model import DATABASE, EDGE, LINKS, PAYMENTS, TWINS, LabError, LinkState, SeedSizes, Stack, Toxic
+from lab.model import DATABASE, EDGE, PAYMENTS, LabError, LinkState, Toxic, a_link
 from lab.runtime.local import testbed as local
 from lab.runtime.local.parts import postgres
 from lab.runtime.local.testbed import LocalTestbed
 from lab.runtime.ownership.heal import heal, take_down
 from lab.runtime.ownership.ledger import RUN_MARK, holdings, read
+from lab.workload.booking import BOOKING
+from tests.fabricated.evidence import HARDENED, NAIVE
+from tests.standing import LINKS, SMALL, Heard, a_stack
 
 ROOT = Path(__file__).parents[2]
-SMALL = SeedSizes(users=20, rooms=4, bookings=40, wallets=20)
+TWINS = (NAIVE, HARDENED)
 SLOW = LinkState(
     toxics=(Toxic(type="latency", stream="downstream", attributes={"latency": 100, "jitter": 0}),)
 )
@@ -38,20 +41,20 @@ ENDS_S = 10.0
 pytestmark = [pytest.mark.usefixtures("needs_local"), pytest.mark.timeout(120)]
 
 HOLDER = f"""
-import json, os, signal, sys, time
+import json, sys, time
 from pathlib import Path
-from lab.model import *
+from lab.model import LinkState, Toxic, a_link
 from lab.runtime.local.testbed import LocalTestbed
-from tests.fabricated.evidence import NAIVE, HARDENED
+from lab.workload.booking import BOOKING
+from tests.standing import LINKS, Heard, a_stack
 
 state_dir, run, linger = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "linger"
-sizes = SeedSizes(users=20, rooms=4, bookings=40, wallets=20)
-testbed = LocalTestbed(Stack(run=run, seed_sizes=sizes, linger=linger), state_dir)
-testbed.up()
+testbed = LocalTestbed(a_stack(run, linger=linger), BOOKING, state_dir)
+testbed.up(Heard())
 for link in LINKS:
-    testbed.link(NAIVE, link).set(LinkState(toxics=(
+    testbed.actuator("naive", a_link(link)).set(LinkState(toxics=(
         Toxic(type="latency", stream="downstream", attributes={{"latency": 100, "jitter": 0}}),)))
-print(json.dumps({{twin: dict(testbed.published(twin)) for twin in TWINS}}), flush=True)
+print(json.dumps({{twin: dict(testbed.published(twin)) for twin in ("naive", "hardened")}}), flush=True)
 if not linger:
     time.sleep({ENDS_S * 6})
 """
@@ -64,9 +67,9 @@ def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def testbed(state_dir: Path, needs_local: None) -> Iterator[LocalTestbed]:
-    testbed = LocalTestbed(Stack(run="run-standing", seed_sizes=SMALL), state_dir)
+    testbed = LocalTestbed(a_stack("run-standing"), BOOKING, state_dir)
     try:
-        testbed.up()
+        testbed.up(Heard())
         yield testbed
     finally:
         testbed.down()
@@ -112,7 +115,7 @@ def test_every_part_of_a_twin_answers_through_its_proxy_and_past_it(testbed: Loc
     assert get(targets["payments"], "/healthz") == get(targets["direct_payments"], "/healthz") == 200
     assert get(targets["edge"], "/users/1/bookings/", token="lab-token") == 200
     with psycopg.connect(targets["direct_dsn"]) as connection:
-        assert connection.execute("SELECT count(*) FROM bookings").fetchone() == (SMALL.bookings,)
+        assert connection.execute("SELECT count(*) FROM bookings").fetchone() == (SMALL["bookings"],)
 
 
 def test_the_probe_needs_no_password_and_the_service_does(testbed: LocalTestbed) -> None:
@@ -127,7 +130,7 @@ def test_the_probe_needs_no_password_and_the_service_does(testbed: LocalTestbed)
 
 
 def test_a_link_that_is_down_cuts_its_own_twin_only_and_comes_back(testbed: LocalTestbed) -> None:
-    link = testbed.link(NAIVE, EDGE)
+    link = testbed.actuator(NAIVE, a_link(EDGE))
 
     assert link.set(LinkState(enabled=False)) == LinkState(enabled=False)
     with pytest.raises(ConnectionRefusedError):
@@ -139,7 +142,7 @@ def test_a_link_that_is_down_cuts_its_own_twin_only_and_comes_back(testbed: Loca
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a port be held")
 def test_the_port_of_a_link_that_is_down_stays_ours(testbed: LocalTestbed) -> None:
-    link = testbed.link(HARDENED, PAYMENTS)
+    link = testbed.actuator(HARDENED, a_link(PAYMENTS))
     host, port = testbed.targets(HARDENED)[PAYMENTS].split(":")
     link.set(LinkState(enabled=False))
     try:
@@ -153,7 +156,9 @@ def test_the_undo_of_every_link_is_on_disk_before_any_fault(testbed: LocalTestbe
     (run,) = holdings(state_dir)
     apis = {testbed.published(twin)["toxiproxy"] for twin in TWINS}
 
-    assert {(undo.url, undo.proxy) for undo in run.undos} == {(api, link) for api in apis for link in LINKS}
+    assert {tuple(undo.details.values()) for undo in run.undos} == {
+        (api, link) for api in apis for link in LINKS
+    }
 
 
 def test_all_that_listens_does_so_on_loopback_and_below_the_ephemeral_ports(testbed: LocalTestbed) -> None:
@@ -224,8 +229,8 @@ def test_facts_name_the_engine_and_the_versions(testbed: LocalTestbed) -> None:
 
 
 def test_down_leaves_no_process_no_folder_and_no_ledger(tmp_path: Path) -> None:
-    testbed = LocalTestbed(Stack(run="run-down", seed_sizes=SMALL), tmp_path)
-    testbed.up()
+    testbed = LocalTestbed(a_stack("run-down"), BOOKING, tmp_path)
+    testbed.up(Heard())
     testbed.spawn(NAIVE, "http.server", {}, tmp_path, "hanging")
     assert processes_of("run-down")
 
@@ -238,10 +243,10 @@ def test_down_leaves_no_process_no_folder_and_no_ledger(tmp_path: Path) -> None:
 
 
 def test_half_a_start_is_one_clear_sentence_and_leaves_nothing(tmp_path: Path) -> None:
-    testbed = LocalTestbed(Stack(run="run-half", seed_sizes=SeedSizes(users=-1)), tmp_path)
+    testbed = LocalTestbed(a_stack("run-half", sizes={**SMALL, "users": -1}), BOOKING, tmp_path)
 
     with pytest.raises(LabError, match=r"The (naive|hardened) twin's data could not be loaded: .*seed\.log"):
-        testbed.up()
+        testbed.up(Heard())
     assert [process.name() for process in processes_of("run-half") if process.name() == "postgres"] == []
     testbed.collect(NAIVE, tmp_path)
     assert (tmp_path / "logs" / "seed.log").stat().st_size > 0
@@ -254,10 +259,10 @@ def test_half_a_start_is_one_clear_sentence_and_leaves_nothing(tmp_path: Path) -
 
 def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "DISK_NEEDED_BYTES", 1 << 60)
-    testbed = LocalTestbed(Stack(run="run-full"), tmp_path)
+    testbed = LocalTestbed(a_stack("run-full"), BOOKING, tmp_path)
 
     with pytest.raises(LabError, match=r"The disk of .* is full"):
-        testbed.up()
+        testbed.up(Heard())
     testbed.down()
 
     assert folders_of("run-full") == []
@@ -358,10 +363,11 @@ def test_when_the_guardian_is_killed_too_heal_mends_it_all_and_says_so(holder: A
 
 
 def test_a_fault_on_a_proxy_that_outlived_its_run_is_undone(testbed: LocalTestbed, tmp_path: Path) -> None:
-    link = testbed.link(NAIVE, DATABASE)
+    link = testbed.actuator(NAIVE, a_link(DATABASE))
     link.set(SLOW)
     dead = {"record": "owner", "run": "run-dead", "pid": 1, "started": "before/1", "at": 0.0}
-    undo = {"record": "undo", "url": testbed.published(NAIVE)["toxiproxy"], "proxy": DATABASE}
+    details = {"url": testbed.published(NAIVE)["toxiproxy"], "proxy": DATABASE}
+    undo = {"record": "undo", "how": "toxiproxy", "details": details}
     (tmp_path / "owned").mkdir()
     (tmp_path / "owned" / "run-dead.jsonl").write_text(json.dumps(dead) + "\n" + json.dumps(undo) + "\n")
 

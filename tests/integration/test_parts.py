@@ -16,7 +16,8 @@ from typing import Any
 import psutil
 import pytest
 
-from lab.model import LabError, LinkSample
+from lab.model import LabError, LinkSample, Sample
+from lab.record.codec import structured
 from lab.runtime.local.asking import answers
 from lab.runtime.local.parts import caddy, nats, valkey
 from lab.runtime.local.parts.wheels import Wheel
@@ -148,7 +149,9 @@ def eventually(true: Callable[[], bool], timeout_s: float = 10.0) -> None:
 
 
 def probed(**config: Any) -> LinkSample:
-    return LinkSample(**asyncio.run(probe({**PROBED, **config}, t0=0.0)))
+    sample = structured(asyncio.run(probe({**PROBED, **config}, t0=0.0)), Sample)
+    assert isinstance(sample, LinkSample)
+    return sample
 
 
 @pytest.mark.parametrize("part", ["cache", "queue", "balanced"])
@@ -169,7 +172,7 @@ def test_a_probe_with_the_secret_is_answered_and_no_other(
     part: str, protocol: str, secret: str, request: pytest.FixtureRequest
 ) -> None:
     _server, port = request.getfixturevalue(part)
-    config = {"link": part, "protocol": protocol, "address": f"{LOOPBACK}:{port}"}
+    config = {"target": f"link/{part}", "protocol": protocol, "address": f"{LOOPBACK}:{port}"}
     right = probed(**config, **{secret: PASSWORD})
     wrong = probed(**config, **{secret: "another"})
     assert (right.error, right.chunks >= 1, right.closed_ms is not None) == ("", True, True)
@@ -183,7 +186,12 @@ def test_a_probe_carries_as_much_as_it_is_asked_to(
     part: str, protocol: str, secret: str, request: pytest.FixtureRequest
 ) -> None:
     _server, port = request.getfixturevalue(part)
-    config = {"link": part, "protocol": protocol, "address": f"{LOOPBACK}:{port}", secret: PASSWORD}
+    config = {
+        "target": f"link/{part}",
+        "protocol": protocol,
+        "address": f"{LOOPBACK}:{port}",
+        secret: PASSWORD,
+    }
     sample = probed(**{**config, "request_bytes": 256_000, "reply_bytes": 1_200_000, "timeout_s": 10.0})
     assert sample.error == ""
     assert sample.received_bytes >= 1_200_000

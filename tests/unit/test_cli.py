@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,10 @@ from lab.catalogue import find
 from lab.cli import assembly, running
 from lab.cli.console import print_verdict
 from lab.cli.looking import settings
-from lab.model import LabError, RunVerdict
+from lab.model import Capability, LabError, RunVerdict, Stack
+from lab.runtime.local.testbed import LocalTestbed
+from lab.workload.booking import BOOKING
+from tests.fabricated.evidence import PAIR
 from tests.fabricated.folder import Fabricated, make_run
 from tests.fabricated.verdicts import make_verdict
 
@@ -104,7 +107,7 @@ def test_an_invalid_run_names_the_gate_and_shows_no_table(capsys: pytest.Capture
     print_verdict(make_verdict("run", valid=False))
     shown = capsys.readouterr().out
     assert "invalid" in shown
-    assert "fault felt" in shown
+    assert "fault observed" in shown
     assert "expected" not in shown
 
 
@@ -149,7 +152,7 @@ def runs_spoiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..
 def test_a_run_that_the_machine_spoiled_is_made_again_and_both_are_told(
     lab: Lab, runs_spoiled: Callable[..., list[Path]]
 ) -> None:
-    made = runs_spoiled("send lag")
+    made = runs_spoiled("schedule lag")
     code, out, err = lab("run", "s01", "--quick", "--runtime", "local")
     assert (code, len(made)) == (0, 2)
     assert "made again" in err
@@ -159,9 +162,9 @@ def test_a_run_that_the_machine_spoiled_is_made_again_and_both_are_told(
 @pytest.mark.parametrize(
     ("gates", "words", "count"),
     [
-        (("fault felt",), (), 1),
-        (("send lag", "send lag"), (), 2),
-        (("send lag",), ("--again", "0"), 1),
+        (("fault observed",), (), 1),
+        (("schedule lag", "schedule lag"), (), 2),
+        (("schedule lag",), ("--again", "0"), 1),
     ],
     ids=["not the machine's doing", "twice too busy", "not asked for"],
 )
@@ -233,9 +236,48 @@ def test_bash_completes_a_line_by_the_script_that_the_lab_prints(
 
 
 def test_a_missing_runtime_is_told_with_where_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    from lab.model import Stack
     from lab.runtime.containers import testbed as docker
 
     monkeypatch.setattr(docker, "available", lambda: "no Docker engine answers.")
+    stack = Stack(run="r", workload=BOOKING.name, twins=PAIR)
     with pytest.raises(LabError, match="See: bin/lab doctor"):
-        assembly.testbed("docker", Stack(run="r"))
+        assembly.testbed("docker", stack, BOOKING, frozenset())
+
+
+class Incapable(LocalTestbed):
+    """The local runtime on a machine that cannot pause a part."""
+
+    def offers(self) -> Mapping[Capability, str]:
+        return {**dict.fromkeys(Capability, ""), Capability.PAUSE: "no such signal here"}
+
+
+def test_what_a_runtime_cannot_do_is_refused_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(assembly, "LocalTestbed", Incapable)
+    stack = Stack(run="r", workload=BOOKING.name, twins=PAIR)
+    with pytest.raises(LabError, match=r"cannot pause a part \(no such signal here\).*--runtime docker"):
+        assembly.testbed("local", stack, BOOKING, frozenset({Capability.PAUSE, Capability.LINK}))
+    assembly.testbed("local", stack, BOOKING, frozenset({Capability.LINK}))
+
+
+def test_twins_are_chosen_by_service_and_defences() -> None:
+    chosen = assembly.twins(BOOKING, ["hardened:all,-deadline", "hardened", "naive"], "none")
+    assert [(twin.name, twin.defences) for twin in chosen] == [
+        ("hardened", "all,-deadline"), ("hardened-2", "none"), ("naive", "none"),
+    ]  # fmt: skip
+    assert [twin.name for twin in assembly.twins(BOOKING, [], "all")] == ["naive", "hardened"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (["student"], "There is naive, hardened"),
+        (["naive:all"], "naive has no defences to switch"),
+        (["hardened:all,-courage"], "circuit_breaker"),
+        (["naive"] * 4, "1 to 3 twins, not 4"),
+    ],
+)
+def test_a_twin_that_cannot_be_had_is_named(wanted: list[str], said: str) -> None:
+    with pytest.raises(LabError, match=said):
+        assembly.twins(BOOKING, wanted, "all")

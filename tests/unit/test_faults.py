@@ -1,5 +1,6 @@
-"""Each fault: what it asks of the proxy, what it refuses, and that a probe feels it only where it was applied."""
+"""Each fault: what it asks of the proxy, what it refuses, and that a probe shows it only where it was applied."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -16,7 +17,7 @@ from lab.faults import (
     SlowClose,
     Timeout,
 )
-from lab.model import DATABASE, PAYMENTS, Burst, Fault, LabError, LinkSample, LinkState, Toxic
+from lab.model import DATABASE, PAYMENTS, Burst, Fault, LabError, LinkSample, LinkState, Proof, Seen, Toxic
 from tests.fabricated.evidence import probe
 
 QUIET = [probe(n / 10, answer_ms=2 + n % 3) for n in range(30)]
@@ -36,6 +37,10 @@ def slower(samples: list[LinkSample], by_ms: float) -> list[LinkSample]:
 
 def failed(error: str, count: int = 20, **changes: object) -> list[LinkSample]:
     return [probe(n / 10, error=error, **changes) for n in range(count)]
+
+
+def observed(fault: Fault, before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof:
+    return fault.observed(Seen(samples=before), Seen(samples=during))
 
 
 def toxic(kind: str, stream: str = "downstream", **attributes: int) -> LinkState:
@@ -97,7 +102,7 @@ def test_a_parameter_out_of_range_is_named(fault: Fault, parameter: str) -> None
 
 
 # What a probe sees where the fault acts: (fault, samples before, samples during).
-FELT = [
+SEEN = [
     (Latency(link=DATABASE, latency_ms=100), QUIET, slower(QUIET, 201)),
     (Latency(link=DATABASE, latency_ms=100, direction="upstream"), QUIET, slower(QUIET, 201)),
     (Latency(link=DATABASE, latency_ms=100), QUIET, slower(QUIET, 222)),  # a busy machine
@@ -119,25 +124,27 @@ FELT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("fault", "before", "during"), FELT, ids=lambda value: getattr(value, "kind", ""))
-def test_a_fault_that_acts_is_felt(fault: Fault, before: list[LinkSample], during: list[LinkSample]) -> None:
-    proof = fault.felt(before, during)
+@pytest.mark.parametrize(("fault", "before", "during"), SEEN, ids=lambda value: getattr(value, "kind", ""))
+def test_a_fault_that_acts_is_observed(
+    fault: Fault, before: list[LinkSample], during: list[LinkSample]
+) -> None:
+    proof = observed(fault, before, during)
     assert proof.proved, proof
 
 
-@pytest.mark.parametrize(("fault", "before", "_during"), FELT, ids=lambda value: getattr(value, "kind", ""))
-def test_a_fault_that_was_never_applied_is_not_felt(
+@pytest.mark.parametrize(("fault", "before", "_during"), SEEN, ids=lambda value: getattr(value, "kind", ""))
+def test_a_fault_that_was_never_applied_is_not_observed(
     fault: Fault, before: list[LinkSample], _during: list[LinkSample]
 ) -> None:
-    assert not fault.felt(before, before[::-1]).proved
+    assert not observed(fault, before, before[::-1]).proved
 
 
-@pytest.mark.parametrize(("fault", "before", "during"), FELT, ids=lambda value: getattr(value, "kind", ""))
+@pytest.mark.parametrize(("fault", "before", "during"), SEEN, ids=lambda value: getattr(value, "kind", ""))
 def test_too_few_probes_prove_nothing(
     fault: Fault, before: list[LinkSample], during: list[LinkSample]
 ) -> None:
-    assert not fault.felt(before, during[:2]).proved
-    assert not fault.felt(before[:2], during).proved
+    assert not observed(fault, before, during[:2]).proved
+    assert not observed(fault, before[:2], during).proved
 
 
 @pytest.mark.parametrize(
@@ -159,20 +166,20 @@ def test_too_few_probes_prove_nothing(
     ids=lambda value: getattr(value, "kind", ""),
 )
 def test_another_failure_is_not_taken_for_the_fault(fault: Fault, during: list[LinkSample]) -> None:
-    assert not fault.felt(QUIET, during).proved
+    assert not observed(fault, QUIET, during).proved
 
 
 def test_a_link_that_was_broken_before_proves_nothing() -> None:
-    assert not Timeout(link=DATABASE).felt(failed("timeout"), failed("timeout")).proved
+    assert not observed(Timeout(link=DATABASE), failed("timeout"), failed("timeout")).proved
 
 
-def test_the_null_fault_is_felt_as_nothing() -> None:
-    assert Noop(link=DATABASE).felt(QUIET, QUIET).proved
-    assert not Noop(link=DATABASE).felt(QUIET, failed("timeout")).proved
+def test_the_null_fault_is_observed_as_nothing() -> None:
+    assert observed(Noop(link=DATABASE), QUIET, QUIET).proved
+    assert not observed(Noop(link=DATABASE), QUIET, failed("timeout")).proved
 
 
-def test_what_a_client_cannot_feel_rests_on_the_echo_and_says_so() -> None:
-    proof = SlowClose(link=DATABASE, delay_ms=700, direction="upstream").felt(QUIET, QUIET)
+def test_what_no_client_notices_rests_on_the_echo_and_says_so() -> None:
+    proof = observed(SlowClose(link=DATABASE, delay_ms=700, direction="upstream"), QUIET, QUIET)
     assert proof.proved
     assert "echo" in proof.sentence
 

@@ -10,15 +10,31 @@ from lab.checks.slos import GoodRatio
 from lab.faults import Latency
 from lab.judge.gates import look
 from lab.judge.verdict import judge
-from lab.model import BASELINE, DATABASE, FAULT, Gate, Outcome
+from lab.model import (
+    BASELINE,
+    DATABASE,
+    FAULT,
+    Event,
+    FaultWindow,
+    Gate,
+    LinkState,
+    Outcome,
+    ReadBack,
+    TwinPlan,
+    a_link,
+)
+from lab.record import Status
 from tests.fabricated.evidence import (
     HARDENED,
     NAIVE,
+    PAIR,
     PHASES,
+    THREE,
     FabricatedRun,
     FabricatedTwin,
     a_run,
     a_scenario,
+    a_summary,
     probes,
     requests,
     together,
@@ -28,26 +44,28 @@ START_S, END_S = PHASES.window(FAULT)
 SCENARIO = a_scenario(
     faults=(Latency(link=DATABASE, latency_ms=100),), checks=(GoodRatio(phase=FAULT, at_least=0.9),)
 )
-FELT = [*probes(0, START_S), *probes(START_S, END_S, answer_ms=202), *probes(END_S, PHASES.load_s)]
+WINDOW = [FaultWindow(fault=0, on_s=START_S, off_s=END_S)]
+SEEN = [*probes(0, START_S), *probes(START_S, END_S, answer_ms=202), *probes(END_S, PHASES.load_s)]
 
 
-def healthy(twin: str = NAIVE) -> FabricatedTwin:
-    return FabricatedTwin(twin=twin, scenario=SCENARIO, probes=FELT, fault_windows=[(0, START_S, END_S)])
+def healthy(plan: TwinPlan = PAIR[0]) -> FabricatedTwin:
+    return FabricatedTwin(plan=plan, scenario=SCENARIO, probes=SEEN, fault_windows=WINDOW)
 
 
-def a_healthy_run() -> FabricatedRun:
-    return a_run(SCENARIO, naive=healthy(NAIVE), hardened=healthy(HARDENED))
+def a_healthy_run(twins: tuple[TwinPlan, ...] = PAIR) -> FabricatedRun:
+    return a_run(SCENARIO, *map(healthy, twins))
 
 
 def failed(run: FabricatedRun) -> list[Gate]:
-    return [gate for gate in look(run, list(run.twins.values()), SCENARIO) if not gate.passed]
+    return [gate for gate in look(run) if not gate.passed]
 
 
-def test_a_healthy_run_passes_every_gate_of_both_twins() -> None:
-    run = a_healthy_run()
-    gates = look(run, list(run.twins.values()), SCENARIO)
+@pytest.mark.parametrize("twins", [PAIR[1:], PAIR, THREE], ids=len)
+def test_a_healthy_run_passes_every_gate_of_every_twin(twins: tuple[TwinPlan, ...]) -> None:
+    run = a_healthy_run(twins)
+    gates = look(run)
     assert failed(run) == []
-    assert {gate.twin for gate in gates} == {"", NAIVE, HARDENED}
+    assert {gate.twin for gate in gates} == {"", *(twin.name for twin in twins)}
     assert all(gate.sentence.endswith(".") for gate in gates)
 
 
@@ -70,48 +88,58 @@ def ill_baseline() -> object:
 TWIN_GATES: list[tuple[str, dict[str, object]]] = [
     ("planned = recorded", {"requests": requests()[:-1]}),
     ("planned = recorded", {"requests": one_twice(requests())}),
-    ("send lag", {"requests": late(requests())}),
-    ("generator in good order", {"load": {**FabricatedTwin().load, "cap_hits": 1}}),
-    ("generator in good order", {"load": {**FabricatedTwin().load, "errors": ["EMFILE"]}}),
-    ("oracle alive", {"load": {**FabricatedTwin().load, "oracle_rejects_planted_wrong": False}}),
+    ("schedule lag", {"requests": late(requests())}),
+    ("generator in good order", {"summary": a_summary(cap_hits=1)}),
+    ("generator in good order", {"summary": a_summary(errors=("EMFILE",))}),
+    ("oracle alive", {"summary": a_summary(oracle_rejects_planted_wrong=False)}),
     ("baseline healthy", {"requests": ill_baseline()}),
-    ("fault felt", {"probes": probes(0, PHASES.load_s)}),
-    ("healing felt", {"probes": [*probes(0, START_S), *probes(START_S, PHASES.load_s, answer_ms=202)]}),
+    ("fault observed", {"probes": probes(0, PHASES.load_s)}),
+    ("healing observed", {"probes": [*probes(0, START_S), *probes(START_S, PHASES.load_s, answer_ms=202)]}),
 ]
 
 
 @pytest.mark.parametrize(("gate", "change"), TWIN_GATES, ids=[gate for gate, _ in TWIN_GATES])
 def test_a_gate_goes_red_for_the_twin_that_it_is_about(gate: str, change: dict[str, object]) -> None:
-    run = a_run(SCENARIO, naive=healthy(NAIVE), hardened=replace(healthy(HARDENED), **change))
+    run = a_run(SCENARIO, healthy(), replace(healthy(PAIR[1]), **change))
     assert [(one.name, one.twin) for one in failed(run)] == [(gate, HARDENED)]
 
 
+def change_events(run: FabricatedRun, change: Callable[[Event], Event], *twins: str) -> None:
+    for twin in run.twins:
+        if twin.twin in twins:
+            twin.events = [change(event) for event in twin.events]
+
+
 def not_as_asked(run: FabricatedRun) -> None:
-    run.events[0] |= {"ok": False, "error": "the proxy did not answer"}
+    first, *others = run.twins[0].events
+    run.twins[0].events = [replace(first, echo=None, error="the proxy did not answer"), *others]
 
 
 def not_there_in_mid_fault(run: FabricatedRun) -> None:
-    run.events.append({"event": "echo", "twin": NAIVE, "link": DATABASE, "at_s": 14.0, "ok": False})
+    asked = SCENARIO.faults[0].state()  # type: ignore[attr-defined]
+    gone = ReadBack(twin=NAIVE, target=str(a_link(DATABASE)), at_s=14.0, asked=asked, echo=LinkState())
+    run.twins[0].events = [*run.twins[0].events, gone]
 
 
 def never_switched(run: FabricatedRun) -> None:
-    run.events.clear()
+    for twin in run.twins:
+        twin.events = []
 
 
 def late_by_60_ms(run: FabricatedRun) -> None:
-    for event in run.events:
-        event["after_s"] += 0.06
+    change_events(run, lambda event: replace(event, after_s=event.after_s + 0.06), NAIVE, HARDENED)
 
 
 def twins_out_of_step(run: FabricatedRun) -> None:
-    for event in run.events:
-        if "before_s" in event and event["twin"] == NAIVE:
-            event["before_s"] += 0.011
-            event["after_s"] += 0.011
+    change_events(
+        run,
+        lambda event: replace(event, before_s=event.before_s + 0.011, after_s=event.after_s + 0.011),
+        NAIVE,
+    )
 
 
 def aborted(run: FabricatedRun) -> None:
-    run.manifest["status"] = "aborted"
+    run.manifest = replace(run.manifest, status=Status.ABORTED)
 
 
 @pytest.mark.parametrize(
@@ -136,26 +164,22 @@ def test_a_gate_goes_red_when_the_fault_was_not_as_planned(
 
 def test_conflicts_in_the_baseline_are_healthy() -> None:
     contested = requests(status=409, outcome=Outcome.REFUSED)
-    run = a_run(SCENARIO, naive=replace(healthy(NAIVE), requests=contested), hardened=healthy(HARDENED))
+    run = a_run(SCENARIO, replace(healthy(), requests=contested), healthy(PAIR[1]))
     assert failed(run) == []
 
 
 def test_a_run_whose_toxic_was_never_applied_is_invalid_and_judges_nobody() -> None:
-    unharmed = {"probes": probes(0, PHASES.load_s)}
-    run = a_run(
-        SCENARIO, naive=replace(healthy(NAIVE), **unharmed), hardened=replace(healthy(HARDENED), **unharmed)
+    verdict = judge(
+        a_run(SCENARIO, *(replace(healthy(plan), probes=probes(0, PHASES.load_s)) for plan in PAIR))
     )
-    verdict = judge(run, SCENARIO)
     assert (verdict.valid, verdict.as_expected) == (False, None)
-    assert [gate.name for gate in verdict.gates[:2]] == ["fault felt", "fault felt"]
+    assert [gate.name for gate in verdict.gates[:2]] == ["fault observed", "fault observed"]
     assert all(twin.checks == () for twin in verdict.twins)
 
 
-def test_without_a_fault_there_is_none_to_feel() -> None:
-    control = a_scenario()
-    run = a_run(control, naive=FabricatedTwin(twin=NAIVE), hardened=FabricatedTwin(twin=HARDENED))
-    gates = look(run, list(run.twins.values()), control)
+def test_without_a_fault_there_is_none_to_observe() -> None:
+    gates = look(a_run(a_scenario(), *(FabricatedTwin(plan=plan) for plan in PAIR)))
     assert all(gate.passed for gate in gates)
-    assert not {"fault felt", "healing felt", "fault as asked", "twins in step"} & {
+    assert not {"fault observed", "healing observed", "fault as asked", "twins in step"} & {
         gate.name for gate in gates
     }

@@ -11,11 +11,29 @@ from lab.checks.invariants import NoLostAcks
 from lab.checks.slos import GoodRatio, RecoversWithin
 from lab.faults import Latency, Timeout
 from lab.judge.verdict import judge
-from lab.model import BASELINE, DATABASE, FAULT, Check, CheckResult, Evidence, Outcome, Scenario, Verdict
+from lab.model import (
+    BASELINE,
+    DATABASE,
+    FAULT,
+    Check,
+    CheckResult,
+    CpuRead,
+    Evidence,
+    FaultWindow,
+    LabError,
+    Outcome,
+    Role,
+    RunVerdict,
+    Scenario,
+    TwinPlan,
+    Verdict,
+)
 from tests.fabricated.evidence import (
     HARDENED,
     NAIVE,
+    PAIR,
     PHASES,
+    THREE,
     FabricatedRun,
     FabricatedTwin,
     a_run,
@@ -27,12 +45,13 @@ from tests.fabricated.evidence import (
 
 HELD, BROKEN, INCONCLUSIVE = Verdict.HELD, Verdict.BROKEN, Verdict.INCONCLUSIVE
 START_S, END_S = PHASES.window(FAULT)
+WINDOW = [FaultWindow(fault=0, on_s=START_S, off_s=END_S)]
 GOOD, BAD = with_fault_phase(in_fault_phase()), with_fault_phase(in_fault_phase(latency_ms=700))
-FELT = [*probes(0, START_S), *probes(START_S, END_S, answer_ms=202), *probes(END_S, PHASES.load_s)]
+SEEN = [*probes(0, START_S), *probes(START_S, END_S, answer_ms=202), *probes(END_S, PHASES.load_s)]
 CHECKS = (GoodRatio(phase=FAULT, at_least=0.95), RecoversWithin(at_most_s=5))
 SLOW = a_scenario(faults=(Latency(link=DATABASE, latency_ms=100),), checks=CHECKS)
 BOTH_HOLD = {NAIVE: HELD, HARDENED: HELD}
-VERDICT_WORDS = re.compile(r"\b(held|broken|inconclusive|stood|fell)\b", re.IGNORECASE)
+VERDICT_WORDS = re.compile(r"\b(held|broken?|inconclusive)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,25 +66,31 @@ class Crashing(Check):
         raise KeyError("bookings")
 
 
-def run_of(scenario: Scenario, naive: object, hardened: object, **both: object) -> FabricatedRun:
+def run_of(
+    scenario: Scenario, *rows: object, plans: tuple[TwinPlan, ...] = PAIR, **all_of_them: object
+) -> FabricatedRun:
+    """A run in which each twin had these requests."""
     if scenario.faults:
-        both = {"probes": FELT, "fault_windows": [(0, START_S, END_S)], **both}
-    twins = {
-        name: FabricatedTwin(twin=name, scenario=scenario, requests=rows, **both)
-        for name, rows in ((NAIVE, naive), (HARDENED, hardened))
-    }
-    return a_run(scenario, **twins)
+        all_of_them = {"probes": SEEN, "fault_windows": WINDOW, **all_of_them}
+    twins = (
+        FabricatedTwin(plan=plan, requests=own, **all_of_them) for plan, own in zip(plans, rows, strict=True)
+    )
+    return a_run(scenario, *twins)
+
+
+def judged(scenario: Scenario, *rows: object, **more: object) -> RunVerdict:
+    return judge(run_of(scenario, *rows, **more))
 
 
 def test_the_contrast_is_told_with_the_numbers_that_decide_it() -> None:
-    verdict = judge(run_of(SLOW, BAD, GOOD), SLOW)
+    verdict = judged(SLOW, BAD, GOOD)
     assert verdict.valid
     assert verdict.as_expected
     assert [twin.verdict for twin in verdict.twins] == [BROKEN, HELD]
     assert verdict.sentence == (
         "With 100 ms of latency on the way back from the database: "
-        "the naive twin fell (0 % of 200 requests got the right answer within 300 ms); "
-        "the hardened twin stood (100 % of 200 requests got the right answer within 300 ms)."
+        "the naive twin broke (0 % of 200 requests got the right answer within 300 ms); "
+        "the hardened twin held (100 % of 200 requests got the right answer within 300 ms)."
     )
 
 
@@ -75,31 +100,31 @@ def test_the_contrast_is_told_with_the_numbers_that_decide_it() -> None:
         (
             GOOD,
             GOOD,
-            ["the naive twin stood (100 %", "the hardened twin stood (100 %", "Not what was expected"],
+            ["the naive twin held (100 %", "the hardened twin held (100 %", "Not what was expected"],
         ),
-        (BAD, BAD, ["the naive twin fell (0 %", "the hardened twin fell (0 %", "Not what was expected"]),
-        (GOOD, BAD, ["the naive twin stood (100 %", "the hardened twin fell (0 %", "Not what was expected"]),
+        (BAD, BAD, ["the naive twin broke (0 %", "the hardened twin broke (0 %", "Not what was expected"]),
+        (GOOD, BAD, ["the naive twin held (100 %", "the hardened twin broke (0 %", "Not what was expected"]),
     ],
-    ids=["both stand", "both fall", "the wrong one falls"],
+    ids=["both hold", "both break", "the wrong one breaks"],
 )
 def test_an_unexpected_result_is_told_as_it_is(naive: object, hardened: object, words: list[str]) -> None:
-    verdict = judge(run_of(SLOW, naive, hardened), SLOW)
+    verdict = judged(SLOW, naive, hardened)
     assert verdict.as_expected is False
     assert all(word in verdict.sentence for word in words)
 
 
-def test_in_the_control_both_stand_as_expected() -> None:
+def test_with_nothing_broken_both_hold_as_expected() -> None:
     control = a_scenario(checks=CHECKS[:1], expected=BOTH_HOLD)
-    verdict = judge(run_of(control, GOOD, GOOD), control)
+    verdict = judged(control, GOOD, GOOD)
     assert verdict.as_expected
-    assert verdict.sentence.startswith("With nothing broken: the naive twin stood (100 %")
+    assert verdict.sentence.startswith("With nothing broken: the naive twin held (100 %")
 
 
 def test_the_check_that_separates_the_twins_is_told_though_it_is_not_the_first() -> None:
     first_holds = replace(SLOW, checks=(GoodRatio(phase=BASELINE, at_least=0.9), *CHECKS))
-    sentence = judge(run_of(first_holds, BAD, GOOD), first_holds).sentence
-    assert "fell (0 % of 200" in sentence
-    assert "stood (100 % of 200" in sentence  # of the same check, not of the first that held
+    sentence = judged(first_holds, BAD, GOOD).sentence
+    assert "broke (0 % of 200" in sentence
+    assert "held (100 % of 200" in sentence  # of the same check, not of the first that held
 
 
 def test_faults_in_turn_are_told_in_turn() -> None:
@@ -110,60 +135,93 @@ def test_faults_in_turn_are_told_in_turn() -> None:
         ),
         checks=CHECKS[:1],
     )
-    windows = [(0, START_S, START_S + 5), (1, START_S + 5, END_S)]
+    middle_s = START_S + 5
+    windows = [
+        FaultWindow(fault=0, on_s=START_S, off_s=middle_s),
+        FaultWindow(fault=1, on_s=middle_s, off_s=END_S),
+    ]
     silent = [*probes(0, START_S), *probes(START_S, END_S, error="timeout"), *probes(END_S, PHASES.load_s)]
-    verdict = judge(run_of(halves, BAD, GOOD, probes=silent, fault_windows=windows), halves)
+    verdict = judged(halves, BAD, GOOD, probes=silent, fault_windows=windows)
     assert "way back from the database, then a blackhole on the way to the database:" in verdict.sentence
 
 
 def test_a_check_that_crashes_is_inconclusive_and_says_how() -> None:
     crashing = a_scenario(checks=(Crashing(),), expected=BOTH_HOLD)
-    verdict = judge(run_of(crashing, GOOD, GOOD), crashing)
+    verdict = judged(crashing, GOOD, GOOD)
     result = verdict.twins[0].checks[0]
     assert (result.verdict, result.invariant) == (INCONCLUSIVE, "I0")
     assert "KeyError" in result.sentence
     assert verdict.as_expected is False
-    assert "the naive twin was not conclusive (the check itself failed" in verdict.sentence
+    assert "the naive twin was inconclusive (the check itself failed" in verdict.sentence
 
 
 def test_the_worst_check_decides() -> None:
     mixed = replace(SLOW, checks=(*CHECKS, NoLostAcks(), Crashing()))
-    verdict = judge(run_of(mixed, BAD, GOOD), mixed)
+    verdict = judged(mixed, BAD, GOOD)
     assert [twin.verdict for twin in verdict.twins] == [BROKEN, INCONCLUSIVE]
 
 
 def test_an_invalid_run_names_its_gate_and_uses_no_verdict_word() -> None:
-    verdict = judge(run_of(SLOW, BAD, GOOD, probes=probes(0, PHASES.load_s)), SLOW)
+    verdict = judged(SLOW, BAD, GOOD, probes=probes(0, PHASES.load_s))
     assert not verdict.valid
     assert verdict.as_expected is None
-    assert verdict.sentence.startswith("Invalid run, nobody is judged: fault felt (naive twin): ")
+    assert verdict.sentence.startswith("Invalid run, nobody is judged: fault observed (naive twin): ")
     assert not VERDICT_WORDS.search(verdict.sentence)
 
 
-def test_twins_are_told_naive_first_whatever_their_order_in_the_folder() -> None:
-    run = run_of(SLOW, BAD, GOOD)
-    run.manifest["twins"] = dict(sorted(run.manifest["twins"].items()))
-    assert [twin.twin for twin in judge(run, SLOW).twins] == [NAIVE, HARDENED]
+def test_a_third_twin_is_judged_and_surprises_nobody_of_whom_nothing_is_expected() -> None:
+    plans = (*PAIR, TwinPlan(name="student", service="student", role=Role.GUEST))
+    verdict = judged(SLOW, BAD, GOOD, BAD, plans=plans)
+    assert [(twin.twin, twin.role, twin.verdict) for twin in verdict.twins] == [
+        (NAIVE, Role.CONTROL, BROKEN),
+        (HARDENED, Role.TREATMENT, HELD),
+        ("student", Role.GUEST, BROKEN),
+    ]
+    assert verdict.twins[2].expected is None
+    assert verdict.as_expected
+    assert "the student twin broke (0 % of 200" in verdict.sentence
+
+
+def test_the_same_service_twice_is_judged_twice_by_what_its_service_is_expected_to_do() -> None:
+    verdict = judged(SLOW, BAD, GOOD, GOOD, plans=THREE)
+    assert [twin.expected for twin in verdict.twins] == [BROKEN, HELD, BROKEN]
+    assert verdict.as_expected is False
+    assert "the naive-2 twin held" in verdict.sentence
+
+
+def test_twins_are_told_in_the_order_of_the_run() -> None:
+    verdict = judged(SLOW, GOOD, BAD, plans=PAIR[::-1])
+    assert [twin.twin for twin in verdict.twins] == [HARDENED, NAIVE]
+    assert verdict.sentence.index("hardened") < verdict.sentence.index("naive")
+
+
+def test_a_file_that_cannot_be_read_is_the_run_s_affair_and_not_a_check_s() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Unreadable(Crashing):
+        def judge(self, evidence: Evidence) -> CheckResult:
+            raise LabError("final.json is damaged")
+
+    with pytest.raises(LabError, match=r"final\.json is damaged"):
+        judged(a_scenario(checks=(Unreadable(),)), GOOD, GOOD)
 
 
 def test_the_same_evidence_gives_the_same_verdict() -> None:
-    assert judge(run_of(SLOW, BAD, GOOD), SLOW) == judge(run_of(SLOW, BAD, GOOD), SLOW)
+    assert judged(SLOW, BAD, GOOD) == judged(SLOW, BAD, GOOD)
 
 
 def test_the_numbers_describe_each_phase() -> None:
     run = run_of(SLOW, with_fault_phase(in_fault_phase(status=500, outcome=Outcome.UNKNOWN)), GOOD)
-    run.events += [
-        {"event": "cpu", "twin": twin, "at_s": at_s + 0.01, "cpu_s": cpu_s}
-        for twin in run.twins
-        for at_s, cpu_s in zip((3, 9, 19), (1.0, 1.6, 9.0), strict=True)
-    ]
-    naive, hardened = (twin.numbers for twin in judge(run, SLOW).twins)
-    assert naive["phases"]["baseline"]["p95_ms"] == pytest.approx(5)
-    assert naive["phases"]["fault"]["p50_ms"] == math.inf
-    assert naive["phases"]["fault"]["outcomes"]["unknown"] == 200
-    assert naive["phases"]["fault"]["goodput_rps"] == 0
-    assert naive["lost_good_s"] == pytest.approx(10, abs=0.1)
-    assert naive["time_to_recover_s"] == 0
-    assert hardened["lost_good_s"] == 0
-    assert hardened["cpu_ms_per_request"] == pytest.approx(5, rel=0.02)
-    assert hardened["send_lag_p99_ms"] == pytest.approx(0.5)
+    for twin in run.twins:
+        readings = zip((3, 9, 19), (1.0, 1.6, 9.0), strict=True)
+        cpu = (CpuRead(twin=twin.twin, at_s=at_s + 0.01, cpu_s=cpu_s) for at_s, cpu_s in readings)
+        twin.events = [*twin.events, *cpu]
+    naive, hardened = (twin.numbers for twin in judge(run).twins)
+    assert naive.phases[BASELINE].p95_ms == pytest.approx(5)
+    assert naive.phases[FAULT].p50_ms == math.inf
+    assert naive.phases[FAULT].outcomes["unknown"] == 200
+    assert naive.phases[FAULT].goodput_rps == 0
+    assert naive.lost_good_s == pytest.approx(10, abs=0.1)
+    assert naive.time_to_recover_s == 0
+    assert hardened.lost_good_s == 0
+    assert hardened.cpu_ms_per_request == pytest.approx(5, rel=0.02)
+    assert hardened.schedule_lag_p99_ms == pytest.approx(0.5)

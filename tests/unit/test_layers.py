@@ -9,27 +9,22 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OURS = ("lab", "scenarios", "services", "loadtests", "reports")
-RUNTIMES = ("lab.runtime.local", "lab.runtime.containers")
-ADAPTER = {
-    "lab.model",
-    "lab.ports",
-    "lab.paths",
-    "lab.runtime",
-    "lab.runtime.ownership",
-    "lab.runtime.toxiproxy",
-}
 MAY_IMPORT: dict[str, set[str]] = {
     "lab.paths": set(),
     "lab.model": set(),
     "lab.ports": {"lab.model"},
     "lab.judge.statistics": {"lab.model"},
+    # The core knows a workload when it is given one; what bookings are, only they themselves and their invariants know.
     "lab.workload": {"lab.model"},
+    "lab.workload.booking": {"lab.model", "lab.workload"},
+    "lab.workload.known": {"lab.model", "lab.workload", "lab.workload.booking"},
     "lab.checks.slos": {"lab.model", "lab.judge.statistics", "lab.checks"},
-    "lab.checks.invariants": {"lab.model", "lab.workload", "lab.checks"},
+    "lab.checks.invariants": {"lab.model", "lab.workload.booking", "lab.checks"},
     "lab.checks": {"lab.model"},
     "lab.plan": {"lab.model", "lab.workload"},
     "lab.judge": {"lab.model", "lab.judge.statistics"},
-    "lab.record": {"lab.model"},
+    # What a run folder says in words becomes faults and checks again.
+    "lab.record": {"lab.model", "lab.faults", "lab.checks", "lab.checks.slos", "lab.checks.invariants"},
     "lab.faults": {"lab.model"},
     "lab.runtime.programs": {"lab.model", "lab.paths"},
     "lab.runtime.docker_client": {"lab.model", "lab.paths", "lab.runtime.programs"},
@@ -41,11 +36,12 @@ MAY_IMPORT: dict[str, set[str]] = {
         "lab.runtime.programs",
         "lab.runtime.toxiproxy",
     },
-    "lab.runtime": {"lab.model", "lab.ports", "lab.runtime.ownership"},
+    "lab.runtime": {"lab.model", "lab.ports", "lab.workload", "lab.runtime.ownership"},
     "lab.runtime.local": {
         "lab.model",
         "lab.ports",
         "lab.paths",
+        "lab.workload",
         "lab.runtime",
         "lab.runtime.ownership",
         "lab.runtime.programs",
@@ -55,6 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "lab.model",
         "lab.ports",
         "lab.paths",
+        "lab.workload",
         "lab.runtime",
         "lab.runtime.docker_client",
         "lab.runtime.ownership",
@@ -71,7 +68,25 @@ MAY_IMPORT: dict[str, set[str]] = {
         "lab.runtime.containers",
         "lab.runtime.toxiproxy",
     },
-    "lab.runner": {"lab.model", "lab.ports", "lab.plan", "lab.record"},
+    "lab.injector": {"lab.model", "lab.ports", "lab.plan"},
+    "lab.watching": {"lab.model", "lab.ports", "lab.plan", "lab.record"},
+    "lab.provenance": {
+        "lab.model",
+        "lab.ports",
+        "lab.paths",
+        "lab.plan",
+        "lab.record",
+        "lab.runtime.programs",
+    },
+    "lab.runner": {
+        "lab.model",
+        "lab.ports",
+        "lab.plan",
+        "lab.record",
+        "lab.injector",
+        "lab.provenance",
+        "lab.watching",
+    },
     "reports": {"lab.model", "lab.record", "lab.judge.statistics"},
     "services.common": set(),
     "services.dependencies": {"services.common"},

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.model import LabError
+from lab.model import LabError, Undo
 from lab.runtime.ownership import ledger as ownership
 from lab.runtime.ownership.identity import started
 from lab.runtime.ownership.ledger import (
@@ -19,11 +19,12 @@ from lab.runtime.ownership.ledger import (
     PROCESS,
     Ledger,
     Owned,
-    Undo,
     holdings,
     leftovers,
     read,
 )
+
+UNDO = Undo(how="toxiproxy", details={"url": "http://127.0.0.1:8474", "proxy": "database"})
 
 
 def test_everything_owned_and_not_disowned_is_read_back(tmp_path: Path) -> None:
@@ -34,13 +35,13 @@ def test_everything_owned_and_not_disowned_is_read_back(tmp_path: Path) -> None:
         ledger.own_container("c1"),
     ]
     ledger.disowned(ledger.own_container("c2"))
-    ledger.undo("http://127.0.0.1:8474", "database")
+    ledger.undo(UNDO)
 
     run = read(ledger.path)
 
     assert run.owned == tuple(kept)
     assert [thing.kind for thing in run.owned] == [PROCESS, FOLDER, CONTAINER]
-    assert run.undos == (Undo(url="http://127.0.0.1:8474", proxy="database"),)
+    assert run.undos == (UNDO,)
     assert run.owner_pid == os.getpid()
 
 
@@ -115,7 +116,7 @@ def test_an_undo_is_on_disk_before_the_call_returns(tmp_path: Path, monkeypatch:
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", lambda _fd: synced.append(len(read(ledger.path).undos)))
 
-    ledger.undo("http://127.0.0.1:8474", "edge")
+    ledger.undo(UNDO)
 
     assert synced == [1]
 

@@ -13,16 +13,17 @@ from typing import Any
 
 import pytest
 
-from lab.model import LinkSample
+from lab.model import LinkSample, Sample
+from lab.record.codec import structured
 from loadtests.metrics_scrape import scrape
 from loadtests.observe import every
 from loadtests.probes import probe
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-HTTP = {"link": "edge", "protocol": "http", "path": "/healthz"}
-POSTGRES = {"link": "database", "protocol": "postgres", "user": "probe", "database": "lab"}
-REDIS = {"link": "cache", "protocol": "redis", "password": "secret"}
-NATS = {"link": "queue", "protocol": "nats", "token": "secret"}
+HTTP = {"target": "link/edge", "protocol": "http", "path": "/healthz"}
+POSTGRES = {"target": "link/database", "protocol": "postgres", "user": "probe", "database": "lab"}
+REDIS = {"target": "link/cache", "protocol": "redis", "password": "secret"}
+NATS = {"target": "link/queue", "protocol": "nats", "token": "secret"}
 SIZES = {"request_bytes": 0, "reply_bytes": 0, "timeout_s": 0.5}
 
 
@@ -48,7 +49,9 @@ def probed(serve: Serve, config: dict[str, Any]) -> LinkSample:
     def ask(address: str) -> Awaitable[dict[str, Any]]:
         return probe({**SIZES, **config, "address": address}, t0=time.monotonic())
 
-    return LinkSample(**asyncio.run(served(serve, ask)))
+    sample = structured(asyncio.run(served(serve, ask)), Sample)
+    assert isinstance(sample, LinkSample)
+    return sample
 
 
 def message(kind: bytes, body: bytes = b"") -> bytes:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from lab.cli import assembly
+from lab import provenance
 from lab.model import LabError
 from lab.runtime.programs import build_environment, ended, environment, output
 
@@ -139,7 +139,7 @@ def test_the_commit_is_that_of_the_lab_whatever_git_was_told(
     subprocess.run(["git", "init", "--quiet", str(hostile / "other")], check=True)
     head = output(["git", "-c", f"safe.directory={ROOT}", "rev-parse", "HEAD"], timeout_s=30, cwd=ROOT)
     monkeypatch.setenv("GIT_DIR", str(hostile / "other" / ".git"))
-    assert assembly.commit().rstrip("+") == head[:12]
+    assert provenance.commit().rstrip("+") == head[:12]
 
 
 def test_a_program_that_takes_too_long_is_ended_with_all_that_it_started(tmp_path: Path) -> None:

@@ -1,20 +1,36 @@
-"""Which probes speak for a fault where faults share a link, and when a link is well again."""
+"""Which samples speak for a fault where faults share a target, and when a target is well again."""
+
+from collections.abc import Sequence
 
 from lab.faults import Down, Latency, Timeout
 from lab.judge.proofs import fault_proof, healed_proof
-from lab.model import DATABASE, PAYMENTS, Burst, Fault, LinkSample, Proof
-from tests.fabricated.evidence import probe, probes
+from lab.model import DATABASE, PAYMENTS, Burst, Fault, FaultWindow, LinkSample, Proof
+from tests.fabricated.evidence import PHASES, FabricatedTwin, a_scenario, probe, probes
 
-BASELINE = (3.0, 9.0)
 QUIET = probes(3, 9)
 SLOW = probes(9, 19, answer_ms=50)
 DOWN = {"error": "refused", "connect_ms": None}
+WHOLE = [(0, 9, 19)]
+Windows = Sequence[tuple[int, float, float]]
 
 
-def proof(
-    number: int, faults: list[Fault], windows: list[tuple[int, float, float]], during: list[LinkSample]
-) -> Proof:
-    return fault_proof(number, faults, windows, [*QUIET, *during], BASELINE)
+def twin(faults: Sequence[Fault], windows: Windows, samples: Sequence[LinkSample]) -> FabricatedTwin:
+    return FabricatedTwin(
+        scenario=a_scenario(faults=tuple(faults)),
+        phases=PHASES,
+        probes=samples,
+        fault_windows=[FaultWindow(fault=n, on_s=on_s, off_s=off_s) for n, on_s, off_s in windows],
+    )
+
+
+def proof(number: int, faults: Sequence[Fault], windows: Windows, during: Sequence[LinkSample]) -> Proof:
+    return fault_proof(number, twin(faults, windows, [*QUIET, *during]))
+
+
+def healed(during: Sequence[LinkSample], after: Sequence[LinkSample]) -> Proof:
+    """After one fault on the database's link, from 9 to 19 s."""
+    fault = latency()
+    return healed_proof(fault, twin([fault], WHOLE, [*QUIET, *during, *after]))
 
 
 def latency(latency_ms: int = 100) -> Latency:
@@ -22,7 +38,7 @@ def latency(latency_ms: int = 100) -> Latency:
 
 
 def test_a_fault_is_proved_by_the_probes_of_its_window() -> None:
-    assert proof(0, [latency()], [(0, 9, 19)], probes(9, 19, answer_ms=202)).proved
+    assert proof(0, [latency()], WHOLE, probes(9, 19, answer_ms=202)).proved
 
 
 def test_without_a_window_nothing_is_proved() -> None:
@@ -30,21 +46,21 @@ def test_without_a_window_nothing_is_proved() -> None:
 
 
 def test_probes_of_another_link_prove_nothing() -> None:
-    assert not proof(0, [latency()], [(0, 9, 19)], probes(9, 19, answer_ms=202, link=PAYMENTS)).proved
+    assert not proof(0, [latency()], WHOLE, probes(9, 19, answer_ms=202, link=PAYMENTS)).proved
 
 
 def test_probes_across_the_edges_of_a_window_do_not_count() -> None:
     edges = [probe(8.9), probe(9.01), probe(18.9, answer_ms=5.0), probe(18.99, answer_ms=3.0)]
-    assert proof(0, [latency()], [(0, 9, 19)], [*edges, *probes(9.1, 18.5, answer_ms=202)]).proved
+    assert proof(0, [latency()], WHOLE, [*edges, *probes(9.1, 18.5, answer_ms=202)]).proved
 
 
 def test_a_probe_just_inside_an_edge_does_not_count() -> None:
     silent = probes(9.1, 18.9, error="timeout")
-    assert proof(0, [Timeout(link=DATABASE)], [(0, 9, 19)], [probe(9.04), *silent, probe(18.96)]).proved
-    assert not proof(0, [Timeout(link=DATABASE)], [(0, 9, 19)], [probe(9.06), *silent]).proved
+    assert proof(0, [Timeout(link=DATABASE)], WHOLE, [probe(9.04), *silent, probe(18.96)]).proved
+    assert not proof(0, [Timeout(link=DATABASE)], WHOLE, [probe(9.06), *silent]).proved
 
 
-def test_latency_is_felt_between_the_bursts_that_mask_it() -> None:
+def test_latency_is_seen_between_the_bursts_that_mask_it() -> None:
     faults = [latency(50), Down(link=DATABASE, burst=Burst(on_s=1, off_s=2))]
     windows = [(0, 9, 19), (1, 9, 10), (1, 12, 13), (1, 15, 16)]
     seen = [
@@ -56,7 +72,7 @@ def test_latency_is_felt_between_the_bursts_that_mask_it() -> None:
     assert proof(1, faults, windows, seen).proved
 
 
-def test_bursts_that_never_came_are_not_felt() -> None:
+def test_bursts_that_never_came_are_not_observed() -> None:
     faults = [latency(50), Down(link=DATABASE, burst=Burst(on_s=1, off_s=2))]
     windows = [(0, 9, 19), (1, 9, 10), (1, 12, 13)]
     seen = probes(9, 19, answer_ms=102)
@@ -64,7 +80,7 @@ def test_bursts_that_never_came_are_not_felt() -> None:
     assert not proof(1, faults, windows, seen).proved
 
 
-def test_a_blackhole_is_felt_to_its_very_end_though_its_probes_outlive_it() -> None:
+def test_a_blackhole_is_seen_to_its_very_end_though_its_probes_outlive_it() -> None:
     assert proof(0, [Timeout(link=DATABASE)], [(0, 9, 10)], probes(9.1, 9.9, error="timeout")).proved
 
 
@@ -80,19 +96,22 @@ def test_two_halves_of_a_blackhole_are_proved_one_by_one() -> None:
 
 
 def test_a_link_is_well_when_the_probe_is_what_it_was() -> None:
-    assert healed_proof(QUIET, SLOW, probes(20, 29)).proved
-    assert healed_proof(QUIET, SLOW, probes(20, 29, answer_ms=12)).proved
+    assert healed(SLOW, probes(20, 29)).proved
+    assert healed(SLOW, probes(20, 29, answer_ms=12)).proved
 
 
 def test_a_busy_machine_may_delay_a_healed_link_by_less_than_half_of_what_the_fault_did() -> None:
-    after_blackhole = probes(9, 19, error="timeout")
     busy = probes(20, 29, answer_ms=60)
-    assert healed_proof(QUIET, after_blackhole, busy).proved
-    assert not healed_proof(QUIET, probes(9, 19, answer_ms=80), busy).proved
+    assert healed(probes(9, 19, error="timeout"), busy).proved
+    assert not healed(probes(9, 19, answer_ms=80), busy).proved
 
 
 def test_a_link_that_stays_slow_dead_or_unseen_is_not_well() -> None:
-    assert not healed_proof(QUIET, SLOW, probes(20, 29, answer_ms=40)).proved
-    assert not healed_proof(QUIET, SLOW, probes(20, 29, error="timeout")).proved
-    assert not healed_proof(QUIET, SLOW, [*probes(20, 28), *probes(28, 29, **DOWN)]).proved
-    assert not healed_proof(QUIET, SLOW, []).proved
+    assert not healed(SLOW, probes(20, 29, answer_ms=40)).proved
+    assert not healed(SLOW, probes(20, 29, error="timeout")).proved
+    assert not healed(SLOW, [*probes(20, 28), *probes(28, 29, **DOWN)]).proved
+    assert not healed(SLOW, []).proved
+
+
+def test_the_first_second_after_the_healing_does_not_count() -> None:
+    assert healed(SLOW, [*probes(19, 20, answer_ms=400), *probes(20.1, 29)]).proved

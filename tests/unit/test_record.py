@@ -1,66 +1,171 @@
-"""What is written into a run folder is read back as it was, and what is missing or damaged is named."""
+"""What is written into a run folder is read back as it was, and what is missing, damaged or foreign is named."""
 
 import json
 import math
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lab.catalogue import find
-from lab.model import QUICK, CheckResult, Gate, LabError, Outcome, RunVerdict, TwinVerdict, Verdict
-from lab.record import REQUEST, RunRecord, RunWriter, list_runs, read_verdict, write_verdict
+from lab.model import (
+    FAULT,
+    Arrival,
+    CheckResult,
+    FaultWindow,
+    Gate,
+    LabError,
+    Outcome,
+    PhaseNumbers,
+    Role,
+    RunVerdict,
+    TwinNumbers,
+    TwinVerdict,
+    Verdict,
+)
+from lab.record import (
+    FORMAT,
+    REQUEST,
+    FolderJournal,
+    RunRecord,
+    RunWriter,
+    TwinRecord,
+    list_runs,
+    read_verdict,
+    write_verdict,
+)
+from tests.fabricated.evidence import HARDENED, NAIVE, T0_AT, a_manifest, a_scenario, changes_of
+from tests.fabricated.folder import Fabricated, make_run, scenario_of
 
-T0 = 1_000.0
+SCENARIO = scenario_of(Fabricated())
+SUMMARY = {
+    "ops": ["get_booking"], "planned": 3, "recorded": 3, "cap_hits": 0, "errors": [], "cpu_share_max": 0.1,
+    "oracle_rejects_planted_wrong": True, "cpu_s": 1, "started_at": 1, "rss_bytes_start": 1, "rss_bytes_end": 1,
+    "priority": "",
+}  # fmt: skip
 
 
 @pytest.fixture
 def writer(tmp_path: Path) -> RunWriter:
     writer = RunWriter(tmp_path / "runs" / "20260101-000000-s01-0001")
-    writer.manifest({"t0": T0, "planned": 3, "phases": vars(QUICK)})
+    writer.manifest(a_manifest(SCENARIO, planned=3))
+    (writer.twin_folder(NAIVE) / "load.json").write_text(json.dumps(SUMMARY))
     return writer
 
 
-def twin(writer: RunWriter):  # type: ignore[no-untyped-def]
-    return RunRecord(writer.folder).twin("naive", find("s01").scenario)
+def twin(writer: RunWriter) -> TwinRecord:
+    return RunRecord(writer.folder).twins[0]
+
+
+def write_requests(writer: RunWriter, rows: object) -> None:
+    rows.tofile(writer.twin_folder(NAIVE) / "requests.bin")  # type: ignore[attr-defined]
+
+
+def test_a_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
+    manifest = a_manifest(SCENARIO, planned=3)
+    writer = RunWriter(tmp_path / "run")
+    writer.manifest(manifest)
+    assert RunRecord(writer.folder).manifest == manifest
+
+
+def test_the_scenario_of_a_run_is_that_of_its_day_with_its_checks_and_thresholds(tmp_path: Path) -> None:
+    read = RunRecord(make_run(tmp_path / "run", Fabricated(requests=20))).manifest.scenario
+    assert read.checks == SCENARIO.checks
+    assert read.faults == SCENARIO.faults
+
+
+def test_a_folder_of_format_1_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"run": "old", "scenario": "s01-db-latency", "twins": {}}')
+    with pytest.raises(LabError, match=f"in format 1, and this lab reads format {FORMAT}"):
+        RunRecord(tmp_path)
+
+
+def test_a_folder_of_a_later_lab_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": FORMAT + 1}))
+    with pytest.raises(LabError, match=f"written in format {FORMAT + 1}"):
+        RunRecord(tmp_path)
+
+
+def test_twins_are_read_in_the_order_of_the_run(tmp_path: Path) -> None:
+    twins = RunRecord(make_run(tmp_path / "run", Fabricated(requests=20))).twins
+    assert [(twin.twin, twin.plan.role) for twin in twins] == [
+        (NAIVE, Role.CONTROL),
+        (HARDENED, Role.TREATMENT),
+    ]
 
 
 def test_requests_are_read_in_order_of_the_plan_with_times_from_t0(writer: RunWriter) -> None:
     rows = np.zeros(3, REQUEST)
-    rows["i"], rows["intended"], rows["end"] = (2, 0, 1), (T0 + 2, T0, T0 + 1), (T0 + 2.5, T0 + 0.5, T0 + 1.5)
-    rows.tofile(writer.twin_folder("naive") / "requests.bin")
+    rows["i"], rows["intended"] = (2, 0, 1), (T0_AT + 2, T0_AT, T0_AT + 1)
+    rows["end"] = rows["intended"] + 0.5
+    write_requests(writer, rows)
     read = twin(writer).requests
     assert read["i"].tolist() == [0, 1, 2]
     assert read["intended"].tolist() == [0, 1, 2]
 
 
+def test_a_request_that_was_never_sent_has_no_instant_of_sending(writer: RunWriter) -> None:
+    rows = np.zeros(2, REQUEST)
+    rows["sent"] = 0.0, T0_AT + 1
+    write_requests(writer, rows)
+    assert np.isnan(twin(writer).requests["sent"]).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("op", 1), ("failure", 10), ("outcome", 3), ("end", math.nan), ("intended", math.inf)],
+)
+def test_bytes_that_no_load_writes_are_damage(writer: RunWriter, field: str, value: float) -> None:
+    rows = np.zeros(2, REQUEST)
+    rows[field][1] = value
+    write_requests(writer, rows)
+    with pytest.raises(LabError, match=r"requests\.bin is damaged"):
+        _ = twin(writer).requests
+
+
 def test_history_is_joined_with_what_was_asked(writer: RunWriter) -> None:
-    lines = [
-        {"i": i, "at_s": i / 2, "path": f"/p{i}", "body": {"reference": f"r{i}"}, "key": f"k{i}"}
+    writer.schedule(
+        Arrival(
+            i=i,
+            at_s=i / 2,
+            op="transfer",
+            method="POST",
+            path="/t/",
+            body={"reference": f"r{i}"},
+            key=f"k{i}",
+        )
         for i in range(3)
-    ]
-    (writer.folder / "schedule.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    answer = {"i": 1, "op": "transfer", "outcome": 2, "status": 500, "end": T0 + 3, "answered": None}
-    (writer.twin_folder("naive") / "history.jsonl").write_text(json.dumps(answer) + "\n")
+    )
+    answer = {"i": 1, "op": "transfer", "outcome": 2, "status": 500, "end": T0_AT + 3, "answered": None}
+    (writer.twin_folder(NAIVE) / "history.jsonl").write_text(json.dumps(answer) + "\n")
     (operation,) = twin(writer).history
     assert (operation.asked["reference"], operation.key, operation.outcome) == ("r1", "k1", Outcome.UNKNOWN)
     assert (operation.at_s, operation.end_s) == (0.5, 3.0)
 
 
+def test_a_history_without_its_schedule_is_damaged(writer: RunWriter) -> None:
+    writer.schedule([])
+    answer = {"i": 4, "op": "transfer", "outcome": 2, "status": 500, "end": T0_AT + 3}
+    (writer.twin_folder(NAIVE) / "history.jsonl").write_text(json.dumps(answer) + "\n")
+    with pytest.raises(LabError, match=r"schedule\.jsonl is damaged.*number 4"):
+        _ = twin(writer).history
+
+
 def test_a_fault_was_surely_on_from_the_answer_to_injecting_until_healing_was_asked_for(
     writer: RunWriter,
 ) -> None:
-    for kind, before_s, after_s in (("inject", 9.0, 9.1), ("heal", 19.0, 19.2)):
-        writer.event(event=kind, twin="naive", fault=0, before_s=before_s, after_s=after_s)
-        writer.event(event=kind, twin="hardened", fault=0, before_s=before_s + 1, after_s=after_s + 1)
-    assert twin(writer).fault_windows == [(0, 9.1, 19.0)]
+    manifest = RunRecord(writer.folder).manifest
+    with closing(FolderJournal(writer.folder / "events.jsonl", lambda: T0_AT)) as journal:
+        for event in changes_of(NAIVE, manifest):
+            journal.tell(event)
+    start_s, end_s = manifest.phases.window(FAULT)
+    assert twin(writer).fault_windows == [FaultWindow(fault=0, on_s=start_s + 0.003, off_s=end_s + 0.001)]
 
 
 def test_a_line_that_a_kill_cut_short_is_left_out(writer: RunWriter) -> None:
-    (writer.twin_folder("naive") / "metrics.jsonl").write_text(
-        '{"at_s": 1, "ok": true, "samples": {}}\n{"at_s": 2, "o'
-    )
-    assert [line["at_s"] for line in twin(writer).metrics] == [1]
+    whole, cut = '{"at_s": 1, "ok": true, "samples": {}}', '{"at_s": 2, "o'
+    (writer.twin_folder(NAIVE) / "metrics.jsonl").write_text(f"{whole}\n{cut}")
+    assert [reading.at_s for reading in twin(writer).metrics] == [1]
 
 
 def test_what_is_missing_is_named_with_the_next_step(writer: RunWriter) -> None:
@@ -68,39 +173,63 @@ def test_what_is_missing_is_named_with_the_next_step(writer: RunWriter) -> None:
         _ = twin(writer).final
 
 
-def test_a_damaged_file_is_named(writer: RunWriter) -> None:
-    (writer.twin_folder("naive") / "final.json").write_text('{"bookings": [')
+@pytest.mark.parametrize(
+    "text", ['{"bookings": [', "[]", '{"bookings": 7}', '{"bookings": [7]}', "[" * 100_000]
+)
+def test_a_damaged_file_is_named(writer: RunWriter, text: str) -> None:
+    (writer.twin_folder(NAIVE) / "final.json").write_text(text)
     with pytest.raises(LabError, match=r"final\.json is damaged"):
         _ = twin(writer).final
 
 
-def verdict() -> RunVerdict:
+def test_a_damaged_line_is_named(writer: RunWriter) -> None:
+    (writer.twin_folder(NAIVE) / "probes.jsonl").write_text('{"target": \n{}\n')
+    with pytest.raises(LabError, match=r"probes\.jsonl is damaged"):
+        _ = twin(writer).probes
+
+
+def test_a_member_that_does_not_fit_is_named(writer: RunWriter) -> None:
+    (writer.twin_folder(NAIVE) / "metrics.jsonl").write_text('{"at_s": "soon", "ok": true, "samples": {}}\n')
+    with pytest.raises(LabError, match=r"metrics\.jsonl is damaged.*at_s"):
+        _ = twin(writer).metrics
+
+
+def a_verdict() -> RunVerdict:
     check = CheckResult(
-        check="latency",
-        verdict=Verdict.BROKEN,
-        value=math.inf,
-        threshold=300.0,
-        unit="ms",
-        sentence="s",
+        check="latency", verdict=Verdict.BROKEN, value=math.inf, threshold=300.0, unit="ms", sentence="s",
         examples=("a",),
+    )  # fmt: skip
+    hit = PhaseNumbers(
+        planned=3,
+        good_ratio=1 / 3,
+        goodput_rps=None,
+        p50_ms=5.0,
+        p95_ms=math.inf,
+        p99_ms=None,
+        outcomes={"good": 1},
     )
-    numbers = {"fault": {"p95_ms": math.inf, "good_ratio": 1 / 3}}
-    twins = (
-        TwinVerdict(
-            twin="naive", verdict=Verdict.BROKEN, expected=Verdict.BROKEN, checks=(check,), numbers=numbers
-        ),
-    )
+    twin = TwinVerdict(
+        twin="a", service="naive", role=Role.GUEST, verdict=Verdict.BROKEN, expected=None, checks=(check,),
+        numbers=TwinNumbers(phases={FAULT: hit}),
+    )  # fmt: skip
     gate = Gate(name="g", passed=True, value=None, limit=5.0, unit="ms", sentence="s")
     return RunVerdict(
-        run="r", scenario="s01", valid=True, gates=(gate,), twins=twins, as_expected=True, sentence="It fell."
+        run="r",
+        scenario="s01",
+        valid=True,
+        gates=(gate,),
+        twins=(twin,),
+        as_expected=True,
+        sentence="It broke.",
     )
 
 
 def test_a_verdict_is_written_the_same_again_after_reading_it(tmp_path: Path) -> None:
-    write_verdict(tmp_path, verdict())
+    write_verdict(tmp_path, a_verdict())
     first = (tmp_path / "verdict.json").read_bytes()
     read = read_verdict(tmp_path)
-    assert read.twins[0].checks[0] == verdict().twins[0].checks[0]
+    assert read.twins[0].checks == a_verdict().twins[0].checks
+    assert read.twins[0].numbers.phases[FAULT].p95_ms == math.inf
     write_verdict(tmp_path, read)
     assert (tmp_path / "verdict.json").read_bytes() == first
 
@@ -112,27 +241,20 @@ def test_latest_names_the_newest_run_and_is_not_listed_twice(writer: RunWriter) 
     assert list_runs(runs) == [writer.folder]
 
 
+def test_a_damaged_run_is_listed_with_the_others(writer: RunWriter) -> None:
+    runs = writer.folder.parent
+    make_run(runs / "20260101-000001-s01-0002", Fabricated(requests=10))
+    (writer.folder / "manifest.json").write_text("{")
+    assert [folder.name for folder in list_runs(runs)] == ["20260101-000001-s01-0002", writer.folder.name]
+
+
 def test_a_folder_that_cannot_be_made_is_one_clear_sentence(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file where the folder should be")
     with pytest.raises(LabError, match=r"Cannot write .*runs"):
         RunWriter(tmp_path / "runs" / "one")
 
 
-def test_a_damaged_line_is_named(writer: RunWriter) -> None:
-    (writer.twin_folder("naive") / "probes.jsonl").write_text('{"link": \n{}\n')
-    with pytest.raises(LabError, match=r"probes\.jsonl is damaged"):
-        _ = twin(writer).probes
-
-
-def test_a_history_without_its_schedule_is_damaged(writer: RunWriter) -> None:
-    (writer.folder / "schedule.jsonl").write_text("")
-    (writer.twin_folder("naive") / "history.jsonl").write_text('{"i": 4}\n')
-    with pytest.raises(LabError, match=r"schedule\.jsonl is damaged.*number 4"):
-        _ = twin(writer).history
-
-
-def test_a_request_that_was_never_sent_has_no_instant_of_sending(writer: RunWriter) -> None:
-    rows = np.zeros(2, REQUEST)
-    rows["sent"] = 0.0, T0 + 1
-    rows.tofile(writer.twin_folder("naive") / "requests.bin")
-    assert np.isnan(twin(writer).requests["sent"]).tolist() == [True, False]
+def test_a_scenario_without_faults_and_checks_is_kept_too(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "run")
+    writer.manifest(a_manifest(a_scenario()))
+    assert RunRecord(writer.folder).manifest.scenario == a_scenario()

@@ -4,24 +4,55 @@ import base64
 import hashlib
 import re
 import xml.etree.ElementTree as ET
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 import reports
-from lab.model import FAULT, Phases, RunVerdict, Verdict
-from reports import gallery, words
+from lab.model import (
+    FAULT,
+    SERVICE,
+    STORE,
+    Capability,
+    Fault,
+    LabError,
+    Phases,
+    RunVerdict,
+    Target,
+    TwinPlan,
+    Verdict,
+    a_part,
+    line_up,
+)
+from lab.record import Isolation, Status
+from reports import gallery, look, words
 from reports.figures import heatmaps, outcomes, percentiles, probes, timelines, waits
 from reports.junit import junit
+from reports.numbers import numbers_table
 from reports.page import Page
 from reports.provenance import command
 from reports.reading import read
 from reports.view import GOOD, KINDS, REFUSED, TIMEOUT, RunView, bin_edges, seconds
+from tests.fabricated.evidence import HARDENED, NAIVE, PAIR, THREE, a_manifest, a_scenario
 from tests.fabricated.folder import Fabricated, make_run
 from tests.fabricated.verdicts import HOSTILE, make_verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strike(Fault):
+    """A fault of whatever target."""
+
+    kind: ClassVar[str] = "strike"
+    needs: ClassVar[Capability] = Capability.KILL
+    target_: Target
+
+    def target(self) -> Target:
+        return self.target_
+
 
 FILES = ("report.html", "summary.md", "junit.xml")
 VERDICT_WORDS = re.compile(r"\b(held|broken|inconclusive)\b", re.IGNORECASE)
@@ -106,7 +137,7 @@ def test_every_number_stands_beside_its_threshold(drawn):
     assert "1.4 % threshold 95 % ✕ broken" in shown
     assert "99.8 % threshold 95 % ✓ held" in shown
     assert "3 bookings threshold 0 bookings ✕ broken" in shown
-    assert re.search(r"send lag\s*hardened\s*0\.4 ms\s*5\.0 ms\s*✓ passed", shown)
+    assert re.search(r"schedule lag\s*hardened\s*0\.4 ms\s*5\.0 ms\s*✓ passed", shown)
 
 
 def test_the_cost_of_hardening_is_stated(drawn):
@@ -124,7 +155,7 @@ def test_what_was_never_reached_is_not_given_a_number(drawn):
 def test_an_invalid_run_shows_the_gate_first_and_no_verdict(tmp_path):
     folder = make_run(tmp_path / "run")
     text = page(folder, make_verdict("run", valid=False))
-    assert text.shown.index("fault felt") < text.shown.index("What happened")
+    assert text.shown.index("fault observed") < text.shown.index("What happened")
     assert "Value 0.1 ms, limit 3.0 ms" in text.shown
     assert not VERDICT_WORDS.search(text.shown)
 
@@ -167,52 +198,82 @@ def test_the_engine_and_the_command_are_named(drawn):
 
 
 def test_an_embedded_proxy_is_owned_up_to(tmp_path):
-    folder = make_run(tmp_path / "run")
-    manifest = (folder / "manifest.json").read_text().replace('"engine": "toxiproxy"', '"engine": "embedded"')
-    (folder / "manifest.json").write_text(manifest)
+    folder = make_run(tmp_path / "run", Fabricated(requests=20, engine="embedded"))
     assert "stands in where Toxiproxy cannot be had" in page(folder, make_verdict("run")).shown
 
 
-def test_the_naive_twin_comes_first_however_the_manifest_is_sorted(tmp_path):
-    assert [twin.name for twin in view(tmp_path, requests=50).twins] == [NAIVE, HARDENED]
+def test_twins_come_in_the_order_of_the_run_whatever_they_are_called(tmp_path):
+    run = view(tmp_path, requests=50, twins=PAIR[::-1])
+    assert [(twin.name, twin.place) for twin in run.twins] == [(HARDENED, 0), (NAIVE, 1)]
 
 
-def test_the_command_carries_settings_and_defences():
-    manifest = {
-        "scenario": "s11-blackhole", "runtime": "docker", "seed": 3, "settings": ["load.rate_rps=80"],
-        "twins": {"hardened": {"defences": "all,-deadline"}},
-    }  # fmt: skip
-    wanted = (
-        "bin/lab run s11-blackhole --runtime docker --seed 3 --defences all,-deadline --set load.rate_rps=80"
+@pytest.mark.parametrize(
+    ("services", "said"),
+    [
+        ([(NAIVE, "none"), (HARDENED, "all")], "--twin naive --twin hardened"),
+        ([(NAIVE, "none"), (HARDENED, "none")], "--twin naive --twin hardened --defences none"),
+        ([(NAIVE, "none"), (HARDENED, "all,-deadline")], "--twin naive --twin hardened:all,-deadline"),
+        ([(HARDENED, "none"), (HARDENED, "all")], "--twin hardened:none --twin hardened"),
+        ([(HARDENED, "all")], "--twin hardened"),
+    ],
+)
+def test_the_command_brings_back_the_same_twins(services, said):
+    made = command(a_manifest(a_scenario(name="s11-blackhole"), line_up(services), runtime="docker", seed=3))
+    assert made == f"bin/lab run s11-blackhole --quick --runtime docker --seed 3 {said}"
+
+
+def test_the_command_carries_settings():
+    made = command(
+        a_manifest(a_scenario(), PAIR, quick=False, settings=("load.rate_rps=80", "fault.latency_ms=7"))
     )
-    assert command(manifest) == wanted
+    assert made.endswith("--set load.rate_rps=80 --set fault.latency_ms=7")
+    assert "--quick" not in made
 
 
 def test_an_aborted_run_with_half_its_files_still_has_a_page(tmp_path):
-    folder = make_run(tmp_path / "run", Fabricated(status="aborted"))
+    folder = make_run(tmp_path / "run", Fabricated(requests=100, status=Status.ABORTED))
     (folder / HARDENED / "requests.bin").unlink()
     (folder / HARDENED / "probes.jsonl").unlink()
     with (folder / "events.jsonl").open("a") as events:
-        events.write('{"event": "ph')  # the lab died while it wrote
+        events.write('{"type": "Ph')  # the lab died while it wrote
     text = page(folder, make_verdict("run", valid=False))
     assert "did not go to its end (status: aborted)" in text.shown
     assert read(folder).view is not None
 
 
-def test_a_folder_with_nothing_in_it_still_has_a_page(tmp_path):
-    text = Text(reports.render(tmp_path, make_verdict("run", valid=False)).read_text())
-    assert "This run is invalid" in text.shown
-    assert "manifest.json" in text.shown
+def test_a_folder_without_a_manifest_has_no_report(tmp_path):
+    with pytest.raises(LabError, match=r"manifest\.json"):
+        reports.render(tmp_path, make_verdict("run", valid=False))
+
+
+def test_a_folder_of_figures_that_is_a_link_is_refused_and_what_it_leads_to_stays_as_it_is(tmp_path):
+    folder, theirs = make_run(tmp_path / "run", Fabricated(requests=20)), tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "waits.svg").write_text("theirs")
+    (folder / "figures").symlink_to(theirs)
+    shown = Text(reports.render(folder, make_verdict("run")).read_text()).shown
+    assert shown.count("figures is a link") == len(gallery.ALL)
+    assert {path.name: path.read_text() for path in theirs.iterdir()} == {"waits.svg": "theirs"}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_page_is_written_through_a_link(tmp_path, name):
+    folder, theirs = make_run(tmp_path / "run", Fabricated(requests=20)), tmp_path / "theirs"
+    theirs.write_text("theirs")
+    (folder / name).symlink_to(theirs)
+    reports.render(folder, make_verdict("run"), no_figures="not drawn in this test")
+    assert theirs.read_text() == "theirs"
+    assert not (folder / name).is_symlink()
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"bursts": (), "probes": False},
-        {"twins": (HARDENED,), "bursts": ((0.1, 0.2), (0.5, 0.7))},
-        {"keep": 0.0, "twins": (NAIVE,)},
+        {"twins": PAIR[1:], "bursts": ((0.1, 0.2), (0.5, 0.7))},
+        {"keep": 0.0, "twins": PAIR[:1]},
     ],
-    ids=["a control without probes", "one twin and bursts", "nothing recorded"],
+    ids=["nothing broken and no probe", "one twin and bursts", "nothing recorded"],
 )
 def test_every_figure_is_drawn_of_a_run_at_the_edge(tmp_path, changes):
     run = view(tmp_path, requests=50, **changes)
@@ -310,7 +371,105 @@ def test_junit_fails_where_a_twin_is_not_as_expected():
 def test_junit_calls_an_invalid_run_an_error():
     suite = ET.fromstring(junit(make_verdict("run", valid=False), 31))[0]
     assert (suite.get("errors"), suite.get("failures")) == ("1", "0")
-    assert suite.find("testcase/error").get("message").startswith("The probe felt 0.1 ms more")
+    assert suite.find("testcase/error").get("message").startswith("The probe saw 0.1 ms more")
+
+
+def test_where_nothing_is_expected_of_a_twin_nothing_can_fail():
+    guest = TwinPlan(name="student", service="student", role=THREE[2].role)
+    verdict = make_verdict("run", twins=(*PAIR, guest))
+    broken = replace(verdict.twins[2], verdict=Verdict.BROKEN)
+    assert 'failures="0" errors="0"' in junit(replace(verdict, twins=(*verdict.twins[:2], broken)), 31)
+
+
+# -- one, two or three twins
+
+
+@pytest.fixture(scope="module")
+def of_three(tmp_path_factory) -> Path:
+    """A run of three twins on two cores, with everything that can be probed."""
+    made_up = Fabricated(requests=400, twins=THREE, isolation=Isolation.SHARED, members=2, sessions=True)
+    return make_run(tmp_path_factory.mktemp("runs") / "three", made_up)
+
+
+def test_three_twins_are_drawn_each_in_its_own_style(of_three):
+    run = read(of_three).view
+    assert [(twin.name, twin.place) for twin in run.twins] == [("naive", 0), ("hardened", 1), ("naive-2", 2)]
+    assert len({(style.colour, style.line, style.marker) for style in look.STYLES}) == 3
+    assert len({style.line for style in look.STYLES}) == len({style.marker for style in look.STYLES}) == 3
+    for figure in (waits, timelines, heatmaps, outcomes, percentiles, probes):
+        assert re.search(
+            r"naive .*, hardened .*and naive-2 |naive: .*naive-2|naive .*naive-2", figure.claim(run)
+        )
+        assert figure.draw(run).axes
+
+
+def test_a_guest_is_tabled_and_compared_with_nobody(of_three):
+    shown = page(of_three, make_verdict("three", twins=THREE)).shown
+    assert "naive-2" in shown
+    assert "CPU per request 4.2 ms hardened against 5.0 ms naive (−16 %)" in shown
+    assert not re.search(r"against [\d.]+ ms naive-2|naive-2 against", shown)
+    assert "One run of three twins, 400 requests planned for each" in shown
+
+
+def test_latencies_of_twins_that_share_cores_are_not_compared_and_the_page_says_why(of_three, tmp_path):
+    shared = page(of_three, make_verdict("three", twins=THREE)).shown
+    assert "fewer cores than the run has twins" in shared
+    assert "median answer" not in shared
+    alone = page(make_run(tmp_path / "run", Fabricated(requests=20)), make_verdict("run")).shown
+    assert "fewer cores" not in alone
+    assert "median answer 6.1 ms hardened against 5.9 ms naive" in alone
+
+
+def test_twins_that_share_cores_share_no_panel_of_percentiles(of_three):
+    run = read(of_three).view
+    assert max(len(axes.get_lines()) for axes in percentiles.draw(run).axes) < len(
+        percentiles.draw(replace(run, comparable=True)).axes[1].get_lines()
+    )
+
+
+def test_one_twin_alone_is_told_as_one(tmp_path):
+    folder = make_run(tmp_path / "run", Fabricated(requests=100, twins=PAIR[1:]))
+    shown = page(folder, make_verdict("run", twins=PAIR[1:])).shown
+    assert "One twin, 100 requests planned, seed 7" in shown
+    assert "The cost when nothing is wrong" not in shown
+
+
+def test_the_cost_is_that_of_the_treatment_whatever_it_is_called():
+    twins = line_up([(HARDENED, "none"), (HARDENED, "all")])
+    cost = numbers_table(make_verdict("run", twins=twins), comparable=True).cost
+    assert "4.2 ms hardened-2 against 4.2 ms hardened (+0 %)" in cost.replace(words.NBSP, " ")
+
+
+# -- what was probed
+
+
+def test_a_part_and_the_sessions_of_a_database_have_panels_of_their_own(of_three):
+    figure = probes.draw(read(of_three).view)
+    labels = [axes.get_ylabel().replace("\n", " ") for axes in figure.axes]
+    assert [label for label in labels if label] == [
+        "database link: answer, ms", "sessions of the database", "service: members", "CPU, cores", "memory, MB",
+    ]  # fmt: skip
+
+
+def test_the_claim_is_about_the_target_that_breaks(of_three):
+    run = read(of_three).view
+    assert probes.claim(run).startswith("Probe on the database link, without → with the fault: naive 0.")
+    killed = replace(run, faults=(Strike(target_=a_part(SERVICE, "2")),))
+    down = "dead for 8.0 s, paused for 2.0 s and restarted 1 time"
+    assert f"naive {down}, hardened {down} and naive-2 {down}." in probes.claim(killed)
+    locked = replace(run, faults=(Strike(target_=STORE),))
+    assert "Sessions of the database during the fault, at most: naive 8 held, 4 waiting," in probes.claim(
+        locked
+    )
+
+
+def test_faults_are_shaded_from_the_record_and_delays_count_round_trips(tmp_path):
+    run = view(tmp_path, requests=50, bursts=((0.0, 0.3), (0.5, 0.8)))
+    assert [edge for window in run.twins[0].windows for edge in window] == pytest.approx(
+        [0.003, 3.001, 5.003, 8.001]
+    )
+    assert [asked.words for asked in run.twins[0].asked] == ["2 × 100 ms"] * 2
+    assert {asked.target for asked in run.twins[0].asked} == {"link/database"}
 
 
 @pytest.mark.parametrize(

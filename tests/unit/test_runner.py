@@ -2,22 +2,68 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from lab.faults import Down, Latency
-from lab.model import DATABASE, LINKS, TWINS, Burst, LabError, LinkState, Load, Phases, Scenario, Stack
+from lab.injector import Injector
+from lab.model import (
+    DATABASE,
+    SERVICE,
+    ActionFault,
+    Burst,
+    Capability,
+    CpuRead,
+    Event,
+    KillMembers,
+    LabError,
+    LinkState,
+    PartSample,
+    Performed,
+    Phases,
+    PhaseStarted,
+    ReadBack,
+    Stack,
+    State,
+    Switched,
+    Target,
+    Undo,
+    a_link,
+    a_part,
+)
 from lab.plan.runs import RunPlan
-from lab.record import RunWriter
+from lab.record import FolderJournal, RunRecord, RunWriter, Status
+from lab.record.files import read_values
 from lab.runner import Runner
+from lab.workload.booking import BOOKING
+from tests.fabricated.evidence import HARDENED, NAIVE, PAIR, THREE, a_scenario
 
 HEALTHY = LinkState()
 PHASES = Phases(warmup_s=1, baseline_s=2, fault_s=4, recovery_s=2, drain_s=1)
 LATENCY = Latency(link=DATABASE, latency_ms=100)
+LINKS = ("edge", "database", "payments")  # of the usual topology
+
+
+@dataclass(frozen=True, kw_only=True)
+class Struck(ActionFault):
+    """Kills the service, without a probe."""
+
+    kind: ClassVar[str] = "struck"
+    needs: ClassVar[Capability] = Capability.KILL
+
+    def target(self) -> Target:
+        return a_part(SERVICE)
+
+    def action(self) -> KillMembers:
+        return KillMembers()
+
+    def describe(self) -> str:
+        return "the service is struck"
 
 
 class Clock:
@@ -41,20 +87,35 @@ class Clock:
 
 
 class Link:
-    def __init__(self, name: str, changes: list[tuple[str, LinkState]]) -> None:
+    """An actuator and a performer in one, in memory."""
+
+    healthy: State = HEALTHY
+
+    def __init__(self, name: str, changes: list[tuple[str, State]]) -> None:
         self.name = name
-        self.state = HEALTHY
+        self.state: State = HEALTHY
         self.deaf = False
+        self.struck = 0
         self._changes = changes
 
-    def set(self, state: LinkState) -> LinkState:
+    def set(self, state: State) -> State:
         self._changes.append((self.name, state))
         if not self.deaf:
             self.state = state
         return self.state
 
-    def get(self) -> LinkState:
+    def get(self) -> State:
         return self.state
+
+    def undo(self) -> tuple[Undo, ...]:
+        return ()
+
+    def perform(self, action: object) -> int:
+        self.struck += 1
+        return 0 if self.deaf else 1
+
+    def look(self) -> tuple[PartSample, ...]:
+        return ()
 
 
 class Child:
@@ -79,14 +140,17 @@ class Testbed:
     runtime = "fake"
 
     def __init__(self) -> None:
-        self.changes: list[tuple[str, LinkState]] = []
-        self.links = {(twin, name): Link(name, self.changes) for twin in TWINS for name in LINKS}
+        self.changes: list[tuple[str, State]] = []
+        self.links: dict[tuple[str, str], Link] = {}
         self.spawned: dict[tuple[str, str], Child] = {}
         self.is_up = False
         self.was_up = False
         self.up_error: Exception | None = None
 
-    def up(self) -> None:
+    def offers(self) -> Mapping[Capability, str]:
+        return dict.fromkeys(Capability, "")
+
+    def up(self, journal: object) -> None:
         if self.up_error:
             raise self.up_error
         self.is_up = self.was_up = True
@@ -94,8 +158,10 @@ class Testbed:
     def down(self) -> None:
         self.is_up = False
 
-    def link(self, twin: str, name: str) -> Link:
-        return self.links[twin, name]
+    def actuator(self, twin: str, target: Target) -> Link:
+        return self.links.setdefault((twin, target.name), Link(target.name, self.changes))
+
+    performer = watched = actuator
 
     def spawn(self, twin: str, module: str, config: Mapping[str, Any], folder: Path, name: str) -> Child:
         if "ready" in config:
@@ -104,7 +170,7 @@ class Testbed:
         return child
 
     def targets(self, twin: str) -> Mapping[str, str]:
-        names = ("edge", "database", "payments", "direct_edge", "direct_payments", "direct_dsn")
+        names = (*LINKS, *(f"direct_{link}" for link in LINKS), "direct_dsn")
         return {**dict.fromkeys(names, "127.0.0.1:1"), "probe_database": "probe/lab"}
 
     def published(self, twin: str) -> Mapping[str, str]:
@@ -130,57 +196,83 @@ def clock() -> Clock:
     return Clock()
 
 
-def scenario(*faults: Any) -> Scenario:
-    load = Load(rate_rps=20, mix={"get_booking": 1})
-    story = dict.fromkeys(("title", "hypothesis", "question", "mirrors"), "told")
-    return Scenario(name="s99-test", load=load, faults=faults or (LATENCY,), **story)
+def plan_of(*faults: Any, twins: Any = PAIR) -> RunPlan:
+    stack = Stack(run="r", workload=BOOKING.name, twins=twins, sizes=BOOKING.sizes)
+    return RunPlan(stack=stack, scenario=a_scenario(faults=faults), workload=BOOKING, phases=PHASES, seed=1)
 
 
-def run(testbed: Testbed, clock: Clock, folder: Path, *faults: Any) -> list[dict[str, Any]]:
+def run(testbed: Testbed, clock: Clock, folder: Path, *faults: Any, twins: Any = PAIR) -> list[Event]:
     """Walk a plan; returns its events."""
-    plan = RunPlan(stack=Stack(run="r"), scenario=scenario(*faults), phases=PHASES, seed=1)
+    plan, writer = plan_of(*(faults or (LATENCY,)), twins=twins), RunWriter(folder)
     try:
-        Runner(plan, testbed, RunWriter(folder), clock).run()
+        Runner(plan, testbed, writer, FolderJournal(folder / "events.jsonl", clock.now), clock).run()
     finally:
         assert not testbed.is_up
-    return [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    return read_values(folder / "events.jsonl", Event)
 
 
-def status(folder: Path) -> str:
-    return str(json.loads((folder / "manifest.json").read_text())["status"])
+def status(folder: Path) -> Status:
+    return RunRecord(folder).manifest.status
 
 
 def healed(testbed: Testbed) -> bool:
     return all(link.state == HEALTHY for link in testbed.links.values())
 
 
-def test_a_run_is_whole_and_its_faults_go_on_and_off_at_both_twins(
+def test_a_run_is_whole_and_its_faults_go_on_and_off_at_every_twin(
     testbed: Testbed, clock: Clock, tmp_path: Path
 ) -> None:
-    events = run(testbed, clock, tmp_path / "r")
-    switches = [
-        (event["event"], event["twin"], event["planned_s"]) for event in events if "planned_s" in event
-    ]
-    assert switches == [(kind, twin, at) for kind, at in (("inject", 3.0), ("heal", 7.0)) for twin in TWINS]
-    assert all(event["ok"] for event in events if "ok" in event)
-    assert next(event["phase"] for event in events if event["event"] == "phase") == "warmup"
-    assert status(tmp_path / "r") == "complete"
+    events = run(testbed, clock, tmp_path / "r", twins=THREE)
+    switches = [(event.on, event.twin, event.planned_s) for event in events if isinstance(event, Switched)]
+    assert switches == [(on, twin.name, at) for on, at in ((True, 3.0), (False, 7.0)) for twin in THREE]
+    assert all(event.ok for event in events if isinstance(event, Switched | ReadBack))
+    assert next(event.phase for event in events if isinstance(event, PhaseStarted)) == "warmup"
+    assert {event.twin for event in events if isinstance(event, CpuRead)} == {twin.name for twin in THREE}
+    assert status(tmp_path / "r") is Status.COMPLETE
+    RunRecord(tmp_path / "r").verify()
     assert healed(testbed)
 
 
+def test_a_fault_is_looked_at_once_more_in_its_middle(testbed: Testbed, clock: Clock, tmp_path: Path) -> None:
+    events = run(testbed, clock, tmp_path / "r")
+    looks = [(event.twin, event.target, event.at_s) for event in events if isinstance(event, ReadBack)]
+    assert looks == [(twin, "link/database", pytest.approx(5.0)) for twin in (NAIVE, HARDENED)]
+
+
 def test_links_are_healed_before_the_load_begins(testbed: Testbed, clock: Clock, tmp_path: Path) -> None:
-    for link in testbed.links.values():
-        link.state = LATENCY.state()
+    for twin in (NAIVE, HARDENED):
+        for name in LINKS:
+            testbed.actuator(twin, a_link(name)).state = LATENCY.state()
     run(testbed, clock, tmp_path / "r")
-    assert testbed.changes[: len(LINKS) * len(TWINS)] == [(name, HEALTHY) for _ in TWINS for name in LINKS]
+    assert testbed.changes[: 2 * len(LINKS)] == [(name, HEALTHY) for name in LINKS] * 2
 
 
 def test_faults_on_one_link_add_up(testbed: Testbed, clock: Clock, tmp_path: Path) -> None:
     down = Down(link=DATABASE, burst=Burst(on_s=0.3, off_s=0.5))
     events = run(testbed, clock, tmp_path / "r", LATENCY, down)
-    bursts = [event for event in events if event.get("fault") == 1 and event["event"] == "inject"]
+    bursts = [
+        event.asked for event in events if isinstance(event, Switched) and event.fault == 1 and event.on
+    ]
     assert bursts
-    assert all(not event["asked"]["enabled"] and event["asked"]["toxics"] for event in bursts)
+    assert all(isinstance(asked, LinkState) and not asked.enabled and asked.toxics for asked in bursts)
+
+
+def test_what_happens_at_an_instant_happens_to_every_twin_and_is_counted(
+    testbed: Testbed, clock: Clock, tmp_path: Path
+) -> None:
+    testbed.performer(HARDENED, a_part(SERVICE)).deaf = True
+    with closing(FolderJournal(tmp_path / "events.jsonl", clock.now)) as journal:
+        journal.begin(clock.now())
+        injector = Injector(plan_of(Struck(times=2)), testbed, journal, clock)
+        for at_s, step in injector.steps():
+            clock.sleep_until(1_000 + at_s)
+            step()
+        injector.close()
+    events = read_values(tmp_path / "events.jsonl", Event)
+    shots = [(e.twin, e.planned_s, e.hits, e.ok) for e in events if isinstance(e, Performed)]
+    assert shots == [
+        (twin, at_s, hits, bool(hits)) for at_s in (3.0, 5.0) for twin, hits in ((NAIVE, 1), (HARDENED, 0))
+    ]
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt(), RuntimeError("bug")])
@@ -193,7 +285,7 @@ def test_an_interruption_in_mid_fault_heals_and_takes_all_down(
     assert ("database", LATENCY.state()) in testbed.changes
     assert healed(testbed)
     assert testbed.spawned["naive", "load"].stopped
-    assert status(tmp_path / "r") == "aborted"
+    assert status(tmp_path / "r") is Status.ABORTED
 
 
 def test_a_stack_that_does_not_come_up_is_taken_down_and_its_logs_are_kept(
@@ -203,15 +295,15 @@ def test_a_stack_that_does_not_come_up_is_taken_down_and_its_logs_are_kept(
     with pytest.raises(LabError, match="no PostgreSQL"):
         run(testbed, clock, tmp_path / "r")
     assert (tmp_path / "r" / "naive" / "logs" / "collected.log").exists()
-    assert status(tmp_path / "r") == "aborted"
+    assert status(tmp_path / "r") is Status.ABORTED
 
 
 def test_a_proxy_that_does_not_do_what_it_is_told_is_written_down(
     testbed: Testbed, clock: Clock, tmp_path: Path
 ) -> None:
-    testbed.link("naive", DATABASE).deaf = True
+    testbed.actuator(NAIVE, a_link(DATABASE)).deaf = True
     events = run(testbed, clock, tmp_path / "r")
-    assert [event["ok"] for event in events if event["event"] == "inject"] == [False, True]
+    assert [event.ok for event in events if isinstance(event, Switched) and event.on] == [False, True]
 
 
 def test_a_read_that_fails_is_named_with_its_log(testbed: Testbed, clock: Clock, tmp_path: Path) -> None:

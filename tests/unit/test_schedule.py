@@ -126,5 +126,5 @@ def test_surges_at_once_multiply() -> None:
 
 
 def test_a_surge_counts_against_the_most_that_a_lab_should_send() -> None:
-    with pytest.raises(LabError, match="Lower load.rate_rps"):
+    with pytest.raises(LabError, match=r"Lower load\.rate_rps"):
         planned(READS, Surge(window=(START_S, END_S), times=10_000))

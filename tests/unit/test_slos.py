@@ -14,7 +14,18 @@ from lab.checks.slos import (
     StatementsPerRequest,
     TruthfulReadiness,
 )
-from lab.model import BASELINE, FAULT, Check, CheckResult, Failure, Outcome, Phases, Verdict
+from lab.model import (
+    BASELINE,
+    FAULT,
+    Check,
+    CheckResult,
+    Failure,
+    FaultWindow,
+    MetricsReading,
+    Outcome,
+    Phases,
+    Verdict,
+)
 from tests.fabricated.evidence import (
     PHASES,
     FabricatedTwin,
@@ -26,7 +37,7 @@ from tests.fabricated.evidence import (
 
 HELD, BROKEN, INCONCLUSIVE = Verdict.HELD, Verdict.BROKEN, Verdict.INCONCLUSIVE
 START_S, END_S = PHASES.window(FAULT)
-WINDOW = [(0, START_S, END_S)]
+WINDOW = [FaultWindow(fault=0, on_s=START_S, off_s=END_S)]
 REFUSAL = {"status": 503, "outcome": Outcome.REFUSED}
 CRASH = {"status": 500, "outcome": Outcome.UNKNOWN}
 SILENCE = {"status": 0, "outcome": Outcome.UNKNOWN, "failure": Failure.TIMEOUT, "latency_ms": 5_000}
@@ -200,21 +211,18 @@ def test_a_few_in_doubt_may_be_allowed() -> None:
 # -- StatementsPerRequest
 
 
-def readings(statements: int, requests_made: int, route: str = "/users/") -> list[dict[str, object]]:
-    def reading(at_s: float, share: float) -> dict[str, object]:
-        return {
-            "at_s": at_s,
-            "ok": True,
-            "samples": {
-                f'sql_statements_total{{route="{route}"}}': 100.0 + statements * share,
-                f'http_requests_total{{route="{route}",method="GET",code="200",reason=""}}': 9.0
-                + requests_made * share,
-                'http_requests_total{route="/users/{id}/bookings/",method="GET",code="200",reason=""}': 1_000.0
-                * share,
-            },
+def readings(statements: int, requests_made: int, route: str = "/users/") -> list[MetricsReading]:
+    def reading(at_s: float, share: float) -> MetricsReading:
+        served = f'http_requests_total{{route="{route}",method="GET",code="200",reason=""}}'
+        others = 'http_requests_total{route="/users/{id}/bookings/",method="GET",code="200",reason=""}'
+        samples = {
+            f'sql_statements_total{{route="{route}"}}': 100.0 + statements * share,
+            served: 9.0 + requests_made * share,
+            others: 1_000.0 * share,
         }
+        return MetricsReading(at_s=at_s, ok=True, samples=samples)
 
-    silent = {"at_s": START_S + 5, "ok": False, "samples": {}}
+    silent = MetricsReading(at_s=START_S + 5, ok=False, samples={})
     return [reading(START_S - 0.5, 0), silent, reading(END_S + 0.5, 1), reading(END_S + 5, 9)]
 
 
@@ -238,7 +246,7 @@ def test_statements_are_counted_from_the_metrics_over_the_fault_phase(
     ],
     ids=["none", "one", "no requests", "few requests", "backwards", "another route"],
 )
-def test_metrics_that_tell_too_little_decide_nothing(metrics: list[dict[str, object]]) -> None:
+def test_metrics_that_tell_too_little_decide_nothing(metrics: list[MetricsReading]) -> None:
     assert judged(StatementsPerRequest(route="/users/", at_most=3), metrics=metrics).verdict is INCONCLUSIVE
 
 

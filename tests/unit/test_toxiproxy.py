@@ -9,7 +9,7 @@ import pytest
 
 from lab.model import LabError, LinkState, Toxic
 from lab.runtime.toxiproxy import client as toxiproxy
-from lab.runtime.toxiproxy.client import ToxiproxyLink, create_proxy
+from lab.runtime.toxiproxy.client import LinkActuator, create_proxy
 from lab.runtime.toxiproxy.embedded.api import Api
 from lab.runtime.toxiproxy.embedded.server import serve_api
 from lab.runtime.toxiproxy.rules import checked
@@ -37,13 +37,13 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture
-def link(url: str) -> Iterator[ToxiproxyLink]:
+def link(url: str) -> Iterator[LinkActuator]:
     proxy = create_proxy(url, "database", listen="127.0.0.1:0", upstream="127.0.0.1:1")
-    yield ToxiproxyLink(url, "database")
+    yield LinkActuator(url, "database")
     proxy.destroy()
 
 
-def calls(link: ToxiproxyLink, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def calls(link: LinkActuator, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A log of what `link` asks of its server from now on: method and last word of the path."""
     log: list[str] = []
     consumer = link._server._consumer
@@ -70,7 +70,7 @@ def calls(link: ToxiproxyLink, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ],
 )
 def test_the_echo_equals_what_was_asked_from_any_state_to_any_other(
-    link: ToxiproxyLink, state: LinkState
+    link: LinkActuator, state: LinkState
 ) -> None:
     for start in (HEALTHY, LinkState(toxics=(SLOWER,)), LinkState(enabled=False, toxics=(HOLE, SLOW))):
         link.set(start)
@@ -79,7 +79,7 @@ def test_the_echo_equals_what_was_asked_from_any_state_to_any_other(
 
 
 def test_a_toxic_that_changes_is_replaced_and_one_that_stays_is_not_touched(
-    link: ToxiproxyLink, monkeypatch: pytest.MonkeyPatch
+    link: LinkActuator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link.set(LinkState(toxics=(HOLE, SLOW)))
     log = calls(link, monkeypatch)
@@ -88,7 +88,7 @@ def test_a_toxic_that_changes_is_replaced_and_one_that_stays_is_not_touched(
 
 
 def test_a_link_goes_down_before_its_toxics_change_and_up_after(
-    link: ToxiproxyLink, monkeypatch: pytest.MonkeyPatch
+    link: LinkActuator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = calls(link, monkeypatch)
     link.set(LinkState(enabled=False, toxics=(SLOW,)))
@@ -98,7 +98,7 @@ def test_a_link_goes_down_before_its_toxics_change_and_up_after(
     assert log == ["DELETE lab-00-latency-downstream", "PATCH database", "GET database"]
 
 
-def test_a_toxic_that_somebody_else_added_is_seen_and_removed(link: ToxiproxyLink, url: str) -> None:
+def test_a_toxic_that_somebody_else_added_is_seen_and_removed(link: LinkActuator, url: str) -> None:
     toxiproxy.Toxiproxy(url).get_proxy("database").add("by-hand", HOLE)
     assert link.get() == LinkState(toxics=(HOLE,))
     assert link.set(HEALTHY) == HEALTHY
@@ -110,27 +110,27 @@ def test_a_toxic_that_somebody_else_added_is_seen_and_removed(link: ToxiproxyLin
 @pytest.mark.parametrize("by_hand", [HEALTHY, LinkState(toxics=(SLOWER,)), LinkState(enabled=False)])
 @pytest.mark.parametrize("wanted", [HEALTHY, LinkState(toxics=(SLOW,)), LinkState(enabled=False)])
 def test_what_somebody_else_changed_since_the_last_look_is_found_out(
-    link: ToxiproxyLink, url: str, start: LinkState, by_hand: LinkState, wanted: LinkState
+    link: LinkActuator, url: str, start: LinkState, by_hand: LinkState, wanted: LinkState
 ) -> None:
     link.set(start)
-    ToxiproxyLink(url, link.name).set(by_hand)
+    LinkActuator(url, link.name).set(by_hand)
     assert link.set(wanted) == wanted
     assert link.get() == wanted
 
 
-def test_two_servers_in_one_process_keep_apart(link: ToxiproxyLink) -> None:
+def test_two_servers_in_one_process_keep_apart(link: LinkActuator) -> None:
     """The package keeps one address per process; a second object would redirect the first."""
     with pytest.raises(LabError):
-        ToxiproxyLink("http://127.0.0.1:1", "database").get()
+        LinkActuator("http://127.0.0.1:1", "database").get()
     assert link.get() == HEALTHY
 
 
 def test_a_name_that_is_not_there_is_missing(url: str) -> None:
     with pytest.raises(toxiproxy.MissingError, match="404"):
-        ToxiproxyLink(url, "nothing").set(HEALTHY)
+        LinkActuator(url, "nothing").set(HEALTHY)
 
 
-def test_a_name_that_is_taken_exists(link: ToxiproxyLink, url: str) -> None:
+def test_a_name_that_is_taken_exists(link: LinkActuator, url: str) -> None:
     with pytest.raises(toxiproxy.ExistsError, match="409"):
         create_proxy(url, link.name, listen="127.0.0.1:0", upstream="127.0.0.1:1")
 
@@ -140,7 +140,7 @@ def test_a_proxy_without_an_upstream_is_rejected(url: str) -> None:
         create_proxy(url, "homeless", listen="127.0.0.1:0", upstream="")
 
 
-def test_a_port_in_use_is_an_error_with_its_reason(link: ToxiproxyLink, url: str) -> None:
+def test_a_port_in_use_is_an_error_with_its_reason(link: LinkActuator, url: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(toxiproxy.ToxiproxyError, match="500"):
@@ -150,17 +150,17 @@ def test_a_port_in_use_is_an_error_with_its_reason(link: ToxiproxyLink, url: str
 def test_a_server_that_does_not_answer_in_time_is_called_wedged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toxiproxy, "TIMEOUT_S", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        link = ToxiproxyLink(f"http://127.0.0.1:{mute.getsockname()[1]}", "database")
+        link = LinkActuator(f"http://127.0.0.1:{mute.getsockname()[1]}", "database")
         with pytest.raises(toxiproxy.ToxiproxyError, match="wedged"):
             link.get()
 
 
 def test_a_server_that_is_gone_cannot_be_reached() -> None:
     with pytest.raises(toxiproxy.ToxiproxyError, match="cannot be reached"):
-        ToxiproxyLink("http://127.0.0.1:1", "database").get()
+        LinkActuator("http://127.0.0.1:1", "database").get()
 
 
-def test_a_server_says_its_version_and_resets(link: ToxiproxyLink, url: str) -> None:
+def test_a_server_says_its_version_and_resets(link: LinkActuator, url: str) -> None:
     link.set(LinkState(enabled=False, toxics=(SLOW,)))
     server = toxiproxy.Toxiproxy(url)
     assert server.version().startswith("2.12")
@@ -184,7 +184,7 @@ def test_a_server_says_its_version_and_resets(link: ToxiproxyLink, url: str) -> 
     ],
 )
 def test_what_toxiproxy_would_misunderstand_or_die_of_is_not_sent(
-    link: ToxiproxyLink, type_: str, attributes: dict[str, int], complaint: str
+    link: LinkActuator, type_: str, attributes: dict[str, int], complaint: str
 ) -> None:
     with pytest.raises(LabError, match=complaint):
         link.set(LinkState(toxics=(Toxic(type=type_, stream="downstream", attributes=attributes),)))
