@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -56,18 +57,28 @@ def run(
     ] = 1,
     as_json: Json = False,
 ) -> None:
-    """Run a scenario on both twins, judge it, and write its report."""
+    """Run a scenario on all twins, judge it, and write its report."""
+    planned = partial(make_plan, scenario, quick, seed, defences, settings or [], twin or [])
+    verdict, folder = judged_run(planned, runtime, again, lambda plan: paths.RUNS / plan.stack.run)
+    conclude(verdict, folder, as_json)
+
+
+def judged_run(
+    planned: Callable[[], RunPlan], runtime: str, again: int, place: Callable[[RunPlan], Path]
+) -> tuple[RunVerdict, Path]:
+    """(verdict, folder) of one run, made up to `again` times more where the machine was too busy to be on time."""
     for left in range(again, -1, -1):
-        plan = make_plan(scenario, quick, seed, defences, settings or [], twin or [])
+        plan = planned()
+        folder = place(plan)
         with run_lock(paths.STATE):
             heal(paths.STATE)
-            folder = perform(plan, runtime)
+            perform(plan, runtime, folder)
         verdict = assembly.grade(folder)
         if not left or not spoiled_by_the_machine(verdict.gates):
             break
         told(f"{verdict.sentence}\nThat was the machine, so the run is made again.")
         draw(folder)
-    conclude(verdict, folder, as_json)
+    return verdict, folder
 
 
 def conclude(verdict: RunVerdict, folder: Path, as_json: bool) -> NoReturn:
@@ -118,15 +129,15 @@ def make_plan(
     return plan
 
 
-def perform(plan: RunPlan, runtime: str) -> Path:
-    """Run `plan` for real; returns its folder."""
+def perform(plan: RunPlan, runtime: str, folder: Path) -> None:
+    """Run `plan` for real, into `folder`."""
     testbed = assembly.testbed(runtime, plan.stack, plan.workload, plan.needs)
-    writer, clock = RunWriter(paths.RUNS / plan.stack.run), MonotonicClock()
+    writer, clock = RunWriter(folder), MonotonicClock()
     with progress(plan, writer.folder, testbed.runtime) as listener:
         journal = FolderJournal(writer.folder / "events.jsonl", clock.now, listener)
         Runner(plan, testbed, writer, journal, clock).run()
-    writer.link_latest()
-    return writer.folder
+    if folder.parent == paths.RUNS:
+        writer.link_latest()
 
 
 def exit_code(verdict: RunVerdict) -> int:

@@ -18,7 +18,7 @@ def answer(scenario: Scenario, gates: Sequence[Gate], twins: Sequence[TwinVerdic
         whose = f" ({first.twin} twin)" if first.twin else ""
         others = f" {more} more gate{' fails' if more == 1 else 's fail'}." if more else ""
         return f"Invalid run, nobody is judged: {first.name}{whose}: {first.sentence}{others}"
-    parts = [_part(twin, result) for twin, result in zip(twins, _deciding(twins), strict=True)]
+    parts = [_part(twin, result) for twin, result in zip(twins, deciding(twins), strict=True)]
     surprise = " Not what was expected." if any(twin.surprising for twin in twins) else ""
     return f"With {_broken(scenario)}: {'; '.join(parts)}.{surprise}"
 
@@ -41,7 +41,7 @@ def _part(twin: TwinVerdict, result: CheckResult | None) -> str:
     return f"the {twin.twin} twin {VERB[twin.verdict]} ({_clause(result.sentence)})"
 
 
-def _deciding(twins: Sequence[TwinVerdict]) -> list[CheckResult | None]:
+def deciding(twins: Sequence[TwinVerdict]) -> list[CheckResult | None]:
     """For each twin the check that tells: the first that explains all verdicts at once, else its own first.
 
     A scenario lists its checks in the order of what it is about.

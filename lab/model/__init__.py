@@ -4,6 +4,18 @@ Times are seconds. An instant named `…_at` is a CLOCK_MONOTONIC reading; an of
 the start of warm-up. Fractions are 0-1. Units end names.
 """
 
+from lab.model.campaigns import (
+    ALL_ON,
+    NONE_ON,
+    Campaign,
+    CampaignKind,
+    Cell,
+    CellResult,
+    Table,
+    TwinCell,
+    alone,
+    without,
+)
 from lab.model.errors import LabError
 from lab.model.events import (
     EVENTS,
@@ -70,6 +82,7 @@ from lab.model.verdicts import CheckResult, Gate, PhaseNumbers, RunVerdict, Twin
 
 __all__ = [
     "ALL",
+    "ALL_ON",
     "ARRIVALS",
     "BALANCER",
     "BASELINE",
@@ -83,6 +96,7 @@ __all__ = [
     "LINKS",
     "LINK_TO",
     "NAMES",
+    "NONE_ON",
     "PARTS",
     "PAYMENTS",
     "PHASES",
@@ -101,7 +115,11 @@ __all__ = [
     "ActionFault",
     "Arrival",
     "Burst",
+    "Campaign",
+    "CampaignKind",
     "Capability",
+    "Cell",
+    "CellResult",
     "Check",
     "CheckResult",
     "CpuRead",
@@ -154,10 +172,12 @@ __all__ = [
     "StoreState",
     "Switch",
     "Switched",
+    "Table",
     "Tables",
     "Target",
     "Topology",
     "Toxic",
+    "TwinCell",
     "TwinNumbers",
     "TwinPlan",
     "TwinVerdict",
@@ -166,5 +186,7 @@ __all__ = [
     "Window",
     "a_link",
     "a_part",
+    "alone",
     "line_up",
+    "without",
 ]

@@ -52,6 +52,7 @@ class Scenario:
         default_factory=dict
     )  # by service; one that is not named may do anything
     baseline_good_min: float = 0.99  # below it a run is invalid: that twin was ill before anything was broken
+    defences: tuple[str, ...] = ()  # that make the difference here: an ablation looks at these
     lesson: str = ""  # the defences that make the difference, in one sentence
     full: Phases = FULL
     quick: Phases = QUICK

@@ -27,6 +27,7 @@ SCENARIO = Scenario(
         LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=300, ops=("get_booking",)),
         RecoversWithin(at_most_s=5),
     ),
+    defences=("connection_pool",),
     lesson="connection_pool: a warm connection costs one round trip, a new one costs several.",
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -22,6 +22,7 @@ SCENARIO = Scenario(
         LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=500, ops=("users_with_bookings",)),
         GoodRatio(phase=FAULT, at_least=0.95),
     ),
+    defences=("batched_reads",),
     lesson="batched_reads: two queries for a page, however long it is.",
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

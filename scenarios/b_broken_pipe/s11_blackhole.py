@@ -46,6 +46,7 @@ SCENARIO = Scenario(
         ExactlyOnce(),
         CleanEndState(),
     ),
+    defences=("deadline", "idempotency"),
     lesson="deadline: the only thing that gives a worker back; idempotency makes asking again safe.",
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -24,6 +24,7 @@ SCENARIO = Scenario(
         RefusedMeansRefused(),
         ExactlyOnce(),
     ),
+    defences=("constraints",),
     lesson="constraints: a rule that the database keeps holds under any interleaving.",
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -28,6 +28,7 @@ SCENARIO = Scenario(
         RefusedMeansRefused(),
         CleanEndState(),
     ),
+    defences=("one_transaction",),
     lesson="one_transaction: both rows or none.",
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

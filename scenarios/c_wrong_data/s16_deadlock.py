@@ -28,6 +28,7 @@ SCENARIO = Scenario(
         NoPhantoms(),
         CleanEndState(),
     ),
+    defences=("lock_order", "transaction_retry"),
     lesson="lock_order removes the cycle; transaction_retry forgives the rare rest.",
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from lab.model import Capability, LabError, Stack
+from lab.model import POSTGRES, Capability, LabError, Stack
 from lab.ports import Child, Journal
 from lab.runtime.local.parts import postgres
 from lab.runtime.local.priority import giving_way
@@ -85,7 +85,8 @@ class LocalTestbed(Twins[LocalTwin]):
         ledger = self._guarded()
         ledger.own_folder(self._folder)
         self._folder.mkdir(mode=0o755)
-        install, engine = postgres.installation(), toxiproxy_server.find()
+        install = postgres.installation() if POSTGRES in self._stack.topology.parts else None
+        engine = toxiproxy_server.find()
         self._facts = facts(install, engine)
         self._twins = {
             plan.name: LocalTwin(
@@ -124,13 +125,13 @@ def require_space(folder: Path) -> None:
         )
 
 
-def facts(install: postgres.Installation, engine: toxiproxy_server.Engine) -> dict[str, Any]:
+def facts(install: postgres.Installation | None, engine: toxiproxy_server.Engine) -> dict[str, Any]:
     """Versions of every part, and what bounds a twin, for the manifest."""
     return {
         "runtime": LocalTestbed.runtime,
         "engine": engine.name,
         "toxiproxy": engine.version,
-        "postgres": install.version,
+        **({"postgres": install.version} if install else {}),
         "python": platform.python_version(),
         **{package: metadata.version(package) for package in PACKAGES},
         "environment": environment(),

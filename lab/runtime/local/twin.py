@@ -79,7 +79,7 @@ class LocalTwin:
         self._servers = Processes(f"the {plan.name} twin", folder / "logs", ledger)
         self._links: dict[str, LinkActuator] = {}
 
-    def up(self, install: postgres.Installation, engine: Engine) -> None:
+    def up(self, install: postgres.Installation | None, engine: Engine) -> None:
         """Start all and wait until every part answers, through its proxy. Raises LabError; then `stop` the rest."""
         self._folder.mkdir(mode=0o755)
         database = self._start_postgres(install)
@@ -159,9 +159,13 @@ class LocalTwin:
         """The port of what `link` leads to."""
         return self.addresses.servers[LINK_TO[link]]
 
-    def _start_postgres(self, install: postgres.Installation) -> Process | None:
+    def _start_postgres(self, install: postgres.Installation | None) -> Process | None:
         port = self.addresses.servers.get(POSTGRES)
-        return None if port is None else postgres.start(install, self._folder, port, self._servers)
+        return (
+            None
+            if port is None or install is None
+            else postgres.start(install, self._folder, port, self._servers)
+        )
 
     def _start_seed(self) -> Process:
         dsn = postgres.dsn(self.addresses.servers[POSTGRES])

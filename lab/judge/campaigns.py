@@ -1,0 +1,106 @@
+"""From the verdicts of a campaign's runs to its table. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from lab.judge.answer import deciding
+from lab.model import (
+    ALL_ON,
+    FAULT,
+    NONE_ON,
+    Campaign,
+    CampaignKind,
+    CellResult,
+    CheckResult,
+    Role,
+    RunVerdict,
+    Table,
+    TwinCell,
+    TwinVerdict,
+    alone,
+    without,
+)
+
+LEFT_OUT = "—"
+SWEEP_HEADINGS = ("", "twin", "verdict", "good", "right", "refused", "unknown", "of", "p50 ms", "p95 ms")
+
+
+def result(cell: str, verdict: RunVerdict) -> CellResult:
+    """The line of the run that `cell` names."""
+    return CellResult(
+        cell=cell,
+        run=verdict.run,
+        valid=verdict.valid,
+        problem="" if verdict.valid else verdict.sentence,
+        twins=tuple(map(_twin, verdict.twins, deciding(verdict.twins))) if verdict.valid else (),
+    )
+
+
+def table(campaign: Campaign, results: Sequence[CellResult], treatment: str) -> Table:
+    """The table of `campaign`, as far as it has got; `treatment` is the twin whose defences were switched."""
+    if campaign.kind is CampaignKind.SWEEP:
+        rows = tuple(row for each in results for row in _sweep_rows(each))
+        return Table(headings=SWEEP_HEADINGS, rows=rows)
+    return _ablation(campaign, {each.cell: each for each in results}, treatment)
+
+
+def treatment(verdict: RunVerdict) -> str:
+    """The twin whose defences a campaign switches: the treatment, or the only one there is."""
+    return next((twin.twin for twin in verdict.twins if twin.role is Role.TREATMENT), verdict.twins[0].twin)
+
+
+def _twin(twin: TwinVerdict, check: CheckResult | None) -> TwinCell:
+    phase = twin.numbers.phases[FAULT]
+    count = phase.outcomes
+    return TwinCell(
+        twin=twin.twin,
+        verdict=twin.verdict,
+        deciding=check.sentence if check else "",
+        planned=phase.planned,
+        good=count["good"],
+        right=count["good"] + count["slow"],
+        refused=count["refused"],
+        unknown=count["unknown"] + count["timeout"],
+        p50_ms=phase.p50_ms,
+        p95_ms=phase.p95_ms,
+        cpu_ms_per_request=twin.numbers.cpu_ms_per_request,
+    )
+
+
+def _sweep_rows(each: CellResult) -> Iterable[tuple[str, ...]]:
+    if not each.valid:
+        yield each.cell, LEFT_OUT, "invalid", each.problem, *[""] * 6
+    for twin in each.twins:
+        counts = (twin.good, twin.right, twin.refused, twin.unknown, twin.planned)
+        yield (
+            each.cell, twin.twin, str(twin.verdict), *map(str, counts), _ms(twin.p50_ms), _ms(twin.p95_ms)
+        )  # fmt: skip
+
+
+def _ablation(campaign: Campaign, by_cell: Mapping[str, CellResult], twin: str) -> Table:
+    """All and none first; then a line for each defence: all but it, and it alone."""
+    rows = [(choice, _told(by_cell, choice, twin), "") for choice in (ALL_ON, NONE_ON)]
+    names = [
+        cell.name.removeprefix(without("")) for cell in campaign.cells if cell.name.startswith(without(""))
+    ]
+    rows += [(name, _told(by_cell, without(name), twin), _told(by_cell, alone(name), twin)) for name in names]
+    return Table(headings=("defence", f"{twin} without it", f"{twin} with nothing else"), rows=tuple(rows))
+
+
+def _told(by_cell: Mapping[str, CellResult], cell: str, twin: str) -> str:
+    """held: 97 % of 243 requests …"""
+    each = by_cell.get(cell)
+    if each is None:
+        return "not run yet"
+    if not each.valid:
+        return f"invalid: {each.problem}"
+    mine = next(found for found in each.twins if found.twin == twin)
+    return f"{mine.verdict}: {mine.deciding}" if mine.deciding else str(mine.verdict)
+
+
+def _ms(number: float | None) -> str:
+    if number is None:
+        return LEFT_OUT
+    return "never" if math.isinf(number) else f"{number:.0f}"

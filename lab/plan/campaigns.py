@@ -1,0 +1,58 @@
+"""Which runs a campaign consists of. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lab.model import ALL_ON, NONE_ON, Campaign, CampaignKind, Cell, LabError, alone, without
+
+CELLS_MAX = 100
+
+
+def ablation(
+    scenario: str, defences: Sequence[str], settings: Sequence[str], *, quick: bool, runtime: str, seed: int
+) -> Campaign:
+    """All defences, none; then each left out of all, and each alone.
+
+    Raises LabError where there is no defence to look at.
+    """
+    if not defences:
+        raise LabError(f"{scenario} names no defence. Say which: --over deadline,circuit_breaker")
+    choices = [ALL_ON, NONE_ON, *(choice(name) for name in defences for choice in (without, alone))]
+    cells = tuple(Cell(name=choice, defences=choice, settings=tuple(settings)) for choice in choices)
+    return _campaign(CampaignKind.ABLATION, scenario, cells, quick=quick, runtime=runtime, seed=seed)
+
+
+def sweep(
+    scenario: str,
+    parameter: str,
+    settings: Sequence[str],
+    defences: str,
+    *,
+    quick: bool,
+    runtime: str,
+    seed: int,
+) -> Campaign:
+    """One run for each value of `parameter`, written like fault.latency_ms=50,100,200.
+
+    Raises LabError where there are not at least two values.
+    """
+    name, equals, text = parameter.partition("=")
+    values = list(dict.fromkeys(value.strip() for value in text.split(",") if value.strip()))
+    if not (name and equals) or len(values) < 2:
+        raise LabError(
+            f"{parameter!r} names no values to compare. Write it like fault.latency_ms=50,100,200."
+        )
+    cells = tuple(
+        Cell(name=f"{name}={value}", defences=defences, settings=(*settings, f"{name}={value}"))
+        for value in values
+    )
+    return _campaign(CampaignKind.SWEEP, scenario, cells, quick=quick, runtime=runtime, seed=seed)
+
+
+def _campaign(
+    kind: CampaignKind, scenario: str, cells: tuple[Cell, ...], *, quick: bool, runtime: str, seed: int
+) -> Campaign:
+    if len(cells) > CELLS_MAX:
+        raise LabError(f"That would be {len(cells)} runs; at most {CELLS_MAX} make a campaign.")
+    return Campaign(kind=kind, scenario=scenario, quick=quick, runtime=runtime, seed=seed, cells=cells)

@@ -1,0 +1,82 @@
+"""The folder of a campaign: campaign.json, one ordinary run folder for each cell, table.md and table.json.
+
+What is finished is told by the runs themselves, so a campaign that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.model import Campaign, CellResult, LabError, RunVerdict, Table
+from lab.record.files import read_value, write_text, write_value
+from lab.record.verdicts import read_verdict
+
+PLAN, TABLE, RESULTS = "campaign.json", "table.md", "table.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignFolder:
+    """One campaign on disk."""
+
+    folder: Path
+    campaign: Campaign
+
+    @classmethod
+    def create(cls, folder: Path, campaign: Campaign) -> CampaignFolder:
+        """A new one. Raises LabError when that cannot be."""
+        try:
+            folder.mkdir(parents=True)
+        except OSError as exc:
+            raise LabError(f"Cannot write {folder}: {exc.strerror}. Make {folder.parent} writable.") from exc
+        write_value(folder / PLAN, campaign)
+        return cls(folder=folder, campaign=campaign)
+
+    def run_folder(self, cell: str) -> Path:
+        """Where the run of `cell` lies: its number and its name."""
+        number = [each.name for each in self.campaign.cells].index(cell)
+        return self.folder / f"{number:02d}-{cell.replace('/', '-')}"
+
+    def verdict(self, cell: str) -> RunVerdict | None:
+        """How the run of `cell` was judged; None where it has not ended."""
+        try:
+            return read_verdict(self.run_folder(cell))
+        except LabError:
+            return None
+
+    def clear(self, cell: str) -> Path:
+        """The folder of `cell`, free for a run: what a killed one left goes."""
+        folder = self.run_folder(cell)
+        if folder.exists():
+            shutil.rmtree(folder)
+        return folder
+
+    @property
+    def finished(self) -> bool:
+        return all(self.verdict(cell.name) is not None for cell in self.campaign.cells)
+
+    def write(self, results: Sequence[CellResult], table: Table) -> None:
+        """What is known so far, for machines and for people."""
+        write_value(self.folder / RESULTS, list(results))
+        write_text(self.folder / TABLE, markdown(table))
+
+
+def unfinished(runs: Path, campaign: Campaign) -> CampaignFolder | None:
+    """The newest campaign below `runs` that asks for the same and has not ended."""
+    for path in sorted(runs.glob(f"*/{PLAN}"), reverse=True):
+        try:
+            found = CampaignFolder(folder=path.parent, campaign=read_value(path, Campaign))
+        except LabError:
+            continue  # damaged: it can neither go on nor be in the way
+        if found.campaign.same_as(campaign) and not found.finished:
+            return found
+    return None
+
+
+def markdown(table: Table) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+    return "".join([line(table.headings), line(["---"] * len(table.headings)), *map(line, table.rows)])

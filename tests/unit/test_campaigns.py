@@ -1,0 +1,162 @@
+"""Campaigns: which runs they consist of, what their tables say, and that a killed one goes on where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.campaign import walk
+from lab.judge.campaigns import result, table
+from lab.model import (
+    BASELINE,
+    FAULT,
+    RECOVERY,
+    WARMUP,
+    Campaign,
+    Cell,
+    CheckResult,
+    LabError,
+    PhaseNumbers,
+    Role,
+    RunVerdict,
+    TwinNumbers,
+    TwinVerdict,
+    Verdict,
+)
+from lab.plan.campaigns import ablation, sweep
+from lab.record.campaigns import CampaignFolder, markdown, unfinished
+from lab.record.verdicts import write_verdict
+
+HOW = {"quick": True, "runtime": "local", "seed": 7}
+COUNTS = {"good": 90, "slow": 5, "refused": 3, "unknown": 1, "timeout": 1, "wrong": 0}
+
+
+def verdict(treatment: Verdict, *, valid: bool = True) -> RunVerdict:
+    def twin(name: str, role: Role, judged: Verdict) -> TwinVerdict:
+        phase = PhaseNumbers(
+            planned=100,
+            good_ratio=0.9,
+            goodput_rps=9.0,
+            p50_ms=12.0,
+            p95_ms=float("inf"),
+            p99_ms=None,
+            outcomes=COUNTS,
+        )
+        check = CheckResult(
+            check="c", verdict=judged, value=1, threshold=1, unit="", sentence=f"{name} was {judged}."
+        )
+        numbers = TwinNumbers(phases=dict.fromkeys((WARMUP, BASELINE, FAULT, RECOVERY), phase))
+        return TwinVerdict(
+            twin=name,
+            service=name,
+            role=role,
+            verdict=judged,
+            expected=None,
+            checks=(check,),
+            numbers=numbers,
+        )
+
+    twins = (twin("old", Role.CONTROL, Verdict.BROKEN), twin("new", Role.TREATMENT, treatment))
+    return RunVerdict(
+        run="r", scenario="s99", valid=valid, gates=(), twins=twins, as_expected=None, sentence="Because."
+    )
+
+
+def judged_as(choose: Callable[[Cell], Verdict], made: list[str]) -> Callable[..., RunVerdict]:
+    """A run that leaves a verdict in its place, and is counted."""
+
+    def perform(cell: Cell, place: Callable[[], Path]) -> RunVerdict:
+        folder = place()
+        folder.mkdir()
+        made.append(cell.name)
+        write_verdict(folder, judged := verdict(choose(cell)))
+        return judged
+
+    return perform
+
+
+def test_an_ablation_leaves_each_defence_out_and_adds_each_alone() -> None:
+    plan = ablation("s99", ["deadline", "bulkhead"], ["load.rate_rps=9"], **HOW)
+    names = ["all", "none", "all,-deadline", "none,+deadline", "all,-bulkhead", "none,+bulkhead"]
+    assert [cell.name for cell in plan.cells] == [cell.defences for cell in plan.cells] == names
+    assert {cell.settings for cell in plan.cells} == {("load.rate_rps=9",)}
+
+
+def test_an_ablation_over_nothing_is_refused() -> None:
+    with pytest.raises(LabError, match="--over"):
+        ablation("s99", [], [], **HOW)
+
+
+def test_a_sweep_changes_one_parameter_on_top_of_the_settings() -> None:
+    plan = sweep("s99", "fault.latency_ms=50, 100,100", ["load.rate_rps=9"], "all", **HOW)
+    assert [cell.settings for cell in plan.cells] == [
+        ("load.rate_rps=9", "fault.latency_ms=50"),
+        ("load.rate_rps=9", "fault.latency_ms=100"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "fault.latency_ms", "fault.latency_ms=", "=1,2", "fault.latency_ms=50"])
+def test_a_sweep_without_values_to_compare_is_refused(text: str) -> None:
+    with pytest.raises(LabError, match="names no values"):
+        sweep("s99", text, [], "all", **HOW)
+
+
+def test_the_table_of_an_ablation_tells_what_each_defence_does_alone_and_missing(tmp_path: Path) -> None:
+    campaign = CampaignFolder.create(tmp_path / "c", ablation("s99", ["deadline"], [], **HOW))
+    broken = {"none", "all,-deadline"}
+    perform = judged_as(lambda cell: Verdict.BROKEN if cell.name in broken else Verdict.HELD, [])
+    found = walk(campaign, perform, lambda _text: None)
+    assert found.headings == ("defence", "new without it", "new with nothing else")
+    assert found.rows == (
+        ("all", "held: new was held.", ""),
+        ("none", "broken: new was broken.", ""),
+        ("deadline", "broken: new was broken.", "held: new was held."),
+    )
+    assert (tmp_path / "c" / "table.md").read_text() == markdown(found)
+
+
+def test_the_table_of_a_sweep_has_a_line_for_each_twin_and_value(tmp_path: Path) -> None:
+    plan = sweep("s99", "fault.latency_ms=50,100", [], "all", **HOW)
+    campaign = CampaignFolder.create(tmp_path / "c", plan)
+    found = walk(campaign, judged_as(lambda _cell: Verdict.HELD, []), lambda _text: None)
+    assert [row[:2] for row in found.rows] == [
+        (f"fault.latency_ms={value}", twin) for value in (50, 100) for twin in ("old", "new")
+    ]
+    assert found.rows[0][2:] == ("broken", "90", "95", "3", "2", "100", "12", "never")
+
+
+def test_an_invalid_run_judges_nobody_in_the_table() -> None:
+    plan = sweep("s99", "fault.latency_ms=50,100", [], "all", **HOW)
+    row = table(plan, [result("fault.latency_ms=50", verdict(Verdict.HELD, valid=False))], "new").rows[0]
+    assert row[2:4] == ("invalid", "Because.")
+
+
+def test_a_killed_campaign_goes_on_where_it_was(tmp_path: Path) -> None:
+    plan = sweep("s99", "fault.latency_ms=50,100,200", [], "all", **HOW)
+    made: list[str] = []
+
+    def killed(cell: Cell, place: Callable[[], Path]) -> RunVerdict:
+        if len(made) == 1:
+            place().mkdir()
+            raise KeyboardInterrupt
+        return judged_as(lambda _cell: Verdict.HELD, made)(cell, place)
+
+    with pytest.raises(KeyboardInterrupt):
+        walk(CampaignFolder.create(tmp_path / "c", plan), killed, lambda _text: None)
+    again = sweep("s99", "fault.latency_ms=50,100,200", [], "all", **{**HOW, "seed": 8})
+    found = unfinished(tmp_path, again)
+    assert found is not None
+    assert found.campaign.seed == 7, "the runs of one campaign share a seed"
+    walk(found, judged_as(lambda _cell: Verdict.HELD, made), lambda _text: None)
+    assert made == [cell.name for cell in plan.cells]
+    assert unfinished(tmp_path, again) is None
+
+
+def test_another_campaign_is_not_gone_on_with(tmp_path: Path) -> None:
+    CampaignFolder.create(tmp_path / "c", sweep("s99", "fault.latency_ms=50,100", [], "all", **HOW))
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "campaign.json").write_text("{")
+    other: Campaign = sweep("s99", "fault.latency_ms=50,200", [], "all", **HOW)
+    assert unfinished(tmp_path, other) is None
