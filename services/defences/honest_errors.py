@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import requests
 import sqlalchemy as sa
 import urllib3
@@ -74,7 +75,8 @@ def watch(engine: sa.Engine) -> None:
 def init_app(app: Flask) -> None:
     """Answer availability errors of `app` with 503."""
     over_http: tuple[type[Exception], ...] = (requests.RequestException, urllib3.exceptions.HTTPError)
-    for kind in (Refused, sa.exc.DBAPIError, sa.exc.TimeoutError, *over_http):
+    of_database = (psycopg.Error, sa.exc.DBAPIError, sa.exc.PendingRollbackError, sa.exc.TimeoutError)
+    for kind in (Refused, *of_database, *over_http):
         app.register_error_handler(kind, _answer)
 
 
