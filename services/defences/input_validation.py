@@ -4,8 +4,8 @@ Guards all that is behind the door. A NUL byte, half a surrogate pair, a number 
 deep is no bug of the client's alone: it comes out as a 500, and an instant that PostgreSQL can store but Python cannot
 read back breaks every list that shows it. A body has BODY_BYTES_MAX bytes at most, or the worker's memory is the
 client's to fill, and until the request's deadline to arrive, or a slow sender keeps a thread for as long as it likes.
-Costs tens of microseconds a request, a thread for as long as a body is on its way, and a second place that says what a
-field may be, beside the database.
+Costs tens of microseconds a request, one more thread a worker, and a second place that says what a field may be, beside
+the database.
 Hurts alone when it is stricter than the contract, for then it refuses what is right. And it begins after the headers: a
 client that sends those slowly is the business of a balancer before the service.
 """
@@ -13,8 +13,10 @@ client that sends those slowly is the business of a balancer before the service.
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
@@ -33,9 +35,11 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from services.common.problems import Problem, not_found, unprocessable
 from services.defences.deadline import left_s
-from services.defences.switch import on
+from services.defences.switch import on, state
 
 BODY_BYTES_MAX = 16 * 1024  # the longest body of the contract, every letter escaped, has 14
+LOOKS_EVERY_S = 0.1
+LEAVES_AFTER_S = 5.0
 DETAIL_LENGTH_MAX = 200
 ID_MAX = 2**31 - 1
 FIRST_DAY, DAY_AFTER_LAST = date(2000, 1, 1), date(2200, 1, 1)
@@ -127,12 +131,12 @@ def _await_body() -> None:
     length = request.content_length
     if not length and "Transfer-Encoding" not in request.headers:
         return
-    with _reading_until_deadline() as late:
+    with state("input_validation", Watchdog).watching(request.environ.get("gunicorn.socket")) as sender:
         try:
             read = len(request.get_data())
         except ParseException as error:
             raise Problem(400, f"the body is not well chunked: {error}"[:DETAIL_LENGTH_MAX]) from None
-    if late.is_set() and read < (length or BODY_BYTES_MAX):
+    if sender.late and read < (length or BODY_BYTES_MAX):
         raise Problem(408, "the body did not come in time", headers={"Connection": "close"})
     if length and read < length:
         raise Problem(400, "the body ended early", headers={"Connection": "close"})
@@ -140,21 +144,60 @@ def _await_body() -> None:
         raise RequestEntityTooLarge
 
 
-@contextmanager
-def _reading_until_deadline() -> Iterator[threading.Event]:
-    """End the client's sending at the deadline. A time-out of the socket would not: each byte would start it anew."""
-    late = threading.Event()
-    connection: socket.socket | None = request.environ.get("gunicorn.socket")
+@dataclass(eq=False)
+class Sender:
+    """A client that is sending a body, and until when it may."""
 
-    def stop() -> None:
-        late.set()
-        if connection is not None:
+    connection: socket.socket | None
+    ends_at: float
+    late: bool = False
+
+
+class Watchdog:
+    """Ends the sending of those whose time is up. A time-out of the socket would not: each byte starts that anew.
+
+    One thread for all, for one each costs more than the whole rest of the door; it ends when it has nothing to do.
+    """
+
+    def __init__(self) -> None:
+        self._senders: set[Sender] = set()
+        self._lock = threading.Lock()
+        self._running = False
+
+    @contextmanager
+    def watching(self, connection: socket.socket | None) -> Iterator[Sender]:
+        """Let the block read from `connection` until the request's deadline."""
+        sender = Sender(connection, time.monotonic() + left_s())
+        with self._lock:
+            self._senders.add(sender)
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._run, name="slow senders", daemon=True).start()
+        try:
+            yield sender
+        finally:
+            with self._lock:
+                self._senders.discard(sender)
+
+    def _run(self) -> None:
+        idle_since = time.monotonic()
+        while True:
+            time.sleep(LOOKS_EVERY_S)
+            now = time.monotonic()
+            with self._lock:
+                if self._senders:
+                    idle_since = now
+                elif now - idle_since > LEAVES_AFTER_S:
+                    self._running = False
+                    return
+                for sender in self._senders:
+                    if now > sender.ends_at and not sender.late:
+                        sender.late = True
+                        _end(sender.connection)
+
+
+def _end(connection: socket.socket | None) -> None:
+    """What was received can still be read, and the answer be sent."""
+    if connection is not None:
+        with suppress(OSError):
             connection.shutdown(socket.SHUT_RD)
-
-    timer = threading.Timer(max(left_s(), 0.0), stop)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield late
-    finally:
-        timer.cancel()
