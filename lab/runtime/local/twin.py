@@ -85,6 +85,7 @@ class LocalTwin:
     def stop(self) -> None:
         """End all servers, together."""
         self._servers.stop()
+        postgres.release(self._folder, self._ledger)
 
     def targets(self) -> dict[str, str]:
         """As `lab.ports.Testbed.targets`."""
