@@ -88,7 +88,7 @@ def test_sqlalchemy_connects_by_it_only_when_it_is_on(defences, by, monkeypatch)
 
 def test_a_name_that_is_never_resolved_costs_the_budget_and_no_more(monkeypatch):
     """libpq resolves in a blocking call of its own, which nothing ends."""
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(30))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(30) or [])
     app = defended("none,+deadline", DEADLINE_S=BUDGET_S)
     with request_of(app):
         made = sa.create_engine("postgresql+psycopg://app@database.invalid/lab")
