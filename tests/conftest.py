@@ -1,6 +1,7 @@
 """What the tests need of this machine. LAB_REQUIRE=local,docker turns a skip for want of it into a failure."""
 
 import os
+from collections import Counter
 from typing import NoReturn
 
 import pytest
@@ -9,6 +10,9 @@ from lab.model import LabError
 from lab.runtime.toxiproxy import server as toxiproxy_server
 
 RUNTIMES = {"local", "docker"}
+# How long the tests of a folder may take together: a folder that hangs names itself before CI's patience ends.
+BOXES_S = {"unit": 300, "integration": 1_500, "docker": 900, "e2e": 1_800}
+spent_s: Counter[str] = Counter()
 REQUIRED = {name.strip() for name in os.environ.get("LAB_REQUIRE", "").split(",") if name.strip()}
 
 
@@ -17,6 +21,24 @@ def pytest_configure() -> None:
         raise pytest.UsageError(
             f"LAB_REQUIRE names {', '.join(sorted(REQUIRED - RUNTIMES))}; it knows local and docker."
         )
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    spent_s[place(report.nodeid)] += report.duration
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The long proofs have bounds of their own."""
+    box_s = BOXES_S.get(place(item.nodeid), 0)
+    if box_s and spent_s[place(item.nodeid)] > box_s and item.get_closest_marker("long") is None:
+        pytest.fail(
+            f"tests/{place(item.nodeid)} has used up its {box_s} s; see --durations=10", pytrace=False
+        )
+
+
+def place(nodeid: str) -> str:
+    """The folder below tests/ that a test lies in."""
+    return nodeid.split("/")[1] if nodeid.startswith("tests/") else ""
 
 
 def lacking(runtime: str, reason: str) -> NoReturn:

@@ -25,9 +25,11 @@ MEETING_S = 0.4  # how long one request waits in the gap for the other
 NAIVE, UNDEFENDED, HARDENED = ("naive", "none"), ("hardened", "none"), ("hardened", "all")
 
 
-def ask(app, method: str, path: str, body: dict | None = None, key: str = ""):
-    headers = HEADERS | ({"Idempotency-Key": key} if key else {})
-    return app.test_client().open(path, method=method, json=body, headers=headers)
+def ask(app, method: str, path: str, body: dict | None = None, key: str = "", **headers: str):
+    """The answer of `app`; `If_Match="…"` sends the header If-Match."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    sent = HEADERS | ({"Idempotency-Key": key} if key else {}) | sent
+    return app.test_client().open(path, method=method, json=body, headers=sent)
 
 
 def together(*requests: Callable) -> list[int]:

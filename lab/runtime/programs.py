@@ -22,6 +22,7 @@ from typing import Any
 
 from lab.model import LabError
 from lab.paths import ROOT
+from lab.runtime.effects import about_to
 
 LINES_TOLD = 3
 
@@ -103,6 +104,7 @@ def ended(
     It leads a group of its own, which is killed as a whole when the time is over or we are interrupted.
     """
     name = Path(command[0]).name
+    about_to(f"spawn: {' '.join([name, *command[1:2]])}")
     try:
         with subprocess.Popen(
             command,

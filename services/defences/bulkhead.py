@@ -1,9 +1,10 @@
-"""Bulkhead: at most SLOTS requests of a worker use one dependency at a time; the next waits WAIT_S, then is told no.
+"""Bulkhead: each route, and each dependency, has a compartment: SLOTS requests of a worker in it, the next ones wait.
 
-Guards the threads that have nothing to do with the slow dependency: /healthz, and the fast 503 itself, always find one.
-The door must be wider than the bulkhead (32 threads, 8 slots), or the queue only forms one step earlier.
-Costs refusals at a load that a patient client would have sat out.
-Hurts alone when the slots are never given back: without a `deadline`, eight stuck requests close the shop.
+Guards those who have nothing to do with the trouble. A hot row, a locked table, a heavy report or a slow dependency
+fills its own compartment and leaves the rest of the pool, and of the threads, to the others. Who waits does so without
+a connection, and no longer than its deadline; of those there are WAITING_MAX, so that /healthz finds a thread.
+Costs refusals of the route that is in trouble, and a limit to how much of the pool one route may use when it is not.
+Hurts alone when the slots are never given back: without a `deadline`, a few stuck requests close their route for good.
 """
 
 import threading
@@ -15,8 +16,9 @@ from services.defences.deadline import left_s
 from services.defences.switch import on, state
 from services.defences.unavailable import Refused
 
-SLOTS = 8  # as many as the pool has, so that nobody ever queues for the pool itself
-WAIT_S = 0.1
+SLOTS = 5  # a third of the pool: two routes in trouble leave the others theirs
+WAITING_MAX = 24  # of the 32 threads
+WAIT_S = 1.0  # for who has no deadline
 
 
 class BulkheadFull(Refused):
@@ -25,17 +27,27 @@ class BulkheadFull(Refused):
 
 @contextmanager
 def slot(name: str) -> Iterator[None]:
-    """Run the block in one of the slots of dependency `name`; raises BulkheadFull when none becomes free in time."""
+    """Run the block in one of the slots of compartment `name`; raises BulkheadFull when none becomes free in time."""
     if not on("bulkhead"):
         yield
         return
     slots = state(f"bulkhead:{name}", lambda: threading.BoundedSemaphore(SLOTS))
-    with metrics.current().waiting.labels(name).track_inprogress():
-        free = slots.acquire(timeout=max(0.0, left_s(WAIT_S)))
-    if not free:
+    if not slots.acquire(blocking=False) and not _waited_for(slots, name):
         metrics.current().sheds.labels(BulkheadFull.reason).inc()
         raise BulkheadFull
     try:
         yield
     finally:
         slots.release()
+
+
+def _waited_for(slots: threading.BoundedSemaphore, name: str) -> bool:
+    """Whether a slot became free in time; not even waited for where all who may wait do so."""
+    places = state("bulkhead waiting", lambda: threading.BoundedSemaphore(WAITING_MAX))
+    if not places.acquire(blocking=False):
+        return False
+    try:
+        with metrics.current().waiting.labels(name).track_inprogress():
+            return slots.acquire(timeout=max(0.0, left_s(WAIT_S)))
+    finally:
+        places.release()

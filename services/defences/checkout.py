@@ -8,10 +8,12 @@ from contextlib import ExitStack
 from typing import Any
 
 import sqlalchemy as sa
+from flask import has_request_context, request
 from sqlalchemy import event
 from sqlalchemy.pool import Pool, PoolProxiedConnection
 
 from services.defences import bulkhead, circuit_breaker
+from services.defences.unavailable import database_rule
 
 
 def guarded(base: type[Pool]) -> type[Pool]:
@@ -23,26 +25,39 @@ class _Guarded(Pool):
     def connect(self) -> PoolProxiedConnection:
         with ExitStack() as guards:
             guards.enter_context(circuit_breaker.guard("database"))
-            guards.enter_context(bulkhead.slot("database"))
+            guards.enter_context(bulkhead.slot(f"database {_route()}"))
             connection = super().connect()
-            if connection.record_info is not None:
-                connection.record_info["guards"] = guards.pop_all()
+            _notes(connection)["guards"] = guards.pop_all()
         return connection
 
 
+def _route() -> str:
+    """What the connection is for: each route has a compartment of its own."""
+    return f"{request.method} {request.url_rule}" if has_request_context() else ""
+
+
 def watch(engine: sa.Engine) -> None:
-    """Let the guards learn how each use of a connection of `engine` ended."""
+    """Discard the connections of `engine` that are broken, and let the guards learn how each use ended."""
 
     @event.listens_for(engine, "handle_error")
     def _(context: sa.ExceptionContext) -> None:
+        if database_rule(context.original_exception).broken:
+            context.is_disconnect = True
         if context.connection is not None and not context.connection.closed:
-            info = context.connection.connection.record_info
-            if info is not None:
-                info["error"] = context.sqlalchemy_exception
+            _notes(context.connection.connection)["error"] = context.original_exception
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def _(*_: Any) -> None:
+        circuit_breaker.learn("database", None)
 
     @event.listens_for(engine, "checkin")
     def _(connection: Any, record: Any) -> None:
-        error = record.record_info.pop("error", None)
-        guards = record.record_info.pop("guards", None)
+        notes = record.record_info
+        error, guards = notes.pop("error", None), notes.pop("guards", None)
         if guards is not None:
             guards.__exit__(type(error) if error else None, error, None)
+
+
+def _notes(connection: Any) -> dict[str, Any]:
+    """What we know of a pooled connection; it outlives the connection that its place in the pool has now."""
+    return connection.record_info

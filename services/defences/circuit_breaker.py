@@ -1,22 +1,25 @@
-"""Circuit breaker: when a dependency has failed FAILURES_MAX times in a row, do not even ask for RESET_S.
+"""Circuit breaker: when a dependency has not answered for a while, do not even ask; let one in RESET_S find out.
 
 Guards the caller's threads, which would all wait for what will not come, and the dependency, which comes back to a
 trickle instead of a flood. Opened, it answers in a millisecond; then a single probe finds out.
-Costs an outage that lasts up to RESET_S longer than the fault, and a threshold that someone has to choose.
-Hurts alone, or with the wrong threshold, by refusing everybody for the trouble of a few. Only an outage counts here:
-never a lost race, a deadlock, or a statement that was slow but stopped when asked.
+Costs an outage that lasts up to RESET_S longer than the fault, and thresholds that someone has to choose.
+Hurts alone, or with the wrong thresholds, by refusing everybody for the trouble of a few. Only an outage counts here:
+never a lost race, a deadlock, or a request that had too little time left. Any answer at all closes the circuit, and it
+opens only when FAILURES_MAX outages in a row took OPEN_AFTER_S: a link that flaps faster is better asked again.
 """
 
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from services.common import metrics
 from services.defences.switch import on, state
 from services.defences.unavailable import Refused, is_outage, is_refusal
 
 FAILURES_MAX = 5
+OPEN_AFTER_S = 0.5
 RESET_S = 0.5
 
 CLOSED, HALF_OPEN, OPEN = 0, 1, 2
@@ -32,9 +35,9 @@ def guard(name: str) -> Iterator[None]:
     if not on("circuit_breaker"):
         yield
         return
-    breaker = state(f"circuit_breaker:{name}", lambda: Breaker(metrics.current().breaker.labels(name).set))
+    breaker = _breaker(name)
     try:
-        probing = breaker.enter()
+        call = breaker.enter()
     except CircuitOpen:
         metrics.current().sheds.labels(CircuitOpen.reason).inc()
         raise
@@ -46,11 +49,34 @@ def guard(name: str) -> Iterator[None]:
         failed = None if is_refusal(error) else is_outage(error)
         raise
     finally:
-        breaker.leave(probing, failed)
+        breaker.leave(call, failed)
+
+
+def learn(name: str, error: Exception | None) -> None:
+    """Tell the circuit to `name` of an answer, or of an error, outside its guard."""
+    if on("circuit_breaker"):
+        _breaker(name).note(error is not None and is_outage(error))
+
+
+def is_open(name: str) -> bool:
+    """Whether calls to `name` are refused now."""
+    return on("circuit_breaker") and _breaker(name).is_open()
+
+
+def _breaker(name: str) -> "Breaker":
+    return state(f"circuit_breaker:{name}", lambda: Breaker(metrics.current().breaker.labels(name).set))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A call that was let through: whether the circuit depends on it alone, and since when it runs."""
+
+    probe: bool
+    began_at: float
 
 
 class Breaker:
-    """Closed → open after FAILURES_MAX outages in a row → after RESET_S one probe → closed, or open again.
+    """Closed → open after FAILURES_MAX outages in a row, over OPEN_AFTER_S → after RESET_S one probe → closed, or open.
 
     Thread-safe, and never locked while a call runs.
     """
@@ -60,31 +86,55 @@ class Breaker:
         self._tell, self._clock = tell, clock
         self._lock = threading.Lock()
         self._failures = 0
+        self._failing_since = self._answered_at = float("-inf")
         self._opened_at: float | None = None
         self._probing = False
 
-    def enter(self) -> bool:
-        """Whether this call is the probe. Raises CircuitOpen when it must not be made."""
+    def enter(self) -> Call:
+        """A call that may be made. Raises CircuitOpen when it must not be."""
         with self._lock:
             if self._opened_at is None:
-                return False
+                return Call(probe=False, began_at=self._clock())
             if self._probing or self._clock() - self._opened_at < RESET_S:
                 raise CircuitOpen
             self._probing = True
             self._tell(HALF_OPEN)
-            return True
+            return Call(probe=True, began_at=self._clock())
 
-    def leave(self, probe: bool, failed: bool | None) -> None:
+    def is_open(self) -> bool:
+        return self._opened_at is not None
+
+    def leave(self, call: Call, failed: bool | None) -> None:
         """Learn from a call: `failed` is None when it says nothing about the dependency."""
+        if failed is False:
+            self._answered_at = self._clock()
+        if not call.probe and not failed and not self._failures:
+            return  # as nearly always: nothing to learn, and no lock to wait for
         with self._lock:
-            if not probe and self._opened_at is not None:
-                return  # it began before the circuit opened
-            self._probing = False
+            if call.probe:
+                self._probing = False
             if failed is False:
-                self._failures, self._opened_at = 0, None
+                self._close()
             elif failed:
-                self._failures += 1
-                if probe or self._failures >= FAILURES_MAX:
-                    self._opened_at = self._clock()
-            if probe or self._opened_at is not None:
-                self._tell(CLOSED if self._opened_at is None else OPEN)
+                self._count(call)
+            elif call.probe:
+                self._tell(OPEN)
+
+    def note(self, failed: bool) -> None:
+        """Learn of an answer, or of a failure, that was no call of the guard's."""
+        self.leave(Call(probe=False, began_at=self._clock()), failed)
+
+    def _close(self) -> None:
+        if self._opened_at is not None:
+            self._tell(CLOSED)
+        self._failures, self._opened_at = 0, None
+
+    def _count(self, call: Call) -> None:
+        now = self._clock()
+        if not self._failures:
+            self._failing_since = max(call.began_at, self._answered_at)
+        self._failures += 1
+        lasting = self._failures >= FAILURES_MAX and now - self._failing_since >= OPEN_AFTER_S
+        if call.probe or (lasting and self._opened_at is None):
+            self._opened_at = now
+            self._tell(OPEN)

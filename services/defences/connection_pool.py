@@ -1,81 +1,180 @@
-"""Connection pool: a few connections, kept open and handed from request to request.
+"""Connection pool: SIZE connections, open before the first request and reopened behind the requests' backs.
 
-Guards against paying for a connection with every request: TCP, start-up and authentication are five round trips, half
-a second at 100 ms each, before the first statement. All are opened at the start: a pool that grows when the database
-is slow makes its users wait at the worst time. And it bounds what one worker asks of PostgreSQL.
-Costs SIZE open connections per worker, and the doubt whether the one you get still lives. A ping on every checkout
-would double the round trips, so one is sent only when the connection has been idle for long or its socket has
-something to read, which on an idle connection can only be a goodbye.
-Hurts alone as a queue: whoever finds it empty waits, and a pool of dead connections is emptied by hanging requests.
-Hence `deadline` for the holders, `bulkhead` for the waiters.
+Guards against paying for a connection inside a request: TCP, start-up and authentication are four round trips, 0.4 s at
+100 ms each, before the first statement. Here a request takes what is open, or waits for it until its deadline; threads
+of the pool's own open what is missing. A connection that has failed, has grown old or has something to read while
+nobody asked (which can only be a goodbye) is dropped, that one and no other. No ping: a round trip to learn that the
+next one would have worked.
+Costs SIZE open connections per worker, busy or not.
+Hurts alone as a queue: whoever finds the pool empty waits, and a pool of connections that answer nothing is emptied by
+hanging requests. Hence `deadline` for the holders, `bulkhead` for the waiters.
 """
 
+import random
 import select
+import threading
 import time
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
+from flask import Flask, current_app
 from sqlalchemy import event
+from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
-from services.defences import checkout, deadline
+from services.defences import checkout, circuit_breaker, deadline
+from services.defences.database_failures import Rule
 from services.defences.switch import on
 
-SIZE = 8  # per worker
-WAIT_S = 0.1
+SIZE = 15  # per worker: what SQLAlchemy's own pool may grow to
+WAIT_S = 1.0  # for who has no deadline
 WARM_UP_S = 5.0
-RECYCLE_S = 300
-IDLE_S = 1.0
-PING_S = 0.25
+CONNECT_S = 5.0  # ten round trips of half a second
+OPENERS_MAX = 4
+RETRY_S, RETRY_MAX_S = 0.05, 0.25  # between attempts to open, doubled each time
+AGE_MAX_S = 300.0
+
+
+class NoConnection(psycopg.OperationalError):
+    """No connection is open, and none could be opened before the deadline."""
+
+    rule = Rule(reason="no_connection", outage=True)
 
 
 def options() -> dict[str, Any]:
     """Keywords for `create_engine`; SQLAlchemy's own choice when off."""
     if not on("connection_pool"):
         return {"poolclass": checkout.guarded(sa.QueuePool)}
-    return {
-        "poolclass": checkout.guarded(sa.QueuePool),
-        "pool_size": SIZE,
-        "max_overflow": 0,
-        "pool_timeout": WAIT_S,
-        "pool_recycle": RECYCLE_S,
-        "pool_use_lifo": True,  # the few that are needed stay warm
-    }
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  the openers are no request
+    return {"poolclass": checkout.guarded(WarmPool), "app": app}
 
 
 def watch(engine: sa.Engine) -> None:
-    """Check the connections that `engine` hands out, as far as there is a reason to doubt them."""
+    """Where one connection of `engine` fails, drop that one: the others may be well."""
     if not on("connection_pool"):
         return
 
-    @event.listens_for(engine, "checkin")
-    def _(connection: Any, record: Any) -> None:
-        record.info["idle_since"] = time.monotonic()
-
-    @event.listens_for(engine, "checkout", insert=True)
-    def _(connection: Any, record: Any, proxy: Any) -> None:
-        idle_s = time.monotonic() - record.info.get("idle_since", time.monotonic())
-        doubtful = idle_s > IDLE_S or connection.closed or _readable(connection)
-        if doubtful and not _alive(engine, connection):
-            raise sa.exc.DisconnectionError("the pooled connection is dead")  # the pool opens another
+    @event.listens_for(engine, "handle_error")
+    def _(context: sa.ExceptionContext) -> None:
+        context.invalidate_pool_on_disconnect = False
 
 
 def warm_up(engine: sa.Engine) -> None:
-    """Open every connection of `engine` now; those that cannot be had are opened when they are needed."""
-    if not on("connection_pool"):
-        return
-    with ExitStack() as opened, suppress(sa.exc.SQLAlchemyError), deadline.at_most(WARM_UP_S):
-        for _ in range(SIZE):
-            opened.enter_context(engine.connect())
+    """Open the connections of `engine` now; those that cannot be had in time come later."""
+    if isinstance(engine.pool, WarmPool):
+        engine.pool.warm_up(WARM_UP_S)
 
 
-def _readable(connection: Any) -> bool:
-    return bool(select.select([connection.fileno()], [], [], 0)[0])
+class WarmPool(Pool):
+    """The pool; `app` is whose defences its openers obey."""
+
+    def __init__(self, creator: Any, app: Flask, size: int = SIZE, **how: Any) -> None:
+        super().__init__(creator, **how)
+        self._app, self._size = app, size
+        self._idle: list[ConnectionPoolEntry] = []
+        self._changed = threading.Condition()
+        self._open = self._opening = 0
+        self._disposed = False
+
+    def warm_up(self, within_s: float) -> None:
+        with self._changed:
+            self._open_missing()
+            self._changed.wait_for(lambda: self._open >= self._size, within_s)
+
+    def recreate(self) -> "WarmPool":
+        how = {"dialect": self._dialect, "_dispatch": self.dispatch, "reset_on_return": self._reset_on_return}
+        return type(self)(self._creator, self._app, self._size, **how)
+
+    def dispose(self) -> None:
+        with self._changed:
+            self._disposed = True
+            idle, self._idle = self._idle, []
+            self._changed.notify_all()
+        for record in idle:
+            record.close()
+
+    def status(self) -> str:
+        return f"{self._open} of {self._size} open, {len(self._idle)} idle, {self._opening} being opened"
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        """The connection that was used last, so that the few that are needed stay warm."""
+        ends_at = time.monotonic() + max(0.0, deadline.left_s(WAIT_S))
+        with self._changed:
+            while True:
+                self._open_missing()
+                if not self._changed.wait_for(lambda: self._idle, max(0.0, ends_at - time.monotonic())):
+                    raise self._none()
+                record = self._idle.pop()
+                if not _said_goodbye(record.dbapi_connection):
+                    return record
+                self._drop(record)
+
+    def _none(self) -> Exception:
+        if self._open == 0:
+            return NoConnection("no connection is open, and none can be opened")
+        return sa.exc.TimeoutError("all connections of the pool are in use")
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        with self._changed:
+            connection = record.dbapi_connection
+            usable = connection is not None and not connection.closed
+            if not usable or self._disposed or time.time() > record.info["ends_at"]:
+                self._drop(record)
+                self._open_missing()
+            else:
+                self._idle.append(record)
+                self._changed.notify()
+
+    def _drop(self, record: ConnectionPoolEntry) -> None:
+        self._open -= 1
+        with suppress(Exception):
+            record.close()
+
+    def _open_missing(self) -> None:
+        """Start openers, as many as connections are missing, up to OPENERS_MAX."""
+        while not self._disposed and self._opening < min(OPENERS_MAX, self._size - self._open):
+            self._opening += 1
+            threading.Thread(target=self._opener, name="pool", daemon=True).start()
+
+    def _opener(self) -> None:
+        """Open connections until none is missing. While the database is away only one opener goes on asking."""
+        pause_s = RETRY_S
+        with self._app.app_context():
+            while self._goes_on(pause_s):
+                try:
+                    with deadline.at_most(CONNECT_S):
+                        record = self._create_connection()
+                except Exception as error:  # noqa: BLE001  whatever it is, the next attempt is a pause away
+                    circuit_breaker.learn("database", error)
+                    pause_s = min(2 * pause_s, RETRY_MAX_S)
+                else:
+                    circuit_breaker.learn("database", None)
+                    pause_s = RETRY_S
+                    self._add(record)
+
+    def _goes_on(self, pause_s: float) -> bool:
+        """Whether this opener is to open one more connection, now; it waits first where the last attempt failed."""
+        with self._changed:
+            failed = pause_s > RETRY_S
+            enough = self._disposed or self._open + self._opening > self._size
+            if enough or (failed and self._opening > 1):
+                self._opening -= 1
+                return False
+            if failed:
+                self._changed.wait_for(lambda: self._disposed, random.uniform(pause_s / 2, pause_s))
+            return True
+
+    def _add(self, record: ConnectionPoolEntry) -> None:
+        record.info["ends_at"] = time.time() + AGE_MAX_S * random.uniform(0.8, 1.0)  # not all at one time
+        with self._changed:
+            self._open += 1
+            if self._disposed:
+                self._drop(record)
+            else:
+                self._idle.append(record)
+                self._changed.notify_all()
 
 
-def _alive(engine: sa.Engine, connection: Any) -> bool:
-    try:
-        with deadline.at_most(PING_S):
-            return bool(engine.dialect.do_ping(connection))
-    except engine.dialect.loaded_dbapi.Error:
-        return False
+def _said_goodbye(connection: Any) -> bool:
+    return connection is None or connection.closed or bool(select.select([connection.fileno()], [], [], 0)[0])

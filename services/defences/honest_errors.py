@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import requests
 import sqlalchemy as sa
 import urllib3
-from flask import Flask, Response, g, has_request_context, request
+from flask import Flask, Response, g, has_request_context, request, url_for
 from sqlalchemy import event
 
 from services.common.problems import Problem, unexpected
@@ -25,6 +26,16 @@ from services.defences.switch import on
 from services.defences.unavailable import Refused, is_refusal, reason
 
 RETRY_AFTER_S = (1, 3)  # drawn, or all who were refused at one time would come back at one time
+
+
+def members(problem: Problem) -> dict[str, str]:
+    """What a problem document says beyond the naive one: the reason, in one word that programs can rely on."""
+    return {"reason": problem.reason} if on("honest_errors") else {}
+
+
+def location(endpoint: str, **ids: Any) -> dict[str, str]:
+    """The header that says where to find what was made, so that a client can look before it asks again."""
+    return {"Location": url_for(endpoint, **ids)} if on("honest_errors") else {}
 
 
 def effect_is_possible() -> None:
@@ -64,7 +75,8 @@ def watch(engine: sa.Engine) -> None:
 def init_app(app: Flask) -> None:
     """Answer availability errors of `app` with 503."""
     over_http: tuple[type[Exception], ...] = (requests.RequestException, urllib3.exceptions.HTTPError)
-    for kind in (Refused, sa.exc.DBAPIError, sa.exc.TimeoutError, *over_http):
+    of_database = (psycopg.Error, sa.exc.DBAPIError, sa.exc.PendingRollbackError, sa.exc.TimeoutError)
+    for kind in (Refused, *of_database, *over_http):
         app.register_error_handler(kind, _answer)
 
 

@@ -14,7 +14,7 @@ from services.defences.switch import on
 
 SETTINGS = {
     "statement_timeout": "900ms",
-    "lock_timeout": "500ms",
+    "lock_timeout": "800ms",
     "deadlock_timeout": "100ms",  # the schema grants SET on it to the role `app`
     "idle_in_transaction_session_timeout": "2s",
     "client_connection_check_interval": "1s",

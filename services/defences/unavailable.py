@@ -1,19 +1,12 @@
-"""What "unavailable" means, in one place: which errors are about availability, and the reason of each."""
+"""What "unavailable" means, in one place: which errors are about availability, and the reason of each.
+
+The tables stand beside it: `database_failures` for PostgreSQL, `http_failures` for other services.
+"""
 
 import psycopg
 import sqlalchemy as sa
 
-from services.defences.http_failures import rule_of
-
-OUTAGES = ("no_answer", "connection_lost")
-
-SQLSTATES = {
-    "40P01": "deadlock",
-    "40001": "serialization_failure",
-    "55P03": "lock_timeout",
-    "57014": "statement_timeout",
-    "25P03": "idle_in_transaction_timeout",
-}
+from services.defences import database_failures, http_failures
 
 
 class Refused(Exception):
@@ -28,25 +21,27 @@ def reason(error: BaseException) -> str:
         return error.reason
     if isinstance(error, sa.exc.TimeoutError):
         return "pool_timeout"
-    if isinstance(error, sa.exc.DBAPIError) and error.orig is not None:
-        return reason(error.orig)
-    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
-        return _database_reason(error)
-    rule = rule_of(error)
+    if isinstance(error, (sa.exc.DBAPIError, psycopg.Error)):
+        return database_rule(error).reason
+    if isinstance(error, sa.exc.PendingRollbackError):
+        return "session_state"
+    rule = http_failures.rule_of(error)
     return rule.reason if rule else ""
 
 
-def _database_reason(error: psycopg.Error) -> str:
-    state = getattr(error, "sqlstate", None)
-    if state is None:  # nothing came from the server: the line was cut, or we gave up waiting
-        return getattr(error, "reason", "connection_lost")
-    return SQLSTATES.get(state, "connection_lost" if state[:2] in ("08", "53", "57") else "")
+def database_rule(error: BaseException) -> database_failures.Rule:
+    """What an error of PostgreSQL or psycopg means, SQLAlchemy's wrapping or not."""
+    if isinstance(error, sa.exc.DBAPIError) and error.orig is not None:
+        error = error.orig
+    return database_failures.rule(error) if isinstance(error, psycopg.Error) else database_failures.BUG
 
 
 def is_outage(error: BaseException) -> bool:
     """Whether `error` says that a dependency is away, rather than busy or asked for something wrong."""
-    rule = rule_of(error)
-    return rule.outage if rule else reason(error) in OUTAGES
+    if isinstance(error, (sa.exc.DBAPIError, psycopg.Error)):
+        return database_rule(error).outage
+    rule = http_failures.rule_of(error)
+    return rule is not None and rule.outage
 
 
 def is_refusal(error: BaseException) -> bool:

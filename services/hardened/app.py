@@ -3,12 +3,13 @@
 from flask import Flask
 
 from services.common import auth, logs, metrics, problems
-from services.defences import deadline, honest_errors, switch
+from services.defences import deadline, honest_errors, input_validation, switch
 from services.hardened import (
     bookings,
     db,
     health,
     holds,
+    inputs,
     payments,
     profiles,
     reports,
@@ -20,6 +21,7 @@ from services.hardened import (
 from services.naive import bookings as naive_bookings
 from services.naive import health as naive_health
 from services.naive import holds as naive_holds
+from services.naive import inputs as naive_inputs
 from services.naive import profiles as naive_profiles
 from services.naive import reports as naive_reports
 from services.naive import rooms as naive_rooms
@@ -32,6 +34,15 @@ WITHOUT: switch.Table = {
     "connection_pool": {reports.utilisation: naive_reports.utilisation},
     "constraints": {bookings.reserve: naive_bookings.reserve, bookings.confirm: naive_bookings.confirm},
     "durable_state": {holds.remember: naive_holds.remember, holds.recall: naive_holds.recall},
+    "input_validation": {
+        inputs.slot: naive_inputs.slot,
+        inputs.transfer: naive_inputs.transfer,
+        inputs.profile: naive_inputs.profile,
+        inputs.page: naive_inputs.page,
+        inputs.search: naive_inputs.search,
+        inputs.day: naive_inputs.day,
+    },
+    "keyset_pagination": {users.bookings_of: naive_users.bookings_of},
     "lock_order": {transfers.lock_wallets: naive_transfers.lock_wallets},
     "one_round_trip_reads": {rooms.taken: naive_rooms.taken},
     "one_transaction": {profiles.save: naive_profiles.save},
@@ -45,11 +56,12 @@ def create_app():
     app.config.from_mapping(settings.load())
     logs.init_app(app)
     metrics.init_app(app)
-    problems.init_app(app)
+    problems.init_app(app, honest_errors.members)
     auth.init_app(app)
     switch.init_app(app, WITHOUT)
     deadline.init_app(app)  # a request's budget starts before anything can wait
     honest_errors.init_app(app)  # 503 instead of 500, saying whether it may have been done
+    input_validation.init_app(app)
     db.init_app(app)
     payments.init_app(app)
     holds.init_app(app)

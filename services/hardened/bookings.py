@@ -7,11 +7,11 @@ from sqlalchemy import exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.common.models import Booking, Room, User
-from services.common.problems import conflict, not_found
-from services.common.slots import price_cents, wanted_slot
-from services.defences import idempotency, one_transaction, transaction_retry
+from services.common.problems import conflict, not_found, unprocessable
+from services.common.slots import price_cents
+from services.defences import honest_errors, idempotency, one_transaction, owner_checks, transaction_retry
 from services.defences.switch import switchable
-from services.hardened import payments
+from services.hardened import inputs, payments
 from services.hardened.db import session
 
 routes = Blueprint("bookings", __name__)
@@ -21,9 +21,12 @@ PAYING_TAKES_AT_MOST = timedelta(seconds=60)
 
 @routes.post("/bookings/")
 def create_booking():
-    booking = reserve(wanted_slot())
+    slot = inputs.slot()
+    owner_checks.require(slot["user_id"])
+    booking = reserve(slot)
     charge = payments.charge(booking["reference"], booking["price_cents"])
-    return jsonify(confirm(booking, charge["id"])), 201
+    confirmed = confirm(booking, charge["id"])
+    return jsonify(confirmed), 201, honest_errors.location(".get_booking", booking_id=confirmed["id"])
 
 
 @switchable
@@ -35,7 +38,7 @@ def reserve(slot):
         price = select(Room.hourly_price_cents).where(Room.id == slot["room_id"])
         hourly_price_cents = db.scalar(price.where(exists().where(User.id == slot["user_id"])))
         if hourly_price_cents is None:
-            raise not_found("such user or room")
+            raise unprocessable("there is no such user or room", "unknown_user_or_room")
         booking = slot | {"status": "pending", "price_cents": price_cents(slot, hourly_price_cents)}
         # Written before paying: the constraint lets one through, however many saw the room free.
         written = insert(Booking).values(booking).on_conflict_do_nothing().returning(Booking)
@@ -50,7 +53,7 @@ def reserve(slot):
         if reserved is None and db.scalars(given_up.values(status="cancelled").returning(Booking.id)).all():
             reserved = db.scalar(written)
         if reserved is None:
-            raise conflict("the room is taken at that time")
+            raise conflict("the room is taken at that time", "room_taken")
         return reserved.to_dict()
 
 
@@ -70,6 +73,7 @@ def get_booking(booking_id):
     booking = session().get(Booking, booking_id)
     if booking is None:
         raise not_found("such booking")
+    owner_checks.require(booking.user_id)
     return jsonify(booking.to_dict())
 
 
@@ -77,6 +81,8 @@ def get_booking(booking_id):
 def cancel_booking(booking_id):
     with one_transaction.begin(session()) as db:
         cancelled = update(Booking).where(Booking.id == booking_id).values(status="cancelled")
-        if db.scalar(cancelled.returning(Booking.id)) is None:
+        owner = db.scalar(cancelled.returning(Booking.user_id))
+        if owner is None:
             raise not_found("such booking")
+        owner_checks.require(owner)
     return "", 204

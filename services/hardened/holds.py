@@ -4,9 +4,9 @@ from flask import Blueprint, jsonify
 
 from services.common.models import Hold
 from services.common.problems import not_found
-from services.common.slots import wanted_slot
-from services.defences import idempotency, one_transaction
+from services.defences import honest_errors, idempotency, one_transaction, owner_checks
 from services.defences.switch import switchable
+from services.hardened import inputs
 from services.hardened.db import session
 
 routes = Blueprint("holds", __name__)
@@ -18,7 +18,10 @@ def init_app(app):
 
 @routes.post("/holds/")
 def create_hold():
-    return jsonify(remember(wanted_slot())), 201
+    slot = inputs.slot()
+    owner_checks.require(slot["user_id"])
+    hold = remember(slot)
+    return jsonify(hold), 201, honest_errors.location(".get_hold", hold_id=hold["id"])
 
 
 @routes.get("/holds/<int:hold_id>/")
@@ -26,6 +29,7 @@ def get_hold(hold_id):
     hold = recall(hold_id)
     if hold is None:
         raise not_found("such hold")
+    owner_checks.require(hold["user_id"])
     return jsonify(hold)
 
 

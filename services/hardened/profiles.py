@@ -3,20 +3,36 @@
 from flask import Blueprint, jsonify
 from sqlalchemy import update
 
-from services.common.fields import a_text, fields
 from services.common.models import Audit, Profile
 from services.common.problems import not_found
-from services.defences import idempotency, one_transaction, transaction_retry
+from services.defences import (
+    idempotency,
+    one_transaction,
+    optimistic_locking,
+    owner_checks,
+    transaction_retry,
+)
 from services.defences.switch import switchable
+from services.hardened import inputs
 from services.hardened.db import session
 
 routes = Blueprint("profiles", __name__)
 
 
+@routes.get("/users/<int:user_id>/profile/")
+def get_profile(user_id):
+    owner_checks.require(user_id)
+    profile = session().get(Profile, user_id)
+    if profile is None:
+        raise not_found("such user")
+    return jsonify(profile.to_dict()), optimistic_locking.etag(profile.version)
+
+
 @routes.put("/users/<int:user_id>/profile/")
 def put_profile(user_id):
-    wanted = fields(display_name=a_text(80), bio=a_text(1_000, shortest=0), reference=a_text(64))
-    return jsonify(save(user_id, wanted))
+    owner_checks.require(user_id)
+    profile = save(user_id, inputs.profile())
+    return jsonify(profile), optimistic_locking.etag(profile["version"])
 
 
 @switchable
@@ -27,12 +43,11 @@ def save(user_id, wanted):
     # Both rows or neither: a connection can die between two commits, in either order.
     with one_transaction.begin(session()) as db:
         # The database counts, so that two who read the same version do not both write the next one.
-        counted = (
-            update(Profile).where(Profile.user_id == user_id).values(**wanted, version=Profile.version + 1)
-        )
+        seen = update(Profile).where(Profile.user_id == user_id, optimistic_locking.as_seen(Profile.version))
+        counted = seen.values(**wanted, version=Profile.version + 1)
         profile = db.scalar(counted.returning(Profile))
         if profile is None:
-            raise not_found("such user")
+            raise optimistic_locking.changed() if db.get(Profile, user_id) else not_found("such user")
         db.add(Audit(user_id=user_id, version=profile.version, **wanted))
         db.flush()
         return profile.to_dict()

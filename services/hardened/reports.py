@@ -3,6 +3,7 @@
 from flask import Blueprint, jsonify
 from sqlalchemy import text
 
+from services.defences import owner_checks
 from services.defences.switch import switchable
 from services.hardened.db import session
 
@@ -18,6 +19,7 @@ UTILISATION = """
 
 @routes.get("/reports/utilisation/")
 def get_utilisation():
+    owner_checks.require_operator()
     return jsonify(items=utilisation())
 
 

@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 
-from flask import Blueprint, jsonify, request
+from flask import Blueprint, jsonify
 from sqlalchemy import select
 
-from services.common.fields import a_day, a_text, read
 from services.common.models import Booking, Room, instant
 from services.common.problems import not_found
 from services.defences.switch import switchable
+from services.hardened import inputs
 from services.hardened.db import session
 
 routes = Blueprint("rooms", __name__)
@@ -16,14 +16,14 @@ routes = Blueprint("rooms", __name__)
 
 @routes.get("/rooms/")
 def list_rooms():
-    q = read("q", a_text(80, shortest=0), request.args.get("q", ""))
-    found = select(Room).where(Room.name.icontains(q, autoescape=True)).order_by(Room.id).limit(100)
+    named = Room.name.icontains(inputs.search(), autoescape=True)
+    found = select(Room).where(named).order_by(Room.id).limit(100)
     return jsonify(items=[room.to_dict() for room in session().scalars(found)])
 
 
 @routes.get("/rooms/<int:room_id>/availability/")
 def get_availability(room_id):
-    date = read("date", a_day, request.args.get("date"))
+    date = inputs.day()
     times = [{"starts_at": instant(start), "ends_at": instant(end)} for start, end in taken(room_id, date)]
     return jsonify(room_id=room_id, date=date.isoformat(), taken=times)
 

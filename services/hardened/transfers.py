@@ -3,11 +3,11 @@
 from flask import Blueprint, jsonify
 from sqlalchemy import select
 
-from services.common.fields import a_text, an_id, cents, fields
 from services.common.models import Entry, Transfer, Wallet
-from services.common.problems import conflict, not_found, unprocessable
-from services.defences import idempotency, one_transaction, transaction_retry
+from services.common.problems import conflict, unprocessable
+from services.defences import idempotency, one_transaction, owner_checks, transaction_retry
 from services.defences.switch import switchable
+from services.hardened import inputs
 from services.hardened.db import session
 
 routes = Blueprint("transfers", __name__)
@@ -15,10 +15,7 @@ routes = Blueprint("transfers", __name__)
 
 @routes.post("/transfers/")
 def create_transfer():
-    wanted = fields(from_wallet_id=an_id, to_wallet_id=an_id, amount_cents=cents, reference=a_text(64))
-    if wanted["from_wallet_id"] == wanted["to_wallet_id"]:
-        raise unprocessable("to_wallet_id: must be another wallet")
-    return jsonify(move(wanted)), 201
+    return jsonify(move(inputs.transfer())), 201
 
 
 @transaction_retry.retried
@@ -28,10 +25,11 @@ def move(wanted):
     with one_transaction.begin(session()) as db:
         giver, taker = lock_wallets(db, wanted["from_wallet_id"], wanted["to_wallet_id"])
         if giver is None or taker is None:
-            raise not_found("such wallet")
+            raise unprocessable("there is no such wallet", "unknown_wallet")
+        owner_checks.require(giver.user_id)
         amount_cents = wanted["amount_cents"]
         if giver.balance_cents < amount_cents:
-            raise conflict("insufficient funds")
+            raise conflict("insufficient funds", "insufficient_funds")
         giver.balance_cents -= amount_cents
         taker.balance_cents += amount_cents
         transfer = Transfer(**wanted)

@@ -1,12 +1,13 @@
 """Users, and what they have booked."""
 
-from flask import Blueprint, jsonify, request
+from flask import Blueprint, jsonify
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from services.common.fields import ID_MAX, a_number, one_of, read
 from services.common.models import Booking, User
+from services.defences import owner_checks
 from services.defences.switch import switchable
+from services.hardened import inputs
 from services.hardened.db import session
 
 routes = Blueprint("users", __name__)
@@ -14,12 +15,14 @@ routes = Blueprint("users", __name__)
 
 @routes.get("/users/")
 def list_users():
-    include = read("include", one_of("", "bookings"), request.args.get("include", ""))
-    limit = read("limit", a_number(1, 100), request.args.get("limit", "20"))
-    after = read("after", a_number(0, ID_MAX), request.args.get("after", "0"))
-    page = select(User).where(User.id > after).order_by(User.id).limit(limit)
-    users = users_with_bookings(page) if include else [user.to_dict() for user in session().scalars(page)]
-    return jsonify(items=users, next=users[-1]["id"] if len(users) == limit else None)
+    owner_checks.require_operator()
+    asked = inputs.page()
+    page = select(User).where(User.id > asked["after"]).order_by(User.id).limit(asked["limit"])
+    with_bookings = asked["include"] == "bookings"
+    users = (
+        users_with_bookings(page) if with_bookings else [user.to_dict() for user in session().scalars(page)]
+    )
+    return jsonify(items=users, next=users[-1]["id"] if len(users) == asked["limit"] else None)
 
 
 @switchable
@@ -34,5 +37,16 @@ def users_with_bookings(page):
 
 @routes.get("/users/<int:user_id>/bookings/")
 def list_bookings(user_id):
-    bookings = select(Booking).where(Booking.user_id == user_id).order_by(Booking.id)
-    return jsonify(items=[booking.to_dict() for booking in session().scalars(bookings)])
+    owner_checks.require(user_id)
+    return jsonify(bookings_of(user_id))
+
+
+@switchable
+def bookings_of(user_id):
+    """The bookings of the user, by id."""
+    # A page ends, however much somebody has booked; the next one begins after a key, not after a number of rows.
+    asked = inputs.page()
+    mine = select(Booking).where(Booking.user_id == user_id, Booking.id > asked["after"])
+    page = mine.order_by(Booking.id).limit(asked["limit"])
+    bookings = [booking.to_dict() for booking in session().scalars(page)]
+    return {"items": bookings, "next": bookings[-1]["id"] if len(bookings) == asked["limit"] else None}

@@ -4,9 +4,9 @@ from flask import Blueprint, jsonify
 from sqlalchemy import select
 
 from services.common.models import Booking, Room, User
-from services.common.problems import conflict, not_found
-from services.common.slots import price_cents, wanted_slot
-from services.naive import payments
+from services.common.problems import conflict, not_found, unprocessable
+from services.common.slots import price_cents
+from services.naive import inputs, payments
 from services.naive.db import session
 
 routes = Blueprint("bookings", __name__)
@@ -14,7 +14,7 @@ routes = Blueprint("bookings", __name__)
 
 @routes.post("/bookings/")
 def create_booking():
-    booking = reserve(wanted_slot())
+    booking = reserve(inputs.slot())
     charge = payments.charge(booking["reference"], booking["price_cents"])
     return jsonify(confirm(booking, charge["id"])), 201
 
@@ -24,7 +24,7 @@ def reserve(slot):
     db = session()
     room, user = db.get(Room, slot["room_id"]), db.get(User, slot["user_id"])
     if room is None or user is None:
-        raise not_found("such user or room")
+        raise unprocessable("there is no such user or room", "unknown_user_or_room")
     # Asked right before writing, and payment takes but a moment.
     overlapping = select(Booking).where(
         Booking.room_id == room.id,
@@ -33,7 +33,7 @@ def reserve(slot):
         Booking.ends_at > slot["starts_at"],
     )
     if db.scalars(overlapping).first():
-        raise conflict("the room is taken at that time")
+        raise conflict("the room is taken at that time", "room_taken")
     return slot | {"price_cents": price_cents(slot, room.hourly_price_cents)}
 
 

@@ -4,7 +4,7 @@ from flask import Blueprint, current_app, jsonify
 
 from services.common.models import Hold
 from services.common.problems import not_found
-from services.common.slots import wanted_slot
+from services.naive import inputs
 
 routes = Blueprint("holds", __name__)
 
@@ -15,7 +15,7 @@ def init_app(app):
 
 @routes.post("/holds/")
 def create_hold():
-    return jsonify(remember(wanted_slot())), 201
+    return jsonify(remember(inputs.slot())), 201
 
 
 @routes.get("/holds/<int:hold_id>/")

@@ -2,18 +2,25 @@
 
 from flask import Blueprint, jsonify
 
-from services.common.fields import a_text, fields
 from services.common.models import Audit, Profile
 from services.common.problems import not_found
+from services.naive import inputs
 from services.naive.db import session
 
 routes = Blueprint("profiles", __name__)
 
 
+@routes.get("/users/<int:user_id>/profile/")
+def get_profile(user_id):
+    profile = session().get(Profile, user_id)
+    if profile is None:
+        raise not_found("such user")
+    return jsonify(profile.to_dict())
+
+
 @routes.put("/users/<int:user_id>/profile/")
 def put_profile(user_id):
-    wanted = fields(display_name=a_text(80), bio=a_text(1_000, shortest=0), reference=a_text(64))
-    return jsonify(save(user_id, wanted))
+    return jsonify(save(user_id, inputs.profile()))
 
 
 def save(user_id, wanted):

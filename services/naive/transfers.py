@@ -2,9 +2,9 @@
 
 from flask import Blueprint, jsonify
 
-from services.common.fields import a_text, an_id, cents, fields
 from services.common.models import Entry, Transfer, Wallet
-from services.common.problems import conflict, not_found, unprocessable
+from services.common.problems import conflict, unprocessable
+from services.naive import inputs
 from services.naive.db import session
 
 routes = Blueprint("transfers", __name__)
@@ -12,10 +12,7 @@ routes = Blueprint("transfers", __name__)
 
 @routes.post("/transfers/")
 def create_transfer():
-    wanted = fields(from_wallet_id=an_id, to_wallet_id=an_id, amount_cents=cents, reference=a_text(64))
-    if wanted["from_wallet_id"] == wanted["to_wallet_id"]:
-        raise unprocessable("to_wallet_id: must be another wallet")
-    return jsonify(move(wanted)), 201
+    return jsonify(move(inputs.transfer())), 201
 
 
 def move(wanted):
@@ -23,10 +20,10 @@ def move(wanted):
     db = session()
     giver, taker = lock_wallets(db, wanted["from_wallet_id"], wanted["to_wallet_id"])
     if giver is None or taker is None:
-        raise not_found("such wallet")
+        raise unprocessable("there is no such wallet", "unknown_wallet")
     amount_cents = wanted["amount_cents"]
     if giver.balance_cents < amount_cents:
-        raise conflict("insufficient funds")
+        raise conflict("insufficient funds", "insufficient_funds")
     giver.balance_cents -= amount_cents
     taker.balance_cents += amount_cents
     transfer = Transfer(**wanted)

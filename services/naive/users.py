@@ -1,10 +1,10 @@
 """Users, and what they have booked."""
 
-from flask import Blueprint, jsonify, request
+from flask import Blueprint, jsonify
 from sqlalchemy import select
 
-from services.common.fields import ID_MAX, a_number, one_of, read
 from services.common.models import Booking, User
+from services.naive import inputs
 from services.naive.db import session
 
 routes = Blueprint("users", __name__)
@@ -12,12 +12,13 @@ routes = Blueprint("users", __name__)
 
 @routes.get("/users/")
 def list_users():
-    include = read("include", one_of("", "bookings"), request.args.get("include", ""))
-    limit = read("limit", a_number(1, 100), request.args.get("limit", "20"))
-    after = read("after", a_number(0, ID_MAX), request.args.get("after", "0"))
-    page = select(User).where(User.id > after).order_by(User.id).limit(limit)
-    users = users_with_bookings(page) if include else [user.to_dict() for user in session().scalars(page)]
-    return jsonify(items=users, next=users[-1]["id"] if len(users) == limit else None)
+    asked = inputs.page()
+    page = select(User).where(User.id > asked["after"]).order_by(User.id).limit(asked["limit"])
+    with_bookings = asked["include"] == "bookings"
+    users = (
+        users_with_bookings(page) if with_bookings else [user.to_dict() for user in session().scalars(page)]
+    )
+    return jsonify(items=users, next=users[-1]["id"] if len(users) == asked["limit"] else None)
 
 
 def users_with_bookings(page):
@@ -30,5 +31,11 @@ def users_with_bookings(page):
 
 @routes.get("/users/<int:user_id>/bookings/")
 def list_bookings(user_id):
+    return jsonify(bookings_of(user_id))
+
+
+def bookings_of(user_id):
+    """The bookings of the user, by id."""
+    # Somebody books once a week: a list that fits on any page.
     bookings = select(Booking).where(Booking.user_id == user_id).order_by(Booking.id)
-    return jsonify(items=[booking.to_dict() for booking in session().scalars(bookings)])
+    return {"items": [booking.to_dict() for booking in session().scalars(bookings)]}

@@ -26,3 +26,8 @@ CREATE TABLE idempotency (
 -- defence: server_timeouts
 -- A deadlock is looked for after deadlock_timeout, which only a superuser may set unless told so.
 GRANT SET ON PARAMETER deadlock_timeout TO app;
+
+-- defence: indexes
+-- What the lists ask for: the bookings of one user from some key on, those of one room up to some time.
+CREATE INDEX bookings_user ON bookings (user_id, id);
+CREATE INDEX bookings_room ON bookings (room_id, starts_at);

@@ -22,6 +22,7 @@ from tests.fabricated.evidence import HARDENED
 
 ROOT = Path(__file__).parents[2]
 EXPECTED, NOT_EXPECTED, USAGE, INVALID = 0, 1, 2, 3
+ROUNDS = 3  # in all, of every scenario on both runtimes
 
 ABLATIONS = {
     "s02-n-plus-one": "all,-batched_reads",
@@ -47,6 +48,17 @@ def run(scenario: str, *words: str, cwd: Path = ROOT, **shell: str) -> tuple[int
     return done.returncode, json.loads(done.stdout)
 
 
+def one_of_each_kind() -> list[Any]:
+    """Every scenario, but only the first with its kinds of fault belongs to what CI runs."""
+    seen: set[frozenset[type]] = set()
+    found = []
+    for name, entry in catalogue.entries().items():
+        kinds = frozenset(type(fault) for fault in entry.scenario.faults)
+        found.append(pytest.param(name, marks=[pytest.mark.long] if kinds in seen else []))
+        seen.add(kinds)
+    return found
+
+
 def verdicts(verdict: dict[str, Any]) -> dict[str, str]:
     return {twin["twin"]: twin["verdict"] for twin in verdict["twins"]}
 
@@ -59,12 +71,25 @@ def test_the_contrast_shows_on_the_local_runtime(scenario: str, needs_local: Non
     assert verdict["sentence"].split(".")[0][:40] in report
 
 
-@pytest.mark.parametrize("scenario", catalogue.entries())
+@pytest.mark.parametrize("scenario", one_of_each_kind())
 def test_the_contrast_shows_on_the_docker_runtime(scenario: str, needs_docker: None) -> None:
     code, verdict = run(scenario, "--runtime", "docker")
     assert code == EXPECTED, verdict["sentence"]
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("turn", range(2, ROUNDS + 1))
+@pytest.mark.parametrize("runtime", ["local", "docker"])
+@pytest.mark.parametrize("scenario", catalogue.entries())
+def test_the_contrast_shows_again(
+    scenario: str, runtime: str, turn: int, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue(f"needs_{runtime}")
+    code, verdict = run(scenario, "--runtime", runtime)
+    assert code == EXPECTED, verdict["sentence"]
+
+
+@pytest.mark.long
 @pytest.mark.parametrize(("scenario", "defences"), ABLATIONS.items())
 def test_without_its_defence_the_hardened_twin_breaks(
     scenario: str, defences: str, needs_local: None
@@ -73,7 +98,9 @@ def test_without_its_defence_the_hardened_twin_breaks(
     assert (code, verdicts(verdict)[HARDENED]) == (NOT_EXPECTED, "broken"), verdict["sentence"]
 
 
-@pytest.mark.parametrize("scenario", ["s01-db-latency", "s11-blackhole"])
+@pytest.mark.parametrize(
+    "scenario", ["s01-db-latency", pytest.param("s11-blackhole", marks=pytest.mark.long)]
+)
 def test_the_embedded_proxy_shows_the_contrast_and_is_named(scenario: str, needs_local: None) -> None:
     code, verdict = run(scenario, "--runtime", "local", LAB_TOXIPROXY="embedded")
     assert code == EXPECTED, verdict["sentence"]

@@ -28,7 +28,7 @@ from lab.runtime.local.testbed import LocalTestbed
 from lab.runtime.ownership.heal import heal, take_down
 from lab.runtime.ownership.ledger import RUN_MARK, holdings, read
 from lab.workload.booking import BOOKING
-from tests.fabricated.evidence import HARDENED, NAIVE
+from tests.fabricated.evidence import HARDENED, NAIVE, PAIR
 from tests.standing import LINKS, SMALL, Heard, a_stack
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +37,7 @@ SLOW = LinkState(
     toxics=(Toxic(type="latency", stream="downstream", attributes={"latency": 100, "jitter": 0}),)
 )
 ENDS_S = 10.0
+SEGMENTS = Path("/proc/sysvipc/shm")
 
 pytestmark = [pytest.mark.usefixtures("needs_local"), pytest.mark.timeout(120)]
 
@@ -92,6 +93,13 @@ def processes_of(run: str) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return found
+
+
+def memory_of(processes: list[psutil.Process]) -> list[str]:
+    """The System V shared memory that these made, dead or alive."""
+    pids = {str(process.pid) for process in processes}
+    rows = [line.split() for line in SEGMENTS.read_text().splitlines()[1:]]
+    return [row[1] for row in rows if row[4] in pids]
 
 
 def becomes_true(condition: Callable[[], bool]) -> bool:
@@ -240,6 +248,22 @@ def test_down_leaves_no_process_no_folder_and_no_ledger(tmp_path: Path) -> None:
     assert processes_of("run-down") == []
     assert folders_of("run-down") == []
     assert holdings(tmp_path) == []
+
+
+@pytest.mark.skipif(not SEGMENTS.exists(), reason="only Linux lists its shared memory")
+def test_a_server_that_was_killed_leaves_no_shared_memory(tmp_path: Path) -> None:
+    testbed = LocalTestbed(a_stack("run-memory", PAIR[:1]), BOOKING, tmp_path)
+    testbed.up(Heard())
+    servers = [process for process in processes_of("run-memory") if process.name() == "postgres"]
+    try:
+        maps = "".join(Path(f"/proc/{server.pid}/maps").read_text() for server in servers)
+        assert "/dev/shm" not in maps
+        assert len(memory_of(servers)) == 1
+        for server in servers:
+            server.kill()
+    finally:
+        testbed.down()
+    assert memory_of(servers) == []
 
 
 def test_half_a_start_is_one_clear_sentence_and_leaves_nothing(tmp_path: Path) -> None:
@@ -394,9 +418,12 @@ def test_a_stack_left_up_outlives_its_command_and_is_taken_down_by_name(holder: 
 def test_a_stack_left_up_that_died_is_healed_away(holder: Any, tmp_path: Path) -> None:
     process, _published = holder("run-rebooted", "linger")
     process.wait(ENDS_S)
-    for survivor in processes_of("run-rebooted"):
-        survivor.send_signal(signal.SIGQUIT)  # by SIGKILL PostgreSQL would leave shared memory behind
+    killed = processes_of("run-rebooted")
+    for survivor in killed:
+        survivor.send_signal(signal.SIGKILL)
 
     assert becomes_true(lambda: processes_of("run-rebooted") == [])
+    assert len(memory_of(killed)) == len(TWINS)
     assert [line for line in heal(tmp_path) if line.startswith("removed")]
+    assert memory_of(killed) == []
     assert folders_of("run-rebooted") == []

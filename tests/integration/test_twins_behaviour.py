@@ -189,3 +189,94 @@ def test_one_key_for_two_different_requests_is_refused(make):
     app = make(*HARDENED)
     assert ask(app, "POST", "/holds/", SLOT, key="key-1").status_code == 201
     assert ask(app, "POST", "/holds/", SLOT | {"room_id": 2}, key="key-1").status_code == 422
+
+
+WITHOUT_PAGES = ("hardened", "all,-keyset_pagination")
+
+
+@pytest.mark.parametrize(
+    ("twin", "sizes"),
+    [(NAIVE, [45]), (UNDEFENDED, [45]), (WITHOUT_PAGES, [45]), (HARDENED, [20, 20, 5])],
+)
+def test_the_pages_of_one_user_s_bookings(make, owner, twin, sizes):
+    app = make(*twin)
+    change(owner, "UPDATE bookings SET user_id = CASE WHEN id <= 45 THEN 7 ELSE 8 END")
+    pages, after = [], 0
+    while after is not None:
+        answer = ask(app, "GET", f"/users/7/bookings/?after={after}").json
+        pages.append([booking["id"] for booking in answer["items"]])
+        after = answer.get("next")
+    assert [len(page) for page in pages] == sizes
+    assert [number for page in pages for number in page] == list(range(1, 46))
+
+
+def test_a_page_has_a_maximum_and_ends_where_it_was_asked_to(make, owner):
+    app = make(*HARDENED)
+    change(owner, "UPDATE bookings SET user_id = 7")
+    page = ask(app, "GET", "/users/7/bookings/?limit=90").json
+    assert (len(page["items"]), page["next"]) == (90, 90)
+    assert ask(app, "GET", "/users/7/bookings/?limit=90&after=90").json == {"items": [], "next": None}
+    assert ask(app, "GET", "/users/7/bookings/?limit=101").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("twin", "indexed"),
+    [(NAIVE, False), (UNDEFENDED, False), (("hardened", "all,-indexes"), False), (HARDENED, True)],
+)
+def test_how_postgresql_finds_the_bookings_of_a_user_and_of_a_room(make, owner, twin, indexed):
+    make(*twin)
+    columns = "user_id, room_id, starts_at, ends_at, status, price_cents"
+    values = "8 + i % 20, 1 + i % 3, now() + i * interval '2h', now() + (i * 2 + 1) * interval '1h', 'cancelled', 1"
+    more = f"INSERT INTO bookings ({columns}) SELECT {values} FROM generate_series(1000, 9000) AS i"
+    change(owner, f"{more}; ANALYZE bookings")
+    for asked, index in (
+        ("user_id = 7 AND id > 0 ORDER BY id LIMIT 20", "bookings_user"),
+        ("room_id = 1 AND starts_at < '2025-01-01T05:00Z'", "bookings_room"),
+    ):
+        plan = "".join(line for (line,) in rows(owner, f"EXPLAIN SELECT * FROM bookings WHERE {asked}"))
+        assert (f"Scan using {index}" in plan or f"Scan on {index}" in plan) == indexed, plan
+
+
+WITHOUT_VERSIONS = ("hardened", "all,-optimistic_locking")
+
+
+@pytest.mark.parametrize(
+    ("twin", "second", "kept"),
+    [
+        (NAIVE, 200, "Bob"),
+        (UNDEFENDED, 200, "Bob"),
+        (WITHOUT_VERSIONS, 200, "Bob"),
+        (HARDENED, 412, "Ada"),
+    ],
+)
+def test_two_people_save_on_top_of_the_same_version(make, owner, twin, second, kept):
+    app = make(*twin)
+    seen = ask(app, "GET", "/users/1/profile/").headers.get("ETag", '"1"')
+    assert ask(app, "PUT", "/users/1/profile/", PROFILE, If_Match=seen).status_code == 200
+    answer = ask(app, "PUT", "/users/1/profile/", PROFILE | {"display_name": "Bob"}, If_Match=seen)
+    assert answer.status_code == second
+    assert ask(app, "GET", "/users/1/profile/").json["display_name"] == kept
+    versions = rows(owner, "SELECT version FROM audit WHERE user_id = 1 ORDER BY version")
+    assert len(versions) == (3 if second == 200 else 2)
+
+
+def test_if_match_takes_any_version_that_was_seen_and_a_new_one_comes_with_the_answer(make):
+    app = make(*HARDENED)
+    first = ask(app, "PUT", "/users/1/profile/", PROFILE, If_Match='"7", "1"')
+    assert (first.status_code, first.headers["ETag"]) == (200, '"2"')
+    assert ask(app, "PUT", "/users/1/profile/", PROFILE, If_Match='W/"2"').status_code == 412
+    assert ask(app, "PUT", "/users/1/profile/", PROFILE, If_Match="*").headers["ETag"] == '"3"'
+    refused = ask(app, "PUT", "/users/1/profile/", PROFILE, If_Match='"2"')
+    assert (refused.status_code, refused.json["reason"]) == (412, "changed")
+    assert ask(app, "PUT", "/users/99/profile/", PROFILE, If_Match='"2"').status_code == 404
+
+
+@pytest.mark.parametrize(("twin", "told"), [(NAIVE, False), (UNDEFENDED, False), (HARDENED, True)])
+def test_only_hardened_says_where_the_thing_is_and_why_not_in_one_word(make, twin, told):
+    app = make(*twin)
+    booked = ask(app, "POST", "/bookings/", SLOT)
+    held = ask(app, "POST", "/holds/", SLOT)
+    assert booked.headers.get("Location") == ("/bookings/91/" if told else None)
+    assert held.headers.get("Location") == ("/holds/1/" if told else None)
+    refused = ask(app, "POST", "/bookings/", SLOT | {"reference": "intent-2"})
+    assert (refused.status_code, refused.json.get("reason")) == (409, "room_taken" if told else None)

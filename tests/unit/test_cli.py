@@ -129,11 +129,10 @@ def runs_spoiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..
     def spoiled(*gates: str) -> list[Path]:
         made: list[Path] = []
 
-        def perform(*_: object) -> Path:
-            made.append(tmp_path / str(len(made)))
-            made[-1].mkdir()
-            (made[-1] / "verdict.json").write_text("{}")
-            return made[-1]
+        def perform(_plan: object, _runtime: str, folder: Path) -> None:
+            made.append(folder)
+            folder.mkdir(parents=True)
+            (folder / "verdict.json").write_text("{}")
 
         def grade(_: Path) -> RunVerdict:
             verdict = make_verdict("run", valid=len(made) > len(gates))

@@ -19,7 +19,7 @@ def test_the_first_beyond_the_slots_is_refused_after_a_bounded_wait():
         for _ in range(SLOTS):
             held.enter_context(slot("database"))
         with pytest.raises(BulkheadFull), slot("database"):
-            pytest.fail("a ninth got in")
+            pytest.fail("one more got in")
         with slot("payments"):
             pass  # another dependency has slots of its own
         assert sample(app, "sheds_total", why="bulkhead_full") == 1
@@ -50,6 +50,16 @@ def test_one_who_waits_gets_the_slot_that_becomes_free(monkeypatch):
     waiter.join(5)
     assert got_in.is_set()
     assert sample(app, "bulkhead_waiting", name="database") == 0
+
+
+def test_who_may_wait_is_limited_over_all_compartments(monkeypatch):
+    monkeypatch.setattr(bulkhead, "WAITING_MAX", 0)
+    monkeypatch.setattr(bulkhead, "WAIT_S", 60.0)
+    with defended("none,+bulkhead").app_context(), ExitStack() as held:
+        for _ in range(SLOTS):
+            held.enter_context(slot("database"))
+        with pytest.raises(BulkheadFull), slot("database"):
+            pytest.fail("one more got in")
 
 
 def test_off_there_is_no_limit():

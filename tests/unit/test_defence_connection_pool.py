@@ -1,12 +1,15 @@
-"""On SQLite in memory with a psycopg-like connection around it: what counts here is what the pool does."""
+"""A pool of sockets in place of connections: what counts here is what the pool does with them."""
 
 import socket
+import threading
+import time
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 
 from services.defences import connection_pool
+from services.defences.connection_pool import SIZE, NoConnection
 from tests.defended import defended
 
 
@@ -29,91 +32,143 @@ class Connection:
         self.far.close()
 
 
+class Server:
+    """Lets in whom it wants to, and notes by which thread each connection was opened."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.openers: list[str] = []
+        self.made: list[Connection] = []
+
+    def connect(self) -> Connection:
+        self.openers.append(threading.current_thread().name)
+        if self.away:
+            raise psycopg.OperationalError("connection refused")
+        self.made.append(Connection())
+        return self.made[-1]
+
+
 @pytest.fixture
-def world(monkeypatch):
-    """(engine with the pool's options, log of connects and pings, what a ping answers)."""
-    log, alive, made = [], [True], []
-
-    def connect():
-        log.append("connect")
-        made.append(Connection())
-        return made[-1]
-
-    monkeypatch.setattr(connection_pool, "IDLE_S", 10.0)
-    with defended("none,+connection_pool").app_context():
-        engine = sa.create_engine(
-            "postgresql+psycopg://",
-            creator=connect,
-            _initialize=False,
-            **connection_pool.options(),
-        )
-        connection_pool.watch(engine)
-        monkeypatch.setattr(engine.dialect, "on_connect", lambda: None)
-        monkeypatch.setattr(engine.dialect, "do_ping", lambda connection: log.append("ping") or alive[0])
-        yield engine, log, alive
-    for connection in made:
+def server():
+    server = Server()
+    yield server
+    for connection in server.made:
         connection.close()
 
 
-def test_connections_are_kept_and_the_last_one_used_comes_first(world):
-    engine, log, _ = world
+@pytest.fixture
+def engine(server, monkeypatch):
+    """An engine with the pool's options, warm."""
+    monkeypatch.setattr(connection_pool, "WAIT_S", 0.05)
+    with defended("none,+connection_pool").app_context():
+        engine = sa.create_engine(
+            "postgresql+psycopg://", creator=server.connect, _initialize=False, **connection_pool.options()
+        )
+        monkeypatch.setattr(engine.dialect, "on_connect", lambda: None)
+        connection_pool.watch(engine)
+        connection_pool.warm_up(engine)
+        yield engine
+        engine.dispose()
+
+
+def opened(engine: sa.Engine, count: int) -> bool:
+    """Whether so many connections are open, soon."""
+    ends_at = time.monotonic() + 5
+    while engine.pool._open != count and time.monotonic() < ends_at:
+        time.sleep(0.005)
+    return engine.pool._open == count
+
+
+def test_all_connections_are_open_before_anybody_asks(engine, server):
+    assert len(server.made) == SIZE
+    held = [engine.raw_connection() for _ in range(SIZE)]
+    assert len(server.made) == len(held)
+
+
+def test_connections_are_kept_and_the_last_one_used_comes_first(engine, server):
     one, two = engine.raw_connection(), engine.raw_connection()
     warm = two.dbapi_connection
     one.close()
     two.close()
     assert engine.raw_connection().dbapi_connection is warm
-    assert log == ["connect", "connect"]
+    assert len(server.made) == SIZE
 
 
-def test_a_connection_in_steady_use_is_not_pinged(world):
-    engine, log, _ = world
-    for _ in range(5):
-        engine.raw_connection().close()
-    assert log == ["connect"]
-
-
-def test_one_that_was_idle_for_long_is_pinged(world, monkeypatch):
-    engine, log, _ = world
-    engine.raw_connection().close()
-    monkeypatch.setattr(connection_pool, "IDLE_S", -1.0)
-    engine.raw_connection()
-    assert log == ["connect", "ping"]
-
-
-def test_one_that_the_server_has_closed_is_replaced_before_anybody_uses_it(world):
-    engine, log, alive = world
+def test_one_to_which_the_server_said_goodbye_is_replaced_before_anybody_uses_it(engine, server):
     held = engine.raw_connection()
-    held.dbapi_connection.far.close()  # the end of stream makes the idle socket readable
+    gone = held.dbapi_connection
     held.close()
-    alive[0] = False
+    gone.far.close()  # the end of stream makes the idle socket readable
     assert not engine.raw_connection().dbapi_connection.closed
-    assert log == ["connect", "ping", "connect"]
+    assert gone.closed
+    assert opened(engine, SIZE)
 
 
-def test_the_pool_is_bounded_and_so_is_the_wait_for_it(world, monkeypatch):
-    engine, log, _ = world
-    monkeypatch.setattr(engine.pool, "_timeout", 0.01)
-    held = [engine.raw_connection() for _ in range(connection_pool.SIZE)]
+def test_one_that_failed_costs_itself_only_and_no_request_opens_the_next(engine, server):
+    held = engine.raw_connection()
+    held.invalidate()
+    held.close()
+    assert opened(engine, SIZE)
+    assert len(server.made) == SIZE + 1
+    assert set(server.openers) == {"pool"}
+
+
+def test_an_old_one_is_replaced_when_it_comes_back(engine, server):
+    held = engine.raw_connection()
+    held.record_info  # noqa: B018  the same entry, whatever connection is in it
+    held._connection_record.info["ends_at"] = 0
+    held.close()
+    assert opened(engine, SIZE)
+    assert len(server.made) == SIZE + 1
+
+
+def test_where_all_are_in_use_the_wait_is_bounded(engine):
+    held = [engine.raw_connection() for _ in range(SIZE)]
     with pytest.raises(sa.exc.TimeoutError):
         engine.raw_connection()
-    assert len(log) == len(held)
+    assert len(held) == SIZE
 
 
-def test_warmed_up_it_need_not_grow_later(world):
-    engine, log, _ = world
-    connection_pool.warm_up(engine)
-    held = [engine.raw_connection() for _ in range(connection_pool.SIZE)]
-    assert log == ["connect"] * len(held)
+def test_one_who_waits_gets_the_connection_that_comes_back(engine, monkeypatch):
+    monkeypatch.setattr(connection_pool, "WAIT_S", 5.0)
+    held = [engine.raw_connection() for _ in range(SIZE)]
+    threading.Timer(0.02, held[0].close).start()
+    assert not engine.raw_connection().dbapi_connection.closed
 
 
-def test_what_cannot_be_had_at_the_start_is_no_reason_not_to_start():
-    def refuse():
-        raise psycopg.OperationalError("connection refused")
+def test_where_none_can_be_had_that_is_said_and_one_opener_goes_on_asking(engine, server):
+    server.away = True
+    for connection in server.made:
+        connection.far.close()
+    with pytest.raises(NoConnection):
+        engine.raw_connection()
+    deadline = time.monotonic() + 5
+    while engine.pool._opening > 1 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert engine.pool._opening == 1
+    server.away = False
+    assert opened(engine, SIZE)
+    assert not engine.raw_connection().dbapi_connection.closed
 
+
+def test_what_cannot_be_had_at_the_start_is_no_reason_not_to_start(server, monkeypatch):
+    monkeypatch.setattr(connection_pool, "WARM_UP_S", 0.02)
+    server.away = True
     with defended("none,+connection_pool").app_context():
-        engine = sa.create_engine("postgresql+psycopg://", creator=refuse, **connection_pool.options())
+        engine = sa.create_engine(
+            "postgresql+psycopg://", creator=server.connect, **connection_pool.options()
+        )
         connection_pool.warm_up(engine)
-        assert engine.pool.checkedout() == 0
+        assert engine.pool._open == 0
+        engine.dispose()
+
+
+def test_once_disposed_of_nothing_is_opened_any_more(engine, server):
+    pool = engine.pool
+    engine.dispose()
+    assert all(connection.closed for connection in server.made)
+    pool._open_missing()
+    assert pool._opening == 0
 
 
 def test_off_the_pool_is_as_sqlalchemy_makes_it():

@@ -5,18 +5,18 @@ import sqlalchemy as sa
 from services.defences import graceful_shutdown, readiness
 from services.defences.bulkhead import BulkheadFull
 from services.defences.circuit_breaker import CircuitOpen
-from services.defences.deadline import NoAnswer, left_s
+from services.defences.connection_pool import NoConnection
+from services.defences.deadline import NoAnswer
 from tests.defended import defended
 
 
 class Session:
-    """A session whose statements raise `error`, if any; it remembers how long the ping might have taken."""
+    """A session whose statements raise `error`, if any."""
 
     def __init__(self, error: Exception | None = None) -> None:
-        self.error, self.granted_s = error, None
+        self.error = error
 
     def execute(self, statement):
-        self.granted_s = left_s()
         if self.error:
             raise self.error
 
@@ -38,6 +38,7 @@ def lost(error: psycopg.Error) -> sa.exc.OperationalError:
         (None, ""),
         (lost(NoAnswer()), "no_answer"),
         (lost(psycopg.OperationalError()), "connection_lost"),
+        (NoConnection(), "no_connection"),
         (CircuitOpen(), "circuit_open"),
     ],
 )
@@ -53,16 +54,6 @@ def test_being_busy_is_no_reason_to_be_taken_out_of_service(busy):
 def test_a_bug_is_not_passed_off_as_an_outage():
     with pytest.raises(ZeroDivisionError):
         obstacle(ZeroDivisionError())
-
-
-def test_the_ping_is_bounded_more_tightly_than_a_request():
-    app = defended()
-    session = Session()
-    app.extensions["session"] = lambda: session
-    with app.test_request_context():
-        app.preprocess_request()
-        readiness.obstacle()
-    assert 0 < session.granted_s <= readiness.PING_S
 
 
 def test_it_is_not_ready_while_it_drains_and_then_asks_nobody():

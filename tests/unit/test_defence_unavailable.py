@@ -12,7 +12,7 @@ from services.defences.unavailable import is_outage, reason
 from tests.defended import defended, sample
 
 
-def database(error: psycopg.Error) -> sa.exc.DBAPIError:
+def wrapped(error: psycopg.Error) -> sa.exc.DBAPIError:
     return sa.exc.DBAPIError.instance(
         "statement", {}, error, psycopg.Error, dialect=sa.create_engine("postgresql://").dialect
     )
@@ -25,21 +25,23 @@ def answered(status: int) -> requests.HTTPError:
 
 
 OUTAGES = [
-    (database(NoAnswer()), "no_answer"),
-    (database(psycopg.OperationalError("server closed the connection")), "connection_lost"),
-    (database(psycopg.InterfaceError("the connection is closed")), "connection_lost"),
-    (database(errors.AdminShutdown()), "connection_lost"),
-    (database(errors.TooManyConnections()), "connection_lost"),
+    (wrapped(NoAnswer()), "no_answer"),
+    (wrapped(psycopg.OperationalError("server closed the connection")), "connection_lost"),
+    (wrapped(psycopg.InterfaceError("the connection is closed")), "connection_lost"),
+    (wrapped(errors.AdminShutdown()), "connection_lost"),
+    (wrapped(errors.TooManyConnections()), "too_many_connections"),
     (requests.ConnectionError(), "dependency_cut_off"),
     (requests.ReadTimeout(), "dependency_timeout"),
     (answered(503), "dependency_failing"),
 ]
 TROUBLE = [
-    (database(DeadlineExceeded()), "deadline"),
-    (database(errors.DeadlockDetected()), "deadlock"),
-    (database(errors.SerializationFailure()), "serialization_failure"),
-    (database(errors.LockNotAvailable()), "lock_timeout"),
-    (database(errors.QueryCanceled()), "statement_timeout"),
+    (wrapped(DeadlineExceeded()), "deadline"),
+    (wrapped(errors.DeadlockDetected()), "deadlock"),
+    (wrapped(errors.SerializationFailure()), "serialization_failure"),
+    (wrapped(errors.LockNotAvailable()), "lock_timeout"),
+    (wrapped(errors.QueryCanceled()), "statement_timeout"),
+    (errors.DeadlockDetected(), "deadlock"),
+    (sa.exc.PendingRollbackError(), "session_state"),
     (CircuitOpen(), "circuit_open"),
     (BulkheadFull(), "bulkhead_full"),
     (sa.exc.TimeoutError(), "pool_timeout"),
@@ -47,8 +49,8 @@ TROUBLE = [
     (answered(429), "dependency_busy"),
 ]
 BUGS = [
-    database(errors.UniqueViolation()),
-    database(errors.UndefinedTable()),
+    wrapped(errors.UniqueViolation()),
+    wrapped(errors.UndefinedTable()),
     requests.exceptions.InvalidURL(),
     ValueError(),
 ]

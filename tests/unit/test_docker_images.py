@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.runtime.containers import images as docker_images
-from lab.runtime.containers.images import OFFICIAL, base, digest, pinned
+from lab.runtime.containers.images import OFFICIAL, Images, base, digest, pinned
 
 
 @pytest.fixture
@@ -72,3 +72,21 @@ def test_versions_are_those_that_are_pinned_for_the_images() -> None:
 
     assert set(versions) == {"flask", "locust"}
     assert versions["flask"].startswith("3.")
+
+
+def test_a_server_that_no_part_needs_is_neither_looked_for_nor_named(
+    present: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in OFFICIAL:
+        monkeypatch.delenv(f"LAB_{name.upper()}_IMAGE", raising=False)
+    present()
+    without, with_queue = Images.wanted(), Images.wanted(("nats",))
+    assert {"CADDY_IMAGE", "VALKEY_IMAGE", "NATS_IMAGE"} & without.environment().keys() == set()
+    assert set(with_queue.missing()) - set(without.missing()) == {OFFICIAL["nats"]}
+    assert with_queue.environment()["NATS_IMAGE"] == OFFICIAL["nats"]
+
+
+@pytest.mark.parametrize("name", sorted(OFFICIAL))
+def test_the_compose_file_names_the_same_official_image(name: str) -> None:
+    named = f"${{{name.upper()}_IMAGE:-{OFFICIAL[name]}}}"
+    assert named in docker_images.COMPOSE_FILE.read_text()

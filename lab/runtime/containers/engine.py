@@ -16,6 +16,7 @@ from docker.models.networks import Network
 
 from lab.model import LabError
 from lab.runtime.docker_client import docker_configuration, docker_environment
+from lab.runtime.effects import about_to
 from lab.runtime.programs import output
 
 RUN_LABEL = "failure-lab.run"
@@ -83,6 +84,7 @@ def remove_leftovers(run: str) -> list[str]:
 
 def _remove_container(container: Container) -> str:
     """What was done; "" where somebody else was quicker."""
+    about_to(f"container: remove {container.name}")
     try:
         container.remove(force=True, v=True)
     except NotFound:
@@ -91,6 +93,7 @@ def _remove_container(container: Container) -> str:
 
 
 def _remove_network(network: Network) -> str:
+    about_to(f"container: remove network {network.name}")
     try:
         network.remove()
     except NotFound:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,11 @@ OFFICIAL = {
     "python": "python:3.13-slim",
     "postgres": "postgres:18",
     "toxiproxy": "ghcr.io/shopify/toxiproxy:2.12.0",
+    "caddy": "caddy:2.11",
+    "valkey": "valkey/valkey:9.1",
+    "nats": "nats:2.15",
 }
+ALWAYS = ("python", "postgres", "toxiproxy")  # the others where a topology has the part
 # What goes into each of our own images, besides the base.
 SOURCES = {
     "service": ("compose/Dockerfile.service", "requirements/services.txt", "services"),
@@ -40,32 +44,35 @@ BUILD = {"COMPOSE_DISABLE_ENV_FILE": "1"}  # a .env file is the user's
 
 @dataclass(frozen=True, kw_only=True)
 class Images:
-    """References of all images of a twin."""
+    """References of all images of a twin; "" for a server that it does not have."""
 
     python: str
     postgres: str
     toxiproxy: str
     service: str
     load: str
+    caddy: str = ""
+    valkey: str = ""
+    nats: str = ""
 
     @classmethod
-    def wanted(cls) -> Images:
-        """As the environment, the engine and our sources say now."""
-        python = base("python")
-        made_of = f"{python} {identity(python)}"
-        return cls(
-            python=python,
-            postgres=base("postgres"),
-            toxiproxy=base("toxiproxy"),
-            **{name: f"failure-lab/{name}:{digest(made_of, paths)}" for name, paths in SOURCES.items()},
-        )
+    def wanted(cls, servers: Collection[str] = ()) -> Images:
+        """As the environment, the engine and our sources say now; with those of `servers` besides."""
+        bases = {name: base(name) for name in (*ALWAYS, *servers)}
+        made_of = f"{bases['python']} {identity(bases['python'])}"
+        ours = {name: f"failure-lab/{name}:{digest(made_of, paths)}" for name, paths in SOURCES.items()}
+        return cls(**bases, **ours)
+
+    @property
+    def references(self) -> Mapping[str, str]:
+        return {name: reference for name, reference in vars(self).items() if reference}
 
     def environment(self) -> dict[str, str]:
         """The variables of compose.yaml."""
-        return {f"{name.upper()}_IMAGE": reference for name, reference in vars(self).items()}
+        return {f"{name.upper()}_IMAGE": reference for name, reference in self.references.items()}
 
     def missing(self) -> list[str]:
-        return [reference for reference in vars(self).values() if identity(reference) is None]
+        return [reference for reference in self.references.values() if identity(reference) is None]
 
 
 def images_present() -> bool:
@@ -79,12 +86,12 @@ def tell(text: str) -> None:
     sys.stderr.flush()
 
 
-def build_images(say: Callable[[str], None] = tell) -> Images:
-    """Pull or build what is missing; returns what a run shall use. A fraction of a second when all is there."""
-    for part in OFFICIAL:
-        if identity(base(part)) is None:
-            provide(part, say)
-    images = Images.wanted()
+def build_images(servers: Collection[str] = (), say: Callable[[str], None] = tell) -> Images:
+    """Pull or build what is missing; returns what a run uses. A fraction of a second when all is there."""
+    for name in (*ALWAYS, *servers):
+        if identity(base(name)) is None:
+            provide(name, say)
+    images = Images.wanted(servers)
     if not images.missing():
         return images
     say("building the lab's Docker images (under a minute, the first time)")
@@ -94,29 +101,29 @@ def build_images(say: Callable[[str], None] = tell) -> Images:
     return images
 
 
-def base(part: str) -> str:
-    """The base image for `part`: the one that LAB_…_IMAGE names, else the official or our own, as there is."""
-    official, offline = OFFICIAL[part], f"failure-lab/offline-{part}"
-    if named := os.environ.get(f"LAB_{part.upper()}_IMAGE"):
+def base(name: str) -> str:
+    """The base image called `name`: the one that LAB_…_IMAGE names, else the official or our own, as there is."""
+    official, offline = OFFICIAL[name], f"failure-lab/offline-{name}"
+    if named := os.environ.get(f"LAB_{name.upper()}_IMAGE"):
         return named
     return offline if identity(official) is None and identity(offline) is not None else official
 
 
-def provide(part: str, say: Callable[[str], None]) -> None:
-    """Pull the base image of `part`; where nothing can be pulled, build all of ours."""
-    reference = base(part)
+def provide(name: str, say: Callable[[str], None]) -> None:
+    """Pull the base image called `name`; where nothing can be pulled, build all of ours."""
+    reference = base(name)
     say(f"pulling {reference}")
     try:
         pull = ("docker", "pull", "--quiet", reference)
         output(pull, timeout_s=PULL_TIMEOUT_S, env=build_environment())
     except LabError as error:
-        if reference != OFFICIAL[part]:
+        if reference != OFFICIAL[name]:
             raise
         say("it cannot be pulled; building base images from packages instead (up to four minutes, once)")
         # Its lines are for people: they go where ours go.
         if ended([str(OFFLINE_BUILD)], timeout_s=BUILD_TIMEOUT_S, env=build_environment(), shown=True).code:
             raise LabError(
-                f"No {part} image: {error} compose/offline/build failed too, see above."
+                f"No {name} image: {error} compose/offline/build failed too, see above."
             ) from error
 
 

@@ -21,7 +21,7 @@ from lab.runtime.containers.cpu import cpu_meter
 from lab.runtime.containers.engine import RUN_LABEL, TWIN_LABEL, answering, client
 from lab.runtime.containers.images import COMPOSE_FILE, Images
 from lab.runtime.docker_client import docker_environment
-from lab.runtime.ownership.ledger import NETWORK, Ledger
+from lab.runtime.ownership.ledger import NETWORK, RUN_MARK, Ledger
 from lab.runtime.ports_free import LOOPBACK
 from lab.runtime.programs import output
 from lab.runtime.toxiproxy.client import LinkActuator
@@ -168,6 +168,7 @@ class DockerTwin:
     def _compose_up(self) -> None:
         sizes = " ".join(f"--{name} {size}" for name, size in self._stack.sizes.items())
         env = docker_environment(
+            **{RUN_MARK: self._stack.run},  # killed in the middle, healing ends this before what it has made
             **self._images.environment(),
             RUN=self._stack.run,
             TWIN=self._plan.name,

@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from lab.model import LabError
+from lab.runtime.effects import about_to
 from lab.runtime.ownership.ledger import RUN_MARK, Ledger
 from lab.runtime.programs import as_user
 
@@ -47,6 +48,7 @@ class Process:
         self._ledger = ledger
         self._stop_signal = stop_signal
         self._stop_timeout_s = stop_timeout_s
+        about_to(f"spawn: {name}")
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("ab") as output:
@@ -142,9 +144,9 @@ class Processes:
     """Processes that end together. `start` from any thread; none starts any more once `stop` was called."""
 
     def __init__(self, owner: str, logs: Path, ledger: Ledger) -> None:
+        self.ledger = ledger
         self._owner = owner
         self._logs = logs
-        self._ledger = ledger
         self._all: list[Process] = []
         self._starting = threading.Lock()
         self._stopped = False
@@ -155,7 +157,7 @@ class Processes:
             if self._stopped:
                 raise LabError(f"{self._owner} is being stopped: {name} is not started any more.")
             log = self._logs / f"{name}.log"
-            process = Process(f"{self._owner}'s {name}", command, log, self._ledger, **options)
+            process = Process(f"{self._owner}'s {name}", command, log, self.ledger, **options)
             self._all.append(process)
             return process
 

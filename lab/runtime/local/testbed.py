@@ -16,6 +16,7 @@ from typing import Any
 
 from lab.model import POSTGRES, Capability, LabError, Stack
 from lab.ports import Child, Journal
+from lab.runtime.effects import about_to
 from lab.runtime.local.parts import postgres
 from lab.runtime.local.priority import giving_way
 from lab.runtime.local.processes import Process
@@ -64,6 +65,7 @@ class LocalTestbed(Twins[LocalTwin]):
     def down(self) -> None:
         """End all that `up` and `spawn` started and remove what they wrote; harmless when there is nothing."""
         self._stop()
+        about_to("folder: remove")
         shutil.rmtree(self._folder, ignore_errors=True)
         self._let_go(everything_gone=not self._folder.exists())
 

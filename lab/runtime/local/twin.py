@@ -104,6 +104,7 @@ class LocalTwin:
     def stop(self) -> None:
         """End all servers, together."""
         self._servers.stop()
+        postgres.release(self._folder, self._ledger)
 
     def actuator(self, target: Target) -> Actuator:
         if target.kind is Kind.LINK and target.name in self._links:

@@ -15,6 +15,7 @@ from pathlib import Path
 from lab.model import LabError
 from lab.paths import ROOT
 from lab.runtime.docker_client import docker_environment
+from lab.runtime.effects import about_to
 from lab.runtime.ownership.ledger import RUN_MARK, Ledger, read
 
 FAREWELL = b"bye\n"
@@ -27,6 +28,7 @@ class Guardian:
     """The guardian of this process's run. Start it before anything else that the run owns."""
 
     def __init__(self, state_dir: Path, ledger: Ledger) -> None:
+        about_to("spawn: guardian")
         try:
             with (state_dir / "guardian.log").open("ab") as log:
                 self._popen = subprocess.Popen(

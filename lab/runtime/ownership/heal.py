@@ -17,12 +17,14 @@ import psutil
 
 from lab.model import LabError, LinkState, Undo
 from lab.runtime.docker_client import docker_environment
+from lab.runtime.ownership import shared_memory
 from lab.runtime.ownership.ledger import (
     CONTAINER,
     FOLDER,
     NETWORK,
     PROCESS,
     RUN_MARK,
+    SHARED_MEMORY,
     VOLUME,
     Holdings,
     Owned,
@@ -83,7 +85,8 @@ def _mend(run: Holdings) -> Iterator[str]:
     yield from _end_processes([thing for thing in run.owned if thing.kind == PROCESS])
     yield from _end_unrecorded(run.run)
     failed = False
-    for thing in run.owned:
+    # Folders last: what lies in one may say how to end something else.
+    for thing in sorted(run.owned, key=lambda thing: thing.kind == FOLDER):
         if thing.kind != PROCESS:
             try:
                 yield from _end_other(thing)
@@ -148,10 +151,13 @@ def _end_unrecorded(run: str) -> Iterator[str]:
 
 
 def _end_other(thing: Owned) -> Iterator[str]:
-    """A folder with all that is in it, or a thing of Docker's."""
+    """A folder with all that is in it, memory that a server left, or a thing of Docker's."""
     if thing.kind in DOCKER_REMOVE:
         if _docker(*DOCKER_REMOVE[thing.kind], thing.key):
             yield f"removed {thing.kind} {thing.key}"
+    elif thing.kind == SHARED_MEMORY:
+        if shared_memory.free(Path(thing.key)):
+            yield f"freed the shared memory of {thing.key}"
     elif thing.kind != FOLDER:
         raise LabError("a newer version of the lab knows how")
     elif (path := Path(thing.key)).exists():

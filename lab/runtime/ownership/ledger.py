@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.model import LabError, Undo
+from lab.runtime.effects import about_to
 from lab.runtime.ownership.identity import started
 
 RUN_MARK = "LAB_RUN"  # environment variable that every process of a run carries
@@ -28,6 +29,7 @@ FOLDER = "folder"
 CONTAINER = "container"
 NETWORK = "network"
 VOLUME = "volume"
+SHARED_MEMORY = "shared memory"  # of the PostgreSQL whose data folder is the key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,9 +116,11 @@ class Ledger:
 
     def close(self) -> None:
         """Nothing is owned any more."""
+        about_to("ledger: close")
         self.path.unlink(missing_ok=True)
 
     def _append(self, *, sync: bool = False, **record: Any) -> None:
+        about_to(f"ledger: {record['record']} {record.get('kind', '')}".rstrip())
         with self._lock, self.path.open("a") as file:
             file.write(json.dumps(record) + "\n")
             if sync:

@@ -17,6 +17,7 @@ from toxiproxy.api import APIConsumer
 from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 
 from lab.model import LabError, LinkState, State, Toxic, Undo
+from lab.runtime.effects import about_to
 from lab.runtime.toxiproxy.rules import checked
 
 TIMEOUT_S = 5.0
@@ -64,6 +65,8 @@ class Consumer(APIConsumer):  # type: ignore[misc]
 
     def _call(self, method: str, path: str, **options: Any) -> requests.Response:
         call = f"{method} {self.url}{path}"
+        if method != "GET":
+            about_to(f"proxy: {method} {path}")
         try:
             response = self._session.request(method, self.url + path, timeout=TIMEOUT_S, **options)
         except requests.Timeout as error:

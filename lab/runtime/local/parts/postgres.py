@@ -20,6 +20,8 @@ from pathlib import Path
 from lab.model import LabError
 from lab.runtime.local.priority import giving_way
 from lab.runtime.local.processes import Process, Processes
+from lab.runtime.ownership import shared_memory
+from lab.runtime.ownership.ledger import RUN_MARK, SHARED_MEMORY, Ledger, Owned
 from lab.runtime.ports_free import LOOPBACK
 from lab.runtime.programs import environment, output
 from lab.runtime.toxiproxy.build import cache
@@ -33,6 +35,7 @@ SETTINGS = {
     "full_page_writes": "off",
     "unix_socket_directories": "",
     "listen_addresses": LOOPBACK,
+    "dynamic_shared_memory_type": "mmap",  # in the data folder, which goes with the run, and not in /dev/shm
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
@@ -93,7 +96,9 @@ def start(install: Installation, folder: Path, port: int, processes: Processes) 
     """A server with fresh data below `folder`, starting; `await_ready` waits for it."""
     data, access = folder / "data", folder / "pg_hba.conf"
     access.write_text(ACCESS)
-    output(["cp", "-Rp", str(install.template), str(data)], timeout_s=COMMAND_TIMEOUT_S)
+    copying = ["cp", "-Rp", str(install.template), str(data)]
+    output(copying, timeout_s=COMMAND_TIMEOUT_S, env=environment(**{RUN_MARK: processes.ledger.run}))
+    processes.ledger.own(SHARED_MEMORY, str(data))
     settings = {**SETTINGS, "port": str(port), "hba_file": str(access)}
     arguments = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
     return processes.start(
@@ -104,6 +109,13 @@ def start(install: Installation, folder: Path, port: int, processes: Processes) 
         user=install.user,
         stop_signal=signal.SIGINT,  # fast: SIGTERM would wait for every client to leave
     )
+
+
+def release(folder: Path, ledger: Ledger) -> None:
+    """Free what a server below `folder` that had to be killed left in memory. Only when it has ended."""
+    data = folder / "data"
+    shared_memory.free(data)
+    ledger.disowned(Owned(kind=SHARED_MEMORY, key=str(data)))
 
 
 def await_ready(server: Process, folder: Path) -> None:

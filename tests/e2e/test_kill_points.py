@@ -1,0 +1,145 @@
+"""`kill -9` of the lab at each effect that it has on the machine, then `lab heal`: nothing is left of the run.
+
+A short run, with a fault switched on and off, is walked once to list its effects; then it is killed before each of
+them, with its guardian at the even ones and without at the odd ones. CI takes one effect of each kind.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lab.runtime.ownership.heal import heal
+from lab.runtime.ownership.ledger import PROCESS, RUN_MARK, Holdings, holdings, read
+
+ROOT = Path(__file__).parents[2]
+RUN = ["run", "s01-db-latency", "--quick", "--again", "0"]
+SHORT = ("warmup_s=0.2", "baseline_s=0.5", "fault_s=0.5", "recovery_s=0.5", "drain_s=0.3")
+RUN_TIMEOUT_S = 120
+SAMPLES = 6  # in CI, of each runtime
+SEGMENTS = Path("/proc/sysvipc/shm")
+
+pytestmark = pytest.mark.timeout(3_600)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One run: its effects, whether it was killed, and what it owned then."""
+
+    effects: list[str]
+    killed: bool
+    owned: list[Holdings]
+
+
+def attempt(state: Path, runtime: str, point: int) -> Attempt:
+    state.mkdir()
+    guardian = "too" if point % 2 == 0 else "not"
+    words = [
+        *RUN,
+        "--runtime",
+        runtime,
+        *(word for setting in SHORT for word in ("--set", f"phases.{setting}")),
+    ]
+    command = [sys.executable, "-m", "tests.dying_lab", str(state), str(point), guardian, *words]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False
+    )
+    assert done.returncode in (-9, 0, 1, 3), done.stderr
+    return Attempt(
+        effects=(state / "effects").read_text().splitlines(),
+        killed=done.returncode == -9,
+        owned=[read(ledger) for ledger in (state / "last").glob("*.jsonl")],
+    )
+
+
+def left(state: Path, owned: Holdings) -> list[str]:
+    """Everything on this machine that can be told to be the run's."""
+    return [
+        *(f"ledger of {holding.run}" for holding in holdings(state)),
+        *(f"process {process.pid} {process.name()}" for process in carrying(owned.run)),
+        *(f"folder {folder}" for folder in Path(tempfile.gettempdir()).glob(f"failure-lab-{owned.run}*")),
+        *(f"shared memory {segment}" for segment in segments(owned)),
+    ]
+
+
+def carrying(run: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(RUN_MARK) == run:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def segments(owned: Holdings) -> list[str]:
+    """Shared memory that a process of the run made."""
+    pids = {thing.key for thing in owned.owned if thing.kind == PROCESS}
+    rows = [line.split() for line in SEGMENTS.read_text().splitlines()[1:]] if SEGMENTS.exists() else []
+    return [row[1] for row in rows if row[4] in pids]
+
+
+def left_in_docker(run: str) -> list[str]:
+    from lab.runtime.containers.engine import RUN_LABEL, client
+
+    label = {"label": f"{RUN_LABEL}={run}"}
+    found = client().containers.list(all=True, ignore_removed=True, filters=label)
+    return [str(thing.name) for thing in (*found, *client().networks.list(filters=label))]
+
+
+def kills(folder: Path, runtime: str, points: list[int]) -> list[str]:
+    """What was left after a kill at each of `points`. Threads take turns: one that did not come says nothing."""
+    wrong = []
+    for point in points:
+        state = folder / str(point)
+        tried = attempt(state, runtime, point)
+        if not tried.killed:
+            continue
+        told = heal(state)
+        for owned in tried.owned:
+            found = left(state, owned) + (left_in_docker(owned.run) if runtime == "docker" else [])
+            wrong += [
+                f"killed before effect {point}, {tried.effects[-1]}: left {thing} ({told})" for thing in found
+            ]
+    return wrong
+
+
+def one_of_each_kind(effects: list[str]) -> list[int]:
+    """The first effect of each kind, by its number; "spawn: the naive twin's seed" is of the kind of the hardened's."""
+    first: dict[str, int] = {}
+    for number, effect in enumerate(effects, start=1):
+        first.setdefault(effect.replace("hardened", "naive"), number)
+    return list(first.values())
+
+
+def listed(folder: Path, runtime: str) -> list[str]:
+    """Every effect of a run that nobody kills."""
+    found = attempt(folder / "whole", runtime, 0)
+    assert not found.killed
+    assert len(found.effects) > 30, "a run without effects would prove nothing"
+    return found.effects
+
+
+@pytest.mark.parametrize("runtime", ["local", "docker"])
+def test_a_kill_at_a_sample_of_the_effects_leaves_nothing(
+    runtime: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue(f"needs_{runtime}")
+    kinds = one_of_each_kind(listed(tmp_path, runtime))
+    assert kills(tmp_path, runtime, kinds[:: max(1, len(kinds) // SAMPLES)]) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("runtime", ["local", "docker"])
+def test_a_kill_at_every_effect_leaves_nothing(
+    runtime: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue(f"needs_{runtime}")
+    assert kills(tmp_path, runtime, list(range(1, len(listed(tmp_path, runtime)) + 1))) == []

@@ -1,0 +1,216 @@
+"""Hostile bytes on the wire, to a twin under gunicorn as it really runs."""
+
+import http.client
+import json
+import os
+import re
+import select
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from lab.runtime.local.parts import postgres
+from lab.runtime.ports_free import LOOPBACK, Ports
+from services import seed
+from services.defences import switch
+from tests.twins import HARDENED, HEADERS, NAIVE, SIZES, SLOT, TOKEN
+
+ROOT = Path(__file__).parents[2]
+BODY = json.dumps(SLOT).encode()
+MEGABYTE = 1_000_000
+UNCHECKED = ("hardened", "all,-input_validation")
+STARTS_WITHIN_S = 20
+THREADS = 8
+
+pytestmark = pytest.mark.timeout(120)
+
+
+class Server:
+    """A twin under gunicorn, with one worker."""
+
+    def __init__(self, port: int, master: int) -> None:
+        self.port, self._master = port, master
+
+    def worker(self) -> int:
+        children = Path(f"/proc/{self._master}/task/{self._master}/children").read_text().split()
+        return int(children[0])
+
+    def peak_bytes(self) -> int:
+        """The most memory that the worker has ever had."""
+        status = Path(f"/proc/{self.worker()}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection((LOOPBACK, self.port), timeout=10)
+
+    def status(self, path: str) -> int:
+        with closing(http.client.HTTPConnection(LOOPBACK, self.port, timeout=10)) as connection:
+            connection.request("GET", path, headers=HEADERS)
+            with connection.getresponse() as answer:
+                return answer.status
+
+    def say(self, data: bytes) -> int:
+        """The status of the answer to `data`; 0 where the connection was closed without one."""
+        with self.connect() as connection:
+            connection.sendall(data)
+            return first_status(connection)
+
+
+def first_status(connection: socket.socket) -> int:
+    try:
+        with connection.makefile("rb") as answer:
+            line = answer.readline()
+    except ConnectionResetError:
+        return 0
+    return int(line.split()[1]) if line else 0
+
+
+@pytest.fixture
+def serve(owner, payments_url, tmp_path):
+    """Starts a twin with its defences on fresh data."""
+
+    @contextmanager
+    def served(twin: str, defences: str):
+        seed.load(dsn=owner, schema=twin, defences=switch.parse(defences), **SIZES)
+        ports = Ports()
+        port = ports.reserve()
+        environment = {
+            "PATH": os.environ["PATH"],
+            "DATABASE_URL": owner.replace(f"{postgres.SUPERUSER}@", "app:app@"),
+            "PAYMENTS_URL": payments_url,
+            "LAB_TOKEN": TOKEN,
+            "DEFENCES": defences,
+        }
+        command = [sys.executable, "-m", "gunicorn", "-c", "services/gunicorn.conf.py"]
+        command += ["--bind", f"{LOOPBACK}:{port}", "--workers", "1", "--threads", str(THREADS)]
+        command.append(f"services.{twin}.app:create_app()")
+        with (tmp_path / "log").open("wb") as log:
+            master = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        try:
+            server = Server(port, master.pid)
+            await_start(server, tmp_path / "log")
+            yield server
+        finally:
+            master.terminate()
+            master.wait(20)
+            ports.release()
+
+    return served
+
+
+def await_start(server: Server, log: Path) -> None:
+    give_up = time.monotonic() + STARTS_WITHIN_S
+    while time.monotonic() < give_up:
+        try:
+            if server.status("/healthz") == 200:
+                return
+        except OSError:
+            time.sleep(0.05)
+    pytest.fail(log.read_text())
+
+
+def head(path: str = "/holds/", length: object = len(BODY), method: str = "POST", more: str = "") -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: x", f"Authorization: {HEADERS['Authorization']}"]
+    lines += ["Content-Type: application/json", f"Content-Length: {length}"] if length is not None else []
+    return "\r\n".join([*lines, *([more] if more else []), "", ""]).encode()
+
+
+CHUNKED = head(length=None, more="Content-Type: application/json\r\nTransfer-Encoding: chunked")
+# What, and the statuses that are right for it; 0 is a closed connection.
+GARBAGE = {
+    "no HTTP": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\r\n\r\n", {400, 0}),
+    "a version from the future": (b"GET / HTTP/9.9\r\n\r\n", {400}),
+    "a line without an end": (b"GET /" + b"x" * 20_000, {400, 414}),
+    "a path without an end": (b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n", {400, 414}),
+    "a header without an end": (b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000 + b"\r\n\r\n", {400, 431}),
+    "a thousand headers": (b"GET / HTTP/1.1\r\n" + b"X: x\r\n" * 1_000 + b"\r\n", {400, 431}),
+    "a header with a NUL": (b"GET / HTTP/1.1\r\nX: \0\r\n\r\n", {400}),
+    "a header that forges another": (b"GET / HTTP/1.1\r\nX: a\nY: b\r\n\r\n", {400}),
+    "a negative length": (head(length=-1) + BODY, {400}),
+    "a length that is no number": (head(length="x") + BODY, {400}),
+    "a length of another kind": (head(length="1e3") + BODY, {400}),
+    "two lengths": (head(more="Content-Length: 5") + BODY, {400}),
+    "a length and chunks": (head(more="Transfer-Encoding: chunked") + BODY, {400}),
+    "a coding that nobody knows": (head(length=None, more="Transfer-Encoding: x"), {400, 501}),  # as RFC 9112 asks
+    "a chunk whose length is no number": (CHUNKED + b"x\r\n", {400}),
+    "a chunk without an end": (CHUNKED + b"3\r\nabcdef\r\n", {400}),
+    "chunks without an end of their own": (CHUNKED + b"1000000\r\n" + b" " * 100_000, {413}),
+    "an expectation that nobody knows": (head(more="Expect: miracles") + BODY, {417}),
+    "a path of control characters": (head("/%00%0D%0A%1B/", None, "GET"), {404}),
+    "a path that is no UTF-8": (head("/%FF%ED%A0%80/", None, "GET"), {404}),
+    "a path that climbs": (head("/../../etc/passwd", None, "GET"), {404}),
+    "a number of 3,000 digits": (head("/bookings/" + "9" * 3_000 + "/", None, "GET"), {404}),
+    "a method of 200 letters": (head("/rooms/", None, "X" * 200), {405, 400}),
+}  # fmt: skip
+
+
+def test_no_garbage_on_the_wire_gets_a_5xx_from_hardened_or_ends_its_worker(serve):
+    with serve(*HARDENED) as server:
+        worker = server.worker()
+        answers = {name: server.say(data) for name, (data, _) in GARBAGE.items()}
+        wrong = {name: status for name, status in answers.items() if status not in GARBAGE[name][1]}
+        assert (wrong, server.status("/rooms/"), server.worker()) == ({}, 200, worker)
+
+
+@pytest.mark.parametrize(
+    ("twin", "status", "kept"), [(NAIVE, 400, True), (UNCHECKED, 400, True), (HARDENED, 413, False)]
+)
+def test_a_body_of_80_mb(serve, twin, status, kept):
+    with serve(*twin) as server:
+        assert server.say(head() + BODY) == 201  # whatever comes with a first request is there
+        before = server.peak_bytes()
+        with server.connect() as connection:
+            connection.sendall(head(length=80 * MEGABYTE))
+            try:
+                for _ in range(80):
+                    connection.sendall(b" " * MEGABYTE)
+            except ConnectionError:
+                assert not kept  # it was refused, and the rest of it was not wanted
+            assert first_status(connection) in (status, 0 if not kept else status)
+        grown = server.peak_bytes() - before
+        assert (grown > 60 * MEGABYTE) == kept
+        assert kept or grown < 8 * MEGABYTE
+
+
+def test_a_client_that_asks_first_is_told_413_before_it_sends_80_mb(serve):
+    with serve(*HARDENED) as server:
+        assert server.say(head(length=80 * MEGABYTE, more="Expect: 100-continue")) in (100, 413)
+
+
+@pytest.mark.parametrize(("twin", "status"), [(NAIVE, None), (UNCHECKED, None), (HARDENED, 408)])
+def test_a_body_that_comes_letter_by_letter(serve, twin, status):
+    """The sender never stops for long; still hardened gives the thread back at the deadline, and naive never does."""
+    with serve(*twin) as server, server.connect() as connection:
+        connection.sendall(head(more="X-Deadline-S: 0.5"))
+        answered = None
+        for letter in BODY[:20]:
+            connection.sendall(bytes([letter]))
+            if select.select([connection], [], [], 0.1)[0]:
+                answered = first_status(connection)
+                break
+        assert answered == status
+
+
+def test_slow_senders_keep_no_thread_from_those_who_want_to_read(serve):
+    with serve(*HARDENED) as server, ExitStack() as opened:
+        slow = [opened.enter_context(server.connect()) for _ in range(2 * THREADS)]
+        for connection in slow:
+            connection.sendall(head(more="X-Deadline-S: 0.5") + b"{")
+        assert server.status("/rooms/") == 200
+        assert {first_status(connection) for connection in slow} == {408}
+
+
+def test_a_body_that_comes_in_two_parts_is_read_and_the_connection_kept(serve):
+    with serve(*HARDENED) as server, server.connect() as connection:
+        for _ in range(2):
+            connection.sendall(head() + BODY[:10])
+            assert not select.select([connection], [], [], 0.1)[0]
+            connection.sendall(BODY[10:])
+            with closing(http.client.HTTPResponse(connection)) as answer:
+                answer.begin()
+                assert (answer.status, json.load(answer)["reference"]) == (201, SLOT["reference"])
