@@ -30,6 +30,7 @@ from lab.runtime.ownership.heal import heal
 from lab.runtime.ownership.ledger import holdings
 from lab.runtime.ownership.lock import run_lock
 from lab.workload import known as workloads
+from reports.provenance import command
 
 
 def run(
@@ -88,9 +89,15 @@ def conclude(verdict: RunVerdict, folder: Path, as_json: bool) -> NoReturn:
     else:
         print_verdict(verdict)
     page = draw(folder)
-    if page and not as_json:
-        console.print(f"\nReport: {page}", soft_wrap=True)
+    if not as_json:
+        where = f"\nReport: {page}" if page else ""
+        console.print(f"{where}\nRepeat: {repeat(folder)}", soft_wrap=True, markup=False)
     raise typer.Exit(exit_code(verdict))
+
+
+def repeat(folder: Path) -> str:
+    """The command line that makes the run in `folder` once more."""
+    return command(RunRecord(folder).manifest)
 
 
 def draw(folder: Path) -> Path | None:

@@ -141,6 +141,7 @@ def runs_spoiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..
 
         monkeypatch.setattr(running, "perform", perform)
         monkeypatch.setattr(running, "heal", lambda _state: [])
+        monkeypatch.setattr(running, "repeat", lambda _folder: "bin/lab run s01")
         monkeypatch.setattr(assembly, "grade", grade)
         monkeypatch.setattr(assembly, "report", lambda folder: folder / "report.html")
         return made
@@ -153,8 +154,9 @@ def test_a_run_that_the_machine_spoiled_is_made_again_and_both_are_told(
 ) -> None:
     made = runs_spoiled("schedule lag")
     code, out, err = lab("run", "s01", "--quick", "--runtime", "local")
-    assert (code, len(made)) == (0, 2)
+    assert (code, len(made)) == (0, 2), err
     assert "made again" in err
+    assert "Repeat: bin/lab run s01" in out
     assert "made again" not in out
 
 
