@@ -3,8 +3,8 @@
 Guards against paying for a connection inside a request: TCP, start-up and authentication are four round trips, 0.4 s at
 100 ms each, before the first statement. Here a request takes what is open, or waits for it until its deadline; threads
 of the pool's own open what is missing. A connection that has failed, has grown old or has something to read while
-nobody asked (which can only be a goodbye) is dropped, that one and no other. No ping: a round trip to learn that the
-next one would have worked.
+nobody asked (which can only be a goodbye) is dropped, that one and no other, whether somebody wants it or not. No ping:
+a round trip to learn that the next one would have worked.
 Costs SIZE open connections per worker, busy or not.
 Hurts alone as a queue: whoever finds the pool empty waits, and a pool of connections that answer nothing is emptied by
 hanging requests. Hence `deadline` for the holders, `bulkhead` for the waiters.
@@ -34,6 +34,7 @@ CONNECT_S = 5.0  # ten round trips of half a second
 OPENERS_MAX = 4
 RETRY_S, RETRY_MAX_S = 0.05, 0.25  # between attempts to open, doubled each time
 AGE_MAX_S = 300.0
+KEEP_S = 0.25  # between two looks at the connections that nobody uses
 
 
 class NoConnection(psycopg.OperationalError):
@@ -75,12 +76,24 @@ class WarmPool(Pool):
         self._idle: list[ConnectionPoolEntry] = []
         self._changed = threading.Condition()
         self._open = self._opening = 0
-        self._disposed = False
+        self._disposed = threading.Event()
 
     def warm_up(self, within_s: float) -> None:
+        threading.Thread(target=self._keep, name="pool", daemon=True).start()
         with self._changed:
             self._open_missing()
             self._changed.wait_for(lambda: self._open >= self._size, within_s)
+
+    def _keep(self) -> None:
+        while not self._disposed.wait(KEEP_S):
+            with self._changed:
+                self._drop_unusable()
+                self._open_missing()
+
+    def _drop_unusable(self) -> None:
+        for record in [record for record in self._idle if not _usable(record)]:
+            self._idle.remove(record)
+            self._drop(record)
 
     def recreate(self) -> "WarmPool":
         how = {"dialect": self._dialect, "_dispatch": self.dispatch, "reset_on_return": self._reset_on_return}
@@ -88,7 +101,7 @@ class WarmPool(Pool):
 
     def dispose(self) -> None:
         with self._changed:
-            self._disposed = True
+            self._disposed.set()
             idle, self._idle = self._idle, []
             self._changed.notify_all()
         for record in idle:
@@ -106,7 +119,7 @@ class WarmPool(Pool):
                 if not self._changed.wait_for(lambda: self._idle, max(0.0, ends_at - time.monotonic())):
                     raise self._none()
                 record = self._idle.pop()
-                if not _said_goodbye(record.dbapi_connection):
+                if _usable(record):
                     return record
                 self._drop(record)
 
@@ -117,14 +130,12 @@ class WarmPool(Pool):
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
         with self._changed:
-            connection = record.dbapi_connection
-            usable = connection is not None and not connection.closed
-            if not usable or self._disposed or time.time() > record.info["ends_at"]:
-                self._drop(record)
-                self._open_missing()
-            else:
+            if _usable(record) and not self._disposed.is_set():
                 self._idle.append(record)
                 self._changed.notify()
+            else:
+                self._drop(record)
+                self._open_missing()
 
     def _drop(self, record: ConnectionPoolEntry) -> None:
         self._open -= 1
@@ -133,7 +144,7 @@ class WarmPool(Pool):
 
     def _open_missing(self) -> None:
         """Start openers, as many as connections are missing, up to OPENERS_MAX."""
-        while not self._disposed and self._opening < min(OPENERS_MAX, self._size - self._open):
+        while not self._disposed.is_set() and self._opening < min(OPENERS_MAX, self._size - self._open):
             self._opening += 1
             threading.Thread(target=self._opener, name="pool", daemon=True).start()
 
@@ -157,24 +168,27 @@ class WarmPool(Pool):
         """Whether this opener is to open one more connection, now; it waits first where the last attempt failed."""
         with self._changed:
             failed = pause_s > RETRY_S
-            enough = self._disposed or self._open + self._opening > self._size
+            enough = self._disposed.is_set() or self._open + self._opening > self._size
             if enough or (failed and self._opening > 1):
                 self._opening -= 1
                 return False
             if failed:
-                self._changed.wait_for(lambda: self._disposed, random.uniform(pause_s / 2, pause_s))
+                self._changed.wait_for(self._disposed.is_set, random.uniform(pause_s / 2, pause_s))
             return True
 
     def _add(self, record: ConnectionPoolEntry) -> None:
         record.info["ends_at"] = time.time() + AGE_MAX_S * random.uniform(0.8, 1.0)  # not all at one time
         with self._changed:
             self._open += 1
-            if self._disposed:
+            if self._disposed.is_set():
                 self._drop(record)
             else:
                 self._idle.append(record)
                 self._changed.notify_all()
 
 
-def _said_goodbye(connection: Any) -> bool:
-    return connection is None or connection.closed or bool(select.select([connection.fileno()], [], [], 0)[0])
+def _usable(record: ConnectionPoolEntry) -> bool:
+    connection: Any = record.dbapi_connection
+    if connection is None or connection.closed or time.time() > record.info["ends_at"]:
+        return False
+    return not select.select([connection.fileno()], [], [], 0)[0]

@@ -22,7 +22,7 @@ def init_app(app):
     with app.app_context():
         app.extensions["engine"] = engine = create_engine(
             app.config["DATABASE_URL"],
-            connect_args=server_timeouts.connect_args(),
+            connect_args=server_timeouts.connect_args() | one_round_trip_reads.connect_args(),
             **connection_pool.options(),
         )
         metrics.instrument(engine, app)

@@ -2,7 +2,9 @@
 
 import importlib
 import os
+import re
 import shutil
+import subprocess
 import tempfile
 import threading
 from pathlib import Path
@@ -16,9 +18,12 @@ from lab.runtime.local.parts import postgres
 from lab.runtime.local.processes import Processes
 from lab.runtime.ownership.ledger import Ledger
 from lab.runtime.ports_free import LOOPBACK, Ports
+from lab.runtime.toxiproxy.server import Birthmark, find
 from services import seed
 from services.defences import switch
 from services.dependencies import payments
+from tests.integration.links import Link
+from tests.integration.proxy_bench import ApiClient, eventually
 from tests.twins import SIZES, TOKEN
 
 
@@ -59,15 +64,39 @@ def payments_url():
     server.server_close()
 
 
+@pytest.fixture(scope="session")
+def toxiproxy(needs_local, tmp_path_factory):
+    """A real Toxiproxy, surely ours."""
+    mark, ports = Birthmark.create(tmp_path_factory.mktemp("toxiproxy")), Ports()
+    port = ports.reserve()
+    server = subprocess.Popen(find().command(LOOPBACK, port, mark), cwd=Path(__file__).parents[2])
+    try:
+        assert eventually(lambda: mark.seen_at(f"http://{LOOPBACK}:{port}"))
+        yield ApiClient(port)
+    finally:
+        server.terminate()
+        server.wait(10)
+        ports.release()
+
+
+@pytest.fixture
+def link(toxiproxy, server):
+    """The way from a twin to its database, which can be broken."""
+    with Link.through(toxiproxy, server) as link:
+        yield link
+
+
 @pytest.fixture
 def make(owner, payments_url):
     """Makes a twin with its defences, on fresh data."""
     apps = []
 
-    def make(twin: str, defences: str):
+    def make(twin: str, defences: str, database: int | None = None):
+        """`database` is the port by which the twin reaches its database, where that is not the server's own."""
         seed.load(dsn=owner, schema=twin, defences=switch.parse(defences), **SIZES)
+        url = owner.replace(f"{postgres.SUPERUSER}@", "app:app@")
         environment = {
-            "DATABASE_URL": owner.replace(f"{postgres.SUPERUSER}@", "app:app@"),
+            "DATABASE_URL": re.sub(r":\d+/", f":{database}/", url) if database else url,
             "PAYMENTS_URL": payments_url,
             "LAB_TOKEN": TOKEN,
             "DEFENCES": defences,

@@ -1,0 +1,59 @@
+"""A link through a real Toxiproxy, for tests that break it."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tests.integration.proxy_bench import LOOPBACK, ApiClient
+
+
+@dataclass
+class Link:
+    """The way to a server: `port` is where to connect."""
+
+    api: ApiClient
+    name: str
+    port: int
+
+    @classmethod
+    @contextmanager
+    def through(cls, api: ApiClient, upstream: int) -> Iterator["Link"]:
+        name = f"link-{secrets.token_hex(4)}"
+        asked = {"name": name, "listen": f"{LOOPBACK}:0", "upstream": f"{LOOPBACK}:{upstream}"}
+        status, made = api.call("POST", "/proxies", asked)
+        assert status == 201
+        try:
+            yield cls(api, name, int(made["listen"].rpartition(":")[2]))
+        finally:
+            api.call("DELETE", f"/proxies/{name}")
+
+    @contextmanager
+    def late_by(self, latency_ms: int) -> Iterator[None]:
+        """In the block every answer comes so much later."""
+        with self._with("latency", latency=latency_ms):
+            yield
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """In the block no answer comes at all, and no error either."""
+        with self._with("timeout", timeout=0):
+            yield
+
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        """In the block every connection is cut and none is accepted."""
+        assert self.api.call("PATCH", f"/proxies/{self.name}", {"enabled": False})[0] == 200
+        try:
+            yield
+        finally:
+            assert self.api.call("PATCH", f"/proxies/{self.name}", {"enabled": True})[0] == 200
+
+    @contextmanager
+    def _with(self, kind: str, **attributes: int) -> Iterator[None]:
+        toxic = {"name": "t", "type": kind, "stream": "downstream", "attributes": attributes}
+        assert self.api.call("POST", f"/proxies/{self.name}/toxics", toxic)[0] == 200
+        try:
+            yield
+        finally:
+            assert self.api.call("DELETE", f"/proxies/{self.name}/toxics/t")[0] == 204
