@@ -16,24 +16,16 @@ from lab.model import (
     FAULT,
     ROUND_TRIPS,
     Arrival,
+    Ending,
     Event,
-    Failure,
     LabError,
     LinkState,
-    Outcome,
     Sample,
     Switched,
     Window,
 )
 from lab.record import REQUEST, Isolation, Manifest, RunRecord, TwinRecord
 from reports.view import (
-    ERROR,
-    GOOD,
-    LATE,
-    REFUSED,
-    TIMEOUT,
-    UNRECORDED,
-    WRONG,
     Asked,
     RunView,
     TwinView,
@@ -82,13 +74,13 @@ def _twin(place: int, record: TwinRecord) -> TwinView:
     requests = _if_there(lambda: record.requests, np.zeros(0, REQUEST))
     missing_at_s = _missing(record, requests)
     at_s = np.concatenate([requests["intended"], missing_at_s]) - zero
-    kinds = _kinds(requests, record.load.good_within_ms)
+    kinds = statistics.endings(requests, record.load.good_within_ms)
     return TwinView(
         name=record.twin,
         place=place,
         at_s=np.round(at_s, 6),  # an instant on the edge of a bin lies there exactly
         latency_ms=np.concatenate([statistics.latency_ms(requests), np.full(missing_at_s.size, np.inf)]),
-        kind=np.concatenate([kinds, np.full(missing_at_s.size, UNRECORDED, np.uint8)]),
+        kind=np.concatenate([kinds, np.full(missing_at_s.size, Ending.UNRECORDED, np.uint8)]),
         planned=record.planned,
         windows=tuple((window.on_s - zero, window.off_s - zero) for window in record.fault_windows),
         asked=tuple(_asked(record.events, zero)),
@@ -116,19 +108,6 @@ def _missing(record: TwinRecord, requests: NDArray[Any]) -> NDArray[np.float64]:
     none: Mapping[int, Arrival] = {}
     arrivals = _if_there(lambda: record.run.arrivals(numbers.tolist()), none)
     return np.array([arrival.at_s for arrival in arrivals.values()], dtype=np.float64)
-
-
-def _kinds(requests: NDArray[Any], within_ms: float) -> NDArray[np.uint8]:
-    """The kind of every request; the first that fits counts."""
-    late_end = np.isin(requests["failure"], (Failure.TIMEOUT, Failure.CONNECT_TIMEOUT))
-    kinds = {
-        WRONG: statistics.is_wrong(requests),
-        GOOD: statistics.is_good(requests, within_ms),
-        LATE: statistics.is_right(requests),
-        REFUSED: requests["outcome"] == Outcome.REFUSED,
-        TIMEOUT: late_end,
-    }
-    return np.select(list(kinds.values()), list(kinds), ERROR).astype(np.uint8)
 
 
 def _asked(events: Sequence[Event], zero: float) -> Iterator[Asked]:

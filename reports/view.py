@@ -12,10 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.model import BASELINE, FAULT, RECOVERY, WARMUP, Fault, Phases, Sample, Window
+from lab.model import BASELINE, FAULT, RECOVERY, WARMUP, Ending, Fault, Phases, Sample, Window
 
-GOOD, LATE, REFUSED, ERROR, TIMEOUT, WRONG, UNRECORDED = range(7)
-KINDS = ("good", "late", "refused", "error", "timeout", "wrong", "unrecorded")
 LOADED_PHASES = (WARMUP, BASELINE, FAULT, RECOVERY)
 
 Floats = NDArray[np.float64]
@@ -56,12 +54,12 @@ class TwinView:
     def answer_ms(self, window: Window) -> Floats:
         """Sorted answer times of the requests planned in `window`; infinite where no ok answer came."""
         chosen = (self.at_s >= window[0]) & (self.at_s < window[1])
-        return np.sort(np.where(self.kind[chosen] <= LATE, self.latency_ms[chosen], np.inf))
+        return np.sort(np.where(self.kind[chosen] <= Ending.LATE, self.latency_ms[chosen], np.inf))
 
     def counts(self, window: Window) -> list[int]:
-        """How many requests of each kind were planned in `window`, in the order of KINDS."""
+        """How many requests of each kind were planned in `window`, in the order of Ending."""
         chosen = self.kind[(self.at_s >= window[0]) & (self.at_s < window[1])]
-        return [int(count) for count in np.bincount(chosen, minlength=len(KINDS))]
+        return [int(count) for count in np.bincount(chosen, minlength=len(Ending))]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,8 +112,8 @@ def seconds(run: RunView, twin: TwinView) -> Seconds:
     edges = bin_edges(run, 1.0)
     widths = np.diff(edges)
     planned = np.histogram(twin.at_s, edges)[0]
-    good = np.histogram(twin.at_s[twin.kind == GOOD], edges)[0]
-    answered = np.histogram(twin.at_s[twin.kind <= LATE], edges)[0]
+    good = np.histogram(twin.at_s[twin.kind == Ending.GOOD], edges)[0]
+    answered = np.histogram(twin.at_s[twin.kind <= Ending.LATE], edges)[0]
     some = np.where(planned > 0, planned, np.nan)
     p50, p95 = _quantiles(twin, edges, planned, (0.5, 0.95))
     return Seconds(
@@ -141,7 +139,7 @@ def _quantiles(
     """For each bin the wanted order statistics of the answer time over all planned requests."""
     inside = (twin.at_s >= edges[0]) & (twin.at_s < edges[-1])
     bins = np.searchsorted(edges, twin.at_s[inside], side="right") - 1
-    answer = np.where(twin.kind[inside] <= LATE, twin.latency_ms[inside], np.inf)
+    answer = np.where(twin.kind[inside] <= Ending.LATE, twin.latency_ms[inside], np.inf)
     answer = answer[np.lexsort((answer, bins))]
     starts = np.concatenate(([0], np.cumsum(planned)[:-1]))
     found = []

@@ -14,6 +14,7 @@ from lab.model import (
     CampaignKind,
     CellResult,
     CheckResult,
+    Ending,
     Role,
     RunVerdict,
     Table,
@@ -53,16 +54,16 @@ def treatment(verdict: RunVerdict) -> str:
 
 def _twin(twin: TwinVerdict, check: CheckResult | None) -> TwinCell:
     phase = twin.numbers.phases[FAULT]
-    count = phase.outcomes
+    count = phase.endings
     return TwinCell(
         twin=twin.twin,
         verdict=twin.verdict,
         deciding=check.sentence if check else "",
         planned=phase.planned,
-        good=count["good"],
-        right=count["good"] + count["slow"],
-        refused=count["refused"],
-        unknown=count["unknown"] + count["timeout"],
+        good=count[Ending.GOOD.word],
+        right=count[Ending.GOOD.word] + count[Ending.LATE.word],
+        refused=count[Ending.REFUSED.word],
+        unknown=count[Ending.UNKNOWN.word] + count[Ending.TIMEOUT.word],
         p50_ms=phase.p50_ms,
         p95_ms=phase.p95_ms,
         cpu_ms_per_request=twin.numbers.cpu_ms_per_request,

@@ -14,10 +14,10 @@ from lab.judge.statistics import (
     Requests,
     between,
     censored_ms,
+    ending_counts,
     is_answered,
     is_good,
     lost_good_s,
-    outcome_counts,
     quantile,
     ratio,
     schedule_lag_ms,
@@ -53,7 +53,7 @@ def _phase(twin: TwinEvidence, phase: str) -> PhaseNumbers:
         p50_ms=_quantile_ms(planned, 0.5),
         p95_ms=_quantile_ms(planned, 0.95),
         p99_ms=_quantile_ms(planned, 0.99),
-        outcomes=outcome_counts(planned, within_ms),
+        endings=ending_counts(planned, within_ms),
         statements_per_request=statements[0] if statements else None,
     )
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.model import Failure, MetricsReading, Outcome
+from lab.model import Ending, Failure, MetricsReading, Outcome
 
 Requests = NDArray[Any]  # lab.record.REQUEST, times in seconds from T0
 Mask = NDArray[np.bool_]
@@ -137,22 +137,23 @@ def lost_good_s(
     return float(np.maximum(short, 0).sum() * BIN_S)
 
 
-def outcome_counts(requests: Requests, within_ms: float) -> Mapping[str, int]:
-    """Every request in exactly one of six: good, slow, refused, unknown, timeout, wrong."""
-    right, good, wrong = is_right(requests), is_good(requests, within_ms), is_wrong(requests)
-    refused = (requests["outcome"] == Outcome.REFUSED) & ~wrong
-    given_up = (
-        np.isin(requests["failure"], (Failure.TIMEOUT, Failure.CONNECT_TIMEOUT)) & ~right & ~refused & ~wrong
-    )
-    masks = {
-        "good": good,
-        "slow": right & ~good,
-        "refused": refused,
-        "unknown": ~(right | refused | given_up | wrong),
-        "timeout": given_up,
-        "wrong": wrong,
+def endings(requests: Requests, within_ms: float) -> NDArray[np.uint8]:
+    """How each request ended, as an Ending; the first that fits counts."""
+    gave_up = np.isin(requests["failure"], (Failure.TIMEOUT, Failure.CONNECT_TIMEOUT))
+    fits = {
+        Ending.WRONG: is_wrong(requests),
+        Ending.GOOD: is_good(requests, within_ms),
+        Ending.LATE: is_right(requests),
+        Ending.REFUSED: requests["outcome"] == Outcome.REFUSED,
+        Ending.TIMEOUT: gave_up,
     }
-    return {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
+    return np.select(list(fits.values()), list(fits), Ending.UNKNOWN).astype(np.uint8)
+
+
+def ending_counts(requests: Requests, within_ms: float) -> Mapping[str, int]:
+    """How many requests ended in each way, by its word."""
+    counts = np.bincount(endings(requests, within_ms), minlength=len(Ending))
+    return {ending.word: int(counts[ending]) for ending in Ending if ending is not Ending.UNRECORDED}
 
 
 def counter(samples: Mapping[str, float], name: str, **labels: str) -> float:

@@ -31,7 +31,7 @@ from lab.model.events import (
 from lab.model.evidence import Evidence, LoadSummary, MetricsReading, Row, Tables
 from lab.model.faults import ActionFault, Burst, Fault, FaultWindow, Shot, StateFault, Switch
 from lab.model.load import Arrival, Json, Load, Operation
-from lab.model.outcomes import Failure, Outcome, Verdict
+from lab.model.outcomes import Ending, Failure, Outcome, Verdict
 from lab.model.phases import BASELINE, DRAIN, FAULT, FULL, PHASES, QUICK, RECOVERY, WARMUP, Phases, Window
 from lab.model.probes import ROUND_TRIPS, LinkSample, PartSample, Probe, Proof, Sample, Seen, SessionsSample
 from lab.model.scenarios import Check, Scenario
@@ -124,6 +124,7 @@ __all__ = [
     "CheckResult",
     "CpuRead",
     "EndSessions",
+    "Ending",
     "Event",
     "Evidence",
     "Failure",

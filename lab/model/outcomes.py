@@ -41,3 +41,22 @@ class Failure(IntEnum):
     ABORTED = 7  # cut off by the generator itself
     SHED = 8  # never sent: the generator's own cap was hit
     OTHER = 9
+
+
+class Ending(IntEnum):
+    """What became of a planned request, in one of seven ways: the words of every count, table and figure.
+
+    An outcome says what its client may believe; an ending says also whether that was right and in time.
+    """
+
+    GOOD = 0  # right, and within X
+    LATE = 1  # right, but after X
+    REFUSED = 2  # surely no effect
+    UNKNOWN = 3  # may have taken effect
+    TIMEOUT = 4  # unknown too: the client gave up
+    WRONG = 5  # acknowledged, with wrong content
+    UNRECORDED = 6  # nothing is known of it
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()

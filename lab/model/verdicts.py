@@ -46,7 +46,7 @@ class PhaseNumbers:
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
-    outcomes: Mapping[str, int]
+    endings: Mapping[str, int]  # how many ended in each way, by the words of Ending
     statements_per_request: float | None = None
 
 

@@ -13,15 +13,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from lab.judge.statistics import quantile
-from lab.model import FAULT
+from lab.model import FAULT, Ending
 from reports import look, words
 from reports.figures.scales import FIRST_MS, answer_time_axis, name_limit
 from reports.figures.shading import mark_phases, name_phases, shade_faults
-from reports.view import ERROR, KINDS, LATE, REFUSED, TIMEOUT, WRONG, RunView, TwinView, bin_edges
+from reports.view import RunView, TwinView, bin_edges
 
 COLUMNS_MAX = 130
 LATENCY_BINS = 44
-STRIPS = (WRONG, REFUSED, ERROR, TIMEOUT)  # from the bottom up
+STRIPS = (Ending.WRONG, Ending.REFUSED, Ending.UNKNOWN, Ending.TIMEOUT)  # from the bottom up
 WIDTHS_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
@@ -67,7 +67,7 @@ def _width_s(run: RunView) -> float:
 
 
 def _cells(twin: TwinView, edges: Any, levels: Any) -> NDArray[Any]:
-    answered = twin.kind <= LATE
+    answered = twin.kind <= Ending.LATE
     latency = np.clip(twin.latency_ms[answered], levels[0], levels[-1])
     return np.histogram2d(twin.at_s[answered], latency, bins=(edges, levels))[0].T
 
@@ -84,7 +84,7 @@ def _mesh(axes: Axes, x: Any, y: Any, counts: NDArray[Any], norm: LogNorm) -> Qu
 
 def _dress(figure: Figure, grid: Any, run: RunView, mesh: QuadMesh, most: int) -> None:
     upper, lower = grid[:, 0]
-    upper.set_yticks(np.arange(len(STRIPS)) + 0.5, [KINDS[kind] for kind in STRIPS])
+    upper.set_yticks(np.arange(len(STRIPS)) + 0.5, [kind.word for kind in STRIPS])
     for axes in grid[0]:
         axes.tick_params(length=0)
         axes.hlines(np.arange(1, len(STRIPS)), *run.span, color="white", linewidth=1.2, zorder=3)

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lab.model import BASELINE, FAULT, RECOVERY
+from lab.model import BASELINE, FAULT, RECOVERY, Ending
 from reports import look, words
 from reports.figures.shading import PHASE_WORDS
-from reports.view import ERROR, GOOD, LATE, REFUSED, TIMEOUT, UNRECORDED, WRONG, RunView, TwinView
+from reports.view import RunView, TwinView
 
 Row = tuple[float, str, TwinView, list[int]]  # y, phase, twin, count of each part
 Part = tuple[str, tuple[int, ...], str, str]  # name, kinds, colour, hatch: told apart in black and white too
@@ -18,12 +18,12 @@ Part = tuple[str, tuple[int, ...], str, str]  # name, kinds, colour, hatch: told
 ROW_IN, ABOVE_IN, BELOW_IN = 0.27, 0.35, 0.5
 SHOWN_PHASES = (BASELINE, FAULT, RECOVERY)
 PARTS: tuple[Part, ...] = (
-    ("good", (GOOD,), "#009E73", ""),
-    ("late", (LATE,), "#F0E442", ""),
-    ("refused", (REFUSED,), "#56B4E9", "////"),
-    ("unknown", (ERROR, TIMEOUT), "#CC79A7", "...."),
-    ("wrong", (WRONG,), "#222222", ""),
-    ("unrecorded", (UNRECORDED,), "#dddddd", "xxxx"),  # shown only if there are any
+    ("good", (Ending.GOOD,), "#009E73", ""),
+    ("late", (Ending.LATE,), "#F0E442", ""),
+    ("refused", (Ending.REFUSED,), "#56B4E9", "////"),
+    ("unknown", (Ending.UNKNOWN, Ending.TIMEOUT), "#CC79A7", "...."),
+    ("wrong", (Ending.WRONG,), "#222222", ""),
+    ("unrecorded", (Ending.UNRECORDED,), "#dddddd", "xxxx"),  # shown only if there are any
 )
 BAR_START, BAR_END, COUNTS_END = 0.175, 0.57, 0.985  # of the figure's width
 
@@ -35,7 +35,7 @@ def claim(run: RunView) -> str:
 
 def _unknown(run: RunView, twin: TwinView) -> int:
     counts = twin.counts(run.window(FAULT))
-    return counts[ERROR] + counts[TIMEOUT]
+    return counts[Ending.UNKNOWN] + counts[Ending.TIMEOUT]
 
 
 def draw(run: RunView) -> Figure:

@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lab.model import FAULT
+from lab.model import FAULT, Ending
 from reports import look, words
 from reports.figures.scales import answer_time_axis, drawn_ms, name_limit
 from reports.figures.shading import mark_phases, name_phases, shade_faults
-from reports.view import GOOD, LOADED_PHASES, REFUSED, Floats, RunView, Seconds, TwinView, seconds
+from reports.view import LOADED_PHASES, Floats, RunView, Seconds, TwinView, seconds
 
 LABELS = ("good\nper second", "good\n÷ planned", "answer\ntime", "no ok\nanswer")
 MARKERS_MAX = 70  # above that a marker a second is a smear
@@ -19,9 +19,10 @@ MARKERS_MAX = 70  # above that a marker a second is a smear
 def claim(run: RunView) -> str:
     """The good share of each twin; a refusal is no good answer, but where there are any it is told beside it."""
     limit = words.limit(run.good_within_ms)
-    refused = any(twin.share(REFUSED, run.window(FAULT)) > 0 for twin in run.twins)
-    beside = f" Surely refused: {_shares(run, REFUSED)}." if refused else ""
-    return f"Good (correct within {limit}) during the fault: {_shares(run, GOOD)} of all planned requests.{beside}"
+    refused = any(twin.share(Ending.REFUSED, run.window(FAULT)) > 0 for twin in run.twins)
+    beside = f" Surely refused: {_shares(run, Ending.REFUSED)}." if refused else ""
+    good = _shares(run, Ending.GOOD)
+    return f"Good (correct within {limit}) during the fault: {good} of all planned requests.{beside}"
 
 
 def _shares(run: RunView, kind: int) -> str:

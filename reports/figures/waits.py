@@ -12,17 +12,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lab.model import FAULT
+from lab.model import FAULT, Ending
 from reports import look, words
 from reports.figures.outcomes import PARTS
 from reports.figures.scales import FIRST_MS, answer_time_axis, name_limit
 from reports.figures.shading import mark_phases, name_phases, shade_faults
-from reports.view import TIMEOUT, UNRECORDED, Floats, RunView, TwinView
+from reports.view import Floats, RunView, TwinView
 
 ABOVE = 1.5  # times the client's limit: the axis ends so far above the dots of those who gave up
 MARKERS = {"good": "o", "late": "^", "refused": "s", "unknown": "x", "wrong": "D"}  # for who sees no colours
 COLUMNS, ROWS = 1_200, 400  # of the grid on which dots that hide each other count as one
-SHOWN = tuple(part for part in PARTS if UNRECORDED not in part[1])
+SHOWN = tuple(part for part in PARTS if Ending.UNRECORDED not in part[1])
 
 
 def claim(run: RunView) -> str:
@@ -33,10 +33,10 @@ def claim(run: RunView) -> str:
 
 def _longest(run: RunView, twin: TwinView) -> str:
     start, end = run.window(FAULT)
-    chosen = (twin.at_s >= start) & (twin.at_s < end) & (twin.kind != UNRECORDED)
+    chosen = (twin.at_s >= start) & (twin.at_s < end) & (twin.kind != Ending.UNRECORDED)
     if not chosen.any():
         return words.NONE
-    if (twin.kind[chosen] == TIMEOUT).any():
+    if (twin.kind[chosen] == Ending.TIMEOUT).any():
         return f"{words.limit(run.client_timeout_ms)} and then no answer"
     return words.milliseconds(float(twin.latency_ms[chosen].max()))
 

@@ -91,7 +91,7 @@ def _judged(twin: TwinPlan) -> TwinVerdict:
 def _numbers(naive: bool, good: float) -> TwinNumbers:
     calm = PhaseNumbers(
         planned=240, good_ratio=1.0, goodput_rps=40.0, p50_ms=5.9 if naive else 6.1, p95_ms=12.4, p99_ms=None,
-        outcomes={}, statements_per_request=1.2,
+        endings={}, statements_per_request=1.2,
     )  # fmt: skip
     hit = PhaseNumbers(
         planned=400, good_ratio=good, goodput_rps=40 * good, p50_ms=512.0, p95_ms=math.inf, p99_ms=None, outcomes={},

@@ -30,7 +30,7 @@ from lab.record.campaigns import CampaignFolder, markdown, unfinished
 from lab.record.verdicts import write_verdict
 
 HOW = {"quick": True, "runtime": "local", "seed": 7}
-COUNTS = {"good": 90, "slow": 5, "refused": 3, "unknown": 1, "timeout": 1, "wrong": 0}
+COUNTS = {"good": 90, "late": 5, "refused": 3, "unknown": 1, "timeout": 1, "wrong": 0}
 
 
 def verdict(treatment: Verdict, *, valid: bool = True) -> RunVerdict:
@@ -42,7 +42,7 @@ def verdict(treatment: Verdict, *, valid: bool = True) -> RunVerdict:
             p50_ms=12.0,
             p95_ms=float("inf"),
             p99_ms=None,
-            outcomes=COUNTS,
+            endings=COUNTS,
         )
         check = CheckResult(
             check="c", verdict=judged, value=1, threshold=1, unit="", sentence=f"{name} was {judged}."

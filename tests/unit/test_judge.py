@@ -218,7 +218,7 @@ def test_the_numbers_describe_each_phase() -> None:
     naive, hardened = (twin.numbers for twin in judge(run).twins)
     assert naive.phases[BASELINE].p95_ms == pytest.approx(5)
     assert naive.phases[FAULT].p50_ms == math.inf
-    assert naive.phases[FAULT].outcomes["unknown"] == 200
+    assert naive.phases[FAULT].endings["unknown"] == 200
     assert naive.phases[FAULT].goodput_rps == 0
     assert naive.lost_good_s == pytest.approx(10, abs=0.1)
     assert naive.time_to_recover_s == 0

@@ -206,7 +206,7 @@ def a_verdict() -> RunVerdict:
         p50_ms=5.0,
         p95_ms=math.inf,
         p99_ms=None,
-        outcomes={"good": 1},
+        endings={"good": 1},
     )
     twin = TwinVerdict(
         twin="a", service="naive", role=Role.GUEST, verdict=Verdict.BROKEN, expected=None, checks=(check,),

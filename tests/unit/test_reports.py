@@ -18,6 +18,7 @@ from lab.model import (
     SERVICE,
     STORE,
     Capability,
+    Ending,
     Fault,
     LabError,
     Phases,
@@ -36,7 +37,7 @@ from reports.numbers import numbers_table
 from reports.page import Page
 from reports.provenance import command
 from reports.reading import read
-from reports.view import GOOD, KINDS, REFUSED, TIMEOUT, RunView, bin_edges, seconds
+from reports.view import RunView, bin_edges, seconds
 from tests.fabricated.evidence import HARDENED, NAIVE, PAIR, THREE, a_manifest, a_scenario
 from tests.fabricated.folder import Fabricated, make_run
 from tests.fabricated.verdicts import HOSTILE, make_verdict
@@ -288,7 +289,7 @@ def test_a_request_that_was_planned_but_not_recorded_is_not_good(tmp_path):
     assert last.planned.sum() == pytest.approx(1_000)
     assert last.ratio[-1] == 0
     assert np.isinf(last.p95_ms[-1])
-    assert run.twins[1].share(GOOD, run.window(FAULT)) < 0.7
+    assert run.twins[1].share(Ending.GOOD, run.window(FAULT)) < 0.7
 
 
 def test_no_second_reaches_over_the_edge_of_a_phase(tmp_path):
@@ -304,7 +305,7 @@ def test_the_seconds_of_the_figure_count_each_request_once(tmp_path):
     run = view(tmp_path, requests=1_000)
     each = seconds(run, run.twins[0])
     assert (each.planned * np.diff(each.edges)).sum() == pytest.approx(1_000)
-    assert (each.good * np.diff(each.edges)).sum() == pytest.approx(np.sum(run.twins[0].kind == GOOD))
+    assert (each.good * np.diff(each.edges)).sum() == pytest.approx(np.sum(run.twins[0].kind == Ending.GOOD))
 
 
 def test_the_quantiles_of_a_second_are_those_of_its_requests(tmp_path):
@@ -320,7 +321,7 @@ def test_the_quantiles_of_a_second_are_those_of_its_requests(tmp_path):
 def test_claims_carry_the_number_of_the_figure(tmp_path):
     run = view(tmp_path, requests=2_000)
     counts = run.twins[0].counts(run.window(FAULT))
-    unknown = counts[KINDS.index("error")] + counts[KINDS.index("timeout")]
+    unknown = counts[Ending.UNKNOWN] + counts[Ending.TIMEOUT]
     assert f"naive {unknown} and hardened 0" in outcomes.claim(run)
     assert "naive 0 % and hardened 100 %" in timelines.claim(run).replace(words.NBSP, " ")
     assert re.search(r"naive 0\.\d ms → 20\d ms", probes.claim(run).replace(words.NBSP, " "))
@@ -329,9 +330,11 @@ def test_claims_carry_the_number_of_the_figure(tmp_path):
 def test_a_wait_counts_whatever_it_ended_in(tmp_path):
     run = view(tmp_path, requests=2_000)
     naive, hardened = run.twins
-    gave_up = replace(naive, kind=np.full_like(naive.kind, TIMEOUT))
+    gave_up = replace(naive, kind=np.full_like(naive.kind, Ending.TIMEOUT))
     refused = replace(
-        hardened, kind=np.full_like(hardened.kind, REFUSED), latency_ms=np.full_like(hardened.latency_ms, 3.0)
+        hardened,
+        kind=np.full_like(hardened.kind, Ending.REFUSED),
+        latency_ms=np.full_like(hardened.latency_ms, 3.0),
     )
     claim = waits.claim(replace(run, twins=(gave_up, refused))).replace(words.NBSP, " ")
     assert "naive 5 s and then no answer; hardened 3.0 ms" in claim
@@ -346,15 +349,15 @@ def test_dots_that_hide_each_other_are_drawn_once_and_no_other_is_lost(tmp_path)
         latency_ms=np.repeat(twin.latency_ms, 2),
         kind=np.repeat(twin.kind, 2),
     )
-    once = waits.dots(run, twin, (GOOD,))
-    assert [list(part) for part in waits.dots(run, twice, (GOOD,))] == [list(part) for part in once]
-    assert once[0].size > 0.8 * np.count_nonzero(twin.kind == GOOD)
+    once = waits.dots(run, twin, (Ending.GOOD,))
+    assert [list(part) for part in waits.dots(run, twice, (Ending.GOOD,))] == [list(part) for part in once]
+    assert once[0].size > 0.8 * np.count_nonzero(twin.kind == Ending.GOOD)
 
 
 def test_where_hardly_anything_was_answered_the_heat_map_claims_how_much(tmp_path):
     run = view(tmp_path, requests=2_000)
     assert heatmaps.claim(run).startswith("95th percentile")
-    silent = tuple(replace(twin, kind=np.full_like(twin.kind, TIMEOUT)) for twin in run.twins)
+    silent = tuple(replace(twin, kind=np.full_like(twin.kind, Ending.TIMEOUT)) for twin in run.twins)
     claim = heatmaps.claim(replace(run, twins=silent)).replace(words.NBSP, " ")
     assert claim == "Requests with an ok answer during the fault: naive 0 % and hardened 0 %."
 

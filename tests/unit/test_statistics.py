@@ -11,10 +11,10 @@ from lab.judge.statistics import (
     between,
     censored_ms,
     counter,
+    ending_counts,
     is_sent,
     is_sound,
     lost_good_s,
-    outcome_counts,
     quantile,
     ratio,
     schedule_lag_ms,
@@ -70,8 +70,8 @@ def test_every_request_has_exactly_one_outcome() -> None:
         requests(0, 1, failure=Failure.RESET, outcome=Outcome.UNKNOWN),
         requests(0, 1, failure=Failure.TIMEOUT, outcome=Outcome.UNKNOWN),
     )
-    counts = outcome_counts(rows, 300)
-    assert counts == dict.fromkeys(("good", "slow", "refused", "unknown", "timeout", "wrong"), 20)
+    counts = ending_counts(rows, 300)
+    assert counts == dict.fromkeys(("good", "late", "refused", "unknown", "timeout", "wrong"), 20)
 
 
 def test_time_to_recover_is_zero_where_nothing_was_lost() -> None:
