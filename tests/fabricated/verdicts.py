@@ -94,7 +94,7 @@ def _numbers(naive: bool, good: float) -> TwinNumbers:
         endings={}, statements_per_request=1.2,
     )  # fmt: skip
     hit = PhaseNumbers(
-        planned=400, good_ratio=good, goodput_rps=40 * good, p50_ms=512.0, p95_ms=math.inf, p99_ms=None, outcomes={},
+        planned=400, good_ratio=good, goodput_rps=40 * good, p50_ms=512.0, p95_ms=math.inf, p99_ms=None, endings={},
         statements_per_request=1.2,
     )  # fmt: skip
     return TwinNumbers(
