@@ -24,6 +24,7 @@ from services.defences import switch
 from services.dependencies import payments
 from tests.integration.links import Link
 from tests.integration.proxy_bench import ApiClient, eventually
+from tests.served import served
 from tests.twins import SIZES, TOKEN
 
 
@@ -86,6 +87,16 @@ def link(toxiproxy, server):
         yield link
 
 
+def settings(owner: str, payments_url: str, defences: str) -> dict[str, str]:
+    """The environment of a twin."""
+    return {
+        "DATABASE_URL": owner.replace(f"{postgres.SUPERUSER}@", "app:app@"),
+        "PAYMENTS_URL": payments_url,
+        "LAB_TOKEN": TOKEN,
+        "DEFENCES": defences,
+    }
+
+
 @pytest.fixture
 def make(owner, payments_url):
     """Makes a twin with its defences, on fresh data."""
@@ -94,13 +105,9 @@ def make(owner, payments_url):
     def make(twin: str, defences: str, database: int | None = None):
         """`database` is the port by which the twin reaches its database, where that is not the server's own."""
         seed.load(dsn=owner, schema=twin, defences=switch.parse(defences), **SIZES)
-        url = owner.replace(f"{postgres.SUPERUSER}@", "app:app@")
-        environment = {
-            "DATABASE_URL": re.sub(r":\d+/", f":{database}/", url) if database else url,
-            "PAYMENTS_URL": payments_url,
-            "LAB_TOKEN": TOKEN,
-            "DEFENCES": defences,
-        }
+        environment = settings(owner, payments_url, defences)
+        if database:
+            environment["DATABASE_URL"] = re.sub(r":\d+/", f":{database}/", environment["DATABASE_URL"])
         with mock.patch.dict(os.environ, environment):
             os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
             apps.append(importlib.import_module(f"services.{twin}.app").create_app())
@@ -110,3 +117,15 @@ def make(owner, payments_url):
     for app in apps:
         app.extensions["engine"].dispose()
         app.extensions["payments"].close()
+
+
+@pytest.fixture
+def serve(owner, payments_url, tmp_path):
+    """Serves a twin with its defences by gunicorn, on fresh data, for a `with` block."""
+
+    def serve(twin: str, defences: str):
+        seed.load(dsn=owner, schema=twin, defences=switch.parse(defences), **SIZES)
+        app = f"services.{twin}.app:create_app()"
+        return served(app, tmp_path / "log", **settings(owner, payments_url, defences))
+
+    return serve

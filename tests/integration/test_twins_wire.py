@@ -2,116 +2,19 @@
 
 import http.client
 import json
-import os
-import re
 import select
-import socket
-import subprocess
-import sys
-import time
-from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
+from contextlib import ExitStack, closing
 
 import pytest
 
-from lab.runtime.local.parts import postgres
-from lab.runtime.ports_free import LOOPBACK, Ports
-from services import seed
-from services.defences import switch
-from tests.twins import HARDENED, HEADERS, NAIVE, SIZES, SLOT, TOKEN
+from tests.served import THREADS, first_status
+from tests.twins import HARDENED, HEADERS, NAIVE, SLOT
 
-ROOT = Path(__file__).parents[2]
 BODY = json.dumps(SLOT).encode()
 MEGABYTE = 1_000_000
 UNCHECKED = ("hardened", "all,-input_validation")
-STARTS_WITHIN_S = 20
-THREADS = 8
 
 pytestmark = pytest.mark.timeout(120)
-
-
-class Server:
-    """A twin under gunicorn, with one worker."""
-
-    def __init__(self, port: int, master: int) -> None:
-        self.port, self._master = port, master
-
-    def worker(self) -> int:
-        children = Path(f"/proc/{self._master}/task/{self._master}/children").read_text().split()
-        return int(children[0])
-
-    def peak_bytes(self) -> int:
-        """The most memory that the worker has ever had."""
-        status = Path(f"/proc/{self.worker()}/status").read_text()
-        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
-
-    def connect(self) -> socket.socket:
-        return socket.create_connection((LOOPBACK, self.port), timeout=10)
-
-    def status(self, path: str) -> int:
-        with closing(http.client.HTTPConnection(LOOPBACK, self.port, timeout=10)) as connection:
-            connection.request("GET", path, headers=HEADERS)
-            with connection.getresponse() as answer:
-                return answer.status
-
-    def say(self, data: bytes) -> int:
-        """The status of the answer to `data`; 0 where the connection was closed without one."""
-        with self.connect() as connection:
-            connection.sendall(data)
-            return first_status(connection)
-
-
-def first_status(connection: socket.socket) -> int:
-    try:
-        with connection.makefile("rb") as answer:
-            line = answer.readline()
-    except ConnectionResetError:
-        return 0
-    return int(line.split()[1]) if line else 0
-
-
-@pytest.fixture
-def serve(owner, payments_url, tmp_path):
-    """Starts a twin with its defences on fresh data."""
-
-    @contextmanager
-    def served(twin: str, defences: str):
-        seed.load(dsn=owner, schema=twin, defences=switch.parse(defences), **SIZES)
-        ports = Ports()
-        port = ports.reserve()
-        environment = {
-            "PATH": os.environ["PATH"],
-            "DATABASE_URL": owner.replace(f"{postgres.SUPERUSER}@", "app:app@"),
-            "PAYMENTS_URL": payments_url,
-            "LAB_TOKEN": TOKEN,
-            "DEFENCES": defences,
-        }
-        command = [sys.executable, "-m", "gunicorn", "-c", "services/gunicorn.conf.py"]
-        command += ["--bind", f"{LOOPBACK}:{port}", "--workers", "1", "--threads", str(THREADS)]
-        command.append(f"services.{twin}.app:create_app()")
-        with (tmp_path / "log").open("wb") as log:
-            master = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-        try:
-            server = Server(port, master.pid)
-            await_start(server, tmp_path / "log")
-            yield server
-        finally:
-            master.terminate()
-            master.wait(20)
-            ports.release()
-
-    return served
-
-
-def await_start(server: Server, log: Path) -> None:
-    give_up = time.monotonic() + STARTS_WITHIN_S
-    while time.monotonic() < give_up:
-        try:
-            if server.status("/healthz") == 200:
-                return
-        except OSError:
-            time.sleep(0.05)
-    pytest.fail(log.read_text())
 
 
 def head(path: str = "/holds/", length: object = len(BODY), method: str = "POST", more: str = "") -> bytes:
