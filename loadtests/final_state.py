@@ -29,6 +29,10 @@ ACTIVITY = """
     FROM pg_stat_activity WHERE usename = 'app'
 """
 CLOCK = "SELECT clock_timestamp() AS now"  # by the clock that dated the rows
+# Since the server started. A session tells its share when it ends a transaction, but at most once a second.
+COUNTERS = (
+    "SELECT deadlocks, xact_commit, xact_rollback FROM pg_stat_database WHERE datname = current_database()"
+)
 LOCKS = """
     SELECT l.pid, l.locktype, l.mode, l.relation::regclass::text AS relation
     FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.usename = 'app'
@@ -36,7 +40,7 @@ LOCKS = """
 
 
 def read_all(connection: psycopg.Connection[dict[str, Any]], tables: Sequence[str]) -> dict[str, Any]:
-    """Every one of `tables`, the sessions of the service, the locks that they wait for, and the database's clock."""
+    """Every one of `tables`, the service's sessions, the locks they wait for, and the database's clock and counters."""
     _await_quiet(connection)
     present = {row["name"] for row in connection.execute("SELECT tablename AS name FROM pg_tables")}
     state = {table: _rows(connection, table) if table in present else [] for table in tables}
@@ -44,6 +48,7 @@ def read_all(connection: psycopg.Connection[dict[str, Any]], tables: Sequence[st
         "activity": list(connection.execute(ACTIVITY)),
         "locks": list(connection.execute(LOCKS)),
         "clock": list(connection.execute(CLOCK)),
+        "counters": list(connection.execute(COUNTERS)),
     }
 
 

@@ -1,7 +1,7 @@
 """`python -m loadtests.observe observe.config.json`: what is seen of a twin from outside the load.
 
-Probes of the links that will break, through the same proxies that the service uses, and the service's own
-metrics. Each probe is a task of its own: one that hangs delays no other.
+Probes of what will break (links, through the same proxies that the service uses; the sessions of its database), and
+the service's own metrics. Each probe is a task of its own: one that hangs delays no other.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import json
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 from loadtests.handshake import await_t0, be_punctual, read_config
 from loadtests.metrics_scrape import scrape
-from loadtests.probes import probe
+from loadtests.probes import Probe, look_of
 
 BY_LINE = 1  # a run that is cut short keeps what was seen
 Look = Callable[[], Awaitable[dict[str, Any]]]
@@ -39,7 +40,7 @@ async def every(interval_s: float, t0: float, until_s: float, look: Look, output
     await asyncio.gather(*looking)
 
 
-async def observe(config: dict[str, Any], t0: float) -> None:
+async def observe(config: dict[str, Any], looks: list[Probe], t0: float) -> None:
     """All probes and the metrics, until the end of the run."""
     until_s = config["until_s"]
     with (
@@ -47,8 +48,8 @@ async def observe(config: dict[str, Any], t0: float) -> None:
         Path(config["metrics_output"]).open("w", buffering=BY_LINE) as metrics,
     ):
         probing = [
-            every(one["interval_s"], t0, until_s, lambda one=one: probe(one, t0), probes)  # type: ignore[misc]
-            for one in config["probes"]
+            every(one["interval_s"], t0, until_s, partial(look, t0), probes)
+            for one, look in zip(config["probes"], looks, strict=True)
         ]
         reading = every(
             config["metrics_interval_s"],
@@ -63,7 +64,10 @@ async def observe(config: dict[str, Any], t0: float) -> None:
 def main(path: str) -> None:
     config = read_config(path)
     be_punctual()
-    asyncio.run(observe(config, await_t0(config["ready"], config["t0"])))
+    looks = [
+        look_of(one) for one in config["probes"]
+    ]  # before we are ready: a driver takes its time to import
+    asyncio.run(observe(config, looks, await_t0(config["ready"], config["t0"])))
 
 
 if __name__ == "__main__":

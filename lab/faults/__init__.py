@@ -9,29 +9,44 @@ from lab.faults.links.reset_peer import ResetPeer
 from lab.faults.links.slicer import Slicer
 from lab.faults.links.slow_close import SlowClose
 from lab.faults.links.timeout import Timeout
+from lab.faults.load.surge import Surge
+from lab.faults.stores.connection_hog import ConnectionHog
+from lab.faults.stores.drop_sessions import DropSessions
+from lab.faults.stores.row_lock import RowLock
+from lab.faults.stores.table_lock import TableLock
 from lab.model import Fault
 
 FAULTS: tuple[type[Fault], ...] = (
     Bandwidth,
+    ConnectionHog,
     Down,
+    DropSessions,
     Latency,
     LimitData,
     Noop,
     ResetPeer,
+    RowLock,
     Slicer,
     SlowClose,
+    Surge,
+    TableLock,
     Timeout,
 )
 
 __all__ = [
     "FAULTS",
     "Bandwidth",
+    "ConnectionHog",
     "Down",
+    "DropSessions",
     "Latency",
     "LimitData",
     "Noop",
     "ResetPeer",
+    "RowLock",
     "Slicer",
     "SlowClose",
+    "Surge",
+    "TableLock",
     "Timeout",
 ]

@@ -90,13 +90,16 @@ class PartSample(Sample):
 
 @dataclass(frozen=True, kw_only=True)
 class SessionsSample(Sample):
-    """The sessions of a database, asked past every proxy."""
+    """The sessions of a database, asked past every proxy. Where it did not answer, all counts are 0."""
 
     service: int  # sessions of the service
     held: int  # sessions that the lab holds
     waiting: int  # sessions of the service that wait for a lock
     longest_wait_s: float = 0.0
+    oldest_s: float = 0.0  # since the oldest session of the service was opened
     ended: int = 0  # sessions of the service that were there at the last look and are gone
+    free: int | None = None  # connections that the service could still open
+    deadlocks: int | None = None  # since the server started, as it counts them: up to some seconds late
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -129,7 +129,10 @@ class PartState(State):
 
 @dataclass(frozen=True, kw_only=True)
 class HeldSession:
-    """`count` sessions of the lab's own that run `statements` in one transaction and then sit in it."""
+    """`count` sessions of the lab's own that run `statements` in one transaction and then sit in it.
+
+    Without statements they are merely open.
+    """
 
     statements: tuple[str, ...]
     count: int = 1

@@ -40,6 +40,11 @@ class Stack:
     token: str = "lab-token"
     linger: bool = False  # `lab up`: outlive the command that started it
 
+    @property
+    def mark(self) -> str:
+        """What the sessions that the lab holds in a database are called there; PostgreSQL keeps 63 bytes of a name."""
+        return f"failure-lab-{self.run}"[:63]
+
 
 def line_up(services: Sequence[tuple[str, str]]) -> tuple[TwinPlan, ...]:
     """A twin for each (service, defences), in this order: the control first, then the treatment, then a guest.

@@ -44,7 +44,7 @@ def observe(plan: RunPlan, targets: Mapping[str, str]) -> dict[str, Any]:
         "t0": "../t0.json",
         "ready": "observe.ready.json",
         "until_s": plan.phases.total_s,
-        "probes": [_probe(probe, targets) for probe in outside],
+        "probes": [_probe(probe, plan, targets) for probe in outside],
         "probes_output": "probes.jsonl",
         "metrics_url": f"http://{targets['direct_edge']}/metrics",
         "metrics_interval_s": METRICS_INTERVAL_S,
@@ -74,10 +74,10 @@ def _merged(same: Iterable[Probe]) -> Probe:
     return reduce(lambda one, other: one.merged(other), same)
 
 
-def _probe(probe: Probe, targets: Mapping[str, str]) -> dict[str, Any]:
+def _probe(probe: Probe, plan: RunPlan, targets: Mapping[str, str]) -> dict[str, Any]:
     common = {"target": str(probe.target), "interval_s": probe.every_s, "timeout_s": probe.timeout_s}
     if probe.target == STORE:
-        return {**common, "protocol": "sessions", "dsn": targets["direct_dsn"]}
+        return {**common, "protocol": "sessions", "dsn": targets["direct_dsn"], "mark": plan.stack.mark}
     link = probe.target.name
     config = {
         **common,

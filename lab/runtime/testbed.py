@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from lab.model import Stack, Target
+from lab.model import STORE, LabError, Stack, Target
 from lab.ports import Actuator, Journal, Performer, Watched
 from lab.runtime.ownership.guardian import Guardian
 from lab.runtime.ownership.ledger import Ledger
 from lab.workload import Workload
+
+if TYPE_CHECKING:
+    from lab.runtime.stores.sessions import DatabaseActuator
 
 PACKAGES = ("flask", "gunicorn", "locust", "psycopg", "sqlalchemy")  # whose versions a manifest names
 
@@ -42,12 +45,13 @@ class Twins(Generic[AnyTwin]):
         self._guardian: Guardian | None = None
         self._facts: dict[str, Any] = {}
         self._journal: Journal | None = None
+        self._databases: dict[str, DatabaseActuator] = {}
 
     def actuator(self, twin: str, target: Target) -> Actuator:
-        return self._twins[twin].actuator(target)
+        return self._database(twin) if target == STORE else self._twins[twin].actuator(target)
 
     def performer(self, twin: str, target: Target) -> Performer:
-        return self._twins[twin].performer(target)
+        return self._database(twin) if target == STORE else self._twins[twin].performer(target)
 
     def watched(self, twin: str, target: Target) -> Watched:
         return self._twins[twin].watched(target)
@@ -72,6 +76,19 @@ class Twins(Generic[AnyTwin]):
     def cpu_s(self, twin: str) -> float | None:
         return self._twins[twin].cpu_s()
 
+    def _database(self, twin: str) -> DatabaseActuator:
+        """That of the twin's database, past every proxy; the ledger says how to heal it before it is broken."""
+        from lab.runtime.stores.sessions import DatabaseActuator  # few runs need a driver of the database
+
+        if twin not in self._databases:
+            if (dsn := self.targets(twin).get("direct_dsn")) is None:
+                raise LabError(f"The {twin} twin has no database that could be broken.")
+            database = DatabaseActuator(dsn, self._stack.mark)
+            for undo in database.undo():
+                self._open_ledger().undo(undo)
+            self._databases[twin] = database
+        return self._databases[twin]
+
     def _guarded(self) -> Ledger:
         """From here on what is written into the ledger is ended, whatever happens to this process."""
         ledger = self._open_ledger()
@@ -91,6 +108,8 @@ class Twins(Generic[AnyTwin]):
 
     def _let_go(self, *, everything_gone: bool = True) -> None:
         """Nothing is left to guard. A ledger that still names something stays, for the next start to work off."""
+        while self._databases:
+            self._databases.popitem()[1].close()
         if self._guardian is not None:
             self._guardian.dismiss()
             self._guardian = None

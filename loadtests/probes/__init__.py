@@ -1,8 +1,9 @@
-"""One in-path probe: a fresh connection through a link's proxy, one small exchange, a close; each step with its time.
+"""Probes: how the lab looks at what it breaks, as each entry of `probes` in observe.config.json asks.
 
-Raw sockets, so that nothing between the probe and the link has ideas of its own. Each protocol is a file with one
-`exchange`: it asks, reads the answer through `Steps`, and asks the server to close. What an exchange must say first
-(a login) goes out with the question where the protocol allows that, so that a probe is one round trip.
+Of a link: a fresh connection through its proxy, one small exchange, a close; each step with its time. Raw sockets, so
+that nothing between the probe and the link has ideas of its own. Each protocol is a file with one `exchange`: it asks,
+reads the answer through `Steps`, and asks the server to close. What an exchange must say first (a login) goes out with
+the question where the protocol allows that, so that a probe is one round trip.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from loadtests.probes import http, nats, postgres, redis
 from loadtests.probes.steps import CHUNK, Malformed, Steps, named
 
+Probe = Callable[[float], Awaitable[dict[str, Any]]]  # given T0, a sample
 Exchange = Callable[[dict[str, Any], asyncio.StreamReader, asyncio.StreamWriter, Steps], Awaitable[None]]
 EXCHANGES: dict[str, Exchange] = {
     "http": http.exchange,
@@ -24,8 +27,17 @@ EXCHANGES: dict[str, Exchange] = {
 }
 
 
+def look_of(config: dict[str, Any]) -> Probe:
+    """What `config` asks for, to be called again and again."""
+    if config["protocol"] == "sessions":  # a driver of the database, which most runs do not need
+        from loadtests.probes.sessions import SessionsProbe
+
+        return SessionsProbe(config).look
+    return partial(probe, config)
+
+
 async def probe(config: dict[str, Any], t0: float) -> dict[str, Any]:
-    """One probe as `config` asks, as the members of lab.model.ProbeSample. Never raises, never lasts longer."""
+    """One probe as `config` asks, as the members of lab.model.LinkSample. Never raises, never lasts longer."""
     steps = Steps(start=time.monotonic())
     try:
         async with asyncio.timeout(config["timeout_s"]):

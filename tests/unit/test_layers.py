@@ -30,7 +30,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lab.runtime.programs": {"lab.model", "lab.paths", "lab.runtime.effects"},
     "lab.runtime.docker_client": {"lab.model", "lab.paths", "lab.runtime.programs"},
     "lab.runtime.toxiproxy": {"lab.model", "lab.paths", "lab.runtime.effects", "lab.runtime.programs"},
+    "lab.runtime.stores": {"lab.model", "lab.runtime.effects"},
     "lab.runtime.ownership": {
+        "lab.runtime.stores",
         "lab.model",
         "lab.paths",
         "lab.runtime.docker_client",
@@ -38,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "lab.runtime.programs",
         "lab.runtime.toxiproxy",
     },
-    "lab.runtime": {"lab.model", "lab.ports", "lab.workload", "lab.runtime.ownership"},
+    "lab.runtime": {"lab.model", "lab.ports", "lab.workload", "lab.runtime.ownership", "lab.runtime.stores"},
     "lab.runtime.local": {
         "lab.model",
         "lab.ports",

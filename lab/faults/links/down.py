@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.faults.links.toxics import PLACE, LinkFault, require_place, rhythm
+from lab.faults.links.toxics import PLACE, LinkFault, require_place
+from lab.faults.parameters import rhythm
 from lab.faults.proofs import REFUSED_SHARE_MIN, ended_by
 from lab.model import LinkSample, LinkState, Proof
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from statistics import median_low
 from typing import ClassVar
 
-from lab.faults.links.toxics import DOWNSTREAM, PROBE_WAIT_S, ToxicFault, require
+from lab.faults.links.toxics import DOWNSTREAM, PROBE_WAIT_S, ToxicFault
+from lab.faults.parameters import require
 from lab.faults.proofs import EFFECT_SHARE_MAX, last_byte_ms, too_few, typical
 from lab.model import LabError, LinkSample, Probe, Proof
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.faults.links.toxics import DELAY_MS_MAX, PROBE_WAIT_S, UPSTREAM, ToxicFault, require
+from lab.faults.links.toxics import DELAY_MS_MAX, PROBE_WAIT_S, UPSTREAM, ToxicFault
+from lab.faults.parameters import require
 from lab.faults.proofs import close_ms, delayed, ended_by
 from lab.model import LinkSample, Probe, Proof
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.faults.links.toxics import DELAY_MS_MAX, PROBE_WAIT_S, ToxicFault, require
+from lab.faults.links.toxics import DELAY_MS_MAX, PROBE_WAIT_S, ToxicFault
+from lab.faults.parameters import require
 from lab.faults.proofs import connected, ended_by
 from lab.model import LinkSample, Probe, Proof
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from lab.faults.parameters import require_times, rhythm
 from lab.faults.proofs import link_healed
 from lab.model import (
     CACHE,
@@ -19,7 +20,6 @@ from lab.model import (
     PAYMENTS,
     QUEUE,
     Capability,
-    Fault,
     LabError,
     LinkSample,
     LinkState,
@@ -125,35 +125,8 @@ class ToxicFault(LinkFault):
         return self.looking(request_bytes=min(size_bytes, most), timeout_s=timeout_s)
 
 
-def rhythm(fault: StateFault) -> str:
-    """How a fault that comes and goes does so, as the end of its description."""
-    if fault.burst is None:
-        return ""
-    return f" in bursts (about {fault.burst.on_s:g} s on, {fault.burst.off_s:g} s off)"
-
-
 def require_place(fault: LinkFault) -> None:
     """Raise LabError unless link and times of `fault` make sense."""
     if fault.link not in LINKS:
         raise LabError(f"{fault.kind}: link must be one of {', '.join(LINKS)}, not {fault.link!r}.")
     require_times(fault)
-
-
-def require_times(fault: Fault) -> None:
-    """Raise LabError unless the part of the phase and the burst of `fault` make sense."""
-    start, end = fault.during
-    if not 0 <= start < end <= 1:
-        raise LabError(
-            f"{fault.kind}: during must be two fractions of the fault phase, start < end, not {fault.during}."
-        )
-    burst = fault.burst if isinstance(fault, StateFault) else None
-    if burst is not None and min(burst.on_s, burst.off_s) < 0.05:
-        raise LabError(f"{fault.kind}: burst needs on_s and off_s of at least 0.05 s.")
-
-
-def require(fault: Fault, name: str, low: int, high: int) -> int:
-    """The parameter `name` of `fault`, a whole number in [low, high]; otherwise a LabError that names both."""
-    value = getattr(fault, name)
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise LabError(f"{fault.kind}: {name} must be a whole number from {low} to {high}, not {value!r}.")
-    return value

@@ -20,7 +20,7 @@ from lab.runtime.toxiproxy.client import Toxiproxy
 __all__ = ["DockerTestbed", "available", "build_images", "images_present", "remove_leftovers"]
 
 
-OFFERED = frozenset({Capability.LINK, Capability.LOAD})
+OFFERED = frozenset({Capability.LINK, Capability.SESSIONS, Capability.LOAD})
 
 
 class DockerTestbed(Twins[DockerTwin]):

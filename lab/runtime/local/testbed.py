@@ -27,7 +27,7 @@ from lab.runtime.testbed import PACKAGES, Twins
 from lab.runtime.toxiproxy import server as toxiproxy_server
 from lab.workload import Workload
 
-OFFERED = frozenset({Capability.LINK, Capability.LOAD})
+OFFERED = frozenset({Capability.LINK, Capability.SESSIONS, Capability.LOAD})
 DISK_NEEDED_BYTES = 300_000_000  # two data folders, their write-ahead logs and the logs
 
 

@@ -34,6 +34,7 @@ from lab.runtime.ownership.ledger import (
 )
 from lab.runtime.ownership.lock import exclusive
 from lab.runtime.programs import ended
+from lab.runtime.stores import SESSIONS
 from lab.runtime.toxiproxy.client import TOXIPROXY, LinkActuator
 
 LOCK_TIMEOUT_S = 30.0
@@ -118,7 +119,26 @@ def _undo_link(details: Mapping[str, str | int]) -> Iterator[str]:
         return
 
 
-UNDOERS: Mapping[str, Callable[[Mapping[str, str | int]], Iterator[str]]] = {TOXIPROXY: _undo_link}
+def _undo_sessions(details: Mapping[str, str | int]) -> Iterator[str]:
+    """No session of the lab's in the database; nothing to do where its server has gone."""
+    from lab.runtime.stores.sessions import DatabaseActuator  # few commands need a driver of the database
+
+    database = DatabaseActuator(str(details["dsn"]), str(details["mark"]))
+    try:
+        was = database.get()
+        database.set(database.healthy)
+        if was.held:
+            yield f"healed the database: ended {sum(session.count for session in was.held)} sessions of the lab's"
+    except LabError:
+        return
+    finally:
+        database.close()
+
+
+UNDOERS: Mapping[str, Callable[[Mapping[str, str | int]], Iterator[str]]] = {
+    TOXIPROXY: _undo_link,
+    SESSIONS: _undo_sessions,
+}
 
 
 def _end_processes(things: list[Owned]) -> Iterator[str]:

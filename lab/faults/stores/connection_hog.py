@@ -1,0 +1,36 @@
+"""ConnectionHog: somebody else's idle sessions use up the connections that the database takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab.faults.parameters import require, rhythm
+from lab.faults.stores.held import HeldFault
+from lab.model import HeldSession, SessionsSample, StoreState
+
+SESSIONS_MAX = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionHog(HeldFault):
+    """`sessions` that do nothing. The lab's databases take 200, of which 3 are kept for their owner."""
+
+    kind: ClassVar[str] = "connection_hog"
+    sessions: int
+
+    def state(self) -> StoreState:
+        count = require(self, "sessions", 1, SESSIONS_MAX)
+        return StoreState(held=(HeldSession(statements=(), count=count),))
+
+    def describe(self) -> str:
+        return f"{self.sessions} idle sessions of somebody else's in the database{rhythm(self)}"
+
+    def bite(self, looks: Sequence[SessionsSample]) -> str:
+        free = min((look.free for look in looks if look.free is not None), default=None)
+        return (
+            "how many were left is not known"
+            if free is None
+            else f"at the least {free} connections were left"
+        )

@@ -1,0 +1,43 @@
+"""DropSessions: the database ends every session of the service at once, as a failover or an operator does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab.faults.parameters import require
+from lab.faults.stores.held import StoreFault, answered, too_few
+from lab.model import ActionFault, EndSessions, Proof, Seen
+
+TIMES_MAX = 100
+KEPT_MIN_S = 1.0  # a session that is open for so long is one that the service means to keep
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropSessions(StoreFault, ActionFault):
+    """pg_terminate_backend for every session of the service, `times` times."""
+
+    kind: ClassVar[str] = "drop_sessions"
+
+    def action(self) -> EndSessions:
+        require(self, "times", 1, TIMES_MAX)
+        return EndSessions()
+
+    def describe(self) -> str:
+        often = "" if self.times == 1 else f", {self.times} times"
+        return f"every session of the service ended by the database{often}"
+
+    def observed(self, before: Seen, during: Seen) -> Proof:
+        """Of the sessions that were open before, none is left: all that are open now were opened since."""
+        calm, looks = answered(before), answered(during)
+        if missing := too_few(calm, looks, "after it"):
+            return missing
+        kept_s = max(look.oldest_s for look in calm)
+        left = sum(look.service > 0 and look.start_s - look.oldest_s < calm[-1].start_s for look in looks)
+        sentence = f"{left} of {len(looks)} looks after it still showed a session from before"
+        if kept_s < KEPT_MIN_S:
+            sentence = (
+                f"there was no session to end: before it, none was open for as long as {KEPT_MIN_S:g} s"
+            )
+        proved = left == 0 and kept_s >= KEPT_MIN_S
+        return Proof(proved=proved, value=left, limit=0, unit="looks", sentence=sentence)

@@ -1,0 +1,108 @@
+"""What the faults of the database share: the look at its sessions, and how that proves a session that is held."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab.faults.parameters import require_times
+from lab.faults.proofs import SAMPLES_MIN, WELL_ANSWERED_MIN
+from lab.model import (
+    STORE,
+    Capability,
+    Fault,
+    Probe,
+    Proof,
+    Seen,
+    SessionsSample,
+    StateFault,
+    StoreState,
+    Target,
+)
+
+LOOK_EVERY_S = 0.2
+HELD_SHARE_MIN = 0.9
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreFault(Fault):
+    """A fault of the database, proved by the probe that looks at its sessions."""
+
+    needs: ClassVar[Capability] = Capability.SESSIONS
+
+    def target(self) -> Target:
+        require_times(self)
+        return STORE
+
+    def probes(self) -> tuple[Probe, ...]:
+        return (Probe(target=STORE, every_s=LOOK_EVERY_S),)
+
+    def healed(self, before: Seen, during: Seen, after: Seen) -> Proof:
+        """The lab holds nothing any more, and the service is connected again where it was before."""
+        looks = answered(after)
+        if missing := too_few(answered(before), looks, "after healing"):
+            return missing
+        told = len(looks) / len(after.samples)
+        most = max((look.held for look in answered(during)), default=0)
+        held = max(look.held for look in looks)
+        back = any(look.service for look in looks) or not any(look.service for look in answered(before))
+        sentence = f"the lab holds {held} sessions after healing, {most} before it"
+        if told < WELL_ANSWERED_MIN:
+            sentence += f", but only {100 * told:.0f} % of the looks were answered"
+        if not back:
+            sentence += ", but the service has not come back"
+        proved = held == 0 and back and told >= WELL_ANSWERED_MIN
+        return Proof(proved=proved, value=held, limit=0, unit="sessions", sentence=sentence)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldFault(StoreFault, StateFault):
+    """A fault that is one or more sessions of the lab's own, for as long as it is on."""
+
+    must_wait: ClassVar[bool] = False  # whether the service cannot but wait for it
+
+    def state(self) -> StoreState:
+        raise NotImplementedError
+
+    def observed(self, before: Seen, during: Seen) -> Proof:
+        """The sessions are there in nearly every look; before there were none."""
+        calm, looks = answered(before), answered(during)
+        if missing := too_few(calm, looks, "while it was on"):
+            return missing
+        wanted = sum(session.count for session in self.state().held)
+        share = sum(look.held >= wanted for look in looks) / len(looks)
+        waiting = max(look.waiting for look in looks)
+        sentence = f"{wanted} of the lab's sessions were there in {100 * share:.0f} % of {len(looks)} looks; "
+        sentence += self.bite(looks)
+        proved = share >= HELD_SHARE_MIN and not any(look.held for look in calm)
+        return Proof(
+            proved=proved and (waiting > 0 or not self.must_wait),
+            value=share,
+            limit=HELD_SHARE_MIN,
+            unit="share",
+            sentence=sentence,
+        )
+
+    def bite(self, looks: Sequence[SessionsSample]) -> str:
+        """What it did to the service, in words."""
+        waiting = max(look.waiting for look in looks)
+        if not waiting:
+            return "nobody waited for a lock"
+        longest_s = max(look.longest_wait_s for look in looks)
+        return f"up to {waiting} sessions of the service waited for a lock, one of them {longest_s:.1f} s"
+
+
+def answered(seen: Seen) -> list[SessionsSample]:
+    return [sample for sample in seen.samples if isinstance(sample, SessionsSample) and not sample.error]
+
+
+def too_few(before: Sequence[SessionsSample], then: Sequence[SessionsSample], when: str) -> Proof | None:
+    """A failed proof where there is nothing to compare, else None."""
+    fewest = min(len(before), len(then))
+    if fewest >= SAMPLES_MIN:
+        return None
+    sentence = (
+        f"only {len(before)} looks at the sessions before the fault and {len(then)} {when} were answered"
+    )
+    return Proof(proved=False, value=fewest, limit=SAMPLES_MIN, unit="looks", sentence=sentence)

@@ -1,0 +1,215 @@
+"""The sessions of a twin's database: those that the lab holds open, and an end to those of the service.
+
+A held session sends all its statements as one text, and the server shows the last text of every session. So what is
+held is read back from the server alone. All of them carry one mark, by which whoever heals finds them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg.pq import ExecStatus
+
+from lab.model import Action, EndSessions, HeldSession, LabError, State, StoreState, Undo
+from lab.runtime.effects import about_to
+from lab.runtime.stores import SESSIONS
+from lab.runtime.stores.connection import TIMEOUT_S, Connection, SilentError, connect, reaching
+
+ACTUATOR = "failure-lab-actuator"  # the session that asks and ends; carries no mark
+SERVICE_ROLE = "app"
+BEGIN = "BEGIN"
+SEPARATOR = "; "
+OPENERS = 8
+POLL_S = 0.002
+
+# A session of ours is in place when it has done all it was told, or queues for a lock behind another one of ours.
+IN_PLACE = """
+    SELECT pid, query, coalesce(wait_event_type = 'Lock', false) AS queues FROM pg_stat_activity
+    WHERE application_name = %(mark)s AND (
+        state = 'idle in transaction'
+        OR state = 'idle' AND query = ''
+        OR wait_event_type = 'Lock' AND pg_blocking_pids(pid) && (
+            SELECT array_agg(pid) FROM pg_stat_activity WHERE application_name = %(mark)s))
+"""
+END = """
+    SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE application_name = %(mark)s AND pid <> ALL(%(kept)s)
+"""
+LEFT = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %(mark)s AND pid <> ALL(%(kept)s)"
+END_SERVICE = (
+    "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = %(role)s"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """What was asked for, and the sessions that were opened for it."""
+
+    session: HeldSession
+    connections: list[Connection] = field(default_factory=list)
+
+    @property
+    def pids(self) -> list[int]:
+        return [connection.info.backend_pid for connection in self.connections if not connection.closed]
+
+    def close(self) -> None:
+        for connection in self.connections:
+            connection.close()
+
+
+class DatabaseActuator:
+    """`lab.ports.Actuator` and `Performer` of the database at `dsn`; `mark` is what its sessions are called."""
+
+    healthy: State = StoreState()
+
+    def __init__(self, dsn: str, mark: str) -> None:
+        self._dsn = dsn
+        self._mark = mark
+        self._asked = StoreState()
+        self._held: list[Held] = []
+        self._own: Connection | None = None
+
+    def undo(self) -> tuple[Undo, ...]:
+        return (Undo(how=SESSIONS, details={"dsn": self._dsn, "mark": self._mark}),)
+
+    def get(self) -> StoreState:
+        """As the server has it: every session of ours that is in place, also those that another lab left behind."""
+        with reaching():
+            found = Counter(statements(str(query)) for _pid, query, _queues in self._ask(IN_PLACE))
+        return StoreState(held=tuple(in_order(self._asked.held, found)))
+
+    def set(self, state: State) -> StoreState:
+        """End what is not wanted, then open what is missing, in order: who comes first decides who waits for whom."""
+        if not isinstance(state, StoreState):
+            raise TypeError(f"a database cannot be in {state}")
+        give_up = time.monotonic() + TIMEOUT_S
+        self._asked = state
+        with reaching():
+            missing = self._end_unwanted(state.held, give_up)
+            for session in missing:
+                self._hold(session, give_up)
+        return self.get()
+
+    def perform(self, action: Action) -> int:
+        """End every session of the service; returns how many there were."""
+        if not isinstance(action, EndSessions):
+            raise TypeError(f"a database cannot do {action}")
+        about_to("end the sessions of the service")
+        with reaching():
+            return int(self._ask(END_SERVICE)[0][0])
+
+    def close(self) -> None:
+        """Let go of every connection: what was held ends with it."""
+        for held in self._held:
+            held.close()
+        self._held.clear()
+        if self._own is not None:
+            self._own.close()
+            self._own = None
+
+    def _end_unwanted(self, wanted: Sequence[HeldSession], give_up: float) -> list[HeldSession]:
+        """What is wanted and not held yet. Whoever carries our mark and is not to be kept is ended, known or not."""
+        missing, kept, unwanted = list(wanted), [], []
+        for held in self._held:
+            if held.session in missing:
+                missing.remove(held.session)
+                kept.append(held)
+            else:
+                unwanted.append(held)
+        pids = [pid for held in kept for pid in held.pids]
+        about_to("end sessions of the database")
+        self._ask(END, kept=pids)
+        for held in unwanted:
+            held.close()
+        self._held = kept
+        while self._ask(LEFT, kept=pids)[0][0]:
+            _pause(give_up, "Sessions of the lab's do not end.")
+        return missing
+
+    def _hold(self, session: HeldSession, give_up: float) -> None:
+        """Open the sessions of `session` and return when they are in place."""
+        held = Held(session=session)
+        self._held.append(held)  # at once: what is half open is ended too
+        about_to("hold sessions of the database")
+        with ThreadPoolExecutor(min(OPENERS, session.count), "session") as threads:
+            opening = [threads.submit(connect, self._dsn, self._mark) for _ in range(session.count)]
+            for opened in opening:
+                with suppress(psycopg.Error):
+                    held.connections.append(opened.result())
+        for opened in opening:
+            opened.result()
+        if not session.statements:
+            return
+        for connection in held.connections:
+            connection.pgconn.send_query(text(session.statements).encode())
+        waiting = list(held.connections)
+        while waiting := [connection for connection in waiting if not _has_done(connection)]:
+            queue = {pid for pid, _query, queues in self._ask(IN_PLACE) if queues}
+            if queue.issuperset(connection.info.backend_pid for connection in waiting):
+                return
+            _pause(give_up, f"A session of the lab's does not get through {text(session.statements)!r}.")
+
+    def _ask(self, query: str, **more: Any) -> list[tuple[Any, ...]]:
+        """The rows of `query`, by our own session; opened again where the server was started again meanwhile."""
+        values = {"mark": self._mark, "role": SERVICE_ROLE, **more}
+        if self._own is not None:
+            try:
+                return self._own.execute(query, values).fetchall()
+            except SilentError:
+                raise
+            except psycopg.OperationalError:
+                self._own.close()
+        self._own = connect(self._dsn, ACTUATOR)
+        return self._own.execute(query, values).fetchall()
+
+
+def text(statements: Iterable[str]) -> str:
+    """What a held session sends, all at once."""
+    return SEPARATOR.join((BEGIN, *statements))
+
+
+def statements(query: str) -> tuple[str, ...]:
+    """The statements of the text `query`; none of a session that never sent one."""
+    return tuple(query.split(SEPARATOR)[1:])
+
+
+def in_order(asked: Iterable[HeldSession], found: Counter[tuple[str, ...]]) -> Iterator[HeldSession]:
+    """What was found, in the order in which it was asked for; what nobody asked for comes last."""
+    left = Counter(found)
+    for session in asked:
+        if count := min(session.count, left[session.statements]):
+            left[session.statements] -= count
+            yield HeldSession(statements=session.statements, count=count)
+    for told, count in left.items():
+        if count:
+            yield HeldSession(statements=told, count=count)
+
+
+def _has_done(connection: Connection) -> bool:
+    """Whether the session is through with its statements. Raises LabError where one failed or found nothing to hold."""
+    while True:
+        connection.pgconn.consume_input()
+        if connection.pgconn.is_busy():
+            return False
+        result = connection.pgconn.get_result()
+        if result is None:
+            return True
+        if result.status == ExecStatus.FATAL_ERROR:
+            raise LabError(f"A session of the lab's failed: {(result.error_message or b'').decode().strip()}")
+        if result.status == ExecStatus.TUPLES_OK and not result.ntuples:
+            raise LabError(
+                "A session of the lab's found no row to hold: there is none as the fault asks for."
+            )
+
+
+def _pause(give_up: float, problem: str) -> None:
+    if time.monotonic() > give_up:
+        raise LabError(f"{problem} It was waited for {TIMEOUT_S:g} s.")
+    time.sleep(POLL_S)

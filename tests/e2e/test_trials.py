@@ -1,0 +1,65 @@
+"""Every trial scenario for real, through the whole lab: its faults were observed, and so was their healing."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from lab.cli import assembly, running
+from lab.model import Capability, RunVerdict, Scenario, Stack
+from lab.plan.runs import RunPlan
+from lab.workload import known
+from tests.e2e import trials
+
+RUNTIMES = ("local", "docker")
+TRIALS: list[Scenario] = [
+    importlib.import_module(f"{trials.__name__}.{module.name}").SCENARIO
+    for module in pkgutil.iter_modules(trials.__path__)
+]
+AGAIN = 2  # where the machine was too busy to be on time
+SEED = 1
+
+pytestmark = pytest.mark.timeout(600)
+
+
+def planned(scenario: Scenario) -> RunPlan:
+    workload = known.find(scenario.workload)
+    stack = Stack(
+        run=assembly.new_run(scenario.name),
+        workload=workload.name,
+        twins=assembly.twins(workload, (), "all"),
+        topology=scenario.topology,
+        sizes={**workload.sizes, **scenario.sizes},
+    )
+    return RunPlan(
+        stack=stack, scenario=scenario, workload=workload, phases=scenario.quick, seed=SEED, quick=True
+    )
+
+
+def run(scenario: Scenario, runtime: str, folder: Path) -> RunVerdict:
+    verdict, _folder = running.judged_run(
+        partial(planned, scenario), runtime, AGAIN, lambda plan: folder / plan.stack.run
+    )
+    return verdict
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("scenario", TRIALS, ids=lambda scenario: scenario.name)
+def test_a_trial_is_valid_its_faults_observed_and_healed(
+    scenario: Scenario, runtime: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue(f"needs_{runtime}")
+    verdict = run(scenario, runtime, tmp_path)
+    assert [gate for gate in verdict.gates if not gate.passed] == []
+    faults = len(scenario.faults) * len(verdict.twins)
+    assert sum(gate.name == "fault observed" for gate in verdict.gates) == faults
+    assert any(gate.name == "healing observed" for gate in verdict.gates)
+
+
+def test_there_is_a_trial_of_every_new_kind_of_fault() -> None:
+    tried = {fault.needs for scenario in TRIALS for fault in scenario.faults}
+    assert {Capability.SESSIONS, Capability.LOAD} <= tried
