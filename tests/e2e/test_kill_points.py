@@ -6,6 +6,7 @@ them, with its guardian at the even ones and without at the odd ones. CI takes o
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -115,7 +116,7 @@ def one_of_each_kind(effects: list[str]) -> list[int]:
     """The first effect of each kind, by its number; "spawn: the naive twin's seed" is of the kind of the hardened's."""
     first: dict[str, int] = {}
     for number, effect in enumerate(effects, start=1):
-        first.setdefault(effect.replace("hardened", "naive"), number)
+        first.setdefault(re.sub(r"\S*(naive|hardened)", "a", effect), number)
     return list(first.values())
 
 

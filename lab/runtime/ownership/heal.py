@@ -42,6 +42,7 @@ STOP_TIMEOUT_S = 5.0
 POLL_S = 0.02
 
 DOCKER_TIMEOUT_S = 30.0
+DOCKER_PASSES_MAX = 5
 # What is removed through Docker's command line: healing must work without the SDK, and without knowing the stack.
 DOCKER_REMOVE = {
     CONTAINER: ("docker", "container", "rm", "--force", "--volumes"),
@@ -85,17 +86,30 @@ def _mend(run: Holdings) -> Iterator[str]:
         yield from _undone(undo)
     yield from _end_processes([thing for thing in run.owned if thing.kind == PROCESS])
     yield from _end_unrecorded(run.run)
-    failed = False
     # Folders last: what lies in one may say how to end something else.
-    for thing in sorted(run.owned, key=lambda thing: thing.kind == FOLDER):
-        if thing.kind != PROCESS:
-            try:
-                yield from _end_other(thing)
-            except (LabError, OSError) as exc:
-                failed = True
-                yield f"could not remove {thing.kind} {thing.key}: {exc}"
-    if not failed:
+    here = sorted(run.owned, key=lambda thing: thing.kind == FOLDER)
+    told, failed = _ended([thing for thing in here if thing.kind not in (PROCESS, *DOCKER_REMOVE)])
+    yield from told
+    # Until there is nothing: the engine finishes what it was asked for, although the asker is dead.
+    for _ in range(DOCKER_PASSES_MAX):
+        told, stuck = _ended([thing for thing in run.owned if thing.kind in DOCKER_REMOVE])
+        yield from told
+        if not told:
+            break
+    yield from failed + stuck
+    if not failed + stuck:
         run.path.unlink(missing_ok=True)
+
+
+def _ended(things: list[Owned]) -> tuple[list[str], list[str]]:
+    """A line for each thing that was ended, and one for each that could not be."""
+    told, failed = [], []
+    for thing in things:
+        try:
+            told += list(_end_other(thing))
+        except (LabError, OSError) as exc:
+            failed.append(f"could not remove {thing.kind} {thing.key}: {exc}")
+    return told, failed
 
 
 def _undone(undo: Undo) -> Iterator[str]:
