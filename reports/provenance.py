@@ -86,7 +86,11 @@ def _instant(iso: str) -> str:
 def _fault(fault: Fault) -> str:
     start, end = fault.during
     text = fault.describe()
-    return text if (start, end) == (0, 1) else f"{text}, from {start:.0%} to {end:.0%} of the fault phase"
+    return (
+        text
+        if (start, end) == (0, 1)
+        else f"{text}, from {words.percent(start)} to {words.percent(end)} of the fault phase"
+    )
 
 
 def _load(load: Load, workload: str) -> str:
@@ -94,7 +98,7 @@ def _load(load: Load, workload: str) -> str:
     mix = sorted(load.mix.items(), key=lambda part: (-part[1], part[0]))
     return (
         f"{workload}, open loop, {load.rate_rps:g} requests/s for each twin "
-        f"({', '.join(f'{name} {weight / whole:.0%}' for name, weight in mix)}); "
+        f"({', '.join(f'{name} {words.percent(weight / whole)}' for name, weight in mix)}); "
         f"good within {load.good_within_ms:g} ms, given up after {load.client_timeout_s:g} s"
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from lab import model
+
 NONE = "–"
 NBSP = "\u00a0"  # a number and its unit stay on one line
 
@@ -25,12 +27,8 @@ def limit(ms: float) -> str:
 
 
 def percent(share: float | None) -> str:
-    """0-1 as per cent; a share that is not whole is never rounded to 0 or 100 %."""
-    if share is None or math.isnan(share):
-        return NONE
-    if share in (0, 1):
-        return f"{share:.0%}".replace("%", f"{NBSP}%")
-    return f"{round(min(max(100 * share, 0.1), 99.9), 1):g}{NBSP}%"
+    """As everywhere, on one line."""
+    return NONE if share is None or math.isnan(share) else model.percent(share).replace(" ", NBSP)
 
 
 def grouped(number: int) -> str:

@@ -1,4 +1,4 @@
-"""How checks speak: numbers as people read them, results with their examples, and what "too few" means."""
+"""How checks speak: whom they are about, results with their examples, and what "too few" means."""
 
 from __future__ import annotations
 
@@ -8,13 +8,6 @@ from lab.model import Check, CheckResult, Verdict
 
 SAMPLES_MIN = 20
 EXAMPLES_MAX = 3
-
-
-def percent(share: float) -> str:
-    """A share as per cent; one that is not whole is never rounded to 0 or 100 %."""
-    if share in (0, 1):
-        return f"{share:.0%}".replace("%", " %")
-    return f"{min(max(100 * share, 0.1), 99.9):.1f}".removesuffix(".0") + " %"
 
 
 def whom(ops: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 
-from lab.model import LinkSample, Proof
+from lab.model import LinkSample, Proof, percent
 
 SAMPLES_MIN = 3
 ANSWERED_MIN = 0.8
@@ -113,7 +113,7 @@ def ended_by(
     sound = sum(not sample.error for sample in before) / len(before)
     sentence = f"{hit} of {len(during)} probes were {what}"
     if sound < REFUSED_SHARE_MIN:
-        sentence += f", but before the fault only {100 * sound:.0f} % were answered"
+        sentence += f", but before the fault only {percent(sound)} were answered"
     return Proof(
         proved=share >= share_min and sound >= REFUSED_SHARE_MIN,
         value=share,
@@ -143,7 +143,7 @@ def link_healed(
         return Proof(proved=False, value=None, limit=SAMPLES_MIN, unit="probes", sentence=sentence)
     answered = sum(not sample.error for sample in after) / len(after)
     if answered < WELL_ANSWERED_MIN:
-        sentence = f"{100 * answered:.0f} % of {len(after)} probes were answered after healing"
+        sentence = f"{percent(answered)} of {len(after)} probes were answered after healing"
         return Proof(proved=False, value=answered, limit=WELL_ANSWERED_MIN, unit="share", sentence=sentence)
     base_ms, well_ms = _answer_ms(before), _answer_ms(after)
     effect_ms = min(WELL_SLACK_SHARE * (_answer_ms(during) - base_ms), WELL_SLACK_MS_MAX)

@@ -13,7 +13,7 @@ import numpy as np
 from lab.judge.evidence import Planned, RunEvidence, TwinEvidence
 from lab.judge.proofs import fault_proof, healed_proof
 from lab.judge.statistics import Numbers, between, is_sound, quantile, ratio, schedule_lag_ms
-from lab.model import BASELINE, Fault, Gate, Kind, Performed, Proof, ReadBack, Switched
+from lab.model import BASELINE, Fault, Gate, Kind, Performed, Proof, ReadBack, Switched, percent
 
 SCHEDULE_LAG_P99_MS = 5.0
 PLAN_OFF_MS = 50.0
@@ -110,7 +110,7 @@ def _baseline(twin: TwinEvidence, good_min: float) -> Gate:
         value=sound,
         limit=good_min,
         unit="share",
-        sentence=f"{100 * sound:.1f} % of {len(planned)} requests were right and in time before the fault.",
+        sentence=f"{percent(sound)} of {len(planned)} requests were right and in time before the fault.",
         twin=twin.twin,
     )
 

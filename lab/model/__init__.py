@@ -35,6 +35,7 @@ from lab.model.outcomes import Ending, Failure, Outcome, Verdict
 from lab.model.phases import BASELINE, DRAIN, FAULT, FULL, PHASES, QUICK, RECOVERY, WARMUP, Phases, Window
 from lab.model.probes import ROUND_TRIPS, LinkSample, PartSample, Probe, Proof, Sample, Seen, SessionsSample
 from lab.model.scenarios import Check, Scenario
+from lab.model.shares import percent
 from lab.model.targets import (
     ALL,
     ARRIVALS,
@@ -189,5 +190,6 @@ __all__ = [
     "a_part",
     "alone",
     "line_up",
+    "percent",
     "without",
 ]

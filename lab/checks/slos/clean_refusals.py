@@ -11,9 +11,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from lab.checks.wording import SAMPLES_MIN, percent, result, undecided, whom
+from lab.checks.wording import SAMPLES_MIN, result, undecided, whom
 from lab.judge.statistics import Mask, Requests, between, is_wrong, of_ops, ratio
-from lab.model import Check, CheckResult, Evidence, Failure, Outcome
+from lab.model import Check, CheckResult, Evidence, Failure, Outcome, percent
 
 
 @dataclass(frozen=True, kw_only=True)

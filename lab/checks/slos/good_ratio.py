@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.checks.wording import SAMPLES_MIN, percent, result, undecided, whom
+from lab.checks.wording import SAMPLES_MIN, result, undecided, whom
 from lab.judge.statistics import between, is_good, of_ops, ratio
-from lab.model import Check, CheckResult, Evidence
+from lab.model import Check, CheckResult, Evidence, percent
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.checks.wording import percent, result, undecided
+from lab.checks.wording import result, undecided
 from lab.judge.statistics import HEALTHY_FOR_S, HEALTHY_RATIO, between, is_good, ratio, time_to_recover_s
-from lab.model import BASELINE, FAULT, RECOVERY, Check, CheckResult, Evidence
+from lab.model import BASELINE, FAULT, RECOVERY, Check, CheckResult, Evidence, percent
 
 
 @dataclass(frozen=True, kw_only=True)
