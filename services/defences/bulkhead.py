@@ -16,8 +16,8 @@ from services.defences.deadline import left_s
 from services.defences.switch import on, state
 from services.defences.unavailable import Refused
 
-SLOTS = 5  # a third of the pool: two routes in trouble leave the others theirs
-WAITING_MAX = 24  # of the 32 threads
+SLOTS = 10  # half of the pool
+WAITING_MAX = 16  # of the 32 threads
 WAIT_S = 1.0  # for who has no deadline
 
 

@@ -27,12 +27,12 @@ from services.defences import checkout, circuit_breaker, deadline
 from services.defences.database_failures import Rule
 from services.defences.switch import on
 
-SIZE = 15  # per worker: what SQLAlchemy's own pool may grow to
+SIZE = 20  # per worker
 WAIT_S = 1.0  # for who has no deadline
 WARM_UP_S = 5.0
 CONNECT_S = 5.0  # ten round trips of half a second
 OPENERS_MAX = 4
-RETRY_S, RETRY_MAX_S = 0.05, 0.25  # between attempts to open, doubled each time
+RETRY_S, RETRY_MAX_S, RETRY_GROWTH = 0.05, 0.25, 1.25  # between attempts to open
 AGE_MAX_S = 300.0
 KEEP_S = 0.25  # between two looks at the connections that nobody uses
 
@@ -158,7 +158,7 @@ class WarmPool(Pool):
                         record = self._create_connection()
                 except Exception as error:  # noqa: BLE001  whatever it is, the next attempt is a pause away
                     circuit_breaker.learn("database", error)
-                    pause_s = min(2 * pause_s, RETRY_MAX_S)
+                    pause_s = min(pause_s * RETRY_GROWTH, RETRY_MAX_S)
                 else:
                     circuit_breaker.learn("database", None)
                     pause_s = RETRY_S
@@ -185,6 +185,7 @@ class WarmPool(Pool):
             else:
                 self._idle.append(record)
                 self._changed.notify_all()
+                self._open_missing()  # where one got through, the others need not wait
 
 
 def _usable(record: ConnectionPoolEntry) -> bool:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 @contextmanager
 def begin(session: Session) -> Iterator[Session]:
     """One transaction for the block, or the part of one that is under way, as opened by `idempotency.once`."""
-    if session.info.get("in_block"):
+    if under_way(session):
         yield session
         return
     session.rollback()  # what was read before was no part of it
@@ -25,3 +25,8 @@ def begin(session: Session) -> Iterator[Session]:
             yield session
     finally:
         session.info["in_block"] = False
+
+
+def under_way(session: Session) -> bool:
+    """Whether `session` is in a transaction that `begin` has opened."""
+    return session.info.get("in_block", False)

@@ -1,8 +1,9 @@
-"""Transaction retry: run a transaction again when PostgreSQL itself rolled it back to break a tie (40P01, 40001).
+"""Transaction retry: do again what PostgreSQL surely did not do: a transaction rolled back, a read that broke off.
 
-Guards against losing to a deadlock or a serialization failure, where nothing was done and asking again is safe.
-Nothing else is retried: after a lost connection the COMMIT may have happened.
-Costs the work of the attempts that lost, at the very moment when the rows are contended.
+Guards against losing to a deadlock or a serialization failure, and against the session that dies under a request: what
+was not committed was not done, and another connection may do it in what is left of the deadline. A COMMIT that was
+sent and not answered is not asked for again: it may have happened.
+Costs the work of the attempts that lost, at the very moment when the rows are contended or the database is in trouble.
 Hurts alone by hiding its cause (`lock_order` removes the deadlocks; retrying them is far slower) and, unbounded, by
 multiplying the load that caused it. Hence full jitter, the deadline, and a budget for all requests together.
 """
@@ -12,14 +13,21 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import sqlalchemy as sa
+from flask import g
+from sqlalchemy import event
+from sqlalchemy.orm import ORMExecuteState, Session
 
 from services.common import metrics
+from services.defences import one_transaction
 from services.defences.deadline import left_s
 from services.defences.switch import on, state
+from services.defences.unavailable import database_rule
 
-SQLSTATES = ("40P01", "40001")
+T = TypeVar("T")
+
 ATTEMPTS_MAX = 4
 PAUSE_S = 0.01  # doubled with each attempt; the pause is drawn from zero up to it
 PER_CALL = 0.1  # retries that each call adds to the budget, which holds at most …
@@ -50,23 +58,45 @@ def retried(transaction: Callable) -> Callable:
 
     @functools.wraps(transaction)
     def patient(*args, **kwargs):
-        if not on("transaction_retry"):
-            return transaction(*args, **kwargs)
-        budget = state("transaction_retry", Budget)
-        budget.deposit()
-        for attempt in range(1, ATTEMPTS_MAX):
-            try:
-                return transaction(*args, **kwargs)
-            except sa.exc.DBAPIError as error:
-                pause_s = random.uniform(0, PAUSE_S * 2**attempt)
-                if not _rolled_back(error) or left_s() <= pause_s or not budget.withdraw():
-                    raise
-            metrics.current().retries.labels("transaction").inc()
-            time.sleep(pause_s)
-        return transaction(*args, **kwargs)
+        return (
+            _again_and_again(lambda: transaction(*args, **kwargs))
+            if on("transaction_retry")
+            else transaction(*args, **kwargs)
+        )
 
     return patient
 
 
-def _rolled_back(error: sa.exc.DBAPIError) -> bool:
-    return getattr(error.orig, "sqlstate", None) in SQLSTATES
+def watch(session: Session) -> None:
+    """Ask again for what `session` reads outside a transaction, where it broke off."""
+    if on("transaction_retry"):
+        event.listen(session, "do_orm_execute", _read)
+
+
+def _read(asked: ORMExecuteState) -> sa.Result | None:
+    """Called by SQLAlchemy in place of a statement; None leaves it to SQLAlchemy, as what loads a relationship."""
+    if not asked.is_select or asked.is_relationship_load or one_transaction.under_way(asked.session):
+        return None
+    return _again_and_again(asked.invoke_statement, before_the_next=asked.session.rollback)
+
+
+def _again_and_again(attempt: Callable[[], T], before_the_next: Callable[[], None] = lambda: None) -> T:
+    budget = state("transaction_retry", Budget)
+    budget.deposit()
+    for number in range(1, ATTEMPTS_MAX):
+        try:
+            return attempt()
+        except sa.exc.DBAPIError as error:
+            pause_s = random.uniform(0, PAUSE_S * 2**number)
+            if not _surely_not_done(error) or left_s() <= pause_s or not budget.withdraw():
+                raise
+        metrics.current().retries.labels("transaction").inc()
+        time.sleep(pause_s)
+        before_the_next()
+    return attempt()
+
+
+def _surely_not_done(error: sa.exc.DBAPIError) -> bool:
+    """PostgreSQL says so; or the session ended, which rolls back, and nothing had been sent that commits."""
+    rule = database_rule(error)
+    return rule.rolled_back or (rule.broken and not g.get("effect_is_possible", False))

@@ -15,6 +15,7 @@ from services.defences import (
     honest_errors,
     one_round_trip_reads,
     server_timeouts,
+    transaction_retry,
 )
 
 
@@ -38,6 +39,7 @@ def session():
     """The session of this request."""
     if "session" not in g:
         g.session = one_round_trip_reads.session(current_app.extensions["engine"])
+        transaction_retry.watch(g.session)
     return g.session
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.integration.proxy_bench import LOOPBACK, ApiClient
+from lab.runtime.ports_free import LOOPBACK, Ports
+from tests.integration.proxy_bench import ApiClient
 
 
 @dataclass
@@ -19,14 +20,15 @@ class Link:
     @classmethod
     @contextmanager
     def through(cls, api: ApiClient, upstream: int) -> Iterator["Link"]:
-        name = f"link-{secrets.token_hex(4)}"
-        asked = {"name": name, "listen": f"{LOOPBACK}:0", "upstream": f"{LOOPBACK}:{upstream}"}
-        status, made = api.call("POST", "/proxies", asked)
-        assert status == 201
+        name, ports = f"link-{secrets.token_hex(4)}", Ports()
+        port = ports.reserve()  # one that nobody is given by chance while the link is down
+        asked = {"name": name, "listen": f"{LOOPBACK}:{port}", "upstream": f"{LOOPBACK}:{upstream}"}
+        assert api.call("POST", "/proxies", asked)[0] == 201
         try:
-            yield cls(api, name, int(made["listen"].rpartition(":")[2]))
+            yield cls(api, name, port)
         finally:
             api.call("DELETE", f"/proxies/{name}")
+            ports.release()
 
     @contextmanager
     def late_by(self, latency_ms: int) -> Iterator[None]:

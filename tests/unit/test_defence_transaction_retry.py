@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from psycopg import errors
 
 from services.defences import transaction_retry
+from services.defences.honest_errors import effect_is_possible
 from services.defences.transaction_retry import ATTEMPTS_MAX, BUDGET_MAX, Budget, retried
 from tests.defended import defended, sample
 
@@ -30,8 +31,12 @@ def pauses(monkeypatch):
     return taken
 
 
-@pytest.mark.parametrize("kind", [errors.DeadlockDetected, errors.SerializationFailure])
-def test_what_the_server_rolled_back_is_run_again(kind, pauses):
+ROLLED_BACK = [errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable]
+SESSION_ENDED = [psycopg.OperationalError, errors.AdminShutdown, errors.FeatureNotSupported]
+
+
+@pytest.mark.parametrize("kind", ROLLED_BACK + SESSION_ENDED)
+def test_what_was_surely_not_done_is_run_again(kind, pauses):
     app = defended("none,+transaction_retry")
     transaction = failing(kind, times=2)
     with app.app_context():
@@ -42,11 +47,21 @@ def test_what_the_server_rolled_back_is_run_again(kind, pauses):
     assert len(set(pauses)) == 2
 
 
-@pytest.mark.parametrize("kind", [psycopg.OperationalError, errors.LockNotAvailable, errors.QueryCanceled])
+@pytest.mark.parametrize("kind", [errors.QueryCanceled, errors.UniqueViolation])
 def test_nothing_else_is(kind):
     transaction = failing(kind, times=1)
-    with defended("none,+transaction_retry").app_context(), pytest.raises(sa.exc.OperationalError):
+    with defended("none,+transaction_retry").app_context(), pytest.raises(sa.exc.DBAPIError):
         transaction()
+    assert transaction.calls == 1
+
+
+@pytest.mark.parametrize("kind", SESSION_ENDED)
+def test_after_a_commit_was_sent_the_end_of_the_session_says_nothing_and_it_is_not_run_again(kind):
+    transaction = failing(kind, times=1)
+    with defended("none,+transaction_retry").test_request_context():
+        effect_is_possible()
+        with pytest.raises(sa.exc.DBAPIError):
+            transaction()
     assert transaction.calls == 1
 
 
