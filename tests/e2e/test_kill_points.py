@@ -116,7 +116,7 @@ def one_of_each_kind(effects: list[str]) -> list[int]:
     """The first effect of each kind, by its number; "spawn: the naive twin's seed" is of the kind of the hardened's."""
     first: dict[str, int] = {}
     for number, effect in enumerate(effects, start=1):
-        first.setdefault(re.sub(r"\S*(naive|hardened)", "a", effect), number)
+        first.setdefault(re.sub(r"\S*(naive|hardened)|[0-9a-f]{64}", "a", effect), number)
     return list(first.values())
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -140,6 +141,34 @@ def test_the_commit_is_that_of_the_lab_whatever_git_was_told(
     head = output(["git", "-c", f"safe.directory={ROOT}", "rev-parse", "HEAD"], timeout_s=30, cwd=ROOT)
     monkeypatch.setenv("GIT_DIR", str(hostile / "other" / ".git"))
     assert provenance.commit().rstrip("+") == head[:12]
+
+
+def test_programs_are_started_in_few_places_and_none_hands_on_the_shell_as_it_is() -> None:
+    """So that each gets an environment from an allow list, and each passes by the effects of the lab."""
+    sources = {
+        str(path.relative_to(ROOT)): path.read_text()
+        for top in ("lab", "reports")
+        for path in (ROOT / top).rglob("*.py")
+    }
+    starting = {
+        name
+        for name, text in sources.items()
+        if re.search(r"subprocess\.\w*(run|call|Popen|check)|os\.(exec|spawn|system|popen)", text)
+    }
+    assert starting <= STARTERS
+    assert [
+        name
+        for name, text in sources.items()
+        if re.search(r"\*\*os\.environ|os\.environ \||os\.environ\.copy", text)
+    ] == []
+
+
+STARTERS = {
+    "lab/runtime/programs.py",
+    "lab/runtime/local/processes.py",
+    "lab/runtime/ownership/guardian.py",
+    "lab/runtime/ownership/relief.py",  # starts again what a fault had stopped, with the environment that it had
+}
 
 
 def test_a_program_that_takes_too_long_is_ended_with_all_that_it_started(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from docker.errors import NotFound
 
 from lab.model import LabError
 from lab.runtime.containers.engine import answering, client
-from lab.runtime.effects import about_to
 from lab.runtime.ownership.ledger import Ledger
 
 STOP_TIMEOUT_S = 5
@@ -41,7 +40,6 @@ class ContainerChild:
         self._ledger = ledger
         self._owned = ledger.own_container(container)
         self._code: int | None = None
-        about_to(f"container: run {name}")
         with answering():
             self._container = client().containers.run(
                 image,
@@ -83,7 +81,6 @@ class ContainerChild:
         return bool(self._container.status == "running")
 
     def stop(self) -> None:
-        about_to(f"container: stop {self._name}")
         with answering(), suppress(NotFound):
             self._container.stop(timeout=STOP_TIMEOUT_S)
             self._container.remove(force=True)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import docker
 import requests
@@ -24,6 +25,21 @@ TWIN_LABEL = "failure-lab.twin"
 ANSWER_TIMEOUT_S = 5
 CALL_TIMEOUT_S = 60
 AT_ONCE = 8
+
+
+class Connection(docker.APIClient):
+    """The SDK's own, but every call that changes something passes by the effects of the lab first."""
+
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
+        what, path = str(method).upper(), urlsplit(str(url)).path
+        if what not in ("GET", "HEAD") and not path.endswith("/wait"):
+            about_to(f"container: {what} {path}")
+        return super().request(method, url, *args, **options)
+
+
+class Client(docker.DockerClient):
+    def __init__(self, **options: Any) -> None:
+        self.api = Connection(**options)  # all that the SDK's own constructor does
 
 
 @cache
@@ -66,7 +82,7 @@ def compose_version() -> str:
 def _connected(timeout_s: int) -> docker.DockerClient:
     """By the same settings as the command line, and by no proxy or ~/.netrc of the user's."""
     with docker_configuration():
-        found = docker.from_env(timeout=timeout_s)
+        found = Client.from_env(timeout=timeout_s)
     found.api.trust_env = False
     return found
 
@@ -84,7 +100,6 @@ def remove_leftovers(run: str) -> list[str]:
 
 def _remove_container(container: Container) -> str:
     """What was done; "" where somebody else was quicker."""
-    about_to(f"container: remove {container.name}")
     try:
         container.remove(force=True, v=True)
     except NotFound:
@@ -93,7 +108,6 @@ def _remove_container(container: Container) -> str:
 
 
 def _remove_network(network: Network) -> str:
-    about_to(f"container: remove network {network.name}")
     try:
         network.remove()
     except NotFound:
