@@ -17,10 +17,7 @@ from pathlib import Path
 
 from lab.model import LabError
 from lab.paths import ROOT
-from lab.runtime.local.parts import postgres
-from lab.runtime.local.parts.caddy import CADDY
-from lab.runtime.local.parts.nats import NATS
-from lab.runtime.local.parts.valkey import VALKEY
+from lab.runtime.local.parts import WHEELS, postgres
 from lab.runtime.local.parts.wheels import Wheel
 from lab.runtime.ports_free import HIGHEST, LOWEST, Ports
 from lab.runtime.toxiproxy import build as toxiproxy_build
@@ -32,7 +29,6 @@ DOCKER = "the docker runtime"
 DISK_NEEDED_BYTES = 2_000_000_000  # a local stack, the builds, and a few dozen runs
 CORES_NEEDED = 2
 PORTS_NEEDED = 14  # two twins of seven
-PARTS = {CADDY: "balancer", VALKEY: "cache", NATS: "queue"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +51,7 @@ def examine() -> list[Finding]:
         python(sys.version_info[:3]),
         environment(ROOT / ".venv"),
         database(postgres.find_binaries),
-        *(part(wheel, used_as) for wheel, used_as in PARTS.items()),
+        *(part(wheel, used_as) for used_as, wheel in WHEELS.items()),
         proxy(toxiproxy_server.look),
         go(toxiproxy_build.go()),
         docker_engine(docker.available, compose_version),

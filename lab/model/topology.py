@@ -46,6 +46,19 @@ class ServerProfile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Balancing:
+    """Which replica gets a request, and how a replica shows that it may get any. compose/Caddyfile carries it out."""
+
+    policy: str = "round_robin"  # or least_conn
+    retries: int = 0  # of requests that met a replica which is not there
+    health_path: str = "/readyz"
+    health_period_s: float = 1.0
+    health_timeout_s: float = 1.0
+    health_failures: int = 1  # in a row
+    answer_timeout_s: float = 30.0  # for a replica to begin its answer
+
+
+@dataclass(frozen=True, kw_only=True)
 class Restarter:
     """A liveness probe that restarts a replica which fails it, as orchestrators do. The testbed carries it out."""
 
@@ -72,6 +85,7 @@ class Topology:
 
     parts: tuple[str, ...] = (POSTGRES, PAYMENTS)
     replicas: int = 1
+    balancing: Balancing = Balancing()
     restarter: Restarter | None = None
     profile: ServerProfile = ServerProfile()
     limits: Mapping[str, Limits] = field(default_factory=dict)
@@ -89,3 +103,11 @@ class Topology:
         """The links that this topology has, the edge first."""
         there = {SERVICE, *self.parts}
         return tuple(link for link, part in LINK_TO.items() if part in there)
+
+    def behind(self, link: str) -> str:
+        """The part that `link` leads to."""
+        return BALANCER if link == EDGE and BALANCER in self.parts else LINK_TO[link]
+
+    def members(self, part: str) -> tuple[str, ...]:
+        """The names of the members of `part`: only the service has more than one."""
+        return tuple(str(n + 1) for n in range(self.replicas if part == SERVICE else 1))

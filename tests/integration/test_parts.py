@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from lab.model import LabError, LinkSample, Sample
+from lab.model import Balancing, LabError, LinkSample, Sample
 from lab.record.codec import structured
 from lab.runtime.local.asking import answers
 from lab.runtime.local.parts import caddy, nats, valkey
@@ -28,7 +28,7 @@ from loadtests.probes import probe
 from tests.conftest import lacking
 
 PASSWORD = "1234567890"  # looks like a number, to those who guess
-QUICK = caddy.Balancing(health_path="/healthz", health_interval_s=0.1, health_timeout_s=0.1)
+QUICK = Balancing(health_path="/healthz", health_period_s=0.1, health_timeout_s=0.1)
 PROBED = {"request_bytes": 0, "reply_bytes": 0, "timeout_s": 2.0}
 
 
@@ -59,7 +59,7 @@ def installed(wheel: Wheel) -> Any:
 def cache(tmp_path: Path, ports: Ports, processes: Processes) -> tuple[Process, int]:
     port = ports.reserve()
     server = valkey.start(installed(valkey.VALKEY), tmp_path, port, PASSWORD, processes)
-    valkey.await_ready(server, port, PASSWORD)
+    server.wait_until(lambda: valkey.ready(port, PASSWORD), 10)
     return server, port
 
 
@@ -67,7 +67,7 @@ def cache(tmp_path: Path, ports: Ports, processes: Processes) -> tuple[Process, 
 def queue(tmp_path: Path, ports: Ports, processes: Processes) -> tuple[Process, int]:
     port = ports.reserve()
     server = nats.start(installed(nats.NATS), tmp_path, port, PASSWORD, processes)
-    nats.await_ready(server, port, PASSWORD)
+    server.wait_until(lambda: nats.ready(port, PASSWORD), 10)
     return server, port
 
 
@@ -126,7 +126,7 @@ def balanced(
     port = ports.reserve()
     upstreams = [replica.port for replica in replicas]
     server = caddy.start(installed(caddy.CADDY), tmp_path, port, upstreams, QUICK, processes)
-    caddy.await_ready(server, port, "/healthz")
+    server.wait_until(lambda: answers(port, "/healthz"), 10)
     yield server, port, replicas
     processes.stop()
     for replica in replicas:

@@ -14,12 +14,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from lab.model import POSTGRES, Capability, LabError, Stack
+from lab.model import BALANCER, CACHE, POSTGRES, QUEUE, Capability, LabError, Stack, Topology
 from lab.ports import Child, Journal
 from lab.runtime.effects import about_to
-from lab.runtime.local.parts import postgres
+from lab.runtime.local.parts import WHEELS, postgres
 from lab.runtime.local.priority import giving_way
 from lab.runtime.local.processes import Process
+from lab.runtime.local.starting import Programs
 from lab.runtime.local.twin import LocalTwin
 from lab.runtime.ports_free import Ports
 from lab.runtime.programs import environment
@@ -28,6 +29,7 @@ from lab.runtime.toxiproxy import server as toxiproxy_server
 from lab.workload import Workload
 
 OFFERED = frozenset({Capability.LINK, Capability.SESSIONS, Capability.LOAD})
+SERVED_BY = {Capability.BALANCER: BALANCER, Capability.CACHE: CACHE, Capability.QUEUE: QUEUE}
 DISK_NEEDED_BYTES = 300_000_000  # two data folders, their write-ahead logs and the logs
 
 
@@ -43,10 +45,7 @@ class LocalTestbed(Twins[LocalTwin]):
         self._ports = Ports()
 
     def offers(self) -> Mapping[Capability, str]:
-        return {
-            capability: "" if capability in OFFERED else "the local runtime cannot do that yet"
-            for capability in Capability
-        }
+        return {capability: _hindrance(capability) for capability in Capability}
 
     def up(self, journal: Journal) -> None:
         """Start everything, both twins side by side. On failure all is stopped; logs stay readable until `down`."""
@@ -87,17 +86,16 @@ class LocalTestbed(Twins[LocalTwin]):
         ledger = self._guarded()
         ledger.own_folder(self._folder)
         self._folder.mkdir(mode=0o755)
-        install = postgres.installation() if POSTGRES in self._stack.topology.parts else None
-        engine = toxiproxy_server.find()
-        self._facts = facts(install, engine)
+        programs, engine = find_programs(self._stack.topology), toxiproxy_server.find()
+        self._facts = facts(programs, engine)
         self._twins = {
             plan.name: LocalTwin(
-                plan, self._stack, self._workload, self._folder / plan.name, self._ports, ledger
+                plan, self._stack, self._workload, programs, self._folder / plan.name, self._ports, ledger
             )
             for plan in self._stack.twins
         }
         with ThreadPoolExecutor(max_workers=len(self._twins), thread_name_prefix="up") as threads:
-            starting = [threads.submit(twin.up, install, engine) for twin in self._twins.values()]
+            starting = [threads.submit(twin.up, engine) for twin in self._twins.values()]
             try:
                 for twin in starting:
                     twin.result()
@@ -127,15 +125,36 @@ def require_space(folder: Path) -> None:
         )
 
 
-def facts(install: postgres.Installation | None, engine: toxiproxy_server.Engine) -> dict[str, Any]:
+def find_programs(topology: Topology) -> Programs:
+    """The servers that `topology` needs. Raises LabError where one is missing."""
+    return Programs(
+        postgres=postgres.installation() if POSTGRES in topology.parts else None,
+        servers={part: wheel.installed() for part, wheel in WHEELS.items() if part in topology.parts},
+    )
+
+
+def facts(programs: Programs, engine: toxiproxy_server.Engine) -> dict[str, Any]:
     """Versions of every part, and what bounds a twin, for the manifest."""
+    database = {} if programs.postgres is None else {"postgres": programs.postgres.version}
     return {
         "runtime": LocalTestbed.runtime,
         "engine": engine.name,
         "toxiproxy": engine.version,
-        **({"postgres": install.version} if install else {}),
+        **database,
+        **{WHEELS[part].name.lower(): program.version for part, program in programs.servers.items()},
         "python": platform.python_version(),
         **{package: metadata.version(package) for package in PACKAGES},
         "environment": environment(),
         "limits": {"priority": " ".join(giving_way()), "cpus": os.cpu_count()},
     }
+
+
+def _hindrance(capability: Capability) -> str:
+    """Why `capability` cannot be had here, "" where it can."""
+    if capability in SERVED_BY:
+        try:
+            WHEELS[SERVED_BY[capability]].find()
+        except LabError as missing:
+            return str(missing)
+        return ""
+    return "" if capability in OFFERED else "the local runtime cannot do that yet"

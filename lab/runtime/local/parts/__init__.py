@@ -3,3 +3,13 @@
 None reads a configuration of the user's or of the folder that somebody stands in: each gets its settings by name, a
 scratch folder of the run's, and an address on loopback. Whoever connects must know the password.
 """
+
+from collections.abc import Mapping
+
+from lab.model import BALANCER, CACHE, QUEUE
+from lab.runtime.local.parts.caddy import CADDY
+from lab.runtime.local.parts.nats import NATS
+from lab.runtime.local.parts.valkey import VALKEY
+from lab.runtime.local.parts.wheels import Wheel
+
+WHEELS: Mapping[str, Wheel] = {BALANCER: CADDY, CACHE: VALKEY, QUEUE: NATS}

@@ -21,13 +21,12 @@ NATS = Wheel(
     ask_version="--version",
 )
 SETTINGS = ROOT / "compose" / "nats.conf"
-READY_TIMEOUT_S = 10.0
 
 
 def start(nats: Program, folder: Path, port: int, token: str, processes: Processes) -> Process:
-    """An empty queue on `port`, starting; `await_ready` waits for it."""
+    """An empty queue on `port`, starting."""
     home = folder / "queue"
-    home.mkdir(mode=0o700)
+    home.mkdir(mode=0o700, exist_ok=True)
     # The file takes these for values of its own: text wants its quotes.
     own = {"HOST": LOOPBACK, "PORT": port, "TOKEN": token, "STORE_DIR": str(home)}
     env = environment(**{name: json.dumps(value) for name, value in own.items()})
@@ -35,7 +34,7 @@ def start(nats: Program, folder: Path, port: int, token: str, processes: Process
     return processes.start("queue", command, env=env, cwd=home)
 
 
-def await_ready(queue: Process, port: int, token: str) -> None:
-    """Return when the queue knows its token and answers."""
-    question = f"CONNECT {json.dumps({'auth_token': token, 'verbose': False})}\r\nPING\r\n".encode()
-    queue.wait_until(lambda: replies(port, question, b"PONG"), READY_TIMEOUT_S)
+def ready(port: int, token: str) -> bool:
+    """Whether the queue knows its token and answers."""
+    question = f"CONNECT {json.dumps({'auth_token': token, 'verbose': False})}\r\nPING\r\n"
+    return replies(port, question.encode(), b"PONG")

@@ -93,12 +93,15 @@ def find_binaries() -> Path:
 
 
 def start(install: Installation, folder: Path, port: int, processes: Processes) -> Process:
-    """A server with fresh data below `folder`, starting; `await_ready` waits for it."""
+    """A server starting on its data below `folder`, fresh at the first start; `await_ready` waits for it."""
     data, access = folder / "data", folder / "pg_hba.conf"
     access.write_text(ACCESS)
-    copying = ["cp", "-Rp", str(install.template), str(data)]
-    output(copying, timeout_s=COMMAND_TIMEOUT_S, env=environment(**{RUN_MARK: processes.ledger.run}))
-    processes.ledger.own(SHARED_MEMORY, str(data))
+    if data.exists():
+        (data / "postmaster.pid").unlink(missing_ok=True)  # of a server that was killed
+    else:
+        copying = ["cp", "-Rp", str(install.template), str(data)]
+        output(copying, timeout_s=COMMAND_TIMEOUT_S, env=environment(**{RUN_MARK: processes.ledger.run}))
+        processes.ledger.own(SHARED_MEMORY, str(data))
     settings = {**SETTINGS, "port": str(port), "hba_file": str(access)}
     arguments = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
     return processes.start(

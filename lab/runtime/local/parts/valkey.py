@@ -21,13 +21,12 @@ VALKEY = Wheel(
     ask_version="--version",
 )
 SETTINGS = ROOT / "compose" / "valkey.conf"
-READY_TIMEOUT_S = 10.0
 
 
 def start(valkey: Program, folder: Path, port: int, password: str, processes: Processes) -> Process:
-    """An empty cache on `port`, starting; `await_ready` waits for it."""
+    """An empty cache on `port`, starting."""
     home = folder / "cache"
-    home.mkdir()
+    home.mkdir(exist_ok=True)
     own = {"bind": LOOPBACK, "port": port, "dir": home, "requirepass": password}
     # A file, for everybody on the machine can read a command line.
     settings = home / "valkey.conf"
@@ -38,7 +37,6 @@ def start(valkey: Program, folder: Path, port: int, password: str, processes: Pr
     return processes.start("cache", command, env=environment(), cwd=home)
 
 
-def await_ready(cache: Process, port: int, password: str) -> None:
-    """Return when the cache knows its password and answers."""
-    question = f"AUTH {password}\r\nPING\r\n".encode()
-    cache.wait_until(lambda: replies(port, question, b"+PONG"), READY_TIMEOUT_S)
+def ready(port: int, password: str) -> bool:
+    """Whether the cache knows its password and answers."""
+    return replies(port, f"AUTH {password}\r\nPING\r\n".encode(), b"+PONG")

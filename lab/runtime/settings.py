@@ -1,0 +1,38 @@
+"""What both runtimes tell the parts of a twin: where things are, and how they are to work. The same words in both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lab.model import CACHE, DATABASE, PAYMENTS, QUEUE, Balancing, ServerProfile
+
+
+def service_urls(links: Mapping[str, str], password: str) -> dict[str, str]:
+    """Where the service finds what it calls, always behind the proxies: a variable for each of `links`, by its name."""
+    forms = {
+        DATABASE: "postgresql://app:app@{}/lab",
+        PAYMENTS: "http://{}",
+        CACHE: f"redis://:{password}@{{}}/0",
+        QUEUE: f"nats://{password}@{{}}",
+    }
+    return {f"{link.upper()}_URL": form.format(links[link]) for link, form in forms.items() if link in links}
+
+
+def server_options(profile: ServerProfile) -> tuple[str, ...]:
+    """gunicorn's, for every twin alike."""
+    options = {"workers": profile.workers, "threads": profile.threads, "timeout": profile.timeout_s}
+    return tuple(word for name, value in options.items() for word in (f"--{name}", str(value)))
+
+
+def balancer_environment(balancing: Balancing, replicas: Sequence[str]) -> dict[str, str]:
+    """The variables of compose/Caddyfile, all of them."""
+    return {
+        "UPSTREAMS": " ".join(replicas),
+        "POLICY": balancing.policy,
+        "RETRIES": str(balancing.retries),
+        "HEALTH_PATH": balancing.health_path,
+        "HEALTH_PERIOD": f"{balancing.health_period_s}s",
+        "HEALTH_TIMEOUT": f"{balancing.health_timeout_s}s",
+        "HEALTH_FAILURES": str(balancing.health_failures),
+        "ANSWER_TIMEOUT": f"{balancing.answer_timeout_s}s",
+    }
