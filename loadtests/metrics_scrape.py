@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 TIMEOUT_S = 0.8
 
 
-async def scrape(url: str, at_s: float) -> dict[str, Any]:
-    """One reading; `ok` is false when the service did not answer in time, which is a finding and no error."""
+async def scrape(member: str, url: str, at_s: float) -> dict[str, Any]:
+    """One reading of a replica; `ok` is false when it did not answer in time, which is a finding and no error."""
     try:
         async with asyncio.timeout(TIMEOUT_S):
             text = await _get(url)
     except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError):
-        return {"at_s": at_s, "ok": False, "samples": {}}
-    return {"at_s": at_s, "ok": True, "samples": dict(_samples(text))}
+        return {"member": member, "at_s": at_s, "ok": False, "samples": {}}
+    return {"member": member, "at_s": at_s, "ok": True, "samples": dict(_samples(text))}
 
 
 async def _get(url: str) -> str:

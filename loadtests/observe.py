@@ -51,14 +51,15 @@ async def observe(config: dict[str, Any], looks: list[Probe], t0: float) -> None
             every(one["interval_s"], t0, until_s, partial(look, t0), probes)
             for one, look in zip(config["probes"], looks, strict=True)
         ]
-        reading = every(
-            config["metrics_interval_s"],
-            t0,
-            until_s,
-            lambda: scrape(config["metrics_url"], round(time.monotonic() - t0, 6)),
-            metrics,
-        )
-        await asyncio.gather(*probing, reading)
+        reading = [
+            every(config["metrics_interval_s"], t0, until_s, partial(_metrics, one, t0), metrics)
+            for one in config["metrics"]
+        ]
+        await asyncio.gather(*probing, *reading)
+
+
+async def _metrics(replica: dict[str, str], t0: float) -> dict[str, Any]:
+    return await scrape(replica["member"], replica["url"], round(time.monotonic() - t0, 6))
 
 
 def main(path: str) -> None:

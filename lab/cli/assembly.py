@@ -40,11 +40,11 @@ def testbed(runtime: str, stack: Stack, workload: Workload, needs: frozenset[Cap
     from lab.runtime.containers import testbed as docker
 
     reason = docker.available()
-    if runtime == "auto" and (reason or not docker.images_present()):
+    if runtime == "auto" and (reason or not docker.images_present(stack.topology)):
         return _able(LocalTestbed(stack, workload, paths.STATE), needs)
     if reason:
         raise LabError(f"The docker runtime cannot be used: {reason} See: bin/lab doctor")
-    docker.build_images()
+    docker.build_images(stack.topology)
     return _able(docker.DockerTestbed(stack, workload, paths.STATE), needs)
 
 

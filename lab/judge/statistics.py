@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -172,17 +173,22 @@ def statements_per_request(
     """(SQL statements per request, requests) between the last reading before `start_s` and the first after `end_s`.
 
     A reading that failed is passed over: a twin that cannot answer its own metrics is common in a fault. None where
-    no two readings are left, or where a counter went backwards.
+    no two readings of a replica are left.
     """
-    readings = [reading for reading in metrics if reading.ok]
-    if len(readings) < 2:
-        return None
-    first = max((r for r in readings if r.at_s <= start_s), key=lambda r: r.at_s, default=readings[0])
-    last = min((r for r in readings if r.at_s >= end_s), key=lambda r: r.at_s, default=readings[-1])
-    statements, requests = (
-        counter(last.samples, name, **labels) - counter(first.samples, name, **labels)
-        for name in ("sql_statements_total", "http_requests_total")
-    )
-    if requests <= 0 or statements < 0:
-        return None
-    return statements / requests, requests
+    totals = {"sql_statements_total": 0.0, "http_requests_total": 0.0}
+    for member in {reading.member for reading in metrics}:
+        readings = [reading for reading in metrics if reading.ok and reading.member == member]
+        if len(readings) < 2:
+            continue
+        first_s = max((r.at_s for r in readings if r.at_s <= start_s), default=readings[0].at_s)
+        last_s = min((r.at_s for r in readings if r.at_s >= end_s), default=readings[-1].at_s)
+        between = [reading for reading in readings if first_s <= reading.at_s <= last_s]
+        for name in totals:
+            totals[name] += increase([counter(reading.samples, name, **labels) for reading in between])
+    statements, requests = totals["sql_statements_total"], totals["http_requests_total"]
+    return (statements / requests, requests) if requests > 0 else None
+
+
+def increase(values: Sequence[float]) -> float:
+    """By how much a counter grew over these readings of it; one that was started again counts from zero."""
+    return sum(after - before if after >= before else after for before, after in pairwise(values))

@@ -18,11 +18,12 @@ Tables = Mapping[str, Sequence[Row]]  # all rows of a twin's stores, by table
 
 @dataclass(frozen=True, kw_only=True)
 class MetricsReading:
-    """One scrape of the service's own metrics; not `ok` where it did not answer."""
+    """One scrape of a replica's own metrics; not `ok` where it did not answer."""
 
     at_s: float
     ok: bool
     samples: Mapping[str, float]
+    member: str = "1"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,12 +9,14 @@ from collections.abc import Iterable, Mapping
 from functools import reduce
 from typing import Any
 
-from lab.model import DATABASE, STORE, Kind, Probe, Target, a_link
+from lab.model import CACHE, DATABASE, QUEUE, SERVICE, STORE, Kind, Probe, Target, a_link
 from lab.plan.runs import RunPlan
 
 METRICS_INTERVAL_S = 1.0
 MAX_IN_FLIGHT = 4_096
-PROTOCOLS = {DATABASE: "postgres", "cache": "redis", "queue": "nats"}  # HTTP on every other link
+PROTOCOLS = {DATABASE: "postgres", CACHE: "redis", QUEUE: "nats"}  # HTTP on every other link
+
+SECRETS = {CACHE: "password", QUEUE: "token"}
 
 
 def load(twin: str, plan: RunPlan, targets: Mapping[str, str]) -> dict[str, Any]:
@@ -46,7 +48,10 @@ def observe(plan: RunPlan, targets: Mapping[str, str]) -> dict[str, Any]:
         "until_s": plan.phases.total_s,
         "probes": [_probe(probe, plan, targets) for probe in outside],
         "probes_output": "probes.jsonl",
-        "metrics_url": f"http://{targets['direct_edge']}/metrics",
+        "metrics": [
+            {"member": member, "url": f"http://{targets[f'{SERVICE}/{member}']}/metrics"}
+            for member in plan.scenario.topology.members(SERVICE)
+        ],
         "metrics_interval_s": METRICS_INTERVAL_S,
         "metrics_output": "metrics.jsonl",
     }
@@ -89,4 +94,6 @@ def _probe(probe: Probe, plan: RunPlan, targets: Mapping[str, str]) -> dict[str,
     }
     if link == DATABASE:
         config["user"], config["database"] = targets["probe_database"].split("/")
+    if link in SECRETS:
+        config[SECRETS[link]] = plan.stack.password
     return config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 from lab.model import CACHE, DATABASE, PAYMENTS, QUEUE, Balancing, ServerProfile
@@ -16,6 +17,15 @@ def service_urls(links: Mapping[str, str], password: str) -> dict[str, str]:
         QUEUE: f"nats://{password}@{{}}",
     }
     return {f"{link.upper()}_URL": form.format(links[link]) for link, form in forms.items() if link in links}
+
+
+def readiness(part: str, password: str) -> tuple[str, str]:
+    """What a cache or a queue is asked, and what its reply then holds, when it is ready and knows the password."""
+    connect = json.dumps({"auth_token": password, "verbose": False})
+    return {
+        CACHE: (f"AUTH {password}\r\nPING\r\n", "+PONG"),
+        QUEUE: (f"CONNECT {connect}\r\nPING\r\n", "PONG"),
+    }[part]
 
 
 def server_options(profile: ServerProfile) -> tuple[str, ...]:

@@ -16,14 +16,15 @@ from typing import Any
 import psutil
 import pytest
 
-from lab.model import Balancing, LabError, LinkSample, Sample
+from lab.model import CACHE, QUEUE, Balancing, LabError, LinkSample, Sample
 from lab.record.codec import structured
-from lab.runtime.local.asking import answers
+from lab.runtime.local.asking import answers, replies
 from lab.runtime.local.parts import caddy, nats, valkey
 from lab.runtime.local.parts.wheels import Wheel
 from lab.runtime.local.processes import Process, Processes
 from lab.runtime.ownership.ledger import Ledger
 from lab.runtime.ports_free import LOOPBACK, Ports
+from lab.runtime.settings import readiness
 from loadtests.probes import probe
 from tests.conftest import lacking
 
@@ -59,7 +60,7 @@ def installed(wheel: Wheel) -> Any:
 def cache(tmp_path: Path, ports: Ports, processes: Processes) -> tuple[Process, int]:
     port = ports.reserve()
     server = valkey.start(installed(valkey.VALKEY), tmp_path, port, PASSWORD, processes)
-    server.wait_until(lambda: valkey.ready(port, PASSWORD), 10)
+    server.wait_until(lambda: replies(port, *readiness(CACHE, PASSWORD)), 10)
     return server, port
 
 
@@ -67,7 +68,7 @@ def cache(tmp_path: Path, ports: Ports, processes: Processes) -> tuple[Process, 
 def queue(tmp_path: Path, ports: Ports, processes: Processes) -> tuple[Process, int]:
     port = ports.reserve()
     server = nats.start(installed(nats.NATS), tmp_path, port, PASSWORD, processes)
-    server.wait_until(lambda: nats.ready(port, PASSWORD), 10)
+    server.wait_until(lambda: replies(port, *readiness(QUEUE, PASSWORD)), 10)
     return server, port
 
 

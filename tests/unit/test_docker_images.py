@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.model import QUEUE, Topology
 from lab.runtime.containers import images as docker_images
 from lab.runtime.containers.images import OFFICIAL, Images, base, digest, pinned
 
@@ -80,7 +81,7 @@ def test_a_server_that_no_part_needs_is_neither_looked_for_nor_named(
     for name in OFFICIAL:
         monkeypatch.delenv(f"LAB_{name.upper()}_IMAGE", raising=False)
     present()
-    without, with_queue = Images.wanted(), Images.wanted(("nats",))
+    without, with_queue = Images.wanted(Topology()), Images.wanted(Topology(parts=(QUEUE,)))
     assert {"CADDY_IMAGE", "VALKEY_IMAGE", "NATS_IMAGE"} & without.environment().keys() == set()
     assert set(with_queue.missing()) - set(without.missing()) == {OFFICIAL["nats"]}
     assert with_queue.environment()["NATS_IMAGE"] == OFFICIAL["nats"]

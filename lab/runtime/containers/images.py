@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from docker.errors import APIError, ImageNotFound
 
-from lab.model import LabError
+from lab.model import BALANCER, CACHE, QUEUE, LabError, Topology
 from lab.paths import ROOT
 from lab.runtime.containers.engine import answering, client
 from lab.runtime.programs import build_environment, ended, output
@@ -31,12 +31,14 @@ OFFICIAL = {
     "valkey": "valkey/valkey:9.1",
     "nats": "nats:2.15",
 }
-ALWAYS = ("python", "postgres", "toxiproxy")  # the others where a topology has the part
+ALWAYS = ("python", "postgres", "toxiproxy")
+SERVERS = {BALANCER: "caddy", CACHE: "valkey", QUEUE: "nats"}  # where a topology has the part
 # What goes into each of our own images, besides the base.
 SOURCES = {
     "service": ("compose/Dockerfile.service", "requirements/services.txt", "services"),
     "load": ("compose/Dockerfile.load", "requirements/loadtests.txt", "loadtests"),
 }
+PLAIN = Topology()
 PULL_TIMEOUT_S = 600
 BUILD_TIMEOUT_S = 900
 BUILD = {"COMPOSE_DISABLE_ENV_FILE": "1"}  # a .env file is the user's
@@ -56,9 +58,9 @@ class Images:
     nats: str = ""
 
     @classmethod
-    def wanted(cls, servers: Collection[str] = ()) -> Images:
-        """As the environment, the engine and our sources say now; with those of `servers` besides."""
-        bases = {name: base(name) for name in (*ALWAYS, *servers)}
+    def wanted(cls, topology: Topology) -> Images:
+        """For `topology`, as the environment, the engine and our sources say now."""
+        bases = {name: base(name) for name in base_names(topology)}
         made_of = f"{bases['python']} {identity(bases['python'])}"
         ours = {name: f"failure-lab/{name}:{digest(made_of, paths)}" for name, paths in SOURCES.items()}
         return cls(**bases, **ours)
@@ -75,9 +77,14 @@ class Images:
         return [reference for reference in self.references.values() if identity(reference) is None]
 
 
-def images_present() -> bool:
+def base_names(topology: Topology) -> tuple[str, ...]:
+    """The base images that `topology` needs."""
+    return (*ALWAYS, *(name for part, name in SERVERS.items() if part in topology.parts))
+
+
+def images_present(topology: Topology = PLAIN) -> bool:
     """Whether a run can start at once."""
-    return not Images.wanted().missing()
+    return not Images.wanted(topology).missing()
 
 
 def tell(text: str) -> None:
@@ -86,12 +93,12 @@ def tell(text: str) -> None:
     sys.stderr.flush()
 
 
-def build_images(servers: Collection[str] = (), say: Callable[[str], None] = tell) -> Images:
+def build_images(topology: Topology = PLAIN, say: Callable[[str], None] = tell) -> Images:
     """Pull or build what is missing; returns what a run uses. A fraction of a second when all is there."""
-    for name in (*ALWAYS, *servers):
+    for name in base_names(topology):
         if identity(base(name)) is None:
             provide(name, say)
-    images = Images.wanted(servers)
+    images = Images.wanted(topology)
     if not images.missing():
         return images
     say("building the lab's Docker images (under a minute, the first time)")

@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from lab.model import Capability
+from lab.model import BALANCER, CACHE, QUEUE, Capability, LabError, TwinPlan
 from lab.ports import Child, Journal
 from lab.runtime.containers.engine import answering, available, client, compose_version, remove_leftovers
-from lab.runtime.containers.images import Images, build_images, images_present, pinned
-from lab.runtime.containers.twin import DockerTwin, Published
+from lab.runtime.containers.images import SERVERS, Images, build_images, images_present, pinned
+from lab.runtime.containers.project import Project, Published
+from lab.runtime.containers.twin import DockerTwin
 from lab.runtime.ports_free import Ports
 from lab.runtime.testbed import PACKAGES, Twins
 from lab.runtime.toxiproxy.client import Toxiproxy
 
 __all__ = ["DockerTestbed", "available", "build_images", "images_present", "remove_leftovers"]
 
-
-OFFERED = frozenset({Capability.LINK, Capability.SESSIONS, Capability.LOAD})
+OFFERED = frozenset(
+    {
+        Capability.LINK,
+        Capability.SESSIONS,
+        Capability.LOAD,
+        Capability.BALANCER,
+        Capability.CACHE,
+        Capability.QUEUE,
+    }
+)
+# How each server says which version it is.
+VERSIONS = {
+    BALANCER: ("caddy", "version"),
+    CACHE: ("valkey-server", "--version"),
+    QUEUE: ("/nats-server", "--version"),
+}
 
 
 class DockerTestbed(Twins[DockerTwin]):
@@ -36,16 +52,15 @@ class DockerTestbed(Twins[DockerTwin]):
 
     def up(self, journal: Journal) -> None:
         """Start everything, both twins side by side. After a failure logs stay readable until `down`."""
-        self._journal = journal
-        images = build_images()  # nothing to do, but where a source was edited just now
+        images = build_images(self._stack.topology)  # nothing to do, but where a source was edited just now
         ledger = self._guarded()
         ports = self._free_ports()
         self._twins = {
-            plan.name: DockerTwin(plan, self._stack, self._workload, images, ports[plan.name], ledger)
+            plan.name: DockerTwin(self._project(plan, images, ports[plan.name]), ledger)
             for plan in self._stack.twins
         }
         with ThreadPoolExecutor(max_workers=len(self._twins), thread_name_prefix="up") as threads:
-            for started in [threads.submit(twin.up) for twin in self._twins.values()]:
+            for started in [threads.submit(twin.up, journal) for twin in self._twins.values()]:
                 started.result()
         self._facts = self._learn(images)
         self._stand()
@@ -54,12 +69,17 @@ class DockerTestbed(Twins[DockerTwin]):
         """Remove all that `up` and `spawn` started; harmless when there is nothing."""
         if self._ledger is None:
             return
+        for twin in self._twins.values():
+            twin.stop()
         remove_leftovers(self._stack.run)
         self._let_go()
 
     def spawn(self, twin: str, module: str, config: Mapping[str, Any], folder: Path, name: str) -> Child:
         (folder / f"{name}.config.json").write_text(json.dumps(config, indent=1))
         return self._twins[twin].spawn(module, folder.resolve(), name)
+
+    def _project(self, plan: TwinPlan, images: Images, ports: Published) -> Project:
+        return Project(plan=plan, stack=self._stack, workload=self._workload, images=images, published=ports)
 
     def _free_ports(self) -> dict[str, Published]:
         """Ports that are free now: from here on the engine has to be able to take them."""
@@ -82,11 +102,24 @@ class DockerTestbed(Twins[DockerTwin]):
             "engine": "toxiproxy",
             "toxiproxy": Toxiproxy(twin.published()["toxiproxy"]).version(),
             "postgres": twin.ask("postgres", "postgres", "--version").split()[2],
+            **{
+                SERVERS[part]: version(twin.ask(part, *command))
+                for part, command in VERSIONS.items()
+                if part in twin.parts
+            },
             "python": twin.ask("service", "python", "--version").split()[1],
             **pinned(PACKAGES),
             "docker": engine,
             "compose": compose_version(),
-            "images": vars(images),
+            "images": dict(images.references),
             "environment": twin.environments(),
             "limits": twin.limits(),
         }
+
+
+def version(said: str) -> str:
+    """The version number in what a server says of itself."""
+    found = re.search(r"\d+\.\d+\.\d+", said)
+    if found is None:
+        raise LabError(f"A server does not say its version: {said[:200]!r}.")
+    return found.group()

@@ -13,9 +13,9 @@ REPLY_TIMEOUT_S = 1.0
 REPLY_BYTES_MAX = 8_192
 
 
-def answers(port: int, path: str) -> bool:
+def answers(port: int, path: str, timeout_s: float = ANSWER_TIMEOUT_S) -> bool:
     """Whether an HTTP server on `port` answers `path` with 200 now."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=ANSWER_TIMEOUT_S)
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=timeout_s)
     try:
         connection.request("GET", path)
         return connection.getresponse().status == 200
@@ -25,17 +25,17 @@ def answers(port: int, path: str) -> bool:
         connection.close()
 
 
-def replies(port: int, question: bytes, expected: bytes) -> bool:
+def replies(port: int, question: str, expected: str) -> bool:
     """Whether a server on `port` says `expected` somewhere in its reply to `question`."""
-    give_up, reply = time.monotonic() + REPLY_TIMEOUT_S, b""
+    give_up, reply, wanted = time.monotonic() + REPLY_TIMEOUT_S, b"", expected.encode()
     try:
         with socket.create_connection((LOOPBACK, port), REPLY_TIMEOUT_S) as connection:
-            connection.sendall(question)
-            while expected not in reply and len(reply) < REPLY_BYTES_MAX and time.monotonic() < give_up:
+            connection.sendall(question.encode())
+            while wanted not in reply and len(reply) < REPLY_BYTES_MAX and time.monotonic() < give_up:
                 more = connection.recv(REPLY_BYTES_MAX)
                 if not more:
                     break
                 reply += more
     except OSError:
         return False
-    return expected in reply
+    return wanted in reply

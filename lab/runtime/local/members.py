@@ -1,10 +1,11 @@
-"""A member of a part: one process, which can be started again as it was."""
+"""A member of a part: one process that can be started again as it was. A replica can be asked how it is, too."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 
+from lab.runtime.local.asking import answers
 from lab.runtime.local.processes import Process
 
 
@@ -35,3 +36,19 @@ class Member:
         """CPU seconds of all its processes so far, None where they cannot be told."""
         now_s = self.process.cpu_s()
         return None if now_s is None else self._spent_s + now_s
+
+
+class LocalReplica:
+    """`lab.runtime.restarter.Replica`: a member of the service and its own port."""
+
+    def __init__(self, member: Member, port: int) -> None:
+        self.name = member.name
+        self.restart = member.restart
+        self._member = member
+        self._port = port
+
+    def running(self) -> bool:
+        return self._member.process.running()
+
+    def answers(self, path: str, timeout_s: float) -> bool:
+        return answers(self._port, path, timeout_s)

@@ -22,13 +22,13 @@ from lab.model import (
 )
 from lab.paths import ROOT
 from lab.runtime.local.addresses import Addresses, host_port
-from lab.runtime.local.asking import answers
+from lab.runtime.local.asking import answers, replies
 from lab.runtime.local.parts import caddy, nats, postgres, valkey
 from lab.runtime.local.parts.wheels import Program
 from lab.runtime.local.priority import giving_way
 from lab.runtime.local.processes import Process, Processes
 from lab.runtime.programs import environment
-from lab.runtime.settings import server_options, service_urls
+from lab.runtime.settings import readiness, server_options, service_urls
 from lab.workload import Workload
 
 # What hangs in a service is nobody's any more. (PostgreSQL gets its time: killed, it leaves shared memory behind.)
@@ -76,8 +76,8 @@ class Starter:
             SERVICE: lambda: answers(port, READY_PATH),
             BALANCER: lambda: answers(port, READY_PATH),
             PAYMENTS: lambda: answers(port, LIVE_PATH),
-            CACHE: lambda: valkey.ready(port, password),
-            QUEUE: lambda: nats.ready(port, password),
+            CACHE: lambda: replies(port, *readiness(CACHE, password)),
+            QUEUE: lambda: replies(port, *readiness(QUEUE, password)),
         }
         return ready[part]()
 

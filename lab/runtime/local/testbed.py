@@ -49,9 +49,8 @@ class LocalTestbed(Twins[LocalTwin]):
 
     def up(self, journal: Journal) -> None:
         """Start everything, both twins side by side. On failure all is stopped; logs stay readable until `down`."""
-        self._journal = journal
         try:
-            self._up()
+            self._up(journal)
         except OSError as exc:
             self._stop()
             raise LabError(
@@ -81,7 +80,7 @@ class LocalTestbed(Twins[LocalTwin]):
         self._children.append(child)
         return child
 
-    def _up(self) -> None:
+    def _up(self, journal: Journal) -> None:
         require_space(self._folder.parent)
         ledger = self._guarded()
         ledger.own_folder(self._folder)
@@ -95,7 +94,7 @@ class LocalTestbed(Twins[LocalTwin]):
             for plan in self._stack.twins
         }
         with ThreadPoolExecutor(max_workers=len(self._twins), thread_name_prefix="up") as threads:
-            starting = [threads.submit(twin.up, engine) for twin in self._twins.values()]
+            starting = [threads.submit(twin.up, engine, journal) for twin in self._twins.values()]
             try:
                 for twin in starting:
                     twin.result()

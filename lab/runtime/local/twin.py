@@ -23,9 +23,9 @@ from lab.model import (
     TwinPlan,
 )
 from lab.paths import ROOT
-from lab.ports import Actuator, Performer, Watched
+from lab.ports import Actuator, Journal, Performer, Watched
 from lab.runtime.local.addresses import Addresses, host_port
-from lab.runtime.local.members import Member
+from lab.runtime.local.members import LocalReplica, Member
 from lab.runtime.local.parts import postgres
 from lab.runtime.local.priority import punctual
 from lab.runtime.local.processes import Process, Processes, log_tail
@@ -33,6 +33,7 @@ from lab.runtime.local.starting import Programs, Starter
 from lab.runtime.ownership.ledger import Ledger
 from lab.runtime.ports_free import LOOPBACK, Ports
 from lab.runtime.programs import environment
+from lab.runtime.restarter import Restarting
 from lab.runtime.toxiproxy.client import LinkActuator, create_proxy
 from lab.runtime.toxiproxy.server import Birthmark, Engine
 from lab.workload import Workload
@@ -63,12 +64,13 @@ class LocalTwin:
         self._ledger = ledger
         self._servers = Processes(f"the {plan.name} twin", folder / "logs", ledger)
         self._links: dict[str, LinkActuator] = {}
+        self._restarting: Restarting | None = None
         self._starter = Starter(
             plan=plan, stack=stack, workload=workload, programs=programs, addresses=self.addresses,
             folder=folder, processes=self._servers,
         )  # fmt: skip
 
-    def up(self, engine: Engine) -> None:
+    def up(self, engine: Engine, journal: Journal) -> None:
         """Start all and wait until every part answers, through its proxy. Raises LabError; then `stop` the rest."""
         self._folder.mkdir(mode=0o755)
         for part in FIRST:
@@ -85,9 +87,12 @@ class LocalTwin:
             self._await(part)
         self._start(BALANCER)  # now: a replica that does not answer its first look has to wait for the second
         self._await(BALANCER)
+        self._look_after_replicas(journal)
 
     def stop(self) -> None:
         """End all servers, together."""
+        if self._restarting is not None:
+            self._restarting.stop()
         self._servers.stop()
         postgres.release(self._folder, self._ledger)
 
@@ -144,6 +149,13 @@ class LocalTwin:
         for member in self.members.get(part, ()):
             ready = partial(self._starter.answers, part, member.name)
             member.process.wait_until(ready, READY_TIMEOUT_S)
+
+    def _look_after_replicas(self, journal: Journal) -> None:
+        if self._topology.restarter is not None:
+            ports = self.addresses.servers[SERVICE]
+            replicas = [LocalReplica(m, port) for m, port in zip(self.members[SERVICE], ports, strict=True)]
+            self._restarting = Restarting(self._topology.restarter, self._plan.name, replicas, journal)
+            self._restarting.start()
 
     def _start_seed(self) -> Process | None:
         """Filling the database, where there is one."""

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 from lab.paths import ROOT
-from lab.runtime.local.asking import replies
 from lab.runtime.local.parts.wheels import Program, Wheel
 from lab.runtime.local.priority import giving_way
 from lab.runtime.local.processes import Process, Processes
@@ -32,9 +31,3 @@ def start(nats: Program, folder: Path, port: int, token: str, processes: Process
     env = environment(**{name: json.dumps(value) for name, value in own.items()})
     command = [*giving_way(), str(nats.path), "--config", str(SETTINGS)]
     return processes.start("queue", command, env=env, cwd=home)
-
-
-def ready(port: int, token: str) -> bool:
-    """Whether the queue knows its token and answers."""
-    question = f"CONNECT {json.dumps({'auth_token': token, 'verbose': False})}\r\nPING\r\n"
-    return replies(port, question.encode(), b"PONG")

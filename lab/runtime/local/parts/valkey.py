@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 from lab.paths import ROOT
-from lab.runtime.local.asking import replies
 from lab.runtime.local.parts.wheels import Program, Wheel
 from lab.runtime.local.priority import giving_way
 from lab.runtime.local.processes import Process, Processes
@@ -35,8 +34,3 @@ def start(valkey: Program, folder: Path, port: int, password: str, processes: Pr
     settings.write_text("\n".join(lines) + "\n")
     command = [*giving_way(), str(valkey.path), str(settings)]
     return processes.start("cache", command, env=environment(), cwd=home)
-
-
-def ready(port: int, password: str) -> bool:
-    """Whether the cache knows its password and answers."""
-    return replies(port, f"AUTH {password}\r\nPING\r\n".encode(), b"+PONG")

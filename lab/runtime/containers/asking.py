@@ -1,0 +1,60 @@
+"""Whether what runs in a container answers."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+from docker.errors import APIError
+from docker.models.containers import Container
+
+ANSWER_TIMEOUT_S = 2.0
+# Reads the rest of the arguments, host, port, question and what the reply must hold, and says by its exit code.
+TALK = """
+import socket, sys
+host, port, question, expected = sys.argv[1:]
+with socket.create_connection((host, int(port)), 1) as connection:
+    connection.sendall(question.encode())
+    reply = b""
+    while expected.encode() not in reply:
+        more = connection.recv(8192)
+        if not more:
+            sys.exit(1)
+        reply += more
+"""
+
+
+def healthy(container: Container) -> bool:
+    """Ask what the container's own health check asks, now: older engines first look after a whole interval."""
+    _kind, *command = container.attrs["Config"]["Healthcheck"]["Test"]
+    return succeeds(container, command)
+
+
+def replies(container: Container, host: str, port: int, question: str, expected: str) -> bool:
+    """Whether `host` says `expected` somewhere in its reply to `question`, asked by Python in `container`."""
+    return succeeds(container, ["python", "-c", TALK, host, str(port), question, expected])
+
+
+def answers(url: str, timeout_s: float = ANSWER_TIMEOUT_S) -> bool:
+    directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with directly.open(url, timeout=timeout_s) as response:
+            return bool(response.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def address(container: Container, network: str) -> str:
+    """Its IP address on `network`, "" while it does not run."""
+    networks: Mapping[str, Any] = container.attrs["NetworkSettings"]["Networks"]
+    return str(networks[network]["IPAddress"])
+
+
+def succeeds(container: Container, command: list[str]) -> bool:
+    """Whether `command` ends well inside `container`."""
+    try:
+        return bool(container.exec_run(command).exit_code == 0)
+    except APIError:  # it does not run
+        return False

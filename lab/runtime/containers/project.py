@@ -1,0 +1,104 @@
+"""A twin's Compose project: the names in it, and the two command lines that start it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lab.model import BALANCER, CACHE, QUEUE, SERVICE, WORKER, Stack, Topology, TwinPlan
+from lab.runtime.containers.images import COMPOSE_FILE, Images
+from lab.runtime.docker_client import docker_environment
+from lab.runtime.ownership.ledger import RUN_MARK
+from lab.runtime.programs import output
+from lab.runtime.settings import balancer_environment, server_options, service_urls
+from lab.workload import Workload
+
+# Where things listen inside: the proxies as compose/toxiproxy.json has them.
+PROXIES = {"edge": 8000, "database": 5432, "payments": 8001, "cache": 6379, "queue": 4222}
+SERVICE_PORT = 8000
+PROFILES = (CACHE, QUEUE, WORKER)  # the balancer's comes later
+UP_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """Ports of this machine's loopback behind which a twin's edge and its Toxiproxy's API are."""
+
+    edge: int
+    toxiproxy: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """Everything that Compose must be told about one twin."""
+
+    plan: TwinPlan
+    stack: Stack
+    workload: Workload
+    images: Images
+    published: Published
+
+    @property
+    def name(self) -> str:
+        return f"failure-lab-{self.stack.run}-{self.plan.name}".lower()
+
+    @property
+    def network(self) -> str:
+        return f"{self.name}_twin"
+
+    def container(self, part: str, member: str = "1") -> str:
+        return f"{self.name}-{part}-{member}"
+
+    def up(self) -> None:
+        """All but the balancer. Raises LabError with what Compose said."""
+        profiles = [part for part in PROFILES if part in self.stack.topology.parts]
+        self._compose(profiles, "up", "--scale", f"{SERVICE}={self.stack.topology.replicas}")
+
+    def balance(self, replicas: Sequence[str]) -> None:
+        """The balancer, before `replicas` (host:port), which answer by now."""
+        upstreams = balancer_environment(self.stack.topology.balancing, replicas)
+        told = {f"{BALANCER.upper()}_{name}": value for name, value in upstreams.items()}
+        self._compose([BALANCER], "up", "--no-deps", BALANCER, **told)
+
+    def _compose(self, profiles: Iterable[str], verb: str, *arguments: str, **extra: str) -> None:
+        options = [word for profile in profiles for word in ("--profile", profile)]
+        files = ("-f", str(COMPOSE_FILE), "-f", "-")
+        detached = ("--detach", "--no-build", "--pull", "never")
+        command = ("docker", "compose", *files, "-p", self.name, *options, verb, *detached, *arguments)
+        output(
+            command, timeout_s=UP_TIMEOUT_S, env=self._environment(**extra), text=limits(self.stack.topology)
+        )
+
+    def _environment(self, **extra: str) -> Mapping[str, str]:
+        topology = self.stack.topology
+        sizes = " ".join(f"--{name} {size}" for name, size in self.stack.sizes.items())
+        proxies = {link: f"toxiproxy:{PROXIES[link]}" for link in topology.links}
+        return docker_environment(
+            **{RUN_MARK: self.stack.run},  # killed in the middle, healing ends this before what it has made
+            **self.images.environment(),
+            **service_urls(proxies, self.stack.password),
+            RUN=self.stack.run,
+            TWIN=self.plan.name,
+            SERVICE=self.plan.service,
+            SERVICE_APP=self.workload.app(self.plan),
+            SERVICE_ALIAS="replica" if BALANCER in topology.parts else "front",
+            SERVER_OPTIONS=" ".join(server_options(topology.profile)),
+            WORKER_MODULE=self.workload.worker,
+            DEFENCES=self.plan.defences,
+            TOKEN=self.stack.token,
+            PASSWORD=self.stack.password,
+            SEED_SIZES=sizes,
+            EDGE_PORT=str(self.published.edge),
+            TOXIPROXY_PORT=str(self.published.toxiproxy),
+            **extra,
+        )
+
+
+def limits(topology: Topology) -> str:
+    """A second Compose file: what bounds a part where the topology says more than compose.yaml."""
+    services = {}
+    for part, wanted in topology.limits.items():
+        bounds = {"cpus": wanted.cpus, "mem_limit": wanted.memory_bytes}
+        services[part] = {name: value for name, value in bounds.items() if value is not None}
+    return json.dumps({"services": services})

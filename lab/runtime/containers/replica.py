@@ -1,0 +1,65 @@
+"""A container that serves HTTP on the twin's network: whether it answers, and a new start for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from docker.models.containers import Container
+
+from lab.runtime.containers.asking import address, answers, succeeds
+from lab.runtime.containers.engine import answering
+from lab.runtime.containers.project import SERVICE_PORT
+
+STOP_TIMEOUT_S = 1  # what hangs in a service is nobody's any more
+ASK = "import sys, urllib.request as u; u.urlopen(sys.argv[1], timeout=float(sys.argv[2]))"
+
+
+class DockerReplica:
+    """`lab.runtime.restarter.Replica`. `directly`: whether this machine reaches its containers by their addresses."""
+
+    def __init__(self, name: str, container: Container, network: str, *, directly: bool) -> None:
+        self.name = name
+        self._container = container
+        self._network = network
+        self._directly = directly
+
+    @property
+    def host_port(self) -> str:
+        """By a name that stays its own: another start may give it another address."""
+        return f"{self._container.short_id}:{SERVICE_PORT}"
+
+    def running(self) -> bool:
+        with answering():
+            self._container.reload()
+        return bool(self._container.status == "running")
+
+    def answers(self, path: str, timeout_s: float) -> bool:
+        if self._directly:
+            with answering():
+                self._container.reload()
+            here = address(self._container, self._network)
+            return bool(here) and answers(f"http://{here}:{SERVICE_PORT}{path}", timeout_s)
+        inside = f"http://127.0.0.1:{SERVICE_PORT}{path}"
+        return succeeds(self._container, ["python", "-c", ASK, inside, str(timeout_s)])
+
+    def restart(self) -> None:
+        with answering():
+            self._container.restart(timeout=STOP_TIMEOUT_S)
+
+
+class CpuOf:
+    """The CPU seconds of a container over all its starts: each begins to count from zero."""
+
+    def __init__(self, meter: Callable[[], float | None]) -> None:
+        self._meter = meter
+        self._earlier_s = 0.0
+        self._last_s = 0.0
+
+    def __call__(self) -> float | None:
+        now_s = self._meter()
+        if now_s is None:
+            return None
+        if now_s < self._last_s:
+            self._earlier_s += self._last_s
+        self._last_s = now_s
+        return self._earlier_s + now_s
