@@ -119,7 +119,8 @@ def probe_all_links(testbed: DockerTestbed, folder: Path) -> dict[str, list[dict
     probes = [probe_config(link, targets) for link in LINKS]
     config = {
         "t0": "../t0.json", "ready": "observe.ready.json", "until_s": PROBED_S, "probes": probes,
-        "probes_output": "probes.jsonl", "metrics_url": f"http://{targets['direct_edge']}/metrics",
+        "probes_output": "probes.jsonl",
+        "metrics": [{"member": "1", "url": f"http://{targets['service/1']}/metrics"}],
         "metrics_interval_s": 1.0, "metrics_output": "metrics.jsonl",
     }  # fmt: skip
     child = testbed.spawn(NAIVE, "loadtests.observe", config, folder, "observe")

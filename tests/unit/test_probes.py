@@ -243,9 +243,12 @@ def test_metrics_are_kept_but_for_the_buckets() -> None:
         writer.write(f"HTTP/1.1 200 OK\r\n\r\n{text}".encode())
         writer.close()
 
-    found = asyncio.run(served(serve, lambda address: scrape(f"http://{address}/metrics", 1.5)))
-    assert found == {"at_s": 1.5, "ok": True, "samples": {"up": 1, 'x_count{route="/a b"}': 4}}
+    found = asyncio.run(served(serve, lambda address: scrape("2", f"http://{address}/metrics", 1.5)))
+    assert found == {
+        "member": "2", "at_s": 1.5, "ok": True, "samples": {"up": 1, 'x_count{route="/a b"}': 4}
+    }  # fmt: skip
 
 
 def test_a_service_without_an_answer_has_no_metrics_and_that_is_written_down() -> None:
-    assert asyncio.run(scrape("http://127.0.0.1:1/metrics", 2.0)) == {"at_s": 2.0, "ok": False, "samples": {}}
+    found = asyncio.run(scrape("1", "http://127.0.0.1:1/metrics", 2.0))
+    assert found == {"member": "1", "at_s": 2.0, "ok": False, "samples": {}}

@@ -170,7 +170,7 @@ class Testbed:
         return child
 
     def targets(self, twin: str) -> Mapping[str, str]:
-        names = (*LINKS, *(f"direct_{link}" for link in LINKS), "direct_dsn")
+        names = (*LINKS, *(f"direct_{link}" for link in LINKS), "direct_dsn", "service/1")
         return {**dict.fromkeys(names, "127.0.0.1:1"), "probe_database": "probe/lab"}
 
     def published(self, twin: str) -> Mapping[str, str]:

@@ -12,15 +12,17 @@ from lab.judge.statistics import (
     censored_ms,
     counter,
     ending_counts,
+    increase,
     is_sent,
     is_sound,
     lost_good_s,
     quantile,
     ratio,
     schedule_lag_ms,
+    statements_per_request,
     time_to_recover_s,
 )
-from lab.model import Failure, Outcome
+from lab.model import Failure, MetricsReading, Outcome
 from tests.fabricated.evidence import requests, together
 
 CRASH = {"status": 500, "outcome": Outcome.UNKNOWN}
@@ -96,3 +98,25 @@ def test_a_counter_is_summed_over_the_series_that_carry_the_label() -> None:
     }
     assert counter(samples, "a", route="/x/") == 3
     assert counter(samples, "a") == 7
+
+
+def counted(at_s: float, member: str, statements: float, requests: float) -> MetricsReading:
+    samples = {"sql_statements_total": statements, "http_requests_total": requests}
+    return MetricsReading(at_s=at_s, ok=True, member=member, samples=samples)
+
+
+def test_statements_and_requests_of_all_replicas_are_added_up() -> None:
+    metrics = [
+        counted(0, "1", 100, 50), counted(0, "2", 5, 1), counted(10, "1", 130, 60), counted(10, "2", 35, 11)
+    ]  # fmt: skip
+    assert statements_per_request(metrics, 0, 10) == (3.0, 20.0)
+
+
+def test_a_replica_that_was_started_again_counts_from_zero() -> None:
+    metrics = [counted(0, "1", 100, 50), counted(5, "1", 110, 60), counted(10, "1", 20, 10)]
+    assert statements_per_request(metrics, 0, 10) == (1.5, 20.0)
+
+
+def test_a_counter_grows_by_the_sum_of_its_steps() -> None:
+    assert increase([3.0, 5.0, 5.0, 1.0, 4.0]) == 2 + 0 + 1 + 3
+    assert increase([7.0]) == 0

@@ -1,0 +1,48 @@
+"""A topology with everything, as containers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lab.model import CACHE, SERVICE, Limits, Topology
+from lab.runtime.containers.project import limits
+from lab.runtime.containers.testbed import DockerTestbed
+from tests.standing import Heard
+from tests.topologies import TWIN, WORKING, TopologySuite, everything
+
+pytestmark = [pytest.mark.usefixtures("needs_docker"), pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture(scope="module")
+def testbed(
+    heard: Heard, tmp_path_factory: pytest.TempPathFactory, needs_docker: None
+) -> Iterator[DockerTestbed]:
+    testbed = DockerTestbed(everything("docker-topology"), WORKING, tmp_path_factory.mktemp("state"))
+    try:
+        testbed.up(heard)
+        yield testbed
+    finally:
+        testbed.down()
+
+
+class TestDockerTopology(TopologySuite):
+    def kill(self, testbed: Any, member: str) -> None:
+        testbed._twins[TWIN]._containers[SERVICE][int(member) - 1].kill()
+
+    def test_the_service_runs_as_the_profile_says(self, testbed: DockerTestbed) -> None:
+        options = testbed.facts()["environment"][SERVICE]["GUNICORN_CMD_ARGS"]
+        assert options == "--workers 1 --threads 8 --timeout 30"
+
+
+def test_limits_of_a_topology_are_a_second_compose_file() -> None:
+    topology = Topology(limits={CACHE: Limits(memory_bytes=100_000_000), SERVICE: Limits(cpus=0.5)})
+    assert limits(topology) == '{"services": {"cache": {"mem_limit": 100000000}, "service": {"cpus": 0.5}}}'
+    assert limits(Topology()) == '{"services": {}}'
