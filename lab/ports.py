@@ -111,6 +111,7 @@ class Testbed(Protocol):
         """Addresses as a spawned child must use them.
 
         For each link of the topology "host:port" of the proxy's listener, and as direct_LINK the same past the proxy;
+        as service/N that of each replica, past the balancer too;
         direct_dsn: a libpq URL past the proxy, as owner; probe_database: user and database name for the probe,
         "probe/lab". The last two where there is a database.
         """
