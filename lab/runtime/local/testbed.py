@@ -65,6 +65,7 @@ class LocalTestbed(Twins[LocalTwin]):
         self._stop()
         about_to("folder: remove")
         shutil.rmtree(self._folder, ignore_errors=True)
+        self._twins.clear()
         self._let_go(everything_gone=not self._folder.exists())
 
     def spawn(self, twin: str, module: str, config: Mapping[str, Any], folder: Path, name: str) -> Child:
