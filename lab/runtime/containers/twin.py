@@ -157,7 +157,7 @@ class DockerTwin:
     def environments(self) -> dict[str, dict[str, str]]:
         """What each part found in its environment: its image's variables and those of compose.yaml."""
         return {
-            part: dict(line.split("=", 1) for line in members[0].attrs["Config"]["Env"])
+            part: dict(line.split("=", 1) for line in members[0].attrs["Config"]["Env"] if "=" in line)
             for part, members in self._containers.items()
         }
 
