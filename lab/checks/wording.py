@@ -37,19 +37,6 @@ def result(
     )
 
 
-def undecided(check: Check, why: str) -> CheckResult:
-    """Inconclusive, for the reason `why`, a sentence."""
-    return CheckResult(
-        check=check.title(),
-        verdict=Verdict.INCONCLUSIVE,
-        value=None,
-        threshold=None,
-        unit="",
-        sentence=why,
-        invariant=check.invariant,
-    )
-
-
 def counted(check: Check, violations: Sequence[str], one: str, many: str, among: str) -> CheckResult:
     """The result of an invariant: held if nothing violates it. `among` says what was looked at."""
     count = len(violations)

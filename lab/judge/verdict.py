@@ -48,15 +48,7 @@ def _safely(check: Check, twin: TwinEvidence) -> CheckResult:
     except LabError:
         raise  # a file of the run that cannot be read: the run's affair, not the check's
     except Exception as error:  # noqa: BLE001 - whatever it is, it is ours, not the twin's
-        return CheckResult(
-            check=check.title(),
-            verdict=Verdict.INCONCLUSIVE,
-            value=None,
-            threshold=None,
-            unit="",
-            sentence=f"The check itself failed: {type(error).__name__}: {error}.",
-            invariant=check.invariant,
-        )
+        return check.undecided(f"The check itself failed: {type(error).__name__}: {error}.")
 
 
 def _failed_first(gates: Sequence[Gate]) -> tuple[Gate, ...]:

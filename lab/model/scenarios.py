@@ -30,6 +30,18 @@ class Check:
         """The verdict on one twin. An exception raised here is reported as inconclusive, never as held."""
         raise NotImplementedError
 
+    def undecided(self, why: str) -> CheckResult:
+        """Inconclusive, for the reason `why`, a sentence."""
+        return CheckResult(
+            check=self.title(),
+            verdict=Verdict.INCONCLUSIVE,
+            value=None,
+            threshold=None,
+            unit="",
+            sentence=why,
+            invariant=self.invariant,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from lab.checks.wording import counted, undecided
+from lab.checks.wording import counted
 from lab.model import Check, CheckResult, Evidence
 from lab.workload.booking.history import AUDIT, PROFILES, Row, intents
 
@@ -27,7 +27,7 @@ class AtomicPair(Check):
 
     def judge(self, evidence: Evidence) -> CheckResult:
         if not any(intent.acked for intent in intents(evidence, PROFILES)):
-            return undecided(self, "Not one profile update was acknowledged: no pair was written.")
+            return self.undecided("Not one profile update was acknowledged: no pair was written.")
         had, audited = _had(evidence), _audited(evidence.initial, evidence.final)
         found = [*_one_sided(had, audited), *_different(evidence.final)]
         return counted(

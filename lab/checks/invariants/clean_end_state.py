@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from lab.checks.wording import counted, undecided
+from lab.checks.wording import counted
 from lab.model import Check, CheckResult, Evidence
 from lab.workload.booking.history import BOOKINGS
 
@@ -25,7 +25,7 @@ class CleanEndState(Check):
 
     def judge(self, evidence: Evidence) -> CheckResult:
         if not len(evidence.requests):
-            return undecided(self, "Not one request came: there was nothing that could be left open.")
+            return self.undecided("Not one request came: there was nothing that could be left open.")
         found = [*_sessions(evidence), *_locks(evidence), *_pending(evidence, self.pending_at_most_s)]
         return counted(
             self,

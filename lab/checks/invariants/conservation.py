@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from lab.checks.wording import counted, undecided
+from lab.checks.wording import counted
 from lab.model import Check, CheckResult, Evidence
 from lab.workload.booking.history import TRANSFERS, intents
 
@@ -25,7 +25,7 @@ class Conservation(Check):
     def judge(self, evidence: Evidence) -> CheckResult:
         acked = [intent for intent in intents(evidence, TRANSFERS) if intent.acked]
         if not acked:
-            return undecided(self, "Not one transfer was acknowledged: no money has moved.")
+            return self.undecided("Not one transfer was acknowledged: no money has moved.")
         found = [*_total(evidence), *_negative(evidence), *_unexplained(evidence), *_lopsided(evidence)]
         return counted(
             self,

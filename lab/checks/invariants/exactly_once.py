@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.checks.wording import counted, undecided
+from lab.checks.wording import counted
 from lab.model import Check, CheckResult, Evidence, Outcome
 from lab.workload.booking.history import (
     BOOKINGS,
@@ -37,7 +37,7 @@ class ExactlyOnce(Check):
         wanted = [intent for intent in intents(evidence) if intent.kind != PROFILES]
         if not wanted or unacknowledged_kinds(wanted):
             kinds = " and ".join(unacknowledged_kinds(wanted)) or "booking and transfer"
-            return undecided(self, f"Not one {kinds} was acknowledged: nothing could have been doubled.")
+            return self.undecided(f"Not one {kinds} was acknowledged: nothing could have been doubled.")
         rows = {intent.kind: effects(evidence, intent.kind) for intent in wanted}
         charges = effects(evidence, CHARGES) if BOOKINGS in rows else {}
         found = [text for intent in wanted for text in _violations(intent, rows[intent.kind], charges)]

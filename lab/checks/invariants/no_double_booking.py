@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from lab.checks.wording import counted, undecided
+from lab.checks.wording import counted
 from lab.model import Check, CheckResult, Evidence
 from lab.workload.booking.history import BOOKINGS, CANCELLED, Row, intents
 
@@ -23,7 +23,7 @@ class NoDoubleBooking(Check):
     def judge(self, evidence: Evidence) -> CheckResult:
         acked = [intent for intent in intents(evidence, BOOKINGS) if intent.acked]
         if not acked:
-            return undecided(self, "Not one booking was acknowledged: none could be doubled.")
+            return self.undecided("Not one booking was acknowledged: none could be doubled.")
         rows = evidence.final[BOOKINGS]
         confirmed = [row for row in rows if row["status"] == "confirmed"]
         kept = {row["reference"] for row in confirmed} | {

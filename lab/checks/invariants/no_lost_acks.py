@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.checks.wording import counted, undecided
+from lab.checks.wording import counted
 from lab.model import Check, CheckResult, Evidence
 from lab.workload.booking.history import effects, intents, summary, unacknowledged_kinds
 
@@ -22,7 +22,7 @@ class NoLostAcks(Check):
         wanted = intents(evidence)
         if not wanted or unacknowledged_kinds(wanted):
             kinds = " and ".join(unacknowledged_kinds(wanted)) or "write"
-            return undecided(self, f"Not one {kinds} was acknowledged: nothing could have been lost.")
+            return self.undecided(f"Not one {kinds} was acknowledged: nothing could have been lost.")
         acked = [intent for intent in wanted if intent.acked]
         there = {intent.kind: effects(evidence, intent.kind) for intent in acked}
         lost = [f"{intent}; nothing is there" for intent in acked if not there[intent.kind][intent.reference]]

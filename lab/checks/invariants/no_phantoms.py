@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.checks.wording import counted, undecided
+from lab.checks.wording import counted
 from lab.model import Check, CheckResult, Evidence
 from lab.workload.booking.history import (
     AUDIT,
@@ -42,7 +42,7 @@ class NoPhantoms(Check):
     def judge(self, evidence: Evidence) -> CheckResult:
         wanted = intents(evidence)
         if not any(intent.acked for intent in wanted):
-            return undecided(self, "Not one write was acknowledged: nothing tells what ought to be there.")
+            return self.undecided("Not one write was acknowledged: nothing tells what ought to be there.")
         asked = {kind: {intent.reference for intent in wanted if intent.kind == kind} for kind in KINDS}
         found = [
             phantom for table in CAUSED_BY for phantom in _phantoms(evidence, table, asked[CAUSED_BY[table]])

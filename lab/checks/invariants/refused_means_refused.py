@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.checks.wording import counted, undecided
+from lab.checks.wording import counted
 from lab.model import Check, CheckResult, Evidence
 from lab.workload.booking.history import BOOKINGS, CHARGES, Intent, effects, intents, summary
 
@@ -24,7 +24,7 @@ class RefusedMeansRefused(Check):
     def judge(self, evidence: Evidence) -> CheckResult:
         wanted = intents(evidence)
         if not any(intent.acked for intent in wanted):
-            return undecided(self, "Not one write was acknowledged: no refusal can be told from an outage.")
+            return self.undecided("Not one write was acknowledged: no refusal can be told from an outage.")
         refused = [intent for intent in wanted if intent.refused]
         found = [
             text

@@ -7,33 +7,25 @@ from typing import ClassVar
 
 import numpy as np
 
-from lab.checks.wording import SAMPLES_MIN, capped, result, undecided, whom
-from lab.judge.statistics import Numbers, Requests, between, is_answered, latency_ms, of_ops
-from lab.model import Check, CheckResult, Evidence, Failure
+from lab.checks.slos.of_phase import PhaseCheck
+from lab.checks.wording import capped, result, whom
+from lab.judge.statistics import Numbers, Requests, is_answered, latency_ms
+from lab.model import CheckResult, Evidence, Failure
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnswersWithin(Check):
+class AnswersWithin(PhaseCheck):
     """The slowest request counts, from its intended instant; one that was never answered is infinitely slow."""
 
     name: ClassVar[str] = "answers within"
-    phase: str
     at_most_ms: float
-    ops: tuple[str, ...] = ()
 
     def title(self) -> str:
         return (
             f"every request{whom(self.ops)} answered within {self.at_most_ms:g} ms in the {self.phase} phase"
         )
 
-    def judge(self, evidence: Evidence) -> CheckResult:
-        planned = of_ops(
-            between(evidence.requests, *evidence.phases.window(self.phase)), evidence.ops, self.ops
-        )
-        if len(planned) < SAMPLES_MIN:
-            return undecided(
-                self, f"Only {len(planned)} requests were planned, at least {SAMPLES_MIN} are needed."
-            )
+    def look(self, planned: Requests, evidence: Evidence) -> CheckResult:
         waited_ms = np.where(is_answered(planned), latency_ms(planned), np.inf)
         late = waited_ms > self.at_most_ms
         slowest_ms = float(waited_ms.max())

@@ -11,31 +11,23 @@ from typing import ClassVar
 
 import numpy as np
 
-from lab.checks.wording import SAMPLES_MIN, result, undecided, whom
-from lab.judge.statistics import Mask, Requests, between, is_wrong, of_ops, ratio
-from lab.model import Check, CheckResult, Evidence, Failure, Outcome, percent
+from lab.checks.slos.of_phase import PhaseCheck
+from lab.checks.wording import result, whom
+from lab.judge.statistics import Mask, Requests, is_wrong, ratio
+from lab.model import CheckResult, Evidence, Failure, Outcome, percent
 
 
 @dataclass(frozen=True, kw_only=True)
-class CleanRefusals(Check):
+class CleanRefusals(PhaseCheck):
     """At most the share `at_most` ends neither in a right answer nor in a refusal that says nothing was done."""
 
     name: ClassVar[str] = "clean refusals"
-    phase: str
     at_most: float
-    ops: tuple[str, ...] = ()
 
     def title(self) -> str:
         return f"at most {percent(self.at_most)} of requests{whom(self.ops)} left in doubt in the {self.phase} phase"
 
-    def judge(self, evidence: Evidence) -> CheckResult:
-        planned = of_ops(
-            between(evidence.requests, *evidence.phases.window(self.phase)), evidence.ops, self.ops
-        )
-        if len(planned) < SAMPLES_MIN:
-            return undecided(
-                self, f"Only {len(planned)} requests were planned, at least {SAMPLES_MIN} are needed."
-            )
+    def look(self, planned: Requests, _evidence: Evidence) -> CheckResult:
         doubt = _in_doubt(planned)
         share = ratio(doubt)
         return result(

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.checks.wording import result, undecided
+from lab.checks.wording import result
 from lab.judge.statistics import HEALTHY_FOR_S, HEALTHY_RATIO, between, is_good, ratio, time_to_recover_s
 from lab.model import BASELINE, FAULT, RECOVERY, Check, CheckResult, Evidence, percent
 
@@ -29,9 +29,9 @@ class RecoversWithin(Check):
         end_s = evidence.phases.window(RECOVERY)[1]
         before = ratio(is_good(between(evidence.requests, *evidence.phases.window(BASELINE)), within_ms))
         if not before >= HEALTHY_RATIO:
-            return undecided(self, "There was nothing to come back to: the baseline itself was not healthy.")
+            return self.undecided("There was nothing to come back to: the baseline itself was not healthy.")
         if end_s - healed_s < max(self.at_most_s, HEALTHY_FOR_S):
-            return undecided(self, f"The recovery phase of {end_s - healed_s:.1f} s is too short to tell.")
+            return self.undecided(f"The recovery phase of {end_s - healed_s:.1f} s is too short to tell.")
         took_s = time_to_recover_s(evidence.requests, within_ms, healed_s, end_s)
         if took_s is None:
             sentence = f"It had not recovered {end_s - healed_s:.0f} s after healing."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.checks.wording import result, undecided
+from lab.checks.wording import result
 from lab.judge.statistics import statements_per_request
 from lab.model import FAULT, Check, CheckResult, Evidence
 
@@ -26,11 +26,10 @@ class StatementsPerRequest(Check):
     def judge(self, evidence: Evidence) -> CheckResult:
         counted = statements_per_request(evidence.metrics, *evidence.phases.window(FAULT), route=self.route)
         if counted is None:
-            return undecided(self, f"The twin's metrics do not tell how many statements {self.route} made.")
+            return self.undecided(f"The twin's metrics do not tell how many statements {self.route} made.")
         statements, requests = counted
         if requests < REQUESTS_MIN:
-            return undecided(
-                self,
+            return self.undecided(
                 f"Only {requests:.0f} requests of {self.route} ended, at least {REQUESTS_MIN} are needed.",
             )
         return result(

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from lab.checks.wording import result, undecided
+from lab.checks.wording import result
 from lab.judge.statistics import Requests, between, of_ops
 from lab.model import RECOVERY, Check, CheckResult, Evidence
 
@@ -39,8 +39,7 @@ class TruthfulReadiness(Check):
         during = np.concatenate(windows) if windows else asked[:0]
         last = between(asked, *evidence.phases.window(RECOVERY))[-PROBES_MIN:]
         if min(len(during), len(last)) < PROBES_MIN:
-            return undecided(
-                self,
+            return self.undecided(
                 f"Readiness was asked {len(during)} times in the fault and {len(last)} times at the end.",
             )
         false_yes, false_no = int(_ready(during).sum()), int((~_ready(last)).sum())
