@@ -68,7 +68,7 @@ def eventually(true: Callable[[], bool]) -> None:
 def status(testbed: Testbed) -> int:
     """What a client gets at the edge; 0 for no answer."""
     url = f"{testbed.published(TWIN)['edge']}/users/1/bookings/"
-    request = urllib.request.Request(url, headers={"Authorization": "Bearer lab-token"})
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {BOOKING.token('lab-key')}"})
     try:
         with urllib.request.urlopen(request, timeout=5) as response:
             return int(response.status)

@@ -8,8 +8,10 @@ from contextlib import contextmanager, suppress
 import psycopg
 from sqlalchemy import event
 
-TOKEN = "behaviour-token"
-HEADERS = {"Authorization": f"Bearer {TOKEN}"}
+from services.common.auth import token
+
+KEY = "behaviour-key"
+HEADERS = {"Authorization": f"Bearer {token(KEY, operator=True)}"}
 SIZES = {"users": 30, "rooms": 3, "bookings": 90, "wallets": 30}
 SLOT = {
     "user_id": 1,

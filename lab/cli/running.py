@@ -121,6 +121,7 @@ def make_plan(
         twins=assembly.twins(workload, twins, defences),
         topology=found.topology,
         sizes={**workload.sizes, **found.sizes},
+        token_key=assembly.new_key(),
     )
     plan = RunPlan(
         stack=stack,

@@ -36,6 +36,7 @@ def up(
         workload=workload.name,
         twins=assembly.twins(workload, (), defences),
         sizes=workload.sizes,
+        token_key=assembly.new_key(),
         linger=True,
     )
     with run_lock(paths.STATE):
@@ -47,7 +48,7 @@ def up(
         testbed.up(NoJournal())
     addresses = {twin.name: testbed.published(twin.name) for twin in stack.twins}
     print_addresses(addresses)
-    print_curl(addresses, stack.token)
+    print_curl(addresses, workload.token(stack.token_key))
 
 
 def down() -> None:

@@ -37,7 +37,7 @@ class Stack:
     twins: tuple[TwinPlan, ...]
     topology: Topology = field(default_factory=Topology)
     sizes: Mapping[str, int] = field(default_factory=dict)  # of the seed data, as the workload names them
-    token: str = "lab-token"  # which every client of the service shows
+    token_key: str = "lab-key"  # what the services check tokens with; who has it makes them
     password: str = "lab-password"  # of cache and queue
     linger: bool = False  # `lab up`: outlive the command that started it
 

@@ -25,7 +25,7 @@ def load(twin: str, plan: RunPlan, targets: Mapping[str, str]) -> dict[str, Any]
     return {
         "twin": twin,
         "target": targets["edge"],
-        "token": plan.stack.token,
+        "token": plan.workload.token(plan.stack.token_key),
         "schedule": "../schedule.jsonl",
         "t0": "../t0.json",
         "ready": "load.ready.json",

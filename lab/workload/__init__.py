@@ -84,6 +84,7 @@ class Workload:
     seed: str = ""
     final_read: str = ""
     tables: tuple[str, ...] = ()  # that the final read brings
+    token: Callable[[str], str] = str  # makes the load's own bearer token of the run's key
 
     def app(self, twin: TwinPlan) -> str:
         """The WSGI application of `twin`, for gunicorn."""

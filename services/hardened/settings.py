@@ -8,5 +8,5 @@ def load():
     return {
         "DATABASE_URL": os.environ["DATABASE_URL"],
         "PAYMENTS_URL": os.environ["PAYMENTS_URL"],
-        "LAB_TOKEN": os.environ["LAB_TOKEN"],
+        "TOKEN_KEY": os.environ["TOKEN_KEY"],
     }

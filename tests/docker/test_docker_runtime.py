@@ -138,7 +138,7 @@ def test_a_twin_answers_people_at_its_published_edge(testbed: DockerTestbed, twi
 
     assert edge.startswith("http://127.0.0.1:")
     assert status(f"{edge}/readyz") == 200
-    assert status(f"{edge}/users/1/bookings/", token="lab-token") == 200
+    assert status(f"{edge}/users/1/bookings/", token=BOOKING.token("lab-key")) == 200
 
 
 def test_resets_refusals_and_delays_arrive_inside_the_network_as_they_are(
@@ -207,7 +207,7 @@ def test_a_program_that_does_not_end_is_named_and_can_be_stopped(
 def test_cpu_time_of_the_service_grows_with_its_work_and_is_told_at_once(testbed: DockerTestbed) -> None:
     before = testbed.cpu_s(NAIVE)
     for _ in range(20):
-        status(f"{testbed.published(NAIVE)['edge']}/users/?include=bookings", token="lab-token")
+        status(f"{testbed.published(NAIVE)['edge']}/users/?include=bookings", token=BOOKING.token("lab-key"))
     started = time.monotonic()
     after = testbed.cpu_s(NAIVE)
 

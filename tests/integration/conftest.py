@@ -25,7 +25,7 @@ from services.dependencies import payments
 from tests.integration.links import Link
 from tests.integration.proxy_bench import ApiClient, eventually
 from tests.served import served
-from tests.twins import SIZES, TOKEN
+from tests.twins import KEY, SIZES
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +92,7 @@ def settings(owner: str, payments_url: str, defences: str) -> dict[str, str]:
     return {
         "DATABASE_URL": owner.replace(f"{postgres.SUPERUSER}@", "app:app@"),
         "PAYMENTS_URL": payments_url,
-        "LAB_TOKEN": TOKEN,
+        "TOKEN_KEY": KEY,
         "DEFENCES": defences,
     }
 

@@ -121,7 +121,7 @@ def test_every_part_of_a_twin_answers_through_its_proxy_and_past_it(testbed: Loc
 
     assert get(targets["edge"], "/readyz") == get(targets["direct_edge"], "/healthz") == 200
     assert get(targets["payments"], "/healthz") == get(targets["direct_payments"], "/healthz") == 200
-    assert get(targets["edge"], "/users/1/bookings/", token="lab-token") == 200
+    assert get(targets["edge"], "/users/1/bookings/", token=BOOKING.token("lab-key")) == 200
     with psycopg.connect(targets["direct_dsn"]) as connection:
         assert connection.execute("SELECT count(*) FROM bookings").fetchone() == (SMALL["bookings"],)
 
@@ -205,7 +205,7 @@ def test_postgres_is_not_run_by_root(testbed: LocalTestbed) -> None:
 def test_cpu_time_of_the_service_grows_with_its_work(testbed: LocalTestbed) -> None:
     before = testbed.cpu_s(NAIVE)
     for _ in range(30):
-        get(testbed.targets(NAIVE)[EDGE], "/users/?include=bookings", token="lab-token")
+        get(testbed.targets(NAIVE)[EDGE], "/users/?include=bookings", token=BOOKING.token("lab-key"))
 
     assert before is not None
     assert (testbed.cpu_s(NAIVE) or 0) > before

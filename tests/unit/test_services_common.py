@@ -3,19 +3,21 @@ import sqlite3
 
 import pytest
 import sqlalchemy as sa
-from flask import Flask, request
+from flask import Flask, g, request
+from itsdangerous import URLSafeSerializer
 
 from services.common import auth, logs, metrics, problems
 from services.common.problems import conflict
 
-TOKEN = {"Authorization": "Bearer secret"}
+KEY = "secret"
+TOKEN = {"Authorization": f"Bearer {auth.token(KEY, operator=True)}"}
 
 
 @pytest.fixture
 def app():
     """An app with all that both twins share."""
     app = Flask("common")
-    app.config["LAB_TOKEN"] = "secret"
+    app.config["TOKEN_KEY"] = KEY
     for part in (problems, logs, metrics, auth):
         part.init_app(app)
     app.add_url_rule("/metrics", view_func=metrics.exposition)
@@ -36,11 +38,43 @@ def client(app):
     return app.test_client()
 
 
-@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "secret"}])
-def test_without_the_token_there_is_no_entry(client, headers):
-    answer = client.get("/things/1/", headers=headers)
+FORGED = auth.token("another key", operator=True)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "Bearer",
+        "Bearer wrong",
+        f"Bearer {FORGED}",
+        f"Basic {auth.token(KEY, operator=True)}",
+        f"Bearer {auth.token(KEY, operator=True)[:-1]}",
+        f"Bearer {auth.token(KEY, operator=True, surprise=1)}",
+        f"Bearer {URLSafeSerializer(KEY, salt='another').dumps({'operator': True})}",
+        f"Bearer {URLSafeSerializer(KEY, salt=auth.SALT).dumps([1])}",
+        "Bearer \xff\xfe.\x80",
+        "Bearer " + "." * 8_000,
+        "Basic \xff",
+        'Digest nonce="x',
+    ],
+)
+def test_without_a_genuine_token_there_is_no_entry(client, header):
+    answer = client.get("/things/1/", headers={"Authorization": header})
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_token_names_a_user_who_acts_for_nobody_else_or_an_operator_who_may(app):
+    for members, own, others in (
+        ({"user_id": 7}, True, False),
+        ({"operator": True}, True, True),
+        ({}, False, False),
+    ):
+        header = {"Authorization": f"Bearer {auth.token(KEY, **members)}"}
+        with app.test_request_context("/things/1/", headers=header):
+            app.preprocess_request()
+            assert (g.caller.may_act_for(7), g.caller.may_act_for(8)) == (own, others)
 
 
 def test_machines_probe_without_a_token(client):

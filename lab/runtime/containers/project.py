@@ -86,7 +86,7 @@ class Project:
             SERVER_OPTIONS=" ".join(server_options(topology.profile)),
             WORKER_MODULE=self.workload.worker,
             DEFENCES=self.plan.defences,
-            TOKEN=self.stack.token,
+            TOKEN_KEY=self.stack.token_key,
             PASSWORD=self.stack.password,
             SEED_SIZES=sizes,
             EDGE_PORT=str(self.published.edge),

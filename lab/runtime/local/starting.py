@@ -106,7 +106,7 @@ class Starter:
     def _surroundings(self) -> dict[str, str]:
         """What service and worker find in their environment."""
         urls = service_urls(self.addresses.links, self.stack.password)
-        return {"LAB_TOKEN": self.stack.token, "DEFENCES": self.plan.defences, **urls}
+        return {"TOKEN_KEY": self.stack.token_key, "DEFENCES": self.plan.defences, **urls}
 
     def _payments(self) -> Process:
         app = self.workload.programs[PAYMENTS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lab.model import PAYMENTS
 from lab.workload import Service, Workload
 from lab.workload.booking.operations import HISTORY_OPS, OPERATIONS, REPEATED_OPS
+from lab.workload.booking.tokens import operator
 
 BOOKING = Workload(
     name="booking",
@@ -21,4 +22,5 @@ BOOKING = Workload(
     seed="services.seed",
     final_read="loadtests.final_state",
     tables=("bookings", "wallets", "transfers", "ledger", "profiles", "audit", "holds"),
+    token=operator,
 )
