@@ -10,6 +10,9 @@ import yaml
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from services.defences.deadline import DEADLINE_S
+from services.defences.input_validation import BODY_BYTES_MAX
+
 CONTRACT = yaml.safe_load((Path(__file__).parents[2] / "services" / "contract.yaml").read_text())
 EXTENSIONS = {"x-hardened": bool, "x-deadline-s": (int, float)}
 METHODS = ("get", "put", "post", "delete")
@@ -176,3 +179,10 @@ def test_a_spoilt_contract_breaks_its_rule(rule: Callable, spoil: Callable) -> N
     contract = copy.deepcopy(CONTRACT)
     spoil(contract["paths"]["/bookings/"]["post"], contract["components"]["schemas"])
     assert list(rule(contract))
+
+
+def test_what_the_contract_publishes_is_what_hardened_keeps() -> None:
+    published = {operation["x-deadline-s"] for *_, operation in operations(CONTRACT)}
+    assert published == {DEADLINE_S}
+    too_large = CONTRACT["components"]["responses"]["ContentTooLarge"]["description"]
+    assert f"{BODY_BYTES_MAX // 1024} KiB" in too_large

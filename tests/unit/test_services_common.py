@@ -1,5 +1,8 @@
 import json
 import sqlite3
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -9,6 +12,7 @@ from itsdangerous import URLSafeSerializer
 from services.common import auth, logs, metrics, problems
 from services.common.problems import conflict
 
+ROOT = Path(__file__).parents[2]
 KEY = "secret"
 TOKEN = {"Authorization": f"Bearer {auth.token(KEY, operator=True)}"}
 
@@ -75,6 +79,17 @@ def test_a_token_names_a_user_who_acts_for_nobody_else_or_an_operator_who_may(ap
         with app.test_request_context("/things/1/", headers=header):
             app.preprocess_request()
             assert (g.caller.may_act_for(7), g.caller.may_act_for(8)) == (own, others)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "members"), [([], {"operator": True}), (["--user", "7"], {"user_id": 7})]
+)
+def test_whoever_has_the_key_makes_a_token_by_hand(arguments, members):
+    command = [sys.executable, "-m", "services.common.auth", *arguments]
+    made = subprocess.run(
+        command, env={"TOKEN_KEY": KEY}, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert made.stdout.strip() == auth.token(KEY, **members)
 
 
 def test_machines_probe_without_a_token(client):
