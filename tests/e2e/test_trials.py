@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.cli import assembly, running
-from lab.model import Capability, RunVerdict, Scenario, Stack
+from lab.model import Capability, Scenario, Stack
 from lab.plan.runs import RunPlan
 from lab.workload import known
 from tests.e2e import trials
@@ -40,24 +40,20 @@ def planned(scenario: Scenario) -> RunPlan:
     )
 
 
-def run(scenario: Scenario, runtime: str, folder: Path) -> RunVerdict:
-    verdict, _folder = running.judged_run(
-        partial(planned, scenario), runtime, AGAIN, lambda plan: folder / plan.stack.run
-    )
-    return verdict
-
-
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("scenario", TRIALS, ids=lambda scenario: scenario.name)
 def test_a_trial_is_valid_its_faults_observed_and_healed(
     scenario: Scenario, runtime: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     request.getfixturevalue(f"needs_{runtime}")
-    verdict = run(scenario, runtime, tmp_path)
+    verdict, folder = running.judged_run(
+        partial(planned, scenario), runtime, AGAIN, lambda plan: tmp_path / plan.stack.run
+    )
     assert [gate for gate in verdict.gates if not gate.passed] == []
     faults = len(scenario.faults) * len(verdict.twins)
     assert sum(gate.name == "fault observed" for gate in verdict.gates) == faults
     assert any(gate.name == "healing observed" for gate in verdict.gates)
+    assert running.draw(folder)
 
 
 def test_there_is_a_trial_of_every_new_kind_of_fault() -> None:

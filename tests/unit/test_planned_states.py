@@ -25,7 +25,7 @@ FAULTS = st.lists(
         st.builds(RowLock, table=st.just("wallets"), rows=st.integers(1, 9), **COMMON),
         st.builds(TableLock, table=st.just("bookings"), **COMMON),
         st.builds(ConnectionHog, sessions=st.integers(1, 150), **COMMON),
-        st.builds(Surge, times=st.floats(1.5, 9), **COMMON),
+        st.builds(Surge, times=st.floats(2, 9), **COMMON),
     ),
     min_size=1,
     max_size=4,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 from lab.faults.parameters import require_number, require_times, rhythm
-from lab.faults.proofs import EFFECT_SHARE_MAX
 from lab.model import ARRIVALS, Capability, LoadState, Probe, Proof, Seen, StateFault, Target
 
-TIMES_MIN, TIMES_MAX = 1.5, 100.0  # less is lost in the chance of arrivals
+TIMES_MIN, TIMES_MAX = 2.0, 100.0  # less is lost in the chance of arrivals
+WELL_TIMES_MAX = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,30 +36,29 @@ class Surge(StateFault):
         return ()
 
     def observed(self, before: Seen, during: Seen) -> Proof:
-        """The rate grew as planned, give or take half of that, and every arrival was recorded."""
+        """The rate grew to what was planned, or nearer to it than to no growth, and every arrival was recorded."""
         if missing := _uncounted(before, during):
             return missing
-        grown = _rate(during) / _rate(before)
-        off, limit = abs(grown - self.times), EFFECT_SHARE_MAX * (self.times - 1)
+        grown, least = _rate(during) / _rate(before), math.sqrt(self.times)
         lost = during.planned - during.recorded
         sentence = (
             f"{_rate(during):.1f} arrivals per second came, {grown:.1f} times the {_rate(before):.1f} before"
         )
         if lost:
             sentence += f", but {lost} of {during.planned} were not recorded"
-        return Proof(
-            proved=off <= limit and not lost, value=off, limit=limit, unit="times off", sentence=sentence
-        )
+        proved = least <= grown <= self.times * least and not lost
+        return Proof(proved=proved, value=grown, limit=least, unit="times", sentence=sentence)
 
     def healed(self, before: Seen, during: Seen, after: Seen) -> Proof:
-        """The rate is what it was, give or take half of itself or of what the surge added."""
+        """The rate is what it was, or nearer to it than to the surge, and never twice or half of it."""
         if missing := _uncounted(before, after):
             return missing
-        grown = _rate(after) / _rate(before)
-        off, limit = abs(grown - 1), min(EFFECT_SHARE_MAX * (self.times - 1), EFFECT_SHARE_MAX)
+        grown, most = _rate(after) / _rate(before), min(math.sqrt(self.times), WELL_TIMES_MAX)
         sentence = f"{_rate(before):.1f} arrivals per second came before it, {_rate(during):.1f} in it and "
         sentence += f"{_rate(after):.1f} after it"
-        return Proof(proved=off <= limit, value=off, limit=limit, unit="times off", sentence=sentence)
+        return Proof(
+            proved=1 / most <= grown <= most, value=grown, limit=most, unit="times", sentence=sentence
+        )
 
 
 def _rate(seen: Seen) -> float:

@@ -1,4 +1,4 @@
-"""Three times as many clients as planned for, then, in two bursts on top of that, half as many again."""
+"""Three times as many clients as usual, then four times as many in bursts."""
 
 from lab.checks.slos import GoodRatio
 from lab.faults import Surge
@@ -10,10 +10,10 @@ SCENARIO = Scenario(
     hypothesis="Whoever has room to spare does not notice.",
     question="At what rate does the first request wait?",
     mirrors="None: a trial of the lab itself.",
-    load=Load(rate_rps=10, mix={"get_booking": 2, "transfer": 1}, good_within_ms=500),
+    load=Load(rate_rps=12, mix={"get_booking": 2, "transfer": 1}, good_within_ms=500),
     faults=(
         Surge(times=3, during=(0.0, 0.5)),
-        Surge(times=2, during=(0.5, 1.0), burst=Burst(on_s=1, off_s=0.5)),
+        Surge(times=4, during=(0.5, 1.0), burst=Burst(on_s=1, off_s=0.5)),
     ),
     checks=(GoodRatio(phase=FAULT, at_least=0.99),),
 )
