@@ -10,6 +10,7 @@ import errno
 import json
 import socket
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +86,7 @@ class Client:
         )
         pool.size = NO_RETRIES
         self._http._connection_pool = pool  # noqa: SLF001 - there is no public way to bring one's own
+        self._tries: Counter[str] = Counter()  # so far under each key
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
     def send(self, arrival: dict[str, Any], request_id: str, give_up: float) -> Exchange:
@@ -105,7 +107,8 @@ class Client:
     def _ask(self, arrival: dict[str, Any], request_id: str, exchange: Exchange) -> None:
         headers = {**self._headers, "X-Request-Id": request_id}
         if key := arrival.get("key"):
-            headers["Idempotency-Key"] = key
+            headers |= {"Idempotency-Key": key, "X-Retry-Count": str(self._tries[key])}
+            self._tries[key] += 1
         body = json.dumps(arrival["body"]).encode() if "body" in arrival else b""
         response = self._http.request(arrival["method"], arrival["path"], body=body, headers=headers)
         exchange.body = bytes(response.read())

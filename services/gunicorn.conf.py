@@ -15,6 +15,12 @@ accesslog = None  # the twins log each request themselves
 control_socket_disable = True  # two servers side by side would share its default path
 
 
+def post_worker_init(worker):
+    """Start what an app does beside answering requests."""
+    for start in getattr(worker.wsgi, "extensions", {}).get("background", ()):
+        start()
+
+
 def child_exit(server, worker):
     """Take a dead worker's gauges out of /metrics."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:

@@ -7,3 +7,20 @@ Hurts alone when nobody translates the error: a lost race, which is a normal day
 
 The seed loads the constraint itself only when this defence is on.
 """
+
+import sqlalchemy as sa
+from flask import Flask, Response
+from psycopg import errors
+
+from services.common.problems import conflict, unexpected
+
+
+def init_app(app: Flask) -> None:
+    """Answer a lost race for a room with 409."""
+    app.register_error_handler(sa.exc.IntegrityError, _answer)
+
+
+def _answer(error: sa.exc.IntegrityError) -> Response:
+    if isinstance(error.orig, errors.ExclusionViolation):
+        return conflict("the room is taken at that time").response()
+    return unexpected(error)

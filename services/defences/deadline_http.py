@@ -21,11 +21,12 @@ from services.common import metrics
 from services.defences import names
 from services.defences.deadline import left_s
 from services.defences.switch import on
+from services.defences.unavailable import Refused
 
 
 def session() -> requests.Session:
     """A session for one dependency; a plain one when `deadline` is off. Plain http only: a dependency inside."""
-    made = requests.Session()
+    made = DeadlineSession() if on("deadline") else requests.Session()
     if on("deadline"):
         adapter = HTTPAdapter(pool_maxsize=32)
         adapter.poolmanager.pool_classes_by_scheme = {"http": DeadlinePool}
@@ -47,6 +48,21 @@ def new_connection() -> Iterator[None]:
         yield
     finally:
         del g.new_http_connection
+
+
+class TooLate(Refused):
+    """There is no time left to ask."""
+
+    reason = "deadline"
+
+
+class DeadlineSession(requests.Session):
+    """A session that sends nothing after the deadline: nobody would wait for the answer."""
+
+    def send(self, request: requests.PreparedRequest, **how: Any) -> requests.Response:
+        if left_s() <= 0:
+            raise TooLate
+        return super().send(request, **how)
 
 
 class DeadlineSocket(socket.socket):

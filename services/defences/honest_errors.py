@@ -2,7 +2,8 @@
 
 Guards the one who must decide what to do next: `effect` "none" means that asking again is safe, "unknown" that it is so
 only under a key. It is "none" until something was sent that cannot be taken back: a COMMIT, a write that commits for
-itself, a call to another service. A connection lost before that is a rollback.
+itself, a call to another service. A connection lost before that is a rollback. Under a key it speaks of all tries: this
+one may have done nothing, and one before it all.
 Costs keeping the books of what was sent, in every code path that sends something.
 Hurts alone if it lies: a client believes it, and does not ask again, or asks twice.
 """
@@ -21,6 +22,7 @@ from flask import Flask, Response, g, has_request_context, request, url_for
 from sqlalchemy import event
 
 from services.common.problems import Problem, unexpected
+from services.defences import idempotency
 from services.defences.http_failures import DECLINED, retry_after_s, rule_of
 from services.defences.switch import on
 from services.defences.unavailable import Refused, is_refusal, reason
@@ -42,6 +44,11 @@ def effect_is_possible() -> None:
     """Note that this request is about to send what cannot be taken back."""
     if has_request_context():
         g.effect_is_possible = True
+
+
+def effect_is_undone() -> None:
+    """Note that whatever this request has done, or an earlier one with its key, is surely undone."""
+    g.effect_is_possible, g.key_is_free = False, True
 
 
 @contextmanager
@@ -84,10 +91,11 @@ def _answer(error: Exception) -> Response:
     why = reason(error)
     if not why or not on("honest_errors"):
         return unexpected(error)
-    harmless = request.method in ("GET", "HEAD", "OPTIONS") or not g.get("effect_is_possible", False)
+    possible = g.get("effect_is_possible", False) or idempotency.in_doubt()
+    harmless = request.method in ("GET", "HEAD", "OPTIONS") or not possible
     effect = "none" if harmless else "unknown"
     if rule_of(error) is DECLINED:
-        return Problem(402, "the payment was declined", reason=why, effect=effect).response()
+        return Problem(402, "the payment was declined", reason=why, effect="none").response()
     wait_s = max(random.randint(*RETRY_AFTER_S), math.ceil(retry_after_s(error)))
     return Problem(
         503,

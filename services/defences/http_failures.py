@@ -4,7 +4,7 @@ Each kind of failure has its rule: a reason for people and metrics, whether the 
 asked to, whether to ask again (the call must carry a key), and whether the service is away, which is for a breaker.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -98,13 +98,13 @@ def rule_of_status(status: int) -> Rule:
     return REFUSING if 400 <= status < 500 else BROKEN
 
 
-def document(answer: requests.Response, **types: type) -> dict[str, Any]:
+def document(answer: requests.Response, fields: Mapping[str, type]) -> dict[str, Any]:
     """The JSON object of a successful `answer`; raises requests' own error when there is none with these fields."""
     answer.raise_for_status()
     if not answer.ok or answer.is_redirect or answer.status_code >= 300:
         raise UnexpectedAnswer("not a success", response=answer)
     found = answer.json()
-    if not isinstance(found, dict) or any(type(found.get(name)) is not kind for name, kind in types.items()):
+    if not isinstance(found, dict) or any(type(found.get(name)) is not kind for name, kind in fields.items()):
         raise UnexpectedAnswer("not the document that was agreed on", response=answer)
     return found
 

@@ -33,6 +33,7 @@ NAMES = (
     "optimistic_locking",
     "owner_checks",
     "readiness",
+    "saga",
     "server_timeouts",
     "transaction_retry",
 )

@@ -1,9 +1,20 @@
 """The studio-booking service as a WSGI application."""
 
+from functools import partial
+
 from flask import Flask
 
 from services.common import auth, logs, metrics, problems
-from services.defences import deadline, honest_errors, input_validation, switch
+from services.defences import (
+    constraints,
+    deadline,
+    honest_errors,
+    idempotency,
+    input_validation,
+    saga,
+    sweeper,
+    switch,
+)
 from services.hardened import (
     bookings,
     db,
@@ -32,7 +43,7 @@ from services.naive import users as naive_users
 WITHOUT: switch.Table = {
     "batched_reads": {users.users_with_bookings: naive_users.users_with_bookings},
     "connection_pool": {reports.utilisation: naive_reports.utilisation},
-    "constraints": {bookings.reserve: naive_bookings.reserve, bookings.confirm: naive_bookings.confirm},
+    "constraints": {bookings.ensure_free: naive_bookings.ensure_free},
     "durable_state": {holds.remember: naive_holds.remember, holds.recall: naive_holds.recall},
     "input_validation": {
         inputs.slot: naive_inputs.slot,
@@ -47,6 +58,11 @@ WITHOUT: switch.Table = {
     "one_round_trip_reads": {rooms.taken: naive_rooms.taken},
     "one_transaction": {profiles.save: naive_profiles.save},
     "readiness": {health.obstacle: naive_health.obstacle},
+    "saga": {
+        bookings.reserve: naive_bookings.reserve,
+        bookings.confirm: naive_bookings.confirm,
+        bookings.cancel: naive_bookings.cancel,
+    },
 }
 
 
@@ -60,10 +76,12 @@ def create_app():
     auth.init_app(app)
     switch.init_app(app, WITHOUT)
     deadline.init_app(app)  # a request's budget starts before anything can wait
+    constraints.init_app(app)
     honest_errors.init_app(app)  # 503 instead of 500, saying whether it may have been done
     input_validation.init_app(app)
     db.init_app(app)
     payments.init_app(app)
+    sweeper.init_app(app, (partial(saga.sweep, refund=payments.refund), idempotency.prune))
     holds.init_app(app)
     for resource in (bookings, users, profiles, transfers, rooms, holds, reports, health):
         app.register_blueprint(resource.routes)

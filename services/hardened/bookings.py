@@ -1,37 +1,38 @@
 """Bookings: a user takes a room for a time, and pays for it."""
 
-from datetime import timedelta
-
 from flask import Blueprint, jsonify
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.common.models import Booking, Room, User
 from services.common.problems import conflict, not_found, unprocessable
 from services.common.slots import price_cents
-from services.defences import honest_errors, idempotency, one_transaction, owner_checks, transaction_retry
+from services.defences import (
+    honest_errors,
+    idempotency,
+    one_transaction,
+    owner_checks,
+    saga,
+    transaction_retry,
+)
 from services.defences.switch import switchable
 from services.hardened import inputs, payments
 from services.hardened.db import session
 
 routes = Blueprint("bookings", __name__)
 
-PAYING_TAKES_AT_MOST = timedelta(seconds=60)
-
 
 @routes.post("/bookings/")
 def create_booking():
     slot = inputs.slot()
     owner_checks.require(slot["user_id"])
-    booking = reserve(slot)
-    charge = payments.charge(booking["reference"], booking["price_cents"])
-    confirmed = confirm(booking, charge["id"])
-    return jsonify(confirmed), 201, honest_errors.location(".get_booking", booking_id=confirmed["id"])
+    booking = pay(reserve(slot))
+    return jsonify(booking), 201, honest_errors.location(".get_booking", booking_id=booking["id"])
 
 
 @switchable
 @transaction_retry.retried
-@idempotency.once
+@idempotency.first_step(saga.now)
 def reserve(slot):
     """The booking to pay for, if the room is free."""
     with one_transaction.begin(session()) as db:
@@ -39,33 +40,38 @@ def reserve(slot):
         hourly_price_cents = db.scalar(price.where(exists().where(User.id == slot["user_id"])))
         if hourly_price_cents is None:
             raise unprocessable("there is no such user or room", "unknown_user_or_room")
+        ensure_free(db, slot)
         booking = slot | {"status": "pending", "price_cents": price_cents(slot, hourly_price_cents)}
-        # Written before paying: the constraint lets one through, however many saw the room free.
-        written = insert(Booking).values(booking).on_conflict_do_nothing().returning(Booking)
-        reserved = db.scalar(written)
-        given_up = update(Booking).where(
-            Booking.room_id == slot["room_id"],
-            Booking.status == "pending",
-            Booking.starts_at < slot["ends_at"],
-            Booking.ends_at > slot["starts_at"],
-            Booking.created_at < func.now() - PAYING_TAKES_AT_MOST,
-        )
-        if reserved is None and db.scalars(given_up.values(status="cancelled").returning(Booking.id)).all():
-            reserved = db.scalar(written)
+        # Written before it is charged: whatever happens from here on, there is a row that knows of it.
+        reserved = db.scalar(insert(Booking).values(booking).on_conflict_do_nothing().returning(Booking))
         if reserved is None:
             raise conflict("the room is taken at that time", "room_taken")
         return reserved.to_dict()
 
 
 @switchable
-def confirm(booking, charge_id):
+def ensure_free(db, slot):
+    """Raise 409 if the room is taken at that time."""
+    # Nothing to ask: the constraint lets one INSERT through, however many have seen the room free.
+
+
+def pay(booking):
     """The booking, now paid for."""
-    paid = update(Booking).where(Booking.id == booking["id"], Booking.status != "cancelled")
-    with one_transaction.begin(session()) as db:
-        confirmed = db.scalar(paid.values(status="confirmed", charge_id=charge_id).returning(Booking))
-        if confirmed is None:
-            raise conflict("paid for too late: the room was given to another")
-        return confirmed.to_dict()
+    if booking.get("status") == "confirmed":  # under this key, before
+        return booking
+    charge = payments.charge(booking)
+    return confirm(booking, charge["id"])
+
+
+@switchable
+def confirm(booking, charge_id):
+    """The booking, now confirmed."""
+    # One statement, which nobody else's has come before: not the sweeper's, nor that of a second try under the key.
+    db = session()
+    still_pending = update(Booking).where(Booking.id == booking["id"], Booking.status == "pending")
+    confirmed = db.scalar(still_pending.values(status="confirmed", charge_id=charge_id).returning(Booking))
+    db.commit()
+    return confirmed.to_dict() if confirmed else saga.outcome(db, booking)
 
 
 @routes.get("/bookings/<int:booking_id>/")
@@ -79,10 +85,20 @@ def get_booking(booking_id):
 
 @routes.delete("/bookings/<int:booking_id>/")
 def cancel_booking(booking_id):
-    with one_transaction.begin(session()) as db:
-        cancelled = update(Booking).where(Booking.id == booking_id).values(status="cancelled")
-        owner = db.scalar(cancelled.returning(Booking.user_id))
-        if owner is None:
-            raise not_found("such booking")
-        owner_checks.require(owner)
+    booking = session().get(Booking, booking_id)
+    if booking is None:
+        raise not_found("such booking")
+    owner_checks.require(booking.user_id)
+    cancel(booking_id)
     return "", 204
+
+
+@switchable
+@idempotency.once
+def cancel(booking_id):
+    """Cancel the booking and say which; who paid for it gets the money back."""
+    with one_transaction.begin(session()) as db:
+        # The refund is written down with the cancellation, and made by the sweeper: payments may be away just now.
+        if not saga.cancelled(db, booking_id) and db.get_one(Booking, booking_id).status == "pending":
+            raise conflict("the booking is being paid for", "payment_under_way")
+    return {"id": booking_id}

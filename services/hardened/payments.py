@@ -10,8 +10,10 @@ from services.defences import (
     honest_errors,
     http_failures,
     http_retry,
-    idempotency,
+    saga,
 )
+
+AGREED = {"/charges": {"id": str}, "/voids": {"idempotency_key": str}}
 
 
 def init_app(app):
@@ -20,16 +22,27 @@ def init_app(app):
         app.extensions["payments"] = deadline_http.session()
 
 
+@saga.or_undone
 @http_retry.retried
-def charge(reference, amount_cents):
+def charge(booking):
     """Charge the customer and return the charge, with its `id`."""
-    url = current_app.config["PAYMENTS_URL"] + "/charges"
-    asked = {"reference": reference, "amount_cents": amount_cents}
+    asked = {"reference": booking["reference"], "amount_cents": booking["price_cents"]}
     # Under the key, asking again after a lost answer is no second charge.
-    headers = logs.identity() | deadline_http.headers() | idempotency.header(reference)
+    return post("/charges", asked, logs.identity() | deadline_http.headers() | saga.key(booking))
+
+
+@http_retry.retried
+def refund(booking):
+    """Give the customer the money back."""
+    # By our own key: of a charge whose answer was lost we know neither the id, nor whether it was made.
+    asked = {"idempotency_key": saga.name(booking["id"])}
+    return post("/voids", asked, logs.identity() | deadline_http.headers())
+
+
+def post(path, asked, headers):
+    """What the company answers."""
+    url, http = current_app.config["PAYMENTS_URL"] + path, current_app.extensions["payments"]
     with honest_errors.call(), circuit_breaker.guard("payments"), bulkhead.slot("payments"):
-        answer = current_app.extensions["payments"].post(
-            url, json=asked, headers=headers, allow_redirects=False
-        )
-        # What is no charge is a failure, whatever it is: a redirect, a page of HTML, an object without an id.
-        return http_failures.document(answer, id=str)
+        answer = http.post(url, json=asked, headers=headers, allow_redirects=False)
+        # Anything else is a failure, whatever it is: a redirect, a page of HTML, a charge without an id.
+        return http_failures.document(answer, AGREED[path])

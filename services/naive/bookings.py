@@ -14,9 +14,8 @@ routes = Blueprint("bookings", __name__)
 
 @routes.post("/bookings/")
 def create_booking():
-    booking = reserve(inputs.slot())
-    charge = payments.charge(booking["reference"], booking["price_cents"])
-    return jsonify(confirm(booking, charge["id"])), 201
+    booking = pay(reserve(inputs.slot()))
+    return jsonify(booking), 201
 
 
 def reserve(slot):
@@ -25,20 +24,31 @@ def reserve(slot):
     room, user = db.get(Room, slot["room_id"]), db.get(User, slot["user_id"])
     if room is None or user is None:
         raise unprocessable("there is no such user or room", "unknown_user_or_room")
+    ensure_free(db, slot)
+    return slot | {"price_cents": price_cents(slot, room.hourly_price_cents)}
+
+
+def ensure_free(db, slot):
+    """Raise 409 if the room is taken at that time."""
     # Asked right before writing, and payment takes but a moment.
     overlapping = select(Booking).where(
-        Booking.room_id == room.id,
+        Booking.room_id == slot["room_id"],
         Booking.status != "cancelled",
         Booking.starts_at < slot["ends_at"],
         Booking.ends_at > slot["starts_at"],
     )
     if db.scalars(overlapping).first():
         raise conflict("the room is taken at that time", "room_taken")
-    return slot | {"price_cents": price_cents(slot, room.hourly_price_cents)}
+
+
+def pay(booking):
+    """The booking, now paid for."""
+    charge = payments.charge(booking)
+    return confirm(booking, charge["id"])
 
 
 def confirm(booking, charge_id):
-    """The booking, now paid for."""
+    """The booking, now confirmed."""
     db = session()
     confirmed = Booking(**booking, status="confirmed", charge_id=charge_id)
     db.add(confirmed)
@@ -56,10 +66,19 @@ def get_booking(booking_id):
 
 @routes.delete("/bookings/<int:booking_id>/")
 def cancel_booking(booking_id):
-    db = session()
-    booking = db.get(Booking, booking_id)
+    booking = session().get(Booking, booking_id)
     if booking is None:
         raise not_found("such booking")
+    cancel(booking_id)
+    return "", 204
+
+
+def cancel(booking_id):
+    """Cancel the booking and say which; who paid for it gets the money back."""
+    db = session()
+    booking = db.get(Booking, booking_id)
+    if booking.status == "confirmed" and booking.charge_id:
+        payments.refund(booking.to_dict())
     booking.status = "cancelled"
     db.commit()
-    return "", 204
+    return {"id": booking_id}

@@ -10,10 +10,21 @@ def init_app(app):
     app.extensions["payments"] = requests.Session()
 
 
-def charge(reference, amount_cents):
+def charge(booking):
     """Charge the customer and return the charge, with its `id`."""
-    url = current_app.config["PAYMENTS_URL"] + "/charges"
-    asked = {"reference": reference, "amount_cents": amount_cents}
-    answer = current_app.extensions["payments"].post(url, json=asked, headers=logs.identity())
+    asked = {"reference": booking["reference"], "amount_cents": booking["price_cents"]}
+    return post("/charges", asked, logs.identity())
+
+
+def refund(booking):
+    """Give the customer the money back."""
+    asked = {"amount_cents": booking["price_cents"]}
+    return post(f"/charges/{booking['charge_id']}/refunds", asked, logs.identity())
+
+
+def post(path, asked, headers):
+    """What the company answers."""
+    url = current_app.config["PAYMENTS_URL"] + path
+    answer = current_app.extensions["payments"].post(url, json=asked, headers=headers)
     answer.raise_for_status()
     return answer.json()

@@ -15,13 +15,23 @@ CREATE UNIQUE INDEX audit_version ON audit (user_id, version);
 -- defence: idempotency
 -- One row per Idempotency-Key, written in the same transaction as the effect: the answer to give again.
 CREATE TABLE idempotency (
-    key         text NOT NULL,
+    caller      text NOT NULL,
     route       text NOT NULL,
+    key         text NOT NULL,
     fingerprint text NOT NULL,
     body        text,  -- the answer, as JSON
     created_at  timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (key, route)
+    PRIMARY KEY (caller, route, key)
 );
+CREATE INDEX idempotency_age ON idempotency (created_at);
+
+-- defence: saga
+-- What must be paid back, written in the transaction that makes it due. The sweeper refunds, and deletes the row.
+CREATE TABLE refunds_due (
+    booking_id integer PRIMARY KEY REFERENCES bookings,
+    since      timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX bookings_pending ON bookings (created_at) WHERE status = 'pending';
 
 -- defence: server_timeouts
 -- A deadlock is looked for after deadlock_timeout, which only a superuser may set unless told so.

@@ -54,10 +54,11 @@ def owner(server):
     return postgres.dsn(server).removesuffix(postgres.DATABASE) + name
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def payments_url():
+    """A payments company with empty books, as the database is empty: bookings are numbered from the start again."""
     server = make_server(LOOPBACK, 0, payments.create_app(), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield f"http://{LOOPBACK}:{server.port}"
     server.shutdown()
@@ -102,10 +103,10 @@ def make(owner, payments_url):
     """Makes a twin with its defences, on fresh data."""
     apps = []
 
-    def make(twin: str, defences: str, database: int | None = None):
+    def make(twin: str, defences: str, database: int | None = None, payments: str = payments_url):
         """`database` is the port by which the twin reaches its database, where that is not the server's own."""
         seed.load(dsn=owner, schema=twin, defences=switch.parse(defences), **SIZES)
-        environment = settings(owner, payments_url, defences)
+        environment = settings(owner, payments, defences)
         if database:
             environment["DATABASE_URL"] = re.sub(r":\d+/", f":{database}/", environment["DATABASE_URL"])
         with mock.patch.dict(os.environ, environment):
@@ -117,6 +118,8 @@ def make(owner, payments_url):
     for app in apps:
         app.extensions["engine"].dispose()
         app.extensions["payments"].close()
+        if "sweeper" in app.extensions:
+            app.extensions["sweeper"].close()
 
 
 @pytest.fixture

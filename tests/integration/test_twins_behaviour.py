@@ -159,38 +159,6 @@ def test_without_defences_a_lost_database_is_a_plain_500(make, owner, twin):
 # What hardened promises beyond naive.
 
 
-def test_a_booking_asked_for_again_under_its_key_is_resumed_and_charged_once(make, owner):
-    app = make(*HARDENED)
-    with dying_before(app, owner, "UPDATE bookings"):
-        lost = ask(app, "POST", "/bookings/", SLOT, key="key-1")
-    assert (lost.status_code, lost.json["effect"]) == (503, "unknown")
-    assert rows(owner, "SELECT status FROM bookings WHERE id > 90") == [("pending",)]
-    resumed = ask(app, "POST", "/bookings/", SLOT, key="key-1")
-    assert (resumed.status_code, resumed.json["status"]) == (201, "confirmed")
-    assert ask(app, "POST", "/bookings/", SLOT, key="key-1").json == resumed.json  # the same charge, too
-    assert rows(owner, "SELECT count(*) FROM bookings WHERE id > 90") == [(1,)]
-
-
-def test_a_booking_that_nobody_came_back_for_gives_way_after_a_minute(make, owner):
-    app = make(*HARDENED)
-    with dying_before(app, owner, "UPDATE bookings"):
-        ask(app, "POST", "/bookings/", SLOT)
-    other = SLOT | {"reference": "intent-2"}
-    assert ask(app, "POST", "/bookings/", other).status_code == 409
-    change(owner, "UPDATE bookings SET created_at = now() - interval '61 seconds' WHERE id > 90")
-    assert ask(app, "POST", "/bookings/", other).status_code == 201
-    assert rows(owner, "SELECT status FROM bookings WHERE id > 90 ORDER BY status") == [
-        ("cancelled",),
-        ("confirmed",),
-    ]
-
-
-def test_one_key_for_two_different_requests_is_refused(make):
-    app = make(*HARDENED)
-    assert ask(app, "POST", "/holds/", SLOT, key="key-1").status_code == 201
-    assert ask(app, "POST", "/holds/", SLOT | {"room_id": 2}, key="key-1").status_code == 422
-
-
 WITHOUT_PAGES = ("hardened", "all,-keyset_pagination")
 
 

@@ -128,14 +128,14 @@ def status(line: str, *more: str) -> bytes:
 )
 def test_each_way_to_answer_badly_has_its_rule(answer, closes, rule):
     with silent_server(answer, closes=closes) as port, pytest.raises(requests.RequestException) as caught:
-        document(requests.post(f"http://127.0.0.1:{port}/", timeout=0.2, allow_redirects=False), id=str)
+        document(requests.post(f"http://127.0.0.1:{port}/", timeout=0.2, allow_redirects=False), {"id": str})
     assert rule_of(caught.value) is rule
 
 
 def test_a_good_answer_is_its_document():
     with silent_server(answered(b'{"id": "ch_1", "more": 1}')) as port:
         answer = requests.post(f"http://127.0.0.1:{port}/", timeout=1)
-    assert document(answer, id=str) == {"id": "ch_1", "more": 1}
+    assert document(answer, {"id": str}) == {"id": "ch_1", "more": 1}
 
 
 def test_a_connection_that_is_refused_had_surely_no_effect():

@@ -110,7 +110,8 @@ class Starter:
 
     def _payments(self) -> Process:
         app = self.workload.programs[PAYMENTS]
-        return self._gunicorn(PAYMENTS, app, self._port(PAYMENTS), ("--workers", "1"))
+        books = str(self.folder / "payments.sqlite")  # which a restart must find again
+        return self._gunicorn(PAYMENTS, app, self._port(PAYMENTS), ("--workers", "1"), PAYMENTS_FILE=books)
 
     def _gunicorn(self, name: str, app: str, port: int, options: tuple[str, ...], **settings: str) -> Process:
         """`app` as both twins and the dependency run it: how on the command line, with what in the environment."""

@@ -70,12 +70,17 @@ def unacknowledged_kinds(wanted: Iterable[Intent]) -> list[str]:
 
 
 def effects(evidence: Evidence, kind: str) -> Counter[str]:
-    """How many effects of `kind` each reference has left. A cancelled booking is none: its seat is free again."""
+    """How many effects of `kind` each reference has left. What was cancelled or paid back is none."""
     if (
         kind == PROFILES
     ):  # one update is one version: a row in profiles, as long as it is the newest, and one in audit
         return Counter({str(row["reference"]) for name in (PROFILES, AUDIT) for row in named(evidence, name)})
-    return Counter(str(row["reference"]) for row in named(evidence, kind) if row.get("status") != CANCELLED)
+    return Counter(str(row["reference"]) for row in named(evidence, kind) if not _taken_back(row))
+
+
+def _taken_back(row: Row) -> bool:
+    """A booking that was cancelled, a charge that was paid back."""
+    return row.get("status") == CANCELLED or row.get("refunded_cents", 0) >= row.get("amount_cents", 1)
 
 
 def named(evidence: Evidence, table: str) -> list[Row]:

@@ -1,0 +1,166 @@
+"""Saga: a booking that is paid for elsewhere is confirmed or undone in the end, whatever fails in between.
+
+Guards the customer's money. Two systems share no transaction: a charge whose booking was never written, or whose room
+went to another, is money taken for nothing. So the booking is written first, as pending; it is charged under its own
+number, never twice; it is confirmed by the answer, or undone at once when there is none. What a crash leaves pending
+is undone by the sweeper, and a refund that is due is written down in the transaction that makes it due, then made.
+Costs a state more (pending), one more write, a thread that sweeps, and refunds that come a little later.
+Hurts alone when a step cannot be repeated: a refund without a key, asked for twice, pays twice.
+"""
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from flask import current_app, g
+from sqlalchemy.orm import Session
+
+from services.common.problems import conflict
+from services.defences import deadline, honest_errors, idempotency
+from services.defences.deadline import left_s
+from services.defences.switch import on
+from services.defences.unavailable import Refused
+
+PAYING_S = 5.0  # beyond the deadline of its request, nobody is paying for a pending booking any more …
+PAYING_UNBOUNDED_S = 60.0  # … or beyond this, where requests have no deadline
+SETTLING_S = 0.05  # of the budget is kept for what follows the charge, at least
+REFUND_S = 1.0
+AT_ONCE = 100
+
+UNDO = sa.text("""
+    WITH undone AS (UPDATE bookings SET status = 'cancelled' WHERE id = :id AND status = 'pending' RETURNING id)
+    INSERT INTO refunds_due (booking_id) SELECT id FROM undone RETURNING booking_id
+""")
+CANCEL = sa.text("""
+    WITH cancelled AS (UPDATE bookings SET status = 'cancelled' WHERE id = :id AND status = 'confirmed' RETURNING id)
+    INSERT INTO refunds_due (booking_id) SELECT id FROM cancelled RETURNING booking_id
+""")
+GIVE_UP = sa.text("""
+    WITH abandoned AS (
+        SELECT id FROM bookings WHERE status = 'pending' AND created_at < now() - make_interval(secs => :paying_s)
+        ORDER BY id LIMIT :at_once FOR UPDATE SKIP LOCKED
+    ), undone AS (
+        UPDATE bookings SET status = 'cancelled' WHERE id IN (SELECT id FROM abandoned) RETURNING id
+    )
+    INSERT INTO refunds_due (booking_id) SELECT id FROM undone
+""")
+NEXT_DUE = sa.text("""
+    SELECT booking_id FROM refunds_due WHERE booking_id > :last ORDER BY booking_id LIMIT 1 FOR UPDATE SKIP LOCKED
+""")
+REFUNDED = sa.text("DELETE FROM refunds_due WHERE booking_id = :id")
+STATE = sa.text("""
+    SELECT status, charge_id, created_at > now() - make_interval(secs => :paying_s) AS young FROM bookings
+    WHERE id = :id
+""")
+
+Booking = dict[str, Any]
+
+
+def key(booking: Booking) -> dict[str, str]:
+    """The header under which a booking is charged: by its own number, which no other booking has; when off, by its
+    reference, which another client may use as well."""
+    if not on("saga"):
+        return idempotency.header(quote(booking["reference"]))
+    return {idempotency.HEADER: name(booking["id"])}
+
+
+def name(booking_id: int) -> str:
+    return f"booking-{booking_id}"
+
+
+def or_undone(charge: Callable) -> Callable:
+    """Decorator of the function that charges a booking: when there is no charge, there is no booking either."""
+
+    @functools.wraps(charge)
+    def charged(booking: Booking) -> Any:
+        if not on("saga"):
+            return charge(booking)
+        try:
+            with deadline.at_most(left_s() - _settling_s()):
+                return charge(booking)
+        except Exception:
+            _undo(booking["id"])
+            raise
+
+    return charged
+
+
+def now(session: Session, begun: Booking) -> Booking | None:
+    """What has become of a booking that was begun: itself, paid or still to be paid; None when it was undone."""
+    found = session.execute(STATE, {"id": begun["id"], "paying_s": _request_s()}).one()
+    if found.charge_id is not None:  # and it was confirmed, even if somebody has cancelled it since
+        return begun | {"status": "confirmed", "charge_id": found.charge_id}
+    if found.status == "pending" and found.young:
+        raise idempotency.under_way()
+    return begun if found.status == "pending" else None
+
+
+def outcome(session: Session, booking: Booking) -> Booking:
+    """What has become of a booking that was paid for, yet is pending no more. Raises 409 when it was given up."""
+    found = session.execute(STATE, {"id": booking["id"], "paying_s": 0}).one()
+    if found.charge_id is None:
+        raise conflict("paid for too late: the booking was given up, and is paid back", reason="given_up")
+    return booking | {"status": "confirmed", "charge_id": found.charge_id}
+
+
+def cancelled(session: Session, booking_id: int) -> bool:
+    """Cancel a confirmed booking, with its refund due; whether there was one."""
+    return session.scalar(CANCEL, {"id": booking_id}) is not None
+
+
+def sweep(connection: sa.Connection, refund: Callable[[Booking], Any]) -> int:
+    """Undo what nobody is paying for any more, and make the refunds that are due; how many those were.
+
+    `connection` commits each statement for itself until a transaction is begun. A refund that fails stays due, and
+    does not hold up those behind it; the last failure is raised at the end.
+    """
+    if not on("saga"):
+        return 0
+    with connection.begin():
+        connection.execute(GIVE_UP, {"paying_s": _request_s() + PAYING_S, "at_once": AT_ONCE})
+    last, made, failed = 0, 0, None
+    for _ in range(AT_ONCE):
+        with connection.begin():
+            # Locked while it is refunded, so that the other workers take the next.
+            due = connection.scalar(NEXT_DUE, {"last": last})
+            if due is None:
+                break
+            last = due
+            try:
+                with deadline.at_most(REFUND_S):
+                    refund({"id": due})
+            except Exception as error:  # noqa: BLE001  whatever it was, it stays due
+                failed = error
+            else:
+                connection.execute(REFUNDED, {"id": due})
+                made += 1
+    if failed:
+        raise failed
+    return made
+
+
+def _undo(booking_id: int) -> None:
+    """Undo a booking that has no charge, if there is time; else the sweeper will."""
+    session = current_app.extensions["session"]()
+    try:
+        undone = session.scalar(UNDO, {"id": booking_id})
+        session.commit()
+    except (sa.exc.SQLAlchemyError, Refused):
+        return
+    if undone is not None:
+        honest_errors.effect_is_undone()
+
+
+def _settling_s() -> float:
+    """Time for one more statement: as much as one has taken in this request so far, of about four."""
+    return max(SETTLING_S, (time.monotonic() - g.started_at) / 4)
+
+
+def _request_s() -> float:
+    """How long a request may be at work, by its deadline."""
+    if not on("deadline"):
+        return PAYING_UNBOUNDED_S
+    return current_app.config["DEADLINE_S"] + deadline.GRACE_S

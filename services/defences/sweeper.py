@@ -1,0 +1,65 @@
+"""The sweeper: a thread of each worker that finishes what requests have left, at its own pace and connection.
+
+Nothing waits for it, and it takes nothing from those who wait: no connection of their pool, one call at a time. Several
+sweep at once, since each takes only rows that no other has locked. What fails is tried again at the next turn.
+"""
+
+import random
+import threading
+import uuid
+from collections.abc import Callable
+
+import sqlalchemy as sa
+import structlog
+from flask import Flask, g
+
+from services.defences import deadline, server_timeouts
+
+log = structlog.get_logger()
+
+PACE_S = (0.5, 1.5)  # drawn, so that the workers do not sweep in step
+TURN_S = 5.0  # at most, for all the waits of one turn
+
+Job = Callable[[sa.Connection], int]
+
+
+def init_app(app: Flask, jobs: tuple[Job, ...]) -> None:
+    """Give `app` a sweeper, which the server starts in each of its workers."""
+    app.extensions["sweeper"] = Sweeper(app, jobs)
+    app.extensions["background"] = (app.extensions["sweeper"].start,)
+
+
+class Sweeper:
+    """The jobs of one app. `turn` does them once, in the caller's thread; `start` keeps doing so in one of its own."""
+
+    def __init__(self, app: Flask, jobs: tuple[Job, ...]) -> None:
+        self._app, self._jobs = app, jobs
+        with app.app_context():
+            args = server_timeouts.connect_args()
+            url = app.config["DATABASE_URL"]
+            self._engine = sa.create_engine(url, pool_size=1, max_overflow=0, connect_args=args)
+            deadline.watch(self._engine)
+
+    def turn(self) -> int:
+        """Do every job once; how much there was to do."""
+        with self._app.app_context():
+            g.request_id, g.trace_parent = f"sweeper-{uuid.uuid4().hex}", ""
+            with deadline.at_most(TURN_S), self._engine.connect() as connection:
+                return sum(job(connection) for job in self._jobs)
+
+    def start(self) -> None:
+        threading.Thread(target=self._keep_sweeping, name="sweeper", daemon=True).start()
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _keep_sweeping(self) -> None:
+        pause = threading.Event()
+        while not pause.wait(random.uniform(*PACE_S)):
+            try:
+                done = self.turn()
+            except Exception as error:  # noqa: BLE001  a sweeper that dies sweeps no more
+                log.warning("sweep_failed", error=repr(error))
+            else:
+                if done:
+                    log.info("swept", count=done)
