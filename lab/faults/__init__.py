@@ -10,6 +10,12 @@ from lab.faults.links.slicer import Slicer
 from lab.faults.links.slow_close import SlowClose
 from lab.faults.links.timeout import Timeout
 from lab.faults.load.surge import Surge
+from lab.faults.parts.cpu_limit import CpuLimit
+from lab.faults.parts.descriptor_limit import DescriptorLimit
+from lab.faults.parts.kill import Kill
+from lab.faults.parts.memory_limit import MemoryLimit
+from lab.faults.parts.pause import Pause
+from lab.faults.parts.stop import Stop
 from lab.faults.stores.connection_hog import ConnectionHog
 from lab.faults.stores.drop_sessions import DropSessions
 from lab.faults.stores.row_lock import RowLock
@@ -19,15 +25,21 @@ from lab.model import Fault
 FAULTS: tuple[type[Fault], ...] = (
     Bandwidth,
     ConnectionHog,
+    CpuLimit,
+    DescriptorLimit,
     Down,
     DropSessions,
+    Kill,
     Latency,
     LimitData,
+    MemoryLimit,
     Noop,
+    Pause,
     ResetPeer,
     RowLock,
     Slicer,
     SlowClose,
+    Stop,
     Surge,
     TableLock,
     Timeout,
@@ -37,15 +49,21 @@ __all__ = [
     "FAULTS",
     "Bandwidth",
     "ConnectionHog",
+    "CpuLimit",
+    "DescriptorLimit",
     "Down",
     "DropSessions",
+    "Kill",
     "Latency",
     "LimitData",
+    "MemoryLimit",
     "Noop",
+    "Pause",
     "ResetPeer",
     "RowLock",
     "Slicer",
     "SlowClose",
+    "Stop",
     "Surge",
     "TableLock",
     "Timeout",

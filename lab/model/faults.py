@@ -64,8 +64,12 @@ class StateFault(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class ActionFault(Fault):
-    """A fault that happens `times` times, evenly spread over `during`, beginning with its start."""
+    """A fault that happens `times` times, evenly spread over `during`, beginning with its start.
 
+    What it leaves broken (`leaves_damage`) is healed at the end of `during`, as a lasting fault is.
+    """
+
+    leaves_damage: ClassVar[bool] = False
     times: int = 1
 
     def action(self) -> Action:

@@ -83,9 +83,12 @@ class PartSample(Sample):
     restarts: int = 0  # how often this member was started again in this run
     cpu_s: float | None = None
     rss_bytes: int | None = None
-    descriptors: int | None = None
+    descriptors: int | None = None  # the most that one of its processes has open
     throttled_s: float | None = None  # held back by a CPU limit
     oom_kills: int | None = None
+    cpus_max: float | None = None  # the limits that it is under just now; None: no limit, or untold
+    rss_max_bytes: int | None = None
+    descriptors_max: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ back can be compared with what was asked.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self, TypeVar
 
@@ -110,12 +110,16 @@ class Life(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class PartState(State):
-    """A part, or one member of it: alive or not, and what bounds it beyond the limits that all parts have."""
+    """A part, or one member of it: alive or not, and what bounds it beyond the limits that all parts have.
+
+    `grace_s` is how a part gets to be dead, no part of its state: how long it has to end by itself before SIGKILL.
+    """
 
     life: Life = Life.RUNNING
     cpus: float | None = None
     memory_bytes: int | None = None
     descriptors: int | None = None
+    grace_s: float = field(default=0.0, compare=False)
 
     def plus(self, other: Self) -> Self:
         order = tuple(Life)
@@ -124,6 +128,7 @@ class PartState(State):
             cpus=_least(self.cpus, other.cpus),
             memory_bytes=_least(self.memory_bytes, other.memory_bytes),
             descriptors=_least(self.descriptors, other.descriptors),
+            grace_s=max(self.grace_s, other.grace_s),
         )
 
 

@@ -13,14 +13,20 @@ TAIL_S = 0.05  # a burst does not begin so shortly before the end of its part of
 
 
 def plan_switches(faults: Sequence[Fault], phases: Phases, seed: int) -> tuple[Switch, ...]:
-    """Every switch of every lasting fault, by time; at the same instant off comes before on. Ends with all off."""
-    switches = [
-        switch
-        for number, fault in enumerate(faults)
-        if isinstance(fault, StateFault)
-        for on_s, off_s in _windows(fault, phases, Random(f"{seed}/{number}"))
-        for switch in (Switch(at_s=on_s, fault=number, on=True), Switch(at_s=off_s, fault=number, on=False))
-    ]
+    """Every switch of every lasting fault, and the healing of what an action leaves broken, by time.
+
+    At the same instant off comes before on. Ends with all off.
+    """
+    switches: list[Switch] = []
+    for number, fault in enumerate(faults):
+        if isinstance(fault, StateFault):
+            for on_s, off_s in _windows(fault, phases, Random(f"{seed}/{number}")):
+                switches += [
+                    Switch(at_s=on_s, fault=number, on=True),
+                    Switch(at_s=off_s, fault=number, on=False),
+                ]
+        elif isinstance(fault, ActionFault) and fault.leaves_damage:
+            switches.append(Switch(at_s=round(part(fault, phases)[1], 6), fault=number, on=False))
     return tuple(sorted(switches, key=lambda switch: (switch.at_s, switch.on, switch.fault)))
 
 

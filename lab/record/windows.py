@@ -31,10 +31,14 @@ def _switched(number: int, events: Sequence[Event]) -> Iterator[FaultWindow]:
 
 
 def _performed(number: int, events: Sequence[Event], phases: Phases) -> Iterator[FaultWindow]:
-    """From when it happened to the end of the phase: how long it shows is the twin's affair."""
+    """From when it happened until the healing was asked for, or to the end of the phase: how long it shows is the
+    twin's affair.
+    """
+    healings = [event.before_s for event in events if isinstance(event, Switched) and event.fault == number]
+    off_s = min((phases.window(FAULT)[1], *healings))
     for event in events:
         if isinstance(event, Performed) and event.fault == number:
-            yield FaultWindow(fault=number, on_s=event.after_s, off_s=phases.window(FAULT)[1])
+            yield FaultWindow(fault=number, on_s=event.after_s, off_s=off_s)
 
 
 def _planned(number: int, switches: Sequence[Switch]) -> Iterator[FaultWindow]:

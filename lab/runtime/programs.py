@@ -141,4 +141,9 @@ def output(command: Sequence[str], **options: Any) -> str:
 
 def as_user(user: pwd.struct_passwd | None) -> dict[str, Any]:
     """What subprocess must be told so that a program runs as `user` and in none of our groups."""
-    return {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    return {} if user is None else as_ids(user.pw_uid, user.pw_gid)
+
+
+def as_ids(user: int, group: int) -> dict[str, Any]:
+    """The same by number; -1: as we ourselves."""
+    return {} if user < 0 else {"user": user, "group": group, "extra_groups": []}

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from lab.model import STORE, LabError, Stack, Target
+from lab.model import STORE, Kind, LabError, Restarted, Stack, Target
 from lab.ports import Actuator, Journal, Performer, Watched
 from lab.runtime.ownership.guardian import Guardian
 from lab.runtime.ownership.ledger import Ledger
+from lab.runtime.parts import Parts, Tell
 from lab.workload import Workload
 
 if TYPE_CHECKING:
@@ -21,9 +22,10 @@ PACKAGES = ("flask", "gunicorn", "locust", "psycopg", "sqlalchemy")  # whose ver
 class Twin(Protocol):
     """One full set of parts that stands or is about to, with its own Toxiproxy."""
 
-    def actuator(self, target: Target) -> Actuator: ...
-    def performer(self, target: Target) -> Performer: ...
-    def watched(self, target: Target) -> Watched: ...
+    @property
+    def links(self) -> Mapping[str, Actuator]: ...
+    @property
+    def breakable(self) -> Parts: ...
     def targets(self) -> Mapping[str, str]: ...
     def published(self) -> Mapping[str, str]: ...
     def collect(self, logs: Path) -> None: ...
@@ -48,13 +50,19 @@ class Twins(Generic[AnyTwin]):
         self._databases: dict[str, DatabaseActuator] = {}
 
     def actuator(self, twin: str, target: Target) -> Actuator:
-        return self._database(twin) if target == STORE else self._twins[twin].actuator(target)
+        if target == STORE:
+            return self._database(twin)
+        if target.kind is Kind.PART:
+            return self._twins[twin].breakable.actuator(target)
+        if target.kind is Kind.LINK and target.name in self._twins[twin].links:
+            return self._twins[twin].links[target.name]
+        raise LabError(f"There is nothing here that {target} would mean.")
 
     def performer(self, twin: str, target: Target) -> Performer:
-        return self._database(twin) if target == STORE else self._twins[twin].performer(target)
+        return self._database(twin) if target == STORE else self._twins[twin].breakable.performer(target)
 
     def watched(self, twin: str, target: Target) -> Watched:
-        return self._twins[twin].watched(target)
+        return self._twins[twin].breakable.watched(target)
 
     def targets(self, twin: str) -> Mapping[str, str]:
         return self._twins[twin].targets()
@@ -88,6 +96,16 @@ class Twins(Generic[AnyTwin]):
                 self._open_ledger().undo(undo)
             self._databases[twin] = database
         return self._databases[twin]
+
+    def _telling(self, twin: str) -> Tell:
+        """Writes down which members of `twin` are started again, and why."""
+
+        def tell(part: str, member: str, reason: str) -> None:
+            if self._journal is not None:
+                at_s = self._journal.now_s()
+                self._journal.tell(Restarted(twin=twin, part=part, member=member, at_s=at_s, reason=reason))
+
+        return tell
 
     def _guarded(self) -> Ledger:
         """From here on what is written into the ledger is ended, whatever happens to this process."""

@@ -16,18 +16,23 @@ from lab.model import (
     Failure,
     Fault,
     FaultWindow,
+    Kind,
     LinkSample,
     LinkState,
     Load,
+    LoadState,
     LoadSummary,
     MetricsReading,
     Operation,
     Outcome,
+    PartState,
     Performed,
     Phases,
     Sample,
     Scenario,
+    State,
     StateFault,
+    StoreState,
     Switched,
     TwinPlan,
     Verdict,
@@ -197,10 +202,17 @@ def changes_of(twin: str, manifest: Manifest) -> list[Event]:
     ]
 
 
+HEALTHY: Mapping[Kind, State] = {
+    Kind.LINK: LinkState(),
+    Kind.PART: PartState(),
+    Kind.STORE: StoreState(),
+    Kind.LOAD: LoadState(),
+}
+
+
 def _switched(twin: str, faults: Sequence[Fault], switch: Any) -> Switched:
     fault = faults[switch.fault]
-    assert isinstance(fault, StateFault)
-    asked = fault.state() if switch.on else type(fault.state())()
+    asked = fault.state() if switch.on and isinstance(fault, StateFault) else HEALTHY[fault.target().kind]
     return Switched(
         twin=twin, fault=switch.fault, target=str(fault.target()), on=switch.on, planned_s=switch.at_s,
         before_s=switch.at_s + 0.001, after_s=switch.at_s + 0.003, asked=asked, echo=asked,
@@ -214,6 +226,3 @@ def _performed(twin: str, faults: Sequence[Fault], shot: Any) -> Performed:
         twin=twin, fault=shot.fault, target=str(fault.target()), planned_s=shot.at_s, before_s=shot.at_s + 0.001,
         after_s=shot.at_s + 0.003, hits=1,
     )  # fmt: skip
-
-
-HEALTHY = LinkState()

@@ -21,7 +21,7 @@ from lab.faults import ConnectionHog, DropSessions, RowLock, TableLock
 from lab.faults.stores.held import HeldFault
 from lab.model import STORE, HeldSession, LabError, Seen, SessionsSample, StateFault, StoreState
 from lab.runtime.local.parts import postgres
-from lab.runtime.ownership.heal import UNDOERS
+from lab.runtime.ownership.undoing import UNDOERS
 from lab.runtime.stores.sessions import DatabaseActuator
 from loadtests.probes.sessions import SessionsProbe
 

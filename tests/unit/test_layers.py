@@ -27,12 +27,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lab.record": {"lab.model", "lab.faults", "lab.checks", "lab.checks.slos", "lab.checks.invariants"},
     "lab.faults": {"lab.model"},
     "lab.runtime.effects": set(),
+    "lab.runtime.descriptors": {"lab.model", "lab.runtime.programs"},
     "lab.runtime.programs": {"lab.model", "lab.paths", "lab.runtime.effects"},
     "lab.runtime.docker_client": {"lab.model", "lab.paths", "lab.runtime.programs"},
     "lab.runtime.toxiproxy": {"lab.model", "lab.paths", "lab.runtime.effects", "lab.runtime.programs"},
     "lab.runtime.stores": {"lab.model", "lab.runtime.effects"},
     "lab.runtime.ownership": {
         "lab.runtime.stores",
+        "lab.runtime.descriptors",
         "lab.model",
         "lab.paths",
         "lab.runtime.docker_client",
@@ -42,6 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "lab.runtime": {"lab.model", "lab.ports", "lab.workload", "lab.runtime.ownership", "lab.runtime.stores"},
     "lab.runtime.local": {
+        "lab.runtime.descriptors",
         "lab.model",
         "lab.ports",
         "lab.paths",
@@ -53,6 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "lab.runtime.toxiproxy",
     },
     "lab.runtime.containers": {
+        "lab.runtime.descriptors",
         "lab.model",
         "lab.ports",
         "lab.paths",

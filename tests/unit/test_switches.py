@@ -6,7 +6,7 @@ from typing import ClassVar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.faults import Down, Latency, Timeout
+from lab.faults import Down, Kill, Latency, Timeout
 from lab.model import (
     DATABASE,
     FAULT,
@@ -47,6 +47,13 @@ def test_a_steady_fault_is_on_for_the_whole_fault_phase() -> None:
         Switch(at_s=START_S, fault=0, on=True),
         Switch(at_s=END_S, fault=0, on=False),
     )
+
+
+def test_what_an_action_leaves_broken_is_healed_at_the_end_of_its_part_of_the_phase() -> None:
+    kill = Kill(part=SERVICE, during=(0, 0.5))
+    middle_s = (START_S + END_S) / 2
+    assert plan_switches([kill, Struck()], PHASES, 1) == (Switch(at_s=middle_s, fault=0, on=False),)
+    assert plan_shots([kill], PHASES) == (Shot(at_s=START_S, fault=0),)
 
 
 def test_no_fault_no_switch_and_no_shot() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -71,6 +73,12 @@ def available() -> str | None:
             "Docker Compose is missing. Install its plugin, or build it: compose/offline/compose-plugin/build"
         )
     return None
+
+
+def engine_is_here() -> bool:
+    """Whether containers are processes of this machine, whose kernel can be asked about them."""
+    with answering():
+        return sys.platform == "linux" and str(client().info()["Name"]) == socket.gethostname()
 
 
 def compose_version() -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from docker.models.containers import Container
 
 from lab.runtime.containers.asking import address, answers, succeeds
@@ -45,21 +43,3 @@ class DockerReplica:
     def restart(self) -> None:
         with answering():
             self._container.restart(timeout=STOP_TIMEOUT_S)
-
-
-class CpuOf:
-    """The CPU seconds of a container over all its starts: each begins to count from zero."""
-
-    def __init__(self, meter: Callable[[], float | None]) -> None:
-        self._meter = meter
-        self._earlier_s = 0.0
-        self._last_s = 0.0
-
-    def __call__(self) -> float | None:
-        now_s = self._meter()
-        if now_s is None:
-            return None
-        if now_s < self._last_s:
-            self._earlier_s += self._last_s
-        self._last_s = now_s
-        return self._earlier_s + now_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,14 @@ from typing import Any
 
 from lab.model import BALANCER, CACHE, QUEUE, Capability, LabError, TwinPlan
 from lab.ports import Child, Journal
-from lab.runtime.containers.engine import answering, available, client, compose_version, remove_leftovers
+from lab.runtime.containers.engine import (
+    answering,
+    available,
+    client,
+    compose_version,
+    engine_is_here,
+    remove_leftovers,
+)
 from lab.runtime.containers.images import SERVERS, Images, build_images, images_present, pinned
 from lab.runtime.containers.project import Project, Published
 from lab.runtime.containers.twin import DockerTwin
@@ -26,6 +34,12 @@ OFFERED = frozenset(
         Capability.LINK,
         Capability.SESSIONS,
         Capability.LOAD,
+        Capability.KILL,
+        Capability.STOP,
+        Capability.PAUSE,
+        Capability.CPU_LIMIT,
+        Capability.MEMORY_LIMIT,
+        Capability.DESCRIPTOR_LIMIT,
         Capability.BALANCER,
         Capability.CACHE,
         Capability.QUEUE,
@@ -45,18 +59,29 @@ class DockerTestbed(Twins[DockerTwin]):
     runtime = "docker"
 
     def offers(self) -> Mapping[Capability, str]:
-        return {
+        told = {
             capability: "" if capability in OFFERED else "the docker runtime cannot do that yet"
             for capability in Capability
         }
+        if not engine_is_here():
+            for counted in (Capability.CPU_LIMIT, Capability.MEMORY_LIMIT, Capability.DESCRIPTOR_LIMIT):
+                told[counted] = "the engine runs on another machine, whose kernel cannot be asked from here"
+        elif os.geteuid() != 0:
+            told[Capability.DESCRIPTOR_LIMIT] = (
+                "only root can count the descriptors of a container's processes"
+            )
+        return told
 
     def up(self, journal: Journal) -> None:
         """Start everything, both twins side by side. After a failure logs stay readable until `down`."""
+        self._journal = journal
         images = build_images(self._stack.topology)  # nothing to do, but where a source was edited just now
         ledger = self._guarded()
         ports = self._free_ports()
         self._twins = {
-            plan.name: DockerTwin(self._project(plan, images, ports[plan.name]), ledger)
+            plan.name: DockerTwin(
+                self._project(plan, images, ports[plan.name]), ledger, self._telling(plan.name)
+            )
             for plan in self._stack.twins
         }
         with ThreadPoolExecutor(max_workers=len(self._twins), thread_name_prefix="up") as threads:

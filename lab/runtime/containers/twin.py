@@ -18,18 +18,18 @@ from lab.model import (
     POSTGRES,
     QUEUE,
     SERVICE,
-    Kind,
     LabError,
-    Target,
 )
-from lab.ports import Actuator, Child, Journal, Performer, Watched
+from lab.ports import Actuator, Child, Journal
 from lab.runtime.containers.asking import address, answers, healthy, replies
+from lab.runtime.containers.cgroups import Cgroup, Counters, cgroup_of
 from lab.runtime.containers.child import ContainerChild
-from lab.runtime.containers.cpu import cpu_meter
+from lab.runtime.containers.control import ContainerControl
 from lab.runtime.containers.engine import RUN_LABEL, TWIN_LABEL, answering, client
 from lab.runtime.containers.project import PROXIES, SERVICE_PORT, Project
-from lab.runtime.containers.replica import CpuOf, DockerReplica
+from lab.runtime.containers.replica import DockerReplica
 from lab.runtime.ownership.ledger import NETWORK, Ledger
+from lab.runtime.parts import Parts, Tell
 from lab.runtime.ports_free import LOOPBACK
 from lab.runtime.restarter import Restarting
 from lab.runtime.settings import readiness
@@ -55,14 +55,16 @@ LOG_LINES = 5
 class DockerTwin:
     """Everything of one twin. Whoever made it removes what carries the run's label."""
 
-    def __init__(self, project: Project, ledger: Ledger) -> None:
+    def __init__(self, project: Project, ledger: Ledger, tell: Tell) -> None:
         self.replicas: list[DockerReplica] = []
         self._project = project
         self._topology = project.stack.topology
         self._ledger = ledger
         self._containers: dict[str, list[Container]] = {}
-        self._links: dict[str, LinkActuator] = {}
-        self._cpu: list[Callable[[], float | None]] = []
+        self.links: dict[str, Actuator] = {}
+        self._cpu: list[tuple[Cgroup, Counters]] = []
+        self._tell = tell
+        self.breakable = Parts(self._controls, ledger)
         self._restarting: Restarting | None = None
 
     @property
@@ -88,7 +90,7 @@ class DockerTwin:
             self._start_balancer(give_up)
         edge = f"{self.published()['edge']}{READY_PATH}"
         self._await(self._topology.behind(EDGE), lambda: answers(edge), give_up)
-        self._links = {link: LinkActuator(self._shortest_api(), link) for link in self._topology.links}
+        self.links = {link: LinkActuator(self._shortest_api(), link) for link in self._topology.links}
         self._look_after_replicas(journal)
 
     def stop(self) -> None:
@@ -103,17 +105,6 @@ class DockerTwin:
             f"{project.name}-{name}", module, folder, name,
             image=project.images.load, network=project.network, labels=labels, ledger=self._ledger,
         )  # fmt: skip
-
-    def actuator(self, target: Target) -> Actuator:
-        if target.kind is Kind.LINK and target.name in self._links:
-            return self._links[target.name]
-        raise LabError(f"The docker runtime has nothing that changes {target}.")
-
-    def performer(self, target: Target) -> Performer:
-        raise LabError(f"The docker runtime has nothing that acts on {target}.")
-
-    def watched(self, target: Target) -> Watched:
-        raise LabError(f"The docker runtime cannot look at {target}.")
 
     def targets(self) -> dict[str, str]:
         """As `lab.ports.Testbed.targets`. Addresses, not names: no look-up may spend a probe's time."""
@@ -143,7 +134,9 @@ class DockerTwin:
 
     def cpu_s(self) -> float | None:
         """CPU seconds of the service, None where they cannot be told."""
-        spent = [meter() for meter in self._cpu]
+        for kernel, counters in self._cpu:
+            counters.see(kernel)
+        spent = [counters.cpu_s for _, counters in self._cpu]
         return None if None in spent or not spent else sum(one for one in spent if one is not None)
 
     def limits(self) -> dict[str, dict[str, float]]:
@@ -179,6 +172,10 @@ class DockerTwin:
         direct = f"http://{self._at(TOXIPROXY)}:8474"
         return direct if answers(f"{direct}/version") else self._api
 
+    def _controls(self, part: str) -> list[ContainerControl]:
+        members = enumerate(self._containers.get(part, ()), start=1)
+        return [ContainerControl(part, str(n), container, self._tell) for n, container in members]
+
     def _start(self, start: Callable[[], None]) -> None:
         try:
             start()
@@ -209,7 +206,8 @@ class DockerTwin:
             DockerReplica(str(n), container, network, directly=directly)
             for n, container in enumerate(self._containers[SERVICE], start=1)
         ]
-        self._cpu = [CpuOf(cpu_meter(int(one.attrs["State"]["Pid"]))) for one in self._containers[SERVICE]]
+        pids = [int(one.attrs["State"]["Pid"]) for one in self._containers[SERVICE]]
+        self._cpu = [(cgroup_of(pid), Counters()) for pid in pids]
 
     def _start_balancer(self, give_up: float) -> None:
         """When the replicas answer: one that does not at the balancer's first look has to wait for the second."""

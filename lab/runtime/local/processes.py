@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import resource
 import signal
 import subprocess
 import threading
@@ -15,8 +16,9 @@ from typing import Any
 
 import psutil
 
-from lab.model import LabError
+from lab.model import LabError, Undo
 from lab.runtime.effects import about_to
+from lab.runtime.ownership import relief
 from lab.runtime.ownership.ledger import RUN_MARK, Ledger
 from lab.runtime.programs import as_user
 
@@ -48,6 +50,10 @@ class Process:
         self._ledger = ledger
         self._stop_signal = stop_signal
         self._stop_timeout_s = stop_timeout_s
+        self._again = relief.start(
+            name, command, env={**env, RUN_MARK: ledger.run}, cwd=cwd, log=log, stop=int(stop_signal),
+            user=-1 if user is None else user.pw_uid, group=-1 if user is None else user.pw_gid,
+        )  # fmt: skip
         about_to(f"spawn: {name}")
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
@@ -115,6 +121,11 @@ class Process:
         with suppress(subprocess.TimeoutExpired):
             self._popen.wait(max(0.0, (self._kill_at or 0.0) - time.monotonic()))
         self._finish()
+
+    def undo(self) -> tuple[Undo, ...]:
+        """How it goes on, or is started again, without us."""
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # it got ours
+        return relief.resume(self._ledger.run, soft), self._again
 
     def cpu_s(self) -> float | None:
         """CPU seconds used so far by the process and all its descendants, None where it cannot be told."""

@@ -28,7 +28,18 @@ from lab.runtime.testbed import PACKAGES, Twins
 from lab.runtime.toxiproxy import server as toxiproxy_server
 from lab.workload import Workload
 
-OFFERED = frozenset({Capability.LINK, Capability.SESSIONS, Capability.LOAD})
+OFFERED = frozenset(
+    {
+        Capability.LINK,
+        Capability.SESSIONS,
+        Capability.LOAD,
+        Capability.KILL,
+        Capability.STOP,
+        Capability.PAUSE,
+        Capability.CPU_LIMIT,
+        Capability.MEMORY_LIMIT,
+    }
+)
 SERVED_BY = {Capability.BALANCER: BALANCER, Capability.CACHE: CACHE, Capability.QUEUE: QUEUE}
 DISK_NEEDED_BYTES = 300_000_000  # two data folders, their write-ahead logs and the logs
 
@@ -49,6 +60,7 @@ class LocalTestbed(Twins[LocalTwin]):
 
     def up(self, journal: Journal) -> None:
         """Start everything, both twins side by side. On failure all is stopped; logs stay readable until `down`."""
+        self._journal = journal
         try:
             self._up(journal)
         except OSError as exc:
@@ -90,7 +102,14 @@ class LocalTestbed(Twins[LocalTwin]):
         self._facts = facts(programs, engine)
         self._twins = {
             plan.name: LocalTwin(
-                plan, self._stack, self._workload, programs, self._folder / plan.name, self._ports, ledger
+                plan,
+                self._stack,
+                self._workload,
+                programs,
+                self._folder / plan.name,
+                self._ports,
+                ledger,
+                self._telling(plan.name),
             )
             for plan in self._stack.twins
         }
@@ -157,4 +176,6 @@ def _hindrance(capability: Capability) -> str:
         except LabError as missing:
             return str(missing)
         return ""
+    if capability is Capability.DESCRIPTOR_LIMIT:
+        return "" if sys.platform == "linux" else "only Linux changes the limits of processes that run"
     return "" if capability in OFFERED else "the local runtime cannot do that yet"

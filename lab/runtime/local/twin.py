@@ -16,21 +16,21 @@ from lab.model import (
     QUEUE,
     SERVICE,
     WORKER,
-    Kind,
     LabError,
     Stack,
-    Target,
     TwinPlan,
 )
 from lab.paths import ROOT
-from lab.ports import Actuator, Journal, Performer, Watched
+from lab.ports import Actuator, Journal
 from lab.runtime.local.addresses import Addresses, host_port
+from lab.runtime.local.control import LocalControl
 from lab.runtime.local.members import LocalReplica, Member
 from lab.runtime.local.parts import postgres
 from lab.runtime.local.priority import punctual
 from lab.runtime.local.processes import Process, Processes, log_tail
 from lab.runtime.local.starting import Programs, Starter
 from lab.runtime.ownership.ledger import Ledger
+from lab.runtime.parts import Parts, Tell
 from lab.runtime.ports_free import LOOPBACK, Ports
 from lab.runtime.programs import environment
 from lab.runtime.restarter import Restarting
@@ -55,15 +55,19 @@ class LocalTwin:
         folder: Path,
         ports: Ports,
         ledger: Ledger,
+        tell: Tell,
     ) -> None:
         self.addresses = Addresses.reserved(stack.topology, ports)
         self.members: dict[str, tuple[Member, ...]] = {}
+        self.breakable = Parts(
+            lambda part: [LocalControl(member, tell) for member in self.members.get(part, ())], ledger
+        )
         self._plan = plan
         self._topology = stack.topology
         self._folder = folder
         self._ledger = ledger
         self._servers = Processes(f"the {plan.name} twin", folder / "logs", ledger)
-        self._links: dict[str, LinkActuator] = {}
+        self.links: dict[str, Actuator] = {}
         self._restarting: Restarting | None = None
         self._starter = Starter(
             plan=plan, stack=stack, workload=workload, programs=programs, addresses=self.addresses,
@@ -95,17 +99,6 @@ class LocalTwin:
             self._restarting.stop()
         self._servers.stop()
         postgres.release(self._folder, self._ledger)
-
-    def actuator(self, target: Target) -> Actuator:
-        if target.kind is Kind.LINK and target.name in self._links:
-            return self._links[target.name]
-        raise LabError(f"The local runtime has nothing that changes {target}.")
-
-    def performer(self, target: Target) -> Performer:
-        raise LabError(f"The local runtime has nothing that acts on {target}.")
-
-    def watched(self, target: Target) -> Watched:
-        raise LabError(f"The local runtime cannot look at {target}.")
 
     def targets(self) -> dict[str, str]:
         """As `lab.ports.Testbed.targets`."""
@@ -179,7 +172,7 @@ class LocalTwin:
             for undo in link.undo():
                 self._ledger.undo(undo)
             create_proxy(here.api, name, listen=host_port(port), upstream=host_port(self._upstream(name)))
-            self._links[name] = link
+            self.links[name] = link
 
     def _upstream(self, link: str) -> int:
         """The port of what `link` leads to."""

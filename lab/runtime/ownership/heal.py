@@ -9,13 +9,13 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
-from lab.model import LabError, LinkState, Undo
+from lab.model import LabError
 from lab.runtime.docker_client import docker_environment
 from lab.runtime.ownership import shared_memory
 from lab.runtime.ownership.ledger import (
@@ -33,9 +33,8 @@ from lab.runtime.ownership.ledger import (
     process_alive,
 )
 from lab.runtime.ownership.lock import exclusive
+from lab.runtime.ownership.undoing import undo_faults
 from lab.runtime.programs import ended
-from lab.runtime.stores import SESSIONS
-from lab.runtime.toxiproxy.client import TOXIPROXY, LinkActuator
 
 LOCK_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
@@ -52,9 +51,14 @@ DOCKER_REMOVE = {
 
 
 def heal(state_dir: Path) -> list[str]:
-    """Mend all that dead owners left, and say in one line each what was mended or could not be."""
+    """Put right all that dead owners left, and say in one line each what was done or could not be.
+
+    A stack that was left up on purpose stays up: only what a fault may have done to it is undone.
+    """
     with healing(state_dir):
-        return mend_leftovers(state_dir)
+        standing = [run for run in holdings(state_dir) if run.standing and not run.owner_alive]
+        relieved = [line for run in standing for line in undo_faults(run, stays=True)]
+        return relieved + mend_leftovers(state_dir)
 
 
 def take_down(state_dir: Path) -> list[str]:
@@ -82,8 +86,7 @@ def healing(state_dir: Path) -> Iterator[None]:
 
 def _mend(run: Holdings) -> Iterator[str]:
     """End everything of one run. The ledger stays while there is something that cannot be ended."""
-    for undo in run.undos:
-        yield from _undone(undo)
+    yield from undo_faults(run, stays=False)
     yield from _end_processes([thing for thing in run.owned if thing.kind == PROCESS])
     yield from _end_unrecorded(run.run)
     # Folders last: what lies in one may say how to end something else.
@@ -110,49 +113,6 @@ def _ended(things: list[Owned]) -> tuple[list[str], list[str]]:
         except (LabError, OSError) as exc:
             failed.append(f"could not remove {thing.kind} {thing.key}: {exc}")
     return told, failed
-
-
-def _undone(undo: Undo) -> Iterator[str]:
-    """Put right what a fault may have broken, in the way that its undo names."""
-    if undo.how not in UNDOERS:
-        raise LabError("a newer version of the lab knows how")
-    yield from UNDOERS[undo.how](undo.details)
-
-
-def _undo_link(details: Mapping[str, str | int]) -> Iterator[str]:
-    """The proxy as it should be; nothing to do where its server has gone."""
-    proxy = str(details["proxy"])
-    link = LinkActuator(str(details["url"]), proxy)
-    try:
-        was = link.get()
-        if was != LinkState():
-            link.set(LinkState())
-            what = ", ".join(toxic.type for toxic in was.toxics) or "down"
-            yield f"healed link {proxy}: {what}"
-    except LabError:
-        return
-
-
-def _undo_sessions(details: Mapping[str, str | int]) -> Iterator[str]:
-    """No session of the lab's in the database; nothing to do where its server has gone."""
-    from lab.runtime.stores.sessions import DatabaseActuator  # few commands need a driver of the database
-
-    database = DatabaseActuator(str(details["dsn"]), str(details["mark"]))
-    try:
-        was = database.get()
-        database.set(database.healthy)
-        if was.held:
-            yield f"healed the database: ended {sum(session.count for session in was.held)} sessions of the lab's"
-    except LabError:
-        return
-    finally:
-        database.close()
-
-
-UNDOERS: Mapping[str, Callable[[Mapping[str, str | int]], Iterator[str]]] = {
-    TOXIPROXY: _undo_link,
-    SESSIONS: _undo_sessions,
-}
 
 
 def _end_processes(things: list[Owned]) -> Iterator[str]:

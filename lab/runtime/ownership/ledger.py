@@ -173,6 +173,13 @@ def read(path: Path) -> Holdings:
     )
 
 
+def adopt(run: Holdings, pid: int, name: str, stop: signal.Signals) -> None:
+    """Write down a process that was started for a run whose owner has gone."""
+    details = {"started": started(pid), "name": name, "stop": int(stop)}
+    with run.path.open("a") as file:
+        file.write(json.dumps({"record": "own", "kind": PROCESS, "key": str(pid), "details": details}) + "\n")
+
+
 def process_alive(thing: Owned) -> bool:
     """Whether the very process that was written down still runs: a recycled pid is another one."""
     mark = thing.details["started"]

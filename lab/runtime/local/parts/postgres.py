@@ -96,8 +96,9 @@ def start(install: Installation, folder: Path, port: int, processes: Processes) 
     """A server starting on its data below `folder`, fresh at the first start; `await_ready` waits for it."""
     data, access = folder / "data", folder / "pg_hba.conf"
     access.write_text(ACCESS)
-    if data.exists():
-        (data / "postmaster.pid").unlink(missing_ok=True)  # of a server that was killed
+    if data.exists():  # what a server that was killed has left
+        shared_memory.free(data)
+        (data / "postmaster.pid").unlink(missing_ok=True)
     else:
         copying = ["cp", "-Rp", str(install.template), str(data)]
         output(copying, timeout_s=COMMAND_TIMEOUT_S, env=environment(**{RUN_MARK: processes.ledger.run}))

@@ -1,0 +1,1 @@
+"""Faults of parts: what a process or a container can suffer."""

@@ -1,0 +1,48 @@
+"""Descriptor limit: no process of a part can open more files and sockets than this. EMFILE, in accept as in connect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab.faults.parameters import require, rhythm
+from lab.faults.parts.members import PartFault, limited_to, too_few
+from lab.model import Capability, PartSample, PartState, Proof, Seen, StateFault
+
+DESCRIPTORS_MIN, DESCRIPTORS_MAX = 8, 1_000_000
+NEAR = 2  # to the limit: what cannot be opened for want of one descriptor may need two
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescriptorLimit(PartFault, StateFault):
+    """Each process has `descriptors` of them. What is open stays open. A limit that nobody reaches is no fault."""
+
+    kind: ClassVar[str] = "descriptor_limit"
+    needs: ClassVar[Capability] = Capability.DESCRIPTOR_LIMIT
+    descriptors: int
+
+    def state(self) -> PartState:
+        return PartState(descriptors=require(self, "descriptors", DESCRIPTORS_MIN, DESCRIPTORS_MAX))
+
+    def describe(self) -> str:
+        return f"each process of {self.who()} held to {self.descriptors} descriptors{rhythm(self)}"
+
+    def observed(self, before: Seen, during: Seen) -> Proof:
+        """The limit was there, and some process of every member had as many open as it may."""
+        earlier, later = self.looks(before), self.looks(during)
+        if missing := too_few(earlier, later):
+            return missing
+        most = min(max(look.descriptors or 0 for look in looks) for looks in later.values())
+        limit = self.descriptors - NEAR
+        there = limited_to(self.descriptors, later, self.limit)
+        sentence = f"a process had up to {most} descriptors open"
+        return Proof(
+            proved=most >= limit and there,
+            value=most,
+            limit=limit,
+            unit="descriptors",
+            sentence=sentence if there else f"{sentence}, but the limit was not always there",
+        )
+
+    def limit(self, look: PartSample) -> float | None:
+        return look.descriptors_max

@@ -1,0 +1,158 @@
+"""What the faults of parts share: which members they hit, and what the looks at those members say of them.
+
+A look is what the kernel or the engine has of one member at one instant. Counters are compared look by look, so that a
+member which was started again, and counts from zero, takes nothing away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from lab.faults.parameters import require_times
+from lab.model import (
+    ALL,
+    BALANCER,
+    CACHE,
+    PARTS,
+    PAYMENTS,
+    POSTGRES,
+    QUEUE,
+    REPLICAS_MAX,
+    SERVICE,
+    WORKER,
+    Fault,
+    LabError,
+    Life,
+    PartSample,
+    Proof,
+    Seen,
+    Target,
+    a_part,
+)
+
+PART_NAMES: Mapping[str, str] = {
+    SERVICE: "the service",
+    POSTGRES: "the database",
+    PAYMENTS: "the payments dependency",
+    BALANCER: "the balancer",
+    CACHE: "the cache",
+    QUEUE: "the queue",
+    WORKER: "the worker",
+}
+MEMBERS = (ALL, *(str(n + 1) for n in range(REPLICAS_MAX)))
+LOOKS_MIN = 3
+SHARE_MIN = 0.9  # of the looks while a fault is on
+WELL_SHARE_MIN = 0.5  # of the looks after it: from some look on all was well to the end
+GAP_S_MAX = 1.0  # between two looks: what lies further apart is compared no more
+
+Members = Mapping[str, Sequence[PartSample]]
+Reading = Callable[[PartSample], float | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartFault(Fault):
+    """A fault of all members of a part, or of the replica `member`."""
+
+    part: str
+    member: str = ALL
+
+    def target(self) -> Target:
+        if self.part not in PARTS:
+            raise LabError(f"{self.kind}: part must be one of {', '.join(PARTS)}, not {self.part!r}.")
+        if self.member not in MEMBERS:
+            raise LabError(f"{self.kind}: member must be one of {', '.join(MEMBERS)}, not {self.member!r}.")
+        require_times(self)
+        return a_part(self.part, self.member)
+
+    def who(self) -> str:
+        """What is hit, in words."""
+        name = PART_NAMES[self.part]
+        return name if self.member == ALL else f"replica {self.member} of {name}"
+
+    def looks(self, seen: Seen) -> Members:
+        """The looks at each member that is hit, by time."""
+        found: dict[str, list[PartSample]] = {}
+        for sample in seen.samples:
+            if isinstance(sample, PartSample) and self.member in (ALL, sample.member):
+                found.setdefault(sample.member, []).append(sample)
+        return {name: sorted(looks, key=lambda look: look.start_s) for name, looks in sorted(found.items())}
+
+    def limit(self, look: PartSample) -> float | None:  # noqa: ARG002 - those that limit nothing
+        """The limit of this kind that was seen on a member."""
+        return None
+
+    def healed(self, before: Seen, during: Seen, after: Seen) -> Proof:  # noqa: ARG002
+        """Running again, under the limit that it had before."""
+        earlier, later = self.looks(before), self.looks(after)
+        if missing := too_few(earlier, later):
+            return missing
+        usual = {name: self.limit(looks[-1]) for name, looks in earlier.items()}
+        return running_again(later, lambda look: self.limit(look) == usual[look.member])
+
+
+def too_few(before: Members, during: Members) -> Proof | None:
+    """A failed proof where some member was hardly looked at, else None."""
+    for when, members in (("before the fault", before), ("while it counts", during)):
+        least = min((len(looks) for looks in members.values()), default=0)
+        if least < LOOKS_MIN or members.keys() != before.keys():
+            sentence = f"a member was looked at only {least} times {when}, at least {LOOKS_MIN} are needed"
+            return Proof(proved=False, value=least, limit=LOOKS_MIN, unit="looks", sentence=sentence)
+    return None
+
+
+def was(life: Life, before: Members, during: Members) -> Proof:
+    """Every member was in this state nearly always while the fault was on, and never before."""
+    if missing := too_few(before, during):
+        return missing
+    shares = {name: sum(look.life is life for look in looks) / len(looks) for name, looks in during.items()}
+    already = any(look.life is life for looks in before.values() for look in looks)
+    worst = min(shares.values())
+    sentence = f"it was {life} in {100 * worst:.0f} % of the looks" + (
+        ", but before as well" if already else ""
+    )
+    return Proof(
+        proved=worst >= SHARE_MIN and not already,
+        value=worst,
+        limit=SHARE_MIN,
+        unit="share",
+        sentence=sentence,
+    )
+
+
+def running_again(after: Members, also: Callable[[PartSample], bool]) -> Proof:
+    """From some look on, at the latest half-way, every member ran to the end without another start, and `also`."""
+    worst = min(_well_to_the_end(looks, also) / len(looks) for looks in after.values())
+    sentence = f"it was well in the last {100 * worst:.0f} % of the looks after healing"
+    return Proof(
+        proved=worst >= WELL_SHARE_MIN, value=worst, limit=WELL_SHARE_MIN, unit="share", sentence=sentence
+    )
+
+
+def limited_to(asked: float, during: Members, limit: Reading) -> bool:
+    """Whether every look at a member that lived saw this limit on it."""
+    seen = [limit(look) for looks in during.values() for look in looks if look.life is not Life.DEAD]
+    return bool(seen) and all(found is not None and abs(found - asked) < 0.01 * asked for found in seen)
+
+
+def grown(looks: Sequence[PartSample], counter: Reading) -> tuple[float, float]:
+    """(how much a counter grew, in how many seconds): from look to look, whatever was started again between."""
+    total = lasted_s = 0.0
+    for one, other in pairwise(looks):
+        earlier, later = counter(one), counter(other)
+        if earlier is None or later is None or later < earlier or other.start_s - one.start_s > GAP_S_MAX:
+            continue
+        total += later - earlier
+        lasted_s += other.start_s - one.start_s
+    return total, lasted_s
+
+
+def _well_to_the_end(looks: Sequence[PartSample], also: Callable[[PartSample], bool]) -> int:
+    """How many of the last looks saw the same process, running."""
+    count = 0
+    for look in reversed(looks):
+        if look.life is not Life.RUNNING or look.pid != looks[-1].pid or not also(look):
+            break
+        count += 1
+    return count

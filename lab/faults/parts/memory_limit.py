@@ -1,0 +1,57 @@
+"""Memory limit: a part that needs more than this is killed for it, as a container is at its limit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab.faults.parameters import require, rhythm
+from lab.faults.parts.members import PartFault, limited_to, too_few
+from lab.model import Capability, PartSample, PartState, Proof, Seen, StateFault
+
+MIB = 1024 * 1024
+MEMORY_MIB_MIN, MEMORY_MIB_MAX = 6, 1024 * 1024  # Docker allows no container less than 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryLimit(PartFault, StateFault):
+    """Each member has `memory_mib` × 1,048,576 bytes; of the one that needs more, the biggest process is killed.
+
+    In a container by the kernel: where that hits the main process the container ends, with exit code 137. A local part
+    is watched by the lab, which kills in the kernel's stead. A limit that nobody reaches is no fault.
+    """
+
+    kind: ClassVar[str] = "memory_limit"
+    needs: ClassVar[Capability] = Capability.MEMORY_LIMIT
+    memory_mib: int
+
+    def state(self) -> PartState:
+        return PartState(memory_bytes=MIB * require(self, "memory_mib", MEMORY_MIB_MIN, MEMORY_MIB_MAX))
+
+    def describe(self) -> str:
+        return f"{self.who()} held to {self.memory_mib} MiB of memory{rhythm(self)}"
+
+    def observed(self, before: Seen, during: Seen) -> Proof:
+        """The limit was there, and something was killed for it."""
+        earlier, later = self.looks(before), self.looks(during)
+        if missing := too_few(earlier, later):
+            return missing
+        kills = sum(_kills(looks) - _kills(earlier[name]) for name, looks in later.items())
+        there = limited_to(MIB * self.memory_mib, later, self.limit)
+        sentence = f"{kills} processes were killed for want of memory"
+        return Proof(
+            proved=kills >= 1 and there,
+            value=kills,
+            limit=1,
+            unit="kills",
+            sentence=sentence if there else f"{sentence}, but the limit was not always there",
+        )
+
+    def limit(self, look: PartSample) -> float | None:
+        return look.rss_max_bytes
+
+
+def _kills(looks: Sequence[PartSample]) -> int:
+    """How many there were when the last of these looks was taken."""
+    return max(look.oom_kills or 0 for look in looks)

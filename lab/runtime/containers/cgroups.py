@@ -1,0 +1,124 @@
+"""What the kernel counts and limits of a container, read where it keeps it: its control groups, of version 1 or 2.
+
+The engine's own figures come once a second, and a question waits for the next: too coarse for a phase of a few seconds,
+too slow for a walk that has its instants to keep. Where the engine runs on another machine (Docker Desktop's own, say),
+there is nothing to read, and every answer is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROC = Path("/proc")
+CGROUPS = Path("/sys/fs/cgroup")
+NS, US = 1e9, 1e6
+UNIFIED = ""  # the controller of version 2 that is all of them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cgroup:
+    """The control groups of one container, by controller. They go when it ends, and come back under the same name."""
+
+    folders: Mapping[str, Path] = field(default_factory=dict)
+
+    def cpu_s(self) -> float | None:
+        """CPU seconds used since its start."""
+        used = self._number("cpuacct", "cpuacct.usage")
+        return _scaled(self._entry(UNIFIED, "cpu.stat", "usage_usec"), US) if used is None else used / NS
+
+    def throttled_s(self) -> float | None:
+        """How long its processes were held back by its CPU limit."""
+        held = self._entry("cpu", "cpu.stat", "throttled_time")
+        return _scaled(self._entry(UNIFIED, "cpu.stat", "throttled_usec"), US) if held is None else held / NS
+
+    def cpus_max(self) -> float | None:
+        """Its CPU limit, in cores."""
+        quota, period = self._number("cpu", "cpu.cfs_quota_us"), self._number("cpu", "cpu.cfs_period_us")
+        if quota is None or period is None:
+            words = self._text(UNIFIED, "cpu.max").split()
+            quota, period = [int(word) if word.isdecimal() else -1 for word in words] or (-1, 1)
+        return quota / period if quota > 0 else None
+
+    def memory_bytes(self) -> int | None:
+        """What its processes hold, without the pages of files that can be dropped."""
+        held = self._entry("memory", "memory.stat", "rss")
+        return self._entry(UNIFIED, "memory.stat", "anon") if held is None else held
+
+    def charged_bytes(self) -> int | None:
+        """All that its limit counts."""
+        charged = self._number("memory", "memory.usage_in_bytes")
+        return self._number(UNIFIED, "memory.current") if charged is None else charged
+
+    def memory_max_bytes(self) -> int | None:
+        limit = self._number("memory", "memory.limit_in_bytes")
+        return self._number(UNIFIED, "memory.max") if limit is None else limit
+
+    def oom_kills(self) -> int | None:
+        """Processes that the kernel killed for want of memory."""
+        kills = self._entry("memory", "memory.oom_control", "oom_kill")
+        return self._entry(UNIFIED, "memory.events", "oom_kill") if kills is None else kills
+
+    def pids(self) -> list[int]:
+        """Its processes, by this machine's numbers."""
+        controller = "memory" if "memory" in self.folders else UNIFIED
+        return [int(word) for word in self._text(controller, "cgroup.procs").split()]
+
+    def _number(self, controller: str, file: str) -> int | None:
+        text = self._text(controller, file).strip()
+        return int(text) if text.lstrip("-").isdecimal() else None
+
+    def _entry(self, controller: str, file: str, name: str) -> int | None:
+        """The number after `name` in a file of such lines."""
+        lines = [line.split() for line in self._text(controller, file).splitlines()]
+        return next((int(line[1]) for line in lines if line[0] == name), None)
+
+    def _text(self, controller: str, file: str) -> str:
+        """What the kernel says there; "" for nothing."""
+        with suppress(OSError):
+            if controller in self.folders:
+                return (self.folders[controller] / file).read_text()
+        return ""
+
+
+class Counters:
+    """What the kernel counts of a container, over all its lives: with each it begins at zero."""
+
+    def __init__(self) -> None:
+        self.cpu_s: float | None = None
+        self.throttled_s: float | None = None
+        self.oom_kills: int | None = None
+        self._earlier = (0.0, 0.0, 0)  # of the lives before this one
+
+    def see(self, cgroup: Cgroup, *, oom: bool = False) -> None:
+        """Read them now; `oom` says that want of memory has ended it, and its counters with it."""
+        cpu_s, throttled_s, kills = cgroup.cpu_s(), cgroup.throttled_s(), cgroup.oom_kills()
+        if cpu_s is not None and self.cpu_s is not None and self._earlier[0] + cpu_s < self.cpu_s:
+            self._earlier = (self.cpu_s, self.throttled_s or 0.0, self.oom_kills or 0)
+        self.cpu_s = self.cpu_s if cpu_s is None else self._earlier[0] + cpu_s
+        self.throttled_s = self.throttled_s if throttled_s is None else self._earlier[1] + throttled_s
+        if kills is not None:
+            self.oom_kills = self._earlier[2] + kills
+        elif oom:
+            self.oom_kills = max(self.oom_kills or 0, self._earlier[2] + 1)
+
+
+def cgroup_of(pid: int) -> Cgroup:
+    """Those of the container whose first process is `pid` on this machine."""
+    try:
+        lines = (PROC / str(pid) / "cgroup").read_text().splitlines()
+    except OSError:
+        return Cgroup()
+    folders: dict[str, Path] = {}
+    for _number, controllers, path in (line.split(":", 2) for line in lines):
+        for controller in controllers.split(","):
+            folder = CGROUPS / controller / path.lstrip("/")
+            if path != "/" and folder.is_dir():
+                folders[controller] = folder
+    return Cgroup(folders=folders)
+
+
+def _scaled(number: int | None, per_second: float) -> float | None:
+    return None if number is None else number / per_second

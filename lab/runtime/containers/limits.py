@@ -1,0 +1,75 @@
+"""The limits of a running container, changed through the engine."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from docker.errors import APIError
+from docker.models.containers import Container
+
+from lab.model import LabError
+from lab.runtime.containers.cgroups import Cgroup
+from lab.runtime.containers.engine import answering, client
+
+NANO = 1e9
+# A kernel with version 1 sets no limit below what is used; how older and newer engines say so.
+BUSY = ("device or resource busy", "unable to set memory limit")
+SQUEEZE_TIMEOUT_S = 4.0
+SQUEEZE_ROOM_BYTES = 1024 * 1024
+ASK_FOR_MEMORY = ["sh", "-c", "head -c 16000000 /dev/zero | tail -c 16000000 >/dev/null"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What the engine holds a container to; 0: to nothing."""
+
+    nano_cpus: int
+    memory_bytes: int
+    swap_bytes: int  # of memory and swap together; -1: no limit
+
+    @classmethod
+    def of(cls, attrs: dict[str, Any]) -> Limits:
+        host = attrs["HostConfig"]
+        return cls(nano_cpus=host["NanoCpus"], memory_bytes=host["Memory"], swap_bytes=host["MemorySwap"])
+
+
+def limit_cpus(container: Container, nano_cpus: int) -> None:
+    _update(container, NanoCpus=nano_cpus)
+
+
+def limit_memory(container: Container, memory_bytes: int, swap_bytes: int, cgroup: Cgroup) -> None:
+    """Raises LabError where it cannot be had.
+
+    Version 2 kills until the limit is kept. Version 1 refuses a limit below what is used: there the container gets a
+    limit just above, and asks for more than that, until the kernel has killed enough.
+    """
+    give_up = time.monotonic() + SQUEEZE_TIMEOUT_S
+    while True:
+        try:
+            return _update(container, Memory=memory_bytes, MemorySwap=swap_bytes)
+        except LabError as error:
+            if time.monotonic() > give_up or not any(words in str(error) for words in BUSY):
+                raise
+        _squeeze(container, cgroup)
+
+
+def _squeeze(container: Container, cgroup: Cgroup) -> None:
+    tight = (cgroup.charged_bytes() or 0) + SQUEEZE_ROOM_BYTES
+    try:
+        _update(container, Memory=tight, MemorySwap=tight)
+        with answering():
+            container.exec_run(ASK_FOR_MEMORY)
+    except LabError:
+        return  # it used more by then, or what asked was killed itself: the next try will tell
+
+
+def _update(container: Container, **limits: int) -> None:
+    """As `docker update`, whose Python counterpart knows no CPUs."""
+    api = client().api
+    with answering():
+        url = f"{api.base_url}/v{api.api_version}/containers/{container.id}/update"
+        answer = api.post(url, json=limits, timeout=api.timeout)
+        if not answer.ok:
+            raise APIError(answer.text, response=answer, explanation=answer.text)

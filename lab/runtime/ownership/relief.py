@@ -1,0 +1,160 @@
+"""Undoes what faults do to processes and containers, without the lab that did it: from the ledger, by whoever heals.
+
+What stands still goes on and what is limited is free again, always; what is dead is started again where its stack was
+left up on purpose, and nowhere else, since the rest of a dead run goes as well.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from lab.model import LabError, Undo
+from lab.runtime.descriptors import limit, soft_limit
+from lab.runtime.docker_client import docker_environment
+from lab.runtime.effects import about_to
+from lab.runtime.ownership import trees
+from lab.runtime.ownership.ledger import PROCESS, RUN_MARK, Holdings, adopt, process_alive
+from lab.runtime.programs import as_ids, ended
+
+RESUME = "resume processes"
+START = "start process"
+CONTAINER = "relieve container"
+DOCKER_TIMEOUT_S = 30.0
+
+Details = Mapping[str, str | int]
+
+
+def resume(run: str, descriptors: int) -> Undo:
+    """All processes of `run` go on, and each may have as many descriptors as it had at its start."""
+    return Undo(how=RESUME, details={"run": run, "descriptors": descriptors})
+
+
+def start(
+    name: str, command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path, user: int, group: int, stop: int
+) -> Undo:  # fmt: skip
+    """The process called `name` runs. `user` and `group` are -1 for those of whoever heals."""
+    return Undo(
+        how=START,
+        details={
+            "name": name,
+            "command": json.dumps(list(command)),
+            "env": json.dumps(dict(env)),
+            "cwd": str(cwd),
+            "log": str(log),
+            "user": user,
+            "group": group,
+            "stop": stop,
+        },
+    )
+
+
+def container(name: str, *, nano_cpus: int, memory_bytes: int, swap_bytes: int, descriptors: int) -> Undo:
+    """The container runs, under these limits."""
+    limits = {"nano_cpus": nano_cpus, "memory_bytes": memory_bytes, "swap_bytes": swap_bytes}
+    return Undo(how=CONTAINER, details={"name": name, **limits, "descriptors": descriptors})
+
+
+def limit_descriptors(soft: int) -> list[str]:
+    """The command that limits every process of a container, run inside it: its own user may, and others may not."""
+    each = f'prlimit --pid "${{process#/proc/}}" --nofile={soft}: 2>/dev/null || test ! -e "$process"'
+    return ["sh", "-c", f"for process in /proc/[0-9]*; do {each} || exit 1; done"]
+
+
+def undo_resume(details: Details) -> Iterator[str]:
+    for root in _marked(str(details["run"])):
+        pids = trees.tree(root)
+        for pid in pids:
+            if trees.stopped(pid):
+                os.kill(pid, signal.SIGCONT)
+                yield f"continued pid {pid}"
+        yield from _freed(pids, int(details["descriptors"]))
+
+
+def undo_container(details: Details) -> Iterator[str]:
+    """Harmless where the container has gone, or nothing was done to it."""
+    name = str(details["name"])
+    asked = (
+        "{{.State.Running}} {{.State.Paused}} {{.HostConfig.NanoCpus}} {{.HostConfig.Memory}} {{.State.Pid}}"
+    )
+    found = _docker("inspect", "--format", asked, name)
+    if found is None:
+        return
+    running, paused, *limits, pid = found.split()
+    if paused == "true":
+        _docker("unpause", name)
+        yield f"continued container {name}"
+    if [int(limit) for limit in limits] != [details["nano_cpus"], details["memory_bytes"]]:
+        memory = ["--memory", str(details["memory_bytes"]), "--memory-swap", str(details["swap_bytes"])]
+        _docker("update", "--cpus", f"{int(details['nano_cpus']) / 1e9:g}", *memory, name)
+        yield f"lifted the limits of container {name}"
+    soft = int(details["descriptors"])
+    if running == "true" and 0 < (soft_limit(int(pid)) or 0) < soft:
+        _docker("exec", name, *limit_descriptors(soft))
+        yield f"lifted the limit of descriptors of container {name}"
+
+
+def revive_process(details: Details, run: Holdings) -> Iterator[str]:
+    """Start the process again, into the same ledger, unless it runs."""
+    name = str(details["name"])
+    mine = [thing for thing in run.owned if thing.kind == PROCESS and thing.details["name"] == name]
+    if any(process_alive(thing) for thing in mine):
+        return
+    about_to(f"spawn: {name}")
+    try:
+        with Path(str(details["log"])).open("ab") as log:
+            process = subprocess.Popen(
+                json.loads(str(details["command"])),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=json.loads(str(details["env"])),
+                cwd=str(details["cwd"]),
+                process_group=0,
+                **as_ids(int(details["user"]), int(details["group"])),
+            )
+    except OSError as error:
+        yield f"could not start {name} again: {error}"
+        return
+    adopt(run, process.pid, name, signal.Signals(int(details["stop"])))
+    yield f"started {name} again (pid {process.pid})"
+
+
+def revive_container(details: Details, _run: Holdings) -> Iterator[str]:
+    name = str(details["name"])
+    if _docker("inspect", "--format", "{{.State.Running}}", name) == "false":
+        _docker("start", name)
+        yield f"started container {name} again"
+
+
+def _marked(run: str) -> Iterator[int]:
+    """Every process that carries the mark of `run`. What it has started since may carry it no more."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(RUN_MARK) == run:
+                yield process.pid
+
+
+def _freed(pids: Sequence[int], soft: int) -> Iterator[str]:
+    """Give each as many descriptors as it should have."""
+    for pid in pids:
+        if 0 < (soft_limit(pid) or 0) < soft:
+            limit(pid, soft)
+            yield f"lifted the limit of descriptors of pid {pid}"
+
+
+def _docker(*command: str) -> str | None:
+    """What it printed; None where there is no such container."""
+    done = ended(["docker", *command], timeout_s=DOCKER_TIMEOUT_S, env=docker_environment())
+    if done.code and "no such" in done.stderr.lower():
+        return None
+    if done.code:
+        raise LabError(done.last_words)
+    return done.stdout.strip()

@@ -1,0 +1,72 @@
+"""Every way to undo a fault without the lab that made it, by the name under which the ledger has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from lab.model import LabError, LinkState
+from lab.runtime.ownership import relief
+from lab.runtime.ownership.ledger import Holdings
+from lab.runtime.stores import SESSIONS
+from lab.runtime.toxiproxy.client import TOXIPROXY, LinkActuator
+
+
+def undo_faults(run: Holdings, *, stays: bool) -> Iterator[str]:
+    """Undo whatever a fault may have done, each once; where the stack stays up, start again what one has ended."""
+    # First of all whoever stands still goes on: what else there is to undo may need an answer.
+    undos = sorted(run.undos, key=lambda undo: undo.how not in (relief.RESUME, relief.CONTAINER))
+    for number, undo in enumerate(undos):
+        if undo in undos[:number]:
+            continue
+        if undo.how not in (*UNDOERS, *REVIVERS):
+            yield f"could not undo a fault ({undo.how}): a newer version of the lab knows how"
+        try:
+            if undo.how in UNDOERS:
+                yield from UNDOERS[undo.how](undo.details)
+            if stays and undo.how in REVIVERS:
+                yield from REVIVERS[undo.how](undo.details, run)
+        except LabError as error:
+            yield f"could not undo a fault ({undo.how}): {error}"
+
+
+def _undo_link(details: relief.Details) -> Iterator[str]:
+    """The proxy as it should be; nothing to do where its server has gone."""
+    proxy = str(details["proxy"])
+    link = LinkActuator(str(details["url"]), proxy)
+    try:
+        was = link.get()
+        if was != LinkState():
+            link.set(LinkState())
+            what = ", ".join(toxic.type for toxic in was.toxics) or "down"
+            yield f"healed link {proxy}: {what}"
+    except LabError:
+        return
+
+
+def _undo_sessions(details: relief.Details) -> Iterator[str]:
+    """No session of the lab's in the database; nothing to do where its server has gone."""
+    from lab.runtime.stores.sessions import DatabaseActuator  # few commands need a driver of the database
+
+    database = DatabaseActuator(str(details["dsn"]), str(details["mark"]))
+    try:
+        was = database.get()
+        database.set(database.healthy)
+        if was.held:
+            yield f"healed the database: ended {sum(session.count for session in was.held)} sessions of the lab's"
+    except LabError:
+        return
+    finally:
+        database.close()
+
+
+# What is done in any case, and what is done where the stack stays up. The same fault may have both.
+UNDOERS: Mapping[str, Callable[[relief.Details], Iterator[str]]] = {
+    TOXIPROXY: _undo_link,
+    SESSIONS: _undo_sessions,
+    relief.RESUME: relief.undo_resume,
+    relief.CONTAINER: relief.undo_container,
+}
+REVIVERS: Mapping[str, Callable[[relief.Details, Holdings], Iterator[str]]] = {
+    relief.START: relief.revive_process,
+    relief.CONTAINER: relief.revive_container,
+}
