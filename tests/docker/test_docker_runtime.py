@@ -30,6 +30,7 @@ from lab.runtime.ownership.ledger import holdings
 from lab.workload.booking import BOOKING
 from tests.fabricated.evidence import HARDENED, NAIVE, PAIR
 from tests.standing import LINKS, SMALL, Heard, a_stack, probe_config
+from tests.stores import StoresSuite
 
 ROOT = Path(__file__).parents[2]
 RUN = "docker-standing"
@@ -382,3 +383,7 @@ def test_leftovers_are_found_by_their_label_alone() -> None:
 
     assert remove_leftovers("docker-label") == ["removed container failure-lab-by-label"]
     assert remove_leftovers("docker-label") == []
+
+
+class TestDockerStores(StoresSuite):
+    """On the stack that stands."""

@@ -30,6 +30,7 @@ from lab.runtime.ownership.ledger import RUN_MARK, holdings, read
 from lab.workload.booking import BOOKING
 from tests.fabricated.evidence import HARDENED, NAIVE, PAIR
 from tests.standing import LINKS, SMALL, Heard, a_stack
+from tests.stores import StoresSuite
 
 ROOT = Path(__file__).parents[2]
 TWINS = (NAIVE, HARDENED)
@@ -427,3 +428,7 @@ def test_a_stack_left_up_that_died_is_healed_away(holder: Any, tmp_path: Path) -
     assert [line for line in heal(tmp_path) if line.startswith("removed")]
     assert memory_of(killed) == []
     assert folders_of("run-rebooted") == []
+
+
+class TestLocalStores(StoresSuite):
+    """On the stack that stands."""

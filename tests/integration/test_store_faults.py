@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -216,6 +217,27 @@ def test_a_look_counts_the_sessions_that_ended_since_the_last(owner: str) -> Non
         return int((await probe.look(0.0))["ended"])
 
     assert asyncio.run(ended()) == [0, 1, 0]
+
+
+def test_a_look_counts_deadlocks(owner: str) -> None:
+    first, second = (f"UPDATE wallets SET balance_cents = 1 WHERE id = {wallet}" for wallet in (1, 2))
+    before = looks(owner, 1).samples[0].deadlocks
+    assert before is not None
+    with (
+        psycopg.connect(owner, autocommit=True) as one,
+        psycopg.connect(owner, autocommit=True) as two,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        for client, mine in ((one, first), (two, second)):
+            client.execute(f"SET deadlock_timeout = '50ms'; BEGIN; {mine}")
+        waiting = thread.submit(one.execute, second)
+        with suppress(psycopg.errors.DeadlockDetected):
+            two.execute(first)
+        two.execute("ROLLBACK")
+        with suppress(psycopg.errors.DeadlockDetected):
+            waiting.result()
+        one.execute("ROLLBACK")
+    assert becomes_true(lambda: looks(owner, 1).samples[0].deadlocks == before + 1)
 
 
 def test_of_two_faults_each_goes_alone(owner: str, database: DatabaseActuator) -> None:
