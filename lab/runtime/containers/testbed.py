@@ -66,6 +66,9 @@ class DockerTestbed(Twins[DockerTwin]):
         if not engine_is_here():
             for counted in (Capability.CPU_LIMIT, Capability.MEMORY_LIMIT, Capability.DESCRIPTOR_LIMIT):
                 told[counted] = "the engine runs on another machine, whose kernel cannot be asked from here"
+            told[Capability.SESSIONS] = (
+                "the engine runs on another machine, whose networks are not reached from here"
+            )
         elif os.geteuid() != 0:
             told[Capability.DESCRIPTOR_LIMIT] = (
                 "only root can count the descriptors of a container's processes"
