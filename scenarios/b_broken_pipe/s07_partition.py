@@ -42,7 +42,7 @@ SCENARIO = Scenario(
         NoDoubleBooking(),
         CleanEndState(),
     ),
-    defences=("circuit_breaker", "connection_pool"),
-    lesson="circuit_breaker and readiness: an error that says what was done, and a probe that tells the truth.",
+    defences=("honest_errors", "readiness"),
+    lesson="honest_errors and readiness: an error that says what was done, a probe that tells the truth.",
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

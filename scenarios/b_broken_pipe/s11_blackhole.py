@@ -47,6 +47,6 @@ SCENARIO = Scenario(
         CleanEndState(),
     ),
     defences=("deadline", "idempotency"),
-    lesson="deadline: the only thing that gives a worker back; idempotency makes asking again safe.",
+    lesson="deadline: gives a worker back, whatever the silence; idempotency makes asking again safe.",
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -1,8 +1,9 @@
 """Deadlock: A pays B while B pays A.
 
-Each transfer locks its first wallet and then wants the other's. PostgreSQL waits for deadlock_timeout, then
-kills one of the two; the naive twin answers that one with a 500, and everybody behind them has waited. The
-hardened twin locks in one order, so that no cycle can form, and tries again where the database asks for it.
+The naive twin locks the giver's wallet, then the taker's, as the request names them. Two transfers that cross then wait
+for each other; after deadlock_timeout PostgreSQL ends one of them, which the naive twin answers with a 500, and
+everybody behind them has waited. The hardened twin locks in one order, so that no circle can form, and tries again
+where the database asks for it.
 """
 
 from lab.checks.invariants import CleanEndState, Conservation, NoLostAcks, NoPhantoms
@@ -29,6 +30,6 @@ SCENARIO = Scenario(
         CleanEndState(),
     ),
     defences=("lock_order", "transaction_retry"),
-    lesson="lock_order removes the cycle; transaction_retry forgives the rare rest.",
+    lesson="lock_order: no circle, no deadlock. transaction_retry forgives one, but only after the wait.",
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )
