@@ -12,7 +12,7 @@ the only way to write.
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, SessionTransactionOrigin
+from sqlalchemy.orm import Session, SessionTransactionOrigin, sessionmaker
 
 from services.defences.switch import on
 
@@ -22,18 +22,20 @@ def connect_args() -> dict[str, Any]:
     return {"prepare_threshold": None} if on("one_round_trip_reads") else {}
 
 
-def session(engine: sa.Engine) -> Session:
-    """A session that reads without a transaction; one like any other when off."""
-    how = ReadingSession if on("one_round_trip_reads") else Session
-    return how(engine, expire_on_commit=False)
+def sessions(engine: sa.Engine) -> sessionmaker[Session]:
+    """Makes sessions that read without a transaction; sessions like any other when off."""
+    if not on("one_round_trip_reads"):
+        return sessionmaker(engine, expire_on_commit=False)
+    alone = engine.execution_options(isolation_level="AUTOCOMMIT")
+    return sessionmaker(engine, class_=ReadingSession, alone=alone, expire_on_commit=False)
 
 
 class ReadingSession(Session):
-    """In a transaction only after `begin()`; until then each statement stands for itself."""
+    """In a transaction only after `begin()`; until then each statement stands for itself, on the engine `alone`."""
 
-    def __init__(self, engine: sa.Engine, **how: Any) -> None:
-        super().__init__(engine, **how)
-        self._alone = engine.execution_options(isolation_level="AUTOCOMMIT")
+    def __init__(self, *, alone: sa.Engine, **how: Any) -> None:
+        super().__init__(**how)
+        self._alone = alone
 
     def get_bind(self, *arguments: Any, **keywords: Any) -> sa.Engine | sa.Connection:
         transaction = self.get_transaction()

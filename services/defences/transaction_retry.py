@@ -18,7 +18,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 from flask import g
 from sqlalchemy import event
-from sqlalchemy.orm import ORMExecuteState, Session
+from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker
 
 from services.common import metrics
 from services.defences import one_transaction
@@ -67,10 +67,10 @@ def retried(transaction: Callable) -> Callable:
     return patient
 
 
-def watch(session: Session) -> None:
-    """Ask again for what `session` reads outside a transaction, where it broke off."""
+def watch(sessions: sessionmaker[Session]) -> None:
+    """Ask again for what `sessions` read outside a transaction, where it broke off."""
     if on("transaction_retry"):
-        event.listen(session, "do_orm_execute", _read)
+        event.listen(sessions, "do_orm_execute", _read)
 
 
 def _read(asked: ORMExecuteState) -> sa.Result | None:

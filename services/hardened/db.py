@@ -29,6 +29,8 @@ def init_app(app):
         metrics.instrument(engine, app)
         for part in (deadline, honest_errors, connection_pool, checkout):
             part.watch(engine)
+        app.extensions["sessions"] = one_round_trip_reads.sessions(engine)
+        transaction_retry.watch(app.extensions["sessions"])
         connection_pool.warm_up(engine)
     app.extensions["session"] = session
     app.teardown_appcontext(close_session)
@@ -38,8 +40,7 @@ def init_app(app):
 def session():
     """The session of this request."""
     if "session" not in g:
-        g.session = one_round_trip_reads.session(current_app.extensions["engine"])
-        transaction_retry.watch(g.session)
+        g.session = current_app.extensions["sessions"]()
     return g.session
 
 

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -27,7 +29,7 @@ def failing(kind: type[psycopg.Error], times: int):
 def pauses(monkeypatch):
     """The pauses that were taken, without taking them."""
     taken = []
-    monkeypatch.setattr(transaction_retry.time, "sleep", taken.append)
+    monkeypatch.setattr(transaction_retry, "time", SimpleNamespace(sleep=taken.append))
     return taken
 
 
