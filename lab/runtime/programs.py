@@ -66,7 +66,9 @@ BUILDS = Surroundings(
         "PIP_TRUSTED_HOST", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS",
         "UV_NATIVE_TLS", "UV_CACHE_DIR", "UV_INSECURE_HOST", "UV_LINK_MODE",
     },
-    fixed={name: value for name, value in OURS.fixed.items() if name != "HOME"},
+    # The engine that the lab itself speaks to, and no .env file of the current folder.
+    fixed={"DOCKER_CONTEXT": "default", "COMPOSE_DISABLE_ENV_FILE": "1"}
+    | {name: value for name, value in OURS.fixed.items() if name != "HOME"},
 )  # fmt: skip
 
 

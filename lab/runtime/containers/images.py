@@ -41,7 +41,6 @@ SOURCES = {
 PLAIN = Topology()
 PULL_TIMEOUT_S = 600
 BUILD_TIMEOUT_S = 900
-BUILD = {"COMPOSE_DISABLE_ENV_FILE": "1"}  # a .env file is the user's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +102,7 @@ def build_images(topology: Topology = PLAIN, say: Callable[[str], None] = tell) 
         return images
     say("building the lab's Docker images (under a minute, the first time)")
     command = ("docker", "compose", "-f", str(COMPOSE_FILE), "build", "service", "load")
-    output(command, timeout_s=BUILD_TIMEOUT_S, env=build_environment(**BUILD, **images.environment()))
+    output(command, timeout_s=BUILD_TIMEOUT_S, env=build_environment(**images.environment()))
     remove_outdated(images)
     return images
 
