@@ -17,7 +17,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 300
 GATES = {
-    "send lag": "send lag p99",
+    "schedule lag": "schedule lag p99",
     "faults on time": "faults off plan, p95",
     "twins in step": "twins told apart, p95",
 }
@@ -38,21 +38,28 @@ def main(scenario: str, *options: str) -> None:
         *options,
     ]
     begun = time.perf_counter()
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        first = run.stdout.readline()
+        judged_s = time.perf_counter() - begun
+        rest, _ = run.communicate(timeout=TIMEOUT_S)
     took_s = time.perf_counter() - begun
-    if not done.stdout:
-        sys.exit(done.stderr)
-    verdict = json.loads(done.stdout)
+    if not first:
+        sys.exit(1)
+    verdict = json.loads(first + rest)
     manifest = json.loads((ROOT / "runs" / verdict["run"] / "manifest.json").read_text())
-    for line in tell(verdict, manifest, took_s):
+    for line in tell(verdict, manifest, judged_s, took_s):
         print(line)
 
 
-def tell(verdict: Mapping[str, Any], manifest: Mapping[str, Any], took_s: float) -> Iterator[str]:
+def tell(
+    verdict: Mapping[str, Any], manifest: Mapping[str, Any], judged_s: float, took_s: float
+) -> Iterator[str]:
     phases_s = sum(manifest["phases"].values())
     yield verdict["sentence"]
     yield f"wall time            {took_s:.1f} s, of which {phases_s:g} s of phases: {took_s - phases_s:.1f} s on top"
-    yield f"arrivals             {manifest['planned']} for each twin, {manifest['load']['rate_rps']:g}/s"
+    yield f"verdict told         after {judged_s:.1f} s, {took_s - judged_s:.1f} s before the end"
+    yield f"arrivals             {manifest['planned']} for each twin, {manifest['scenario']['load']['rate_rps']:g}/s"
     for gate in verdict["gates"]:
         if gate["name"] in GATES:
             yield f"{GATES[gate['name']]:<20} {gate['value']:.1f} ms (limit {gate['limit']:g}) {gate['twin']}".rstrip()
