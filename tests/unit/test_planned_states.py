@@ -8,8 +8,8 @@ from functools import reduce
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.faults import ConnectionHog, Down, Latency, RowLock, Surge, TableLock
-from lab.model import DATABASE, FAULT, QUICK, Burst, StateFault, Switch
+from lab.faults import ConnectionHog, CpuLimit, Down, Latency, Pause, RowLock, Surge, TableLock
+from lab.model import DATABASE, FAULT, POSTGRES, QUICK, SERVICE, Burst, StateFault, Switch
 from lab.plan.arrivals import surges
 from lab.plan.states import active_at, asked, steady_windows, targets
 from lab.plan.switches import plan_switches
@@ -25,6 +25,8 @@ FAULTS = st.lists(
         st.builds(RowLock, table=st.just("wallets"), rows=st.integers(1, 9), **COMMON),
         st.builds(TableLock, table=st.just("bookings"), **COMMON),
         st.builds(ConnectionHog, sessions=st.integers(1, 150), **COMMON),
+        st.builds(Pause, part=st.just(SERVICE), **COMMON),
+        st.builds(CpuLimit, part=st.sampled_from((SERVICE, POSTGRES)), cpus=st.floats(0.1, 0.9), **COMMON),
         st.builds(Surge, times=st.floats(2, 9), **COMMON),
     ),
     min_size=1,
