@@ -219,6 +219,40 @@ def test_a_look_counts_the_sessions_that_ended_since_the_last(owner: str) -> Non
     assert asyncio.run(ended()) == [0, 1, 0]
 
 
+def test_a_look_that_is_not_answered_gives_up_in_time_and_the_next_one_connects_anew(owner: str) -> None:
+    async def looked() -> tuple[dict[str, object], float, dict[str, object]]:
+        probe = SessionsProbe({"target": str(STORE), "dsn": owner, "mark": MARK, "timeout_s": 0.3})
+        try:
+            await probe.look(0.0)
+            assert probe._connection is not None
+            pid = probe._connection.info.backend_pid
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                began = time.monotonic()
+                silent, queued = await asyncio.gather(probe.look(0.0), probe.look(0.0))
+                took_s = time.monotonic() - began
+            finally:
+                os.kill(pid, signal.SIGCONT)
+            assert "timeout" in {silent["error"], queued["error"]}
+            return silent, took_s, await probe.look(0.0)
+        finally:
+            await probe.close()
+
+    silent, took_s, after = asyncio.run(looked())
+    assert (
+        SessionsSample(**{name: value for name, value in silent.items() if name != "type"}).error == "timeout"
+    )
+    assert took_s < SEEN_S
+    assert after["error"] == ""
+
+
+def test_a_look_at_a_server_that_is_not_there_says_so() -> None:
+    probe = SessionsProbe(
+        {"target": str(STORE), "dsn": "postgresql://lab@127.0.0.1:1/lab", "mark": MARK, "timeout_s": 1.0}
+    )
+    assert asyncio.run(probe.look(0.0))["error"] == "refused"
+
+
 def test_a_look_counts_deadlocks(owner: str) -> None:
     first, second = (f"UPDATE wallets SET balance_cents = 1 WHERE id = {wallet}" for wallet in (1, 2))
     before = looks(owner, 1).samples[0].deadlocks
