@@ -7,9 +7,19 @@ folder, the home folder and the environment when it is imported, and whatever ha
 import sys
 from pathlib import Path
 
+from lab.model import LabError
 from lab.record import read_verdict
 from reports import render
 
+
+def main(run_folder: str, *no_figures: str) -> None:
+    """A folder that cannot be read, or a page that cannot be written, ends it with one sentence."""
+    folder = Path(run_folder)
+    try:
+        render(folder, read_verdict(folder), " ".join(no_figures))
+    except LabError as error:
+        sys.exit(str(error))
+
+
 if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    render(folder, read_verdict(folder), " ".join(sys.argv[2:]))
+    main(*sys.argv[1:])

@@ -13,6 +13,7 @@ from lab.judge.verdict import judge
 from lab.model import Capability, LabError, RunVerdict, Stack, TwinPlan, line_up
 from lab.ports import Testbed
 from lab.record import RunRecord, Status, read_verdict, write_verdict
+from lab.record.codec import plain
 from lab.runtime.local.testbed import LocalTestbed
 from lab.runtime.programs import ended, environment, output
 from lab.runtime.toxiproxy.build import cache
@@ -102,11 +103,24 @@ def check_defences(text: str) -> None:
 
 def grade(folder: Path) -> RunVerdict:
     """Judge a run from its folder alone, and write verdict.json there."""
+    write_verdict(folder, _judged(folder))
+    return read_verdict(folder)  # as everybody else will read it
+
+
+def check(folder: Path) -> None:
+    """Raises LabError unless verdict.json is what the evidence beside it says: nothing else is reported."""
+    if plain(read_verdict(folder)) != plain(_judged(folder)):
+        raise LabError(
+            f"{folder / 'verdict.json'} is not what this lab finds in the run. Judge it again: "
+            f"bin/lab regrade {folder.name}"
+        )
+
+
+def _judged(folder: Path) -> RunVerdict:
     record = RunRecord(folder)
     if record.manifest.status is Status.COMPLETE:
         record.verify()
-    write_verdict(folder, judge(record))
-    return read_verdict(folder)  # as everybody else will read it
+    return judge(record)
 
 
 def report(folder: Path) -> Path:

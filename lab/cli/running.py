@@ -158,6 +158,7 @@ def exit_code(verdict: RunVerdict) -> int:
 def report(run: RunName = "latest") -> None:
     """Draw the report of a run again, from its folder alone."""
     folder = assembly.run_folder(run)
+    assembly.check(folder)
     console.print(f"Report: {assembly.report(folder)}", soft_wrap=True)
 
 

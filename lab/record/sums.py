@@ -25,14 +25,19 @@ def verify(folder: Path) -> None:
     path = folder / NAME
     if not path.is_file():
         raise LabError(f"{folder} has no {NAME}: the run did not end, and cannot be judged. Make it again.")
+    told = {}
     for line in read_bytes(path).decode(errors="replace").splitlines():
-        told, _, name = line.partition("  ")
-        file = folder / name
+        of_file, _, name = line.partition("  ")
         if not name or ".." in Path(name).parts or Path(name).is_absolute():
             raise LabError(f"{path} is damaged. Make the run again.")
+        told[name] = of_file
+    for name in dict.fromkeys((*told, *_evidence(folder))):
+        file = folder / name
         if not file.is_file():
             raise LabError(f"{file} is missing. Make the run again.")
-        if _sum(file) != told:
+        if name not in told:
+            raise LabError(f"{file} was not there when the run ended. Move it away.")
+        if _sum(file) != told[name]:
             raise LabError(f"{file} was changed after the run. Make the run again.")
 
 

@@ -88,6 +88,19 @@ def test_a_change_after_the_run_is_found_and_the_file_named(sealed: Path, name: 
         sums.verify(sealed)
 
 
+@pytest.mark.parametrize("name", ["parts.jsonl", "naive/parts.jsonl", "notes.txt"])
+def test_a_file_that_was_added_after_the_run_is_found(sealed: Path, name: str) -> None:
+    (sealed / name).write_text("added")
+    with pytest.raises(LabError, match=f"{name} was not there when the run ended"):
+        sums.verify(sealed)
+
+
+def test_a_seal_of_nothing_seals_nothing(sealed: Path) -> None:
+    (sealed / "SHA256SUMS").write_text("")
+    with pytest.raises(LabError, match="was not there when the run ended"):
+        sums.verify(sealed)
+
+
 def test_what_is_made_from_the_evidence_is_not_sealed(sealed: Path) -> None:
     (sealed / "figures").mkdir()
     for name in ("verdict.json", "report.html", "summary.md", "junit.xml", "figures/waits.png"):
