@@ -1,4 +1,4 @@
-"""`python -m tests.dying_lab STATE POINT GUARDIAN WORDS…`: the lab, killed before its POINT-th effect.
+"""`python -m tests.dying_lab STATE POINT GUARDIAN RUNTIME`: a short run, killed before its POINT-th effect.
 
 STATE takes the place of .lab and runs/. Every effect is written to STATE/effects as it comes; POINT 0 kills nothing.
 GUARDIAN is "too" where the guardian of the run dies as well, so that all is left to `lab heal`. Before it dies the lab
@@ -14,10 +14,15 @@ from pathlib import Path
 
 import psutil
 
-from lab import cli, paths
+from lab import paths
+from lab.cli import assembly, running
+from lab.model import Stack
+from lab.plan.runs import RunPlan
 from lab.runtime import effects
+from lab.workload import known
+from tests.e2e.breaking_all import SCENARIO
 
-state, point, guardian, words = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4:]
+state, point, guardian, runtime = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
 lock = threading.Lock()
 seen = 0
 
@@ -43,7 +48,21 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def planned() -> RunPlan:
+    workload = known.find(SCENARIO.workload)
+    stack = Stack(
+        run=assembly.new_run(SCENARIO.name),
+        workload=workload.name,
+        twins=assembly.twins(workload, (), "all"),
+        topology=SCENARIO.topology,
+        sizes=workload.sizes,
+    )
+    return RunPlan(
+        stack=stack, scenario=SCENARIO, workload=workload, phases=SCENARIO.quick, seed=1, quick=True
+    )
+
+
 paths.STATE, paths.RUNS = state, state / "runs"
 effects.observers.append(observe)
-sys.argv = ["lab", *words]
-cli.main()
+_verdict, folder = running.judged_run(planned, runtime, 0, lambda plan: paths.RUNS / plan.stack.run)
+running.draw(folder)
