@@ -1,7 +1,7 @@
 """`kill -9` of the lab at each effect that it has on the machine, then `lab heal`: nothing is left of the run.
 
-A short run, with faults of links, parts and stores, is walked once to list its effects. Then it is killed before each of
-them: at the even ones together with its guardian, at the odd ones alone. CI takes a few of all kinds.
+A short run, with faults of links, parts and stores, is walked once to list its effects. Then it is killed before each
+of them: at the even ones together with its guardian, at the odd ones alone. CI takes a few of all kinds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lab.runtime.ownership.ledger import PROCESS, RUN_MARK, Holdings, holdings, 
 
 ROOT = Path(__file__).parents[2]
 RUN_TIMEOUT_S = 120
-SAMPLES = 6  # in CI, of each runtime
+SAMPLES = 6  # in CI
 SEGMENTS = Path("/proc/sysvipc/shm")
 
 pytestmark = pytest.mark.timeout(3_600)
@@ -120,13 +120,9 @@ def listed(folder: Path, runtime: str) -> list[str]:
     return found.effects
 
 
-@pytest.mark.parametrize("runtime", ["local", "docker"])
-def test_a_kill_at_a_sample_of_the_effects_leaves_nothing(
-    runtime: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    request.getfixturevalue(f"needs_{runtime}")
-    kinds = one_of_each_kind(listed(tmp_path, runtime))
-    assert kills(tmp_path, runtime, kinds[:: max(1, len(kinds) // SAMPLES)]) == []
+def test_a_kill_at_a_sample_of_the_effects_leaves_nothing(needs_local: None, tmp_path: Path) -> None:
+    kinds = one_of_each_kind(listed(tmp_path, "local"))
+    assert kills(tmp_path, "local", kinds[:: max(1, len(kinds) // SAMPLES)]) == []
 
 
 @pytest.mark.long
