@@ -49,7 +49,8 @@ EVERYTHING = Topology(
     profile=ServerProfile(workers=1, threads=8),
 )
 LINKS = {EDGE: "http", DATABASE: "postgres", PAYMENTS: "http", CACHE: "redis", QUEUE: "nats"}
-WORKING = replace(BOOKING, worker="platform")  # says where it is, and ends
+WORKER_PROGRAM = "import os, time; print('queue at', os.environ['QUEUE_URL'], flush=True); time.sleep(600)"
+WORKING = replace(BOOKING, worker=("-c", WORKER_PROGRAM))
 PROBED_S = 1.0
 PATIENCE_S = 30.0
 
@@ -154,4 +155,4 @@ class TopologySuite:
         logs = {log.name: log.read_text() for log in (tmp_path / "logs").iterdir()}
         parts = {"postgres", "payments", "balancer", "cache", "queue", "worker", "toxiproxy", "seed"}
         assert {f"{part}.log" for part in parts} | {"service-1.log", "service-2.log"} <= logs.keys()
-        assert "Linux" in logs["worker.log"] or "macOS" in logs["worker.log"]
+        assert "queue at nats://lab-password@" in logs["worker.log"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -46,7 +46,6 @@ class Twins(Generic[AnyTwin]):
         self._ledger: Ledger | None = None
         self._guardian: Guardian | None = None
         self._facts: dict[str, Any] = {}
-        self._journal: Journal | None = None
         self._databases: dict[str, DatabaseActuator] = {}
 
     def actuator(self, twin: str, target: Target) -> Actuator:
@@ -134,3 +133,10 @@ class Twins(Generic[AnyTwin]):
         if self._ledger is not None and everything_gone:
             self._ledger.close()
             self._ledger = None
+
+
+def total(spent_s: Iterable[float | None]) -> float | None:
+    """The CPU seconds of all replicas; None where one of them cannot be told, or there are none."""
+    told = list(spent_s)
+    known = [one for one in told if one is not None]
+    return sum(known) if known and len(known) == len(told) else None

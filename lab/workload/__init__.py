@@ -66,7 +66,7 @@ class Workload:
     """A product under load.
 
     `programs` are the WSGI applications of the parts that belong to the product (a payments company, say), by part.
-    `worker` is the module that works off the queue, where there is one.
+    `worker` is what Python is told to run beside the service, to work off the queue (-m, MODULE); () for none.
     `seed` and `final_read` are modules: the first fills the database (--dsn, --schema, --defences, a --NAME a size);
     the second reads all that is left of a twin into a file (loadtests.final_state and its like); "" for none.
     """
@@ -80,7 +80,7 @@ class Workload:
     history_ops: frozenset[str] = frozenset()  # whose content the invariants read
     sizes: Mapping[str, int] = field(default_factory=dict)  # of the seed data
     programs: Mapping[str, str] = field(default_factory=dict)
-    worker: str = ""
+    worker: tuple[str, ...] = ()
     seed: str = ""
     final_read: str = ""
     tables: tuple[str, ...] = ()  # that the final read brings

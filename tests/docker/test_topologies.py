@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from lab.model import CACHE, SERVICE, Limits, Topology
-from lab.runtime.containers.project import limits
+from lab.model import CACHE, SERVICE, WORKER, Limits, Topology
+from lab.runtime.containers.project import particulars
 from lab.runtime.containers.testbed import DockerTestbed
+from lab.workload.booking import BOOKING
 from tests.standing import Heard
 from tests.topologies import TWIN, WORKING, TopologySuite, everything
 
@@ -42,7 +45,16 @@ class TestDockerTopology(TopologySuite):
         assert options == "--workers 1 --threads 8 --timeout 30"
 
 
-def test_limits_of_a_topology_are_a_second_compose_file() -> None:
-    topology = Topology(limits={CACHE: Limits(memory_bytes=100_000_000), SERVICE: Limits(cpus=0.5)})
-    assert limits(topology) == '{"services": {"cache": {"mem_limit": 100000000}, "service": {"cpus": 0.5}}}'
-    assert limits(Topology()) == '{"services": {}}'
+def test_limits_and_worker_are_a_second_compose_file() -> None:
+    topology = Topology(
+        parts=(WORKER,), limits={CACHE: Limits(memory_bytes=100_000_000), SERVICE: Limits(cpus=0.5)}
+    )
+    workload = replace(BOOKING, worker=("-m", "some.where"))
+    assert json.loads(particulars(topology, workload)) == {
+        "services": {
+            "worker": {"command": ["python", "-m", "some.where"]},
+            "cache": {"mem_limit": 100_000_000},
+            "service": {"cpus": 0.5},
+        }
+    }
+    assert json.loads(particulars(Topology(), BOOKING)) == {"services": {}}

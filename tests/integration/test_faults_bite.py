@@ -19,7 +19,18 @@ from lab.faults import (
     Timeout,
 )
 from lab.faults.links.toxics import LinkFault
-from lab.model import DATABASE, PAYMENTS, LinkState, Sample, Seen, StateFault
+from lab.model import (
+    CACHE,
+    DATABASE,
+    PAYMENTS,
+    POSTGRES,
+    QUEUE,
+    LinkState,
+    Sample,
+    Seen,
+    StateFault,
+    Topology,
+)
 from lab.plan.programs import observe
 from lab.plan.runs import RunPlan
 from lab.record.codec import structured
@@ -32,7 +43,7 @@ from tests.standing import Heard, a_stack
 pytestmark = [pytest.mark.usefixtures("needs_local"), pytest.mark.timeout(120)]
 
 COUNT, INTERVAL_S = 10, 0.03
-STACK = a_stack("run-faults-bite", PAIR[:1])
+STACK = a_stack("run-faults-bite", PAIR[:1], topology=Topology(parts=(POSTGRES, PAYMENTS, CACHE, QUEUE)))
 DIRECTIONS = ("downstream", "upstream")
 FAULTS_BY_DIRECTION: list[StateFault] = [
     fault
@@ -54,7 +65,25 @@ FAULTS_BY_DIRECTION: list[StateFault] = [
         Noop(link=DATABASE, direction=direction),
     )
 ]
-EVERY_FAULT = [*FAULTS_BY_DIRECTION, Down(link=DATABASE), Down(link=PAYMENTS)]
+FAULTS_OF_CACHE_AND_QUEUE: list[StateFault] = [
+    fault
+    for link in (CACHE, QUEUE)
+    for direction in DIRECTIONS
+    for fault in (
+        Latency(link=link, latency_ms=60, direction=direction),
+        Bandwidth(link=link, rate_kb_s=100, direction=direction),
+        SlowClose(link=link, delay_ms=300, direction=direction),
+        Timeout(link=link, direction=direction),
+        ResetPeer(link=link, direction=direction),
+        Slicer(link=link, average_size_bytes=64, size_variation_bytes=32, direction=direction),
+        LimitData(link=link, limit_bytes=1_000, direction=direction),
+    )
+]
+EVERY_FAULT = [
+    *FAULTS_BY_DIRECTION,
+    *FAULTS_OF_CACHE_AND_QUEUE,
+    *(Down(link=link) for link in (DATABASE, PAYMENTS, CACHE, QUEUE)),
+]
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import psutil
@@ -61,6 +62,19 @@ def test_a_server_that_cannot_be_had_is_not_offered_and_the_reason_is_said(
     testbed = LocalTestbed(a_stack("run-without"), BOOKING, tmp_path)
     assert testbed.offers()[Capability.BALANCER].startswith("LAB_CADDY=/nowhere/caddy is no program")
     assert testbed.offers()[Capability.CACHE] == ""
+
+
+def test_a_worker_that_does_not_stay_is_named_with_the_end_of_its_log(
+    tmp_path: Any, needs_local: None
+) -> None:
+    stack = a_stack("run-ended", PLANS, topology=Topology(parts=("worker",)))
+    workload = replace(BOOKING, seed="", worker=("-c", "raise SystemExit('no queue, no work')"))
+    testbed = LocalTestbed(stack, workload, tmp_path)
+    try:
+        with pytest.raises(LabError, match=r"worker has ended: no queue, no work"):
+            testbed.up(Heard())
+    finally:
+        testbed.down()
 
 
 def test_a_worker_that_the_workload_does_not_have_is_refused(tmp_path: Any, needs_local: None) -> None:

@@ -121,7 +121,7 @@ class ToxicFault(LinkFault):
         """A probe that carries `size_bytes`, or as near as can be, in the direction of the fault."""
         if self.direction == DOWNSTREAM:
             return self.looking(reply_bytes=size_bytes, timeout_s=timeout_s)
-        most = size_bytes if self.link == DATABASE else HTTP_QUESTION_BYTES_MAX
+        most = HTTP_QUESTION_BYTES_MAX if self.link in (EDGE, PAYMENTS) else size_bytes
         return self.looking(request_bytes=min(size_bytes, most), timeout_s=timeout_s)
 
 

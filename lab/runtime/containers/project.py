@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.model import BALANCER, CACHE, QUEUE, SERVICE, WORKER, Stack, Topology, TwinPlan
+from lab.model import BALANCER, CACHE, QUEUE, SERVICE, WORKER, LabError, Stack, Topology, TwinPlan
 from lab.runtime.containers.images import COMPOSE_FILE, Images
 from lab.runtime.docker_client import docker_environment
 from lab.runtime.ownership.ledger import RUN_MARK
@@ -52,6 +52,8 @@ class Project:
 
     def up(self) -> None:
         """All but the balancer. Raises LabError with what Compose said."""
+        if WORKER in self.stack.topology.parts and not self.workload.worker:
+            raise LabError(f"The workload {self.workload.name} has no worker: take it out of the topology.")
         profiles = [part for part in PROFILES if part in self.stack.topology.parts]
         self._compose(profiles, "up", "--scale", f"{SERVICE}={self.stack.topology.replicas}")
 
@@ -66,9 +68,8 @@ class Project:
         files = ("-f", str(COMPOSE_FILE), "-f", "-")
         detached = ("--detach", "--no-build", "--pull", "never")
         command = ("docker", "compose", *files, "-p", self.name, *options, verb, *detached, *arguments)
-        output(
-            command, timeout_s=UP_TIMEOUT_S, env=self._environment(**extra), text=limits(self.stack.topology)
-        )
+        more = particulars(self.stack.topology, self.workload)
+        output(command, timeout_s=UP_TIMEOUT_S, env=self._environment(**extra), text=more)
 
     def _environment(self, **extra: str) -> Mapping[str, str]:
         topology = self.stack.topology
@@ -84,7 +85,6 @@ class Project:
             SERVICE_APP=self.workload.app(self.plan),
             SERVICE_ALIAS="replica" if BALANCER in topology.parts else "front",
             SERVER_OPTIONS=" ".join(server_options(topology.profile)),
-            WORKER_MODULE=self.workload.worker,
             DEFENCES=self.plan.defences,
             TOKEN_KEY=self.stack.token_key,
             PASSWORD=self.stack.password,
@@ -95,10 +95,14 @@ class Project:
         )
 
 
-def limits(topology: Topology) -> str:
-    """A second Compose file: what bounds a part where the topology says more than compose.yaml."""
-    services = {}
+def particulars(topology: Topology, workload: Workload) -> str:
+    """A second Compose file: what this twin has that variables cannot say."""
+    services: dict[str, dict[str, object]] = {}
+    if WORKER in topology.parts:
+        services[WORKER] = {"command": ["python", *workload.worker]}
     for part, wanted in topology.limits.items():
         bounds = {"cpus": wanted.cpus, "mem_limit": wanted.memory_bytes}
-        services[part] = {name: value for name, value in bounds.items() if value is not None}
+        services.setdefault(part, {}).update(
+            {name: value for name, value in bounds.items() if value is not None}
+        )
     return json.dumps({"services": services})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from lab.model import (
     POSTGRES,
     QUEUE,
     SERVICE,
+    WORKER,
     LabError,
 )
 from lab.ports import Actuator, Child, Journal
-from lab.runtime.containers.asking import address, answers, healthy, replies
+from lab.runtime.containers.asking import ANSWER_TIMEOUT_S, address, answers, healthy, replies
 from lab.runtime.containers.cgroups import Cgroup, Counters, cgroup_of
 from lab.runtime.containers.child import ContainerChild
 from lab.runtime.containers.control import ContainerControl
@@ -33,10 +34,10 @@ from lab.runtime.parts import Parts, Tell
 from lab.runtime.ports_free import LOOPBACK
 from lab.runtime.restarter import Restarting
 from lab.runtime.settings import readiness
+from lab.runtime.testbed import total
 from lab.runtime.toxiproxy.client import LinkActuator
 
-SEED = "seed"
-TOXIPROXY = "toxiproxy"
+SEED, TOXIPROXY = "seed", "toxiproxy"
 ALWAYS = (POSTGRES, PAYMENTS, TOXIPROXY, SERVICE)  # compose.yaml's, without any profile
 LISTENS = {
     BALANCER: SERVICE_PORT,
@@ -91,6 +92,9 @@ class DockerTwin:
         edge = f"{self.published()['edge']}{READY_PATH}"
         self._await(self._topology.behind(EDGE), lambda: answers(edge), give_up)
         self.links = {link: LinkActuator(self._shortest_api(), link) for link in self._topology.links}
+        if WORKER in self.parts:
+            worker = DockerReplica("1", self._containers[WORKER][0], self._project.network, directly=False)
+            self._await(WORKER, worker.running, give_up)
         self._look_after_replicas(journal)
 
     def stop(self) -> None:
@@ -136,8 +140,7 @@ class DockerTwin:
         """CPU seconds of the service, None where they cannot be told."""
         for kernel, counters in self._cpu:
             counters.see(kernel)
-        spent = [counters.cpu_s for _, counters in self._cpu]
-        return None if None in spent or not spent else sum(one for one in spent if one is not None)
+        return total(counters.cpu_s for _, counters in self._cpu)
 
     def limits(self) -> dict[str, dict[str, float]]:
         """What the engine holds each part to."""
@@ -183,7 +186,7 @@ class DockerTwin:
             name = self._project.plan.name
             raise LabError(f"The {name} twin cannot be started. {error}{self._tail(SEED)}") from error
 
-    def _find(self, parts: Any) -> None:
+    def _find(self, parts: Iterable[str]) -> None:
         """The containers of `parts`, as they are now."""
         with answering():
             for part in parts:
@@ -212,7 +215,7 @@ class DockerTwin:
     def _start_balancer(self, give_up: float) -> None:
         """When the replicas answer: one that does not at the balancer's first look has to wait for the second."""
         for replica in self.replicas:
-            self._await(SERVICE, partial(replica.answers, READY_PATH, POLL_S * 20), give_up)
+            self._await(SERVICE, partial(replica.answers, READY_PATH, ANSWER_TIMEOUT_S), give_up)
         self._start(lambda: self._project.balance([replica.host_port for replica in self.replicas]))
         self._find([BALANCER])
 

@@ -98,7 +98,7 @@ class Starter:
     def _worker(self) -> Process:
         if not self.workload.worker:
             raise LabError(f"The workload {self.workload.name} has no worker: take it out of the topology.")
-        command = [*giving_way(), sys.executable, "-m", self.workload.worker]
+        command = [*giving_way(), sys.executable, *self.workload.worker]
         return self.processes.start(
             WORKER, command, env=environment(**self._surroundings()), cwd=ROOT, stop_timeout_s=STOP_TIMEOUT_S
         )

@@ -34,6 +34,7 @@ from lab.runtime.parts import Parts, Tell
 from lab.runtime.ports_free import LOOPBACK, Ports
 from lab.runtime.programs import environment
 from lab.runtime.restarter import Restarting
+from lab.runtime.testbed import total
 from lab.runtime.toxiproxy.client import LinkActuator, create_proxy
 from lab.runtime.toxiproxy.server import Birthmark, Engine
 from lab.workload import Workload
@@ -91,6 +92,7 @@ class LocalTwin:
             self._await(part)
         self._start(BALANCER)  # now: a replica that does not answer its first look has to wait for the second
         self._await(BALANCER)
+        self._require_all_running()
         self._look_after_replicas(journal)
 
     def stop(self) -> None:
@@ -126,8 +128,7 @@ class LocalTwin:
 
     def cpu_s(self) -> float | None:
         """CPU seconds of the service, None where they cannot be told."""
-        spent = [member.cpu_s() for member in self.members.get(SERVICE, ())]
-        return None if None in spent or not spent else sum(one for one in spent if one is not None)
+        return total(member.cpu_s() for member in self.members.get(SERVICE, ()))
 
     def _start(self, part: str) -> None:
         """All members of `part`, where the topology has it."""
@@ -142,6 +143,11 @@ class LocalTwin:
         for member in self.members.get(part, ()):
             ready = partial(self._starter.answers, part, member.name)
             member.process.wait_until(ready, READY_TIMEOUT_S)
+
+    def _require_all_running(self) -> None:
+        for member in (member for members in self.members.values() for member in members):
+            if not member.process.running():
+                raise LabError(f"{member.process.name} has ended: {log_tail(member.process.log)}")
 
     def _look_after_replicas(self, journal: Journal) -> None:
         if self._topology.restarter is not None:
