@@ -50,6 +50,7 @@ def _plan(manifest: Manifest) -> Iterator[tuple[str, str]]:
     phases, scenario = manifest.phases, manifest.scenario
     yield "Run", manifest.run
     yield "Begun", _instant(manifest.t0_wall)
+    yield "Each twin", scenario.topology.describe()
     yield "Faults", "; ".join(_fault(fault) for fault in scenario.faults) or "none"
     yield "Load", _load(scenario.load, scenario.workload)
     yield "Phases", ", ".join(f"{name} {getattr(phases, f'{name}_s'):g} s" for name in PHASES)

@@ -76,6 +76,7 @@ def show(scenario: ScenarioName) -> None:
     table.add_row("Hypothesis", found.hypothesis)
     table.add_row("Mirrors", found.mirrors)
     table.add_row("Load", f"{found.load.rate_rps:g} arrivals/s for each twin: {', '.join(found.load.mix)}")
+    table.add_row("Made of", found.topology.describe())
     table.add_row("Fault", faults_of(found))
     table.add_row("Checks", "\n".join(title(check) for check in found.checks))
     table.add_row("Expected", ", ".join(f"{twin} {verdict}" for twin, verdict in found.expected.items()))

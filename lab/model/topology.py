@@ -75,6 +75,11 @@ class Limits:
     cpus: float | None = None
     memory_bytes: int | None = None
 
+    def describe(self) -> str:
+        cpus = [] if self.cpus is None else [f"{self.cpus:g} CPUs"]
+        memory = [] if self.memory_bytes is None else [f"{self.memory_bytes / 1e6:g} MB"]
+        return " and ".join(cpus + memory) or "no limit"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Topology:
@@ -103,6 +108,16 @@ class Topology:
         """The links that this topology has, the edge first."""
         there = {SERVICE, *self.parts}
         return tuple(link for link, part in LINK_TO.items() if part in there)
+
+    def describe(self) -> str:
+        """One short line for people: what each twin is made of."""
+        service = "the service" if self.replicas == 1 else f"{self.replicas} replicas of the service"
+        looked_after = ""
+        if self.restarter is not None:
+            failures, period_s = self.restarter.failures, self.restarter.period_s
+            looked_after = f" (restarted after {failures} failed liveness probes, one every {period_s:g} s)"
+        bounds = [f"{part}: {limits.describe()}" for part, limits in self.limits.items()]
+        return "; ".join((", ".join((service + looked_after, *self.parts)), *bounds))
 
     def behind(self, link: str) -> str:
         """The part that `link` leads to."""

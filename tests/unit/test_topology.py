@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from lab.model import (
     Balancing,
     LabError,
     Limits,
+    Restarter,
     ServerProfile,
     Topology,
 )
@@ -40,6 +42,16 @@ def test_a_part_brings_its_link_and_a_balancer_takes_the_place_behind_the_edge()
     assert (Topology().behind(EDGE), BALANCED.behind(EDGE)) == (SERVICE, BALANCER)
     assert BALANCED.behind(DATABASE) == POSTGRES
     assert (BALANCED.members(SERVICE), BALANCED.members(BALANCER)) == (("1", "2", "3"), ("1",))
+
+
+def test_people_read_what_a_twin_is_made_of() -> None:
+    assert Topology().describe() == "the service, postgres, payments"
+    limits = {CACHE: Limits(memory_bytes=64_000_000, cpus=0.5)}
+    busy = replace(BALANCED, restarter=Restarter(failures=2), limits=limits)
+    assert busy.describe() == (
+        "3 replicas of the service (restarted after 2 failed liveness probes, one every 1 s), "
+        "postgres, payments, balancer, cache; cache: 0.5 CPUs and 64 MB"
+    )
 
 
 @pytest.mark.parametrize(
