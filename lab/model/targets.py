@@ -39,6 +39,7 @@ class Capability(StrEnum):
     BALANCER = "put a balancer before the service"
     CACHE = "run a cache"
     QUEUE = "run a queue"
+    BOUNDS = "bound a part for a whole run"
 
 
 @dataclass(frozen=True, kw_only=True, order=True)

@@ -50,5 +50,8 @@ class RunPlan:
     @property
     def needs(self) -> frozenset[Capability]:
         """What a runtime must be able to do for this run."""
-        parts = {PART_NEEDS[part] for part in self.scenario.topology.parts if part in PART_NEEDS}
+        topology = self.scenario.topology
+        parts = {PART_NEEDS[part] for part in topology.parts if part in PART_NEEDS}
+        if topology.limits:
+            parts.add(Capability.BOUNDS)
         return frozenset({fault.needs for fault in self.scenario.faults} | parts)

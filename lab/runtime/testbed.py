@@ -46,6 +46,7 @@ class Twins(Generic[AnyTwin]):
         self._ledger: Ledger | None = None
         self._guardian: Guardian | None = None
         self._facts: dict[str, Any] = {}
+        self._journal: Journal | None = None
         self._databases: dict[str, DatabaseActuator] = {}
 
     def actuator(self, twin: str, target: Target) -> Actuator:

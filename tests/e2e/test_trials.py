@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.cli import assembly, running
-from lab.model import Capability, Scenario, Stack
+from lab.model import BALANCER, CACHE, QUEUE, Capability, Scenario, Stack
 from lab.plan.runs import RunPlan
 from lab.workload import known
 from tests.e2e import trials
@@ -59,3 +59,9 @@ def test_a_trial_is_valid_its_faults_observed_and_healed(
 def test_there_is_a_trial_of_every_new_kind_of_fault() -> None:
     tried = {fault.needs for scenario in TRIALS for fault in scenario.faults}
     assert {Capability.SESSIONS, Capability.LOAD} <= tried
+
+
+def test_there_is_a_trial_of_every_new_part_of_a_topology() -> None:
+    topologies = [scenario.topology for scenario in TRIALS]
+    assert {BALANCER, CACHE, QUEUE} <= {part for topology in topologies for part in topology.parts}
+    assert any(topology.replicas > 1 and topology.restarter for topology in topologies)

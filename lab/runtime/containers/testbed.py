@@ -43,6 +43,7 @@ OFFERED = frozenset(
         Capability.BALANCER,
         Capability.CACHE,
         Capability.QUEUE,
+        Capability.BOUNDS,
     }
 )
 # How each server says which version it is.

@@ -178,4 +178,6 @@ def _hindrance(capability: Capability) -> str:
         return ""
     if capability is Capability.DESCRIPTOR_LIMIT:
         return "" if sys.platform == "linux" else "only Linux changes the limits of processes that run"
+    if capability is Capability.BOUNDS:
+        return "without containers a part can be limited by a fault only, for a while"
     return "" if capability in OFFERED else "the local runtime cannot do that yet"
