@@ -92,7 +92,9 @@ def observed(testbed: Testbed, run: Path, **secret: str) -> tuple[dict[str, set[
     }  # fmt: skip
     child = testbed.spawn(TWIN, "loadtests.observe", config, folder, "observe")
     eventually((folder / "observe.ready.json").exists)
-    (run / "t0.json").write_text(json.dumps({"t0": time.monotonic() + 0.1}))
+    fresh = run / "t0.new"
+    fresh.write_text(json.dumps({"t0": time.monotonic() + 0.1}))
+    fresh.replace(run / "t0.json")  # whoever waits for the file finds it whole
     assert child.wait(PATIENCE_S) == 0, (folder / "logs" / "observe.log").read_text()
     child.stop()
     samples = lines(folder / "probes.jsonl")

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from lab.model import SERVICE, Capability, LabError, Topology
+from lab.model import PAYMENTS, POSTGRES, SERVICE, WORKER, Capability, LabError, Topology
 from lab.runtime.local.parts import WHEELS
 from lab.runtime.local.testbed import LocalTestbed
 from lab.workload.booking import BOOKING
@@ -68,8 +68,8 @@ def test_a_server_that_cannot_be_had_is_not_offered_and_the_reason_is_said(
 def test_a_worker_that_does_not_stay_is_named_with_the_end_of_its_log(
     tmp_path: Any, needs_local: None
 ) -> None:
-    stack = a_stack("run-ended", PLANS, topology=Topology(parts=("worker",)))
-    workload = replace(BOOKING, seed="", worker=("-c", "raise SystemExit('no queue, no work')"))
+    stack = a_stack("run-ended", PLANS, topology=Topology(parts=(POSTGRES, PAYMENTS, WORKER)))
+    workload = replace(BOOKING, worker=("-c", "raise SystemExit('no queue, no work')"))
     testbed = LocalTestbed(stack, workload, tmp_path)
     try:
         with pytest.raises(LabError, match=r"worker has ended: no queue, no work"):
@@ -79,7 +79,7 @@ def test_a_worker_that_does_not_stay_is_named_with_the_end_of_its_log(
 
 
 def test_a_worker_that_the_workload_does_not_have_is_refused(tmp_path: Any, needs_local: None) -> None:
-    stack = a_stack("run-idle", PLANS, topology=Topology(parts=("worker",)))
+    stack = a_stack("run-idle", PLANS, topology=Topology(parts=(WORKER,)))
     testbed = LocalTestbed(stack, BOOKING, tmp_path)
     try:
         with pytest.raises(LabError, match="booking has no worker"):
