@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
+
+from lab.runtime.priority import be_punctual
 
 
 class MonotonicClock:
@@ -19,7 +19,4 @@ class MonotonicClock:
             time.sleep(left_s)
 
     def be_punctual(self) -> None:
-        """Real time for this thread alone, not for what it starts. Only root may have it, as a rule."""
-        with contextlib.suppress(AttributeError, OSError):  # not Linux, or not allowed
-            policy = os.SCHED_RR | os.SCHED_RESET_ON_FORK
-            os.sched_setscheduler(0, policy, os.sched_param(os.sched_get_priority_min(os.SCHED_RR)))
+        be_punctual()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.runtime.local import priority
+from lab.runtime import priority
 
 
 @pytest.fixture(autouse=True)

@@ -25,8 +25,8 @@ from lab.runtime.local.addresses import Addresses, host_port
 from lab.runtime.local.asking import answers, replies
 from lab.runtime.local.parts import caddy, nats, postgres, valkey
 from lab.runtime.local.parts.wheels import Program
-from lab.runtime.local.priority import giving_way
 from lab.runtime.local.processes import Process, Processes
+from lab.runtime.priority import giving_way
 from lab.runtime.programs import environment
 from lab.runtime.settings import readiness, server_options, service_urls
 from lab.workload import Workload

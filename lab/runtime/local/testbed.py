@@ -18,11 +18,11 @@ from lab.model import BALANCER, CACHE, POSTGRES, QUEUE, Capability, LabError, St
 from lab.ports import Child, Journal
 from lab.runtime.effects import about_to
 from lab.runtime.local.parts import WHEELS, postgres
-from lab.runtime.local.priority import giving_way
 from lab.runtime.local.processes import Process
 from lab.runtime.local.starting import Programs
 from lab.runtime.local.twin import LocalTwin
 from lab.runtime.ports_free import Ports
+from lab.runtime.priority import giving_way
 from lab.runtime.programs import environment
 from lab.runtime.testbed import PACKAGES, Twins
 from lab.runtime.toxiproxy import server as toxiproxy_server

@@ -26,12 +26,12 @@ from lab.runtime.local.addresses import Addresses, host_port
 from lab.runtime.local.control import LocalControl
 from lab.runtime.local.members import LocalReplica, Member
 from lab.runtime.local.parts import postgres
-from lab.runtime.local.priority import punctual
 from lab.runtime.local.processes import Process, Processes, log_tail
 from lab.runtime.local.starting import Programs, Starter
 from lab.runtime.ownership.ledger import Ledger
 from lab.runtime.parts import Parts, Tell
 from lab.runtime.ports_free import LOOPBACK, Ports
+from lab.runtime.priority import punctual
 from lab.runtime.programs import environment
 from lab.runtime.restarter import Restarting
 from lab.runtime.testbed import total

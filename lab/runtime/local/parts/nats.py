@@ -7,9 +7,9 @@ from pathlib import Path
 
 from lab.paths import ROOT
 from lab.runtime.local.parts.wheels import Program, Wheel
-from lab.runtime.local.priority import giving_way
 from lab.runtime.local.processes import Process, Processes
 from lab.runtime.ports_free import LOOPBACK
+from lab.runtime.priority import giving_way
 from lab.runtime.programs import environment
 
 NATS = Wheel(

@@ -18,11 +18,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lab.model import LabError
-from lab.runtime.local.priority import giving_way
 from lab.runtime.local.processes import Process, Processes
 from lab.runtime.ownership import shared_memory
 from lab.runtime.ownership.ledger import RUN_MARK, SHARED_MEMORY, Ledger, Owned
 from lab.runtime.ports_free import LOOPBACK
+from lab.runtime.priority import giving_way
 from lab.runtime.programs import environment, output
 from lab.runtime.toxiproxy.build import cache
 

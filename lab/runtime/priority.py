@@ -1,11 +1,13 @@
 """Who goes first on a machine that all of them share: the lab's own instruments, then the system under test.
 
-A request that is sent late, or a delay that grows by the scheduler's, is no finding about a service. Both answers are
-put before a command line.
+A request that is sent late, or a delay that grows by the scheduler's, is no finding about a service. For a program the
+answer is put before its command line; load and probes ask for themselves (loadtests/handshake.py), once they are ready.
 """
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from functools import cache
 
 from lab.model import LabError
@@ -25,6 +27,13 @@ def punctual() -> tuple[str, ...]:
 def giving_way() -> tuple[str, ...]:
     """For what is examined: it runs whenever nobody else of our session wants to, and is interrupted at once."""
     return IDLE if _granted(IDLE) else LOWEST
+
+
+def be_punctual() -> None:
+    """Real time for this thread alone, not for what it starts; harmless where it is refused, or not Linux."""
+    with suppress(AttributeError, OSError):
+        policy = os.SCHED_RR | os.SCHED_RESET_ON_FORK
+        os.sched_setscheduler(0, policy, os.sched_param(os.sched_get_priority_min(os.SCHED_RR)))
 
 
 @cache
