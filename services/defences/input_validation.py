@@ -44,7 +44,6 @@ DETAIL_LENGTH_MAX = 200
 ID_MAX = 2**31 - 1
 FIRST_DAY, DAY_AFTER_LAST = date(2000, 1, 1), date(2200, 1, 1)
 FIRST_INSTANT, INSTANT_AFTER_LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-KEY = re.compile(r"[!-~]{1,128}")
 RFC_3339 = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)"
 
 
@@ -85,12 +84,11 @@ Instant = Annotated[
 
 
 def init_app(app: Flask) -> None:
-    """Check path and key of every request of `app`, and bound its body."""
+    """Check the path of every request of `app`, and bound its body."""
     with app.app_context():
         if on("input_validation"):
             app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
             app.before_request(_check_path)
-            app.before_request(_check_key)
             app.before_request(_await_body)
 
 
@@ -126,12 +124,6 @@ def _check_path() -> None:
     for value in (request.view_args or {}).values():
         if isinstance(value, int) and not 1 <= value <= ID_MAX:
             raise not_found("such thing")
-
-
-def _check_key() -> None:
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and not KEY.fullmatch(key):
-        raise unprocessable("Idempotency-Key: must be 1 to 128 visible ASCII characters")
 
 
 def _await_body() -> None:

@@ -72,3 +72,19 @@ def test_what_shows_everybody_is_for_operators_and_what_is_nobody_s_for_all(make
         assert ask(app, "GET", path).status_code == status
     for path in EVERYBODYS:
         assert ask(app, "GET", path, Authorization=bearer(user_id=1)).status_code == 200
+
+
+def test_a_key_belongs_to_the_one_who_uses_it(make):
+    app = make(*HARDENED)
+    first = ask(app, "POST", "/holds/", SLOT, key="key-1", Authorization=bearer(user_id=1))
+    assert first.status_code == 201
+    mine = ask(app, "POST", "/holds/", SLOT | {"user_id": 2}, key="key-1", Authorization=bearer(user_id=2))
+    assert (mine.status_code, mine.json["user_id"]) == (201, 2)
+
+
+def test_nobody_is_told_the_stored_answer_of_another(make):
+    app = make(*HARDENED)
+    transfer = {"from_wallet_id": 1, "to_wallet_id": 2, "amount_cents": 5, "reference": "t"}
+    ask(app, "POST", "/transfers/", transfer, key="key-1", Authorization=bearer(user_id=1))
+    again = ask(app, "POST", "/transfers/", transfer, key="key-1", Authorization=bearer(user_id=2))
+    assert again.status_code == 403
