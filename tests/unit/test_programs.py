@@ -94,6 +94,21 @@ def test_python_runs_nobody_elses_code(hostile: Path) -> None:
     assert told(code, hostile) == [False, 0]
 
 
+def test_the_lab_itself_takes_no_settings_of_pythons(hostile: Path) -> None:
+    shell = {**os.environ, "PYTHONHOME": "/nowhere", "PYTHONPLATLIBDIR": "nowhere", "PYTHONINSPECT": "1"}
+    done = subprocess.run(
+        [ROOT / "bin" / "lab", "list", "--json"],
+        env=shell,
+        cwd=hostile,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[0]["name"] == "s00-control"
+
+
 def test_locust_reads_no_settings(hostile: Path, tmp_path: Path) -> None:
     code = "import json; from locust.argument_parser import get_parser as p; o = p().parse_args([]);"
     assert told(code + "print(json.dumps([o.num_users, o.host]))", tmp_path) == [None, None]
