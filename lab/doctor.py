@@ -1,4 +1,4 @@
-"""What this machine has of all that the lab can use, what that rules out, and the command that would mend it.
+"""What this machine has of all that the lab can use, what that rules out, and the command that would fix it.
 
 It only looks: nothing is built, started or downloaded. Each part is examined by a function of its own, which takes what
 it looks at as arguments; `examine` asks them all about the real machine.
@@ -33,17 +33,17 @@ PORTS_NEEDED = 14  # two twins of seven
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One part of the machine. `rules_out` and `mend` are "" where it is `ok`."""
+    """One part of the machine. `rules_out` and `fix` are "" where it is `ok`."""
 
     name: str
     ok: bool
     found: str
     rules_out: str = ""
-    mend: str = ""
+    fix: str = ""
 
 
 def examine() -> list[Finding]:
-    """All findings, in the order in which a newcomer would mend them."""
+    """All findings, in the order in which a newcomer would fix them."""
     from lab.runtime.containers import testbed as docker
     from lab.runtime.containers.engine import compose_version
 
@@ -68,7 +68,7 @@ def python(version: tuple[int, ...]) -> Finding:
         return Finding(name="python", ok=True, found=found)
     return Finding(
         name="python", ok=False, found=found, rules_out="everything",
-        mend="install Python 3.11 or newer, or name one: PYTHON=/path/to/python3 bin/lab doctor",
+        fix="install Python 3.11 or newer, or name one: PYTHON=/path/to/python3 bin/lab doctor",
     )  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def environment(venv: Path) -> Finding:
         return Finding(name="environment", ok=True, found=f"{venv}, as pinned in requirements/")
     return Finding(
         name="environment", ok=False, found=f"running in {sys.prefix}, whose packages nobody pinned",
-        rules_out="runs that others can repeat", mend="start the lab by bin/lab, which makes an environment of its own",
+        rules_out="runs that others can repeat", fix="start the lab by bin/lab, which makes an environment of its own",
     )  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def database(binaries: Callable[[], Path]) -> Finding:
     except LabError as error:
         return Finding(
             name="postgresql", ok=False, found=str(error), rules_out=LOCAL,
-            mend="name an own build by LAB_POSTGRES=/path/to/bin, or use --runtime docker",
+            fix="name an own build by LAB_POSTGRES=/path/to/bin, or use --runtime docker",
         )  # fmt: skip
     return Finding(name="postgresql", ok=True, found=f"PostgreSQL in {found}")
 
@@ -101,7 +101,7 @@ def part(wheel: Wheel, used_as: str) -> Finding:
     except LabError as error:
         return Finding(
             name=name, ok=False, found=str(error), rules_out=f"scenarios with a {used_as} in {LOCAL}",
-            mend=f"name an own build by {wheel.variable}=/path/to/{wheel.file}, or use --runtime docker",
+            fix=f"name an own build by {wheel.variable}=/path/to/{wheel.file}, or use --runtime docker",
         )  # fmt: skip
     return Finding(name=name, ok=True, found=f"{wheel.name}, for scenarios with a {used_as}: {found}")
 
@@ -112,7 +112,7 @@ def proxy(look: Callable[[], Engine | None]) -> Finding:
         engine = look()
     except LabError as error:
         return Finding(
-            name="toxiproxy", ok=False, found=str(error), rules_out=LOCAL, mend="unset LAB_TOXIPROXY"
+            name="toxiproxy", ok=False, found=str(error), rules_out=LOCAL, fix="unset LAB_TOXIPROXY"
         )
     if engine is None:
         note = toxiproxy_build.failure()
@@ -121,7 +121,7 @@ def proxy(look: Callable[[], Engine | None]) -> Finding:
         return Finding(
             name="toxiproxy", ok=False, found=f"could not be built: {note.read_text()}; the embedded proxy steps in",
             rules_out="the real Toxiproxy in the local runtime",
-            mend=f"put toxiproxy-server 2.12 on PATH, or see that Go modules can be downloaded, then: rm {note}",
+            fix=f"put toxiproxy-server 2.12 on PATH, or see that Go modules can be downloaded, then: rm {note}",
         )  # fmt: skip
     found = f"{engine.name} {engine.version}, {engine.reason}: {engine.argv[0]}"
     return Finding(name="toxiproxy", ok=True, found=found)
@@ -140,20 +140,20 @@ def docker_engine(available: Callable[[], str | None], compose_version: Callable
         return Finding(name="docker", ok=True, found=f"an engine answers, Compose {compose_version()}")
     return Finding(
         name="docker", ok=False, found=reason, rules_out=DOCKER,
-        mend="Debian: apt install docker.io, start it, and build today's Compose: compose/offline/compose-plugin/build",
+        fix="Debian: apt install docker.io, start it, and build today's Compose: compose/offline/compose-plugin/build",
     )  # fmt: skip
 
 
 def docker_images(available: Callable[[], str | None], present: Callable[[], bool]) -> Finding:
     if available() is not None:
         return Finding(
-            name="docker images", ok=False, found="no engine to ask", rules_out=DOCKER, mend="as above"
+            name="docker images", ok=False, found="no engine to ask", rules_out=DOCKER, fix="as above"
         )
     if present():
         return Finding(name="docker images", ok=True, found="the lab's images are there")
     return Finding(
         name="docker images", ok=False, found="not built yet", rules_out="--runtime auto taking Docker",
-        mend="bin/lab up --runtime docker builds them; where nothing can be pulled: compose/offline/build",
+        fix="bin/lab up --runtime docker builds them; where nothing can be pulled: compose/offline/build",
     )  # fmt: skip
 
 
@@ -163,7 +163,7 @@ def disk(free_bytes: int) -> Finding:
         return Finding(name="disk", ok=True, found=found)
     return Finding(
         name="disk", ok=False, found=found, rules_out="many runs: each takes some ten megabytes",
-        mend="bin/lab clean --runs, or make room",
+        fix="bin/lab clean --runs, or make room",
     )  # fmt: skip
 
 
@@ -176,7 +176,7 @@ def ports(reserve: Callable[[int], int]) -> Finding:
         )
     return Finding(
         name="ports", ok=False, found=f"{free} free on 127.0.0.1 between {LOWEST} and {HIGHEST}", rules_out=LOCAL,
-        mend="see what listens there: ss -ltnp",
+        fix="see what listens there: ss -ltnp",
     )  # fmt: skip
 
 
@@ -185,7 +185,7 @@ def cores(count: int) -> Finding:
         return Finding(name="cpu", ok=True, found=f"{count} cores")
     return Finding(
         name="cpu", ok=False, found="1 core", rules_out="runs at full rate: load and services wait for each other",
-        mend="lower the load: --set load.rate_rps=15",
+        fix="lower the load: --set load.rate_rps=15",
     )  # fmt: skip
 
 

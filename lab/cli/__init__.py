@@ -33,7 +33,7 @@ for commands in (looking.COMMANDS, running.COMMANDS, campaigns.COMMANDS, stacks.
 
 
 def main() -> None:
-    """Run the command line and exit. What a user can mend is one sentence on stderr, never a traceback."""
+    """Run the command line and exit. What a user can fix is one sentence on stderr, never a traceback."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:

@@ -17,7 +17,7 @@ from lab.model import Check, Fault, Scenario
 
 
 def doctor(as_json: Json = False) -> None:
-    """Tell what this machine has, what is missing, what that rules out, and the command that would mend it."""
+    """Tell what this machine has, what is missing, what that rules out, and the command that would fix it."""
     findings = examination.examine()
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
@@ -27,7 +27,7 @@ def doctor(as_json: Json = False) -> None:
         table.add_column(heading, overflow="fold")
     for finding in findings:
         mark = "[green]ok[/]" if finding.ok else "[yellow]--[/]"
-        advice = "" if finding.ok else f"rules out {finding.rules_out}\n{finding.mend}"
+        advice = "" if finding.ok else f"rules out {finding.rules_out}\n{finding.fix}"
         table.add_row(mark, finding.name, finding.found, advice)
     console.print(table)
 

@@ -119,7 +119,7 @@ class Twins(Generic[AnyTwin]):
         return self._ledger
 
     def _stand(self) -> None:
-        """All is up: where it shall outlive this process, nobody need guard it."""
+        """All is up: where it is to outlive this process, nobody need guard it."""
         if self._stack.linger and self._guardian is not None:
             self._open_ledger().left_standing({twin: self.published(twin) for twin in self._twins})
             self._guardian.dismiss()

@@ -69,7 +69,7 @@ def test_a_part_that_is_there_is_ok(part: Callable[[], Finding]) -> None:
     finding = part()
     assert finding.ok
     assert finding.found
-    assert (finding.rules_out, finding.mend) == ("", "")
+    assert (finding.rules_out, finding.fix) == ("", "")
 
 
 @pytest.mark.parametrize("part", LACKING)
@@ -80,7 +80,7 @@ def test_a_part_that_is_missing_says_what_that_rules_out_and_what_mends_it(
     assert not finding.ok
     assert finding.found
     assert finding.rules_out
-    assert finding.mend
+    assert finding.fix
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_proxy_that_could_not_be_built_says_why_and_how_to_try_again(failed_bu
     finding = doctor.proxy(lambda: None)
     assert not finding.ok
     assert "no route to host" in finding.found
-    assert f"rm {failed_build}" in finding.mend
+    assert f"rm {failed_build}" in finding.fix
 
 
 def test_the_embedded_proxy_asked_for_is_ok_and_named() -> None:
@@ -115,4 +115,4 @@ def test_the_real_machine_can_be_examined_whatever_it_lacks(monkeypatch: pytest.
     findings = {finding.name: finding for finding in doctor.examine()}
     assert not findings["docker"].ok
     assert findings["toxiproxy"].ok
-    assert all(finding.ok or finding.mend for finding in findings.values())
+    assert all(finding.ok or finding.fix for finding in findings.values())

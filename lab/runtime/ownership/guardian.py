@@ -46,7 +46,7 @@ class Guardian:
         self._owned = ledger.own_process(self._popen.pid, "guardian")
 
     def dismiss(self) -> None:
-        """All is gone, or shall stay: there is nothing left to guard."""
+        """All is gone, or is meant to stay: there is nothing left to guard."""
         if self._popen.stdin is None or self._popen.stdin.closed:
             return
         try:
@@ -65,7 +65,7 @@ def main(state_dir: Path, ledger: Path) -> None:
 
     _await_death(ledger)
     with heal.healing(state_dir):
-        heal.mend_leftovers(state_dir)
+        heal.heal_leftovers(state_dir)
         # Die before the lock is free: who waits for it expects no process of the run any more.
         os._exit(0)
 

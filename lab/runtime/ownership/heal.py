@@ -58,19 +58,19 @@ def heal(state_dir: Path) -> list[str]:
     with healing(state_dir):
         standing = [run for run in holdings(state_dir) if run.standing and not run.owner_alive]
         relieved = [line for run in standing for line in undo_faults(run, stays=True)]
-        return relieved + mend_leftovers(state_dir)
+        return relieved + heal_leftovers(state_dir)
 
 
 def take_down(state_dir: Path) -> list[str]:
     """End every stack that was left up on purpose, and say what was ended."""
     with healing(state_dir):
         standing = [run for run in holdings(state_dir) if run.published is not None and not run.owner_alive]
-        return [line for run in standing for line in _mend(run)]
+        return [line for run in standing for line in _heal_run(run)]
 
 
-def mend_leftovers(state_dir: Path) -> list[str]:
+def heal_leftovers(state_dir: Path) -> list[str]:
     """`heal`, for who is `healing` already."""
-    return [line for run in leftovers(state_dir) for line in _mend(run)]
+    return [line for run in leftovers(state_dir) for line in _heal_run(run)]
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def healing(state_dir: Path) -> Iterator[None]:
         yield
 
 
-def _mend(run: Holdings) -> Iterator[str]:
+def _heal_run(run: Holdings) -> Iterator[str]:
     """End everything of one run. The ledger stays while there is something that cannot be ended."""
     yield from undo_faults(run, stays=False)
     yield from _end_processes([thing for thing in run.owned if thing.kind == PROCESS])

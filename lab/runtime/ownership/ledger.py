@@ -110,7 +110,7 @@ class Ledger:
         self._append(record="disown", kind=thing.kind, key=thing.key)
 
     def left_standing(self, published: Mapping[str, Mapping[str, str]]) -> None:
-        """The stack shall outlive this process, until `lab down`."""
+        """The stack is to outlive this process, until `lab down`."""
         by_twin = {twin: dict(addresses) for twin, addresses in published.items()}
         self._append(sync=True, record="standing", published=by_twin)
 

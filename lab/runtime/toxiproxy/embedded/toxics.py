@@ -41,7 +41,7 @@ class Stub(Protocol):
 
 
 Attributes = dict[str, int]
-Pipe = Callable[[Stub, Attributes], Awaitable[None]]  # returns when the link shall be closed
+Pipe = Callable[[Stub, Attributes], Awaitable[None]]  # returns when the link is to be closed
 
 
 async def noop(stub: Stub, _: Attributes) -> None:
