@@ -3,7 +3,8 @@
 Guards against the lost update between two people. Both open version 3, both save; the second write covers the first,
 and nobody is told. A lock cannot help: nobody holds one while a form is being filled in.
 Costs a version column, one more condition in the UPDATE, and a client that reads again and merges after a 412.
-Hurts alone when clients do not send If-Match: nothing is checked then, and the last one wins as before.
+Hurts alone when clients do not send If-Match: nothing is checked then, and the last one wins as before. Nor is anything
+without `one_transaction`, for the check is part of its UPDATE.
 """
 
 from typing import Any
