@@ -1,4 +1,4 @@
-"""Programs as processes: started in a session of their own, waited for with a bound, surely ended."""
+"""Programs as processes: started in a group of their own, waited for with a bound, surely ended."""
 
 from __future__ import annotations
 
@@ -50,26 +50,14 @@ class Process:
         self._ledger = ledger
         self._stop_signal = stop_signal
         self._stop_timeout_s = stop_timeout_s
+        marked = {**env, RUN_MARK: ledger.run}
         self._again = relief.start(
-            name, command, env={**env, RUN_MARK: ledger.run}, cwd=cwd, log=log, stop=int(stop_signal),
+            name, command, env=marked, cwd=cwd, log=log, stop=int(stop_signal),
             user=-1 if user is None else user.pw_uid, group=-1 if user is None else user.pw_gid,
         )  # fmt: skip
         about_to(f"spawn: {name}")
         try:
-            log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("ab") as output:
-                self._popen = subprocess.Popen(
-                    list(command),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env={**env, RUN_MARK: ledger.run},
-                    cwd=cwd,
-                    # A group can be ended as a whole. No session of its own: Linux shares the CPU out among sessions
-                    # first (autogroup), and between two of them no priority counts.
-                    process_group=0,
-                    **as_user(user),
-                )
+            self._popen = _spawned(command, log, env=marked, cwd=cwd, user=user)
         except OSError as exc:
             raise LabError(
                 f"{name} cannot be started: {exc.strerror} ({exc.filename or command[0]})."
@@ -149,6 +137,22 @@ class Process:
             ProcessLookupError, PermissionError
         ):  # nobody left; macOS says EPERM for a group of zombies
             os.killpg(self.pid, number)
+
+
+def _spawned(
+    command: Sequence[str], log: Path, *, env: Mapping[str, str], cwd: Path, user: pwd.struct_passwd | None
+) -> subprocess.Popen[bytes]:
+    """`command`, running, with its output in `log`.
+
+    A group can be ended as a whole. No session of its own: Linux shares the CPU out among sessions first (autogroup),
+    and between two of them no priority counts.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            list(command), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=env, cwd=cwd,
+            process_group=0, **as_user(user),
+        )  # fmt: skip
 
 
 class Processes:
