@@ -29,8 +29,6 @@ class ConnectionHog(HeldFault):
 
     def bite(self, looks: Sequence[SessionsSample]) -> str:
         free = min((look.free for look in looks if look.free is not None), default=None)
-        return (
-            "how many were left is not known"
-            if free is None
-            else f"at the least {free} connections were left"
-        )
+        if free is None:
+            return "how many were left is not known"
+        return f"the fewest that were left for others were {free}"
