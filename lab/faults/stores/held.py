@@ -44,10 +44,11 @@ class StoreFault(Fault):
         if missing := too_few(answered(before), looks, "after healing"):
             return missing
         told = len(looks) / len(after.samples)
-        most = max((look.held for look in answered(during)), default=0)
         held = max(look.held for look in looks)
         back = any(look.service for look in looks) or not any(look.service for look in answered(before))
-        sentence = f"the lab holds {held} sessions after healing, {most} before it"
+        most = max((look.held for look in answered(during)), default=0)
+        sentence = f"the lab holds {held} sessions after healing and held {most} before it; "
+        sentence += f"the service has {looks[-1].service}"
         if told < WELL_ANSWERED_MIN:
             sentence += f", but only {100 * told:.0f} % of the looks were answered"
         if not back:
@@ -73,7 +74,8 @@ class HeldFault(StoreFault, StateFault):
         wanted = sum(session.count for session in self.state().held)
         share = sum(look.held >= wanted for look in looks) / len(looks)
         waiting = max(look.waiting for look in looks)
-        sentence = f"{wanted} of the lab's sessions were there in {100 * share:.0f} % of {len(looks)} looks; "
+        sessions = "the lab's session was" if wanted == 1 else f"all {wanted} of the lab's sessions were"
+        sentence = f"{sessions} there in {100 * share:.0f} % of {len(looks)} looks; "
         sentence += self.bite(looks)
         proved = share >= HELD_SHARE_MIN and not any(look.held for look in calm)
         return Proof(
