@@ -26,7 +26,7 @@ class CuttingProxy:
         self._counts_new = counts_new
         self._upstream = ("127.0.0.1", port)
         self._lock = threading.Lock()
-        self._said, self._point, self._how = 0, 0, Cut.BEFORE
+        self.said, self._point, self._how = 0, 0, Cut.BEFORE
         self._counted: set[socket.socket] = set()  # clients whose words count
         self._losing: set[socket.socket] = set()  # clients whose next answer is lost
         self._sockets: list[socket.socket] = []
@@ -38,7 +38,7 @@ class CuttingProxy:
     def cut_at(self, point: int, how: Cut) -> None:
         """Cut at the next thing but `point` − 1 that any client says."""
         with self._lock:
-            self._said, self._point, self._how, self.cut = 0, point, how, False
+            self.said, self._point, self._how, self.cut = 0, point, how, False
             self._counted = set(self._sockets)
 
     def pass_on(self) -> None:
@@ -77,8 +77,8 @@ class CuttingProxy:
         with self._lock:
             if not self._point or client not in self._counted:
                 return False
-            self._said += 1
-            if self._said != self._point:
+            self.said += 1
+            if self.said != self._point:
                 return False
             self.cut = True
             if self._how is Cut.AFTER:

@@ -1,15 +1,18 @@
 """Money: every charge belongs to one confirmed booking of that amount, or is paid back. Payments are real here."""
 
+import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 from werkzeug.wrappers import Response
 
 from services.defences import saga
 from tests import payments
 from tests.stub_service import eventually
-from tests.twins import HARDENED, NAIVE, SLOT, UNDEFENDED, ask, change, dying_before, rows
+from tests.twins import HARDENED, HEADERS, NAIVE, SLOT, UNDEFENDED, ask, change, dying_before, rows
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -267,13 +270,32 @@ def test_payments_know_the_request_its_trace_and_how_long_the_answer_is_of_use(m
     app.test_client().post(
         "/bookings/",
         json=SLOT,
-        headers={
-            "Authorization": "Bearer behaviour-token",
-            "X-Request-Id": "request-1",
-            "traceparent": trace,
-        },
+        headers=HEADERS | {"X-Request-Id": "request-1", "traceparent": trace},
     )
     (headers,) = company.asked
     assert (headers["X-Request-Id"], headers["Traceparent"]) == ("request-1", trace)
     assert 0 < float(headers["X-Deadline-S"]) < 1
     assert headers["Idempotency-Key"] == "booking-91"
+
+
+def test_a_worker_that_is_killed_in_mid_payment_is_cleaned_up_after_by_the_next(serve, owner, company):
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slowly(do):
+        asked.set()
+        go_on.wait(10)
+        return do()
+
+    company.answers_charges = slowly
+    with serve(*HARDENED) as server, ThreadPoolExecutor(1) as pool:
+        url = f"http://127.0.0.1:{server.port}/bookings/"
+        paying = pool.submit(requests.post, url, json=SLOT, headers=HEADERS, timeout=10)
+        assert asked.wait(10)
+        os.kill(server.worker(), signal.SIGKILL)
+        assert isinstance(paying.exception(), requests.ConnectionError)
+        go_on.set()
+        eventually(lambda: company.kept_cents() == 1_650)
+        assert bookings(owner) == [("pending",)]
+        long_ago(owner)
+        eventually(lambda: company.kept_cents() == 0)
+    assert bookings(owner) == [("cancelled",)]
