@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -51,7 +52,7 @@ def _configuration() -> Path:
     try:
         if not file.exists() or file.read_text() != text:
             ours.mkdir(parents=True, exist_ok=True)
-            fresh = ours / f"config.{os.getpid()}.new"
+            fresh = ours / f"config.{os.getpid()}.{threading.get_ident()}.new"
             fresh.write_text(text)
             fresh.replace(file)
     except OSError as error:
@@ -60,7 +61,7 @@ def _configuration() -> Path:
 
 
 def _more_plugins(theirs: Path) -> list[str]:
-    with suppress(OSError, ValueError, AttributeError, TypeError):
+    with suppress(OSError, ValueError, LookupError, TypeError):
         return [
             str(folder) for folder in json.loads((theirs / "config.json").read_text())["cliPluginsExtraDirs"]
         ]
