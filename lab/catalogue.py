@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any, TypeVar, get_type_hints
 
 import scenarios
-from lab.model import ActionFault, Fault, LabError, Load, Phases, Scenario, StateFault
+from lab.model import ALL, ActionFault, Fault, Kind, LabError, Load, Phases, Scenario, StateFault
 
 T = TypeVar("T", Load, Phases, Fault)
 WORDS = {int: "a whole number", float: "a number", str: "a word"}
@@ -69,6 +69,7 @@ def configure(scenario: Scenario, quick: bool, settings: Iterable[str]) -> tuple
             scenario = _with_fault(scenario, target, name, text, setting)
     for fault in scenario.faults:
         check(fault)
+    _check_members(scenario.faults)
     return scenario, phases
 
 
@@ -79,6 +80,16 @@ def check(fault: Fault) -> None:
         fault.state()
     if isinstance(fault, ActionFault):
         fault.action()
+
+
+def _check_members(faults: Iterable[Fault]) -> None:
+    """Raises LabError where one fault means all members of a part, and another one of them: whose state would count?"""
+    parts = {fault.target() for fault in faults if fault.target().kind is Kind.PART}
+    for part in parts:
+        if part.member == ALL and any(other.name == part.name and other != part for other in parts):
+            raise LabError(
+                f"Faults of {part} and of one member of it cannot be combined: name the members in each."
+            )
 
 
 def _modules(package: ModuleType) -> Iterable[ModuleType]:

@@ -63,23 +63,22 @@ class PartActuator:
 
     def __init__(self, controls: Sequence[Control]) -> None:
         self._controls = controls
+        self._asked = HEALTHY
 
     def set(self, state: State) -> State:
         if not isinstance(state, PartState):
             raise TypeError(f"a part cannot be in {state}")
+        self._asked = state
         _at_once(lambda control: control.bring(state), self._controls)
-        return self._echo(state)
+        return self.get()
 
     def get(self) -> State:
-        return self._echo(HEALTHY)
+        """What all are like; where they differ, the first that is not as asked."""
+        found = _at_once(lambda control: control.state(), self._controls)
+        return next((state for state in found if state != self._asked), self._asked)
 
     def undo(self) -> Sequence[Undo]:
         return [undo for control in self._controls for undo in control.undo()]
-
-    def _echo(self, wanted: PartState) -> PartState:
-        """What all are like; where they differ, the first that is not as wanted."""
-        found = _at_once(lambda control: control.state(), self._controls)
-        return next((state for state in found if state != wanted), wanted)
 
 
 class PartPerformer:

@@ -44,6 +44,7 @@ class ContainerControl:
         with self._changing, answering():
             if state.life is Life.DEAD:
                 self._end(state.grace_s)
+                self._limit(state)
             else:
                 if state.life is Life.RUNNING and self._life() is Life.PAUSED:
                     self._do("unpause")
@@ -51,7 +52,7 @@ class ContainerControl:
                 if self._life() is Life.DEAD and (state == HEALTHY or self._asked.life is Life.DEAD):
                     self._start()
                 if state.life is Life.PAUSED and self._life() is Life.RUNNING:
-                    self._do("pause")
+                    self._pause(state)
             self._asked = state
 
     def state(self) -> PartState:
@@ -116,6 +117,14 @@ class ContainerControl:
 
     def _do(self, verb: str, **options: Any) -> None:
         getattr(self._container, verb)(**options)
+
+    def _pause(self, state: PartState) -> None:
+        """With the CPU that it usually has: one that gets hardly any is not where the kernel can freeze it in time."""
+        if state.cpus is not None:
+            limit_cpus(self._container, self._usual.nano_cpus)
+        self._do("pause")
+        if state.cpus is not None:
+            limit_cpus(self._container, round(state.cpus * NANO))
 
     def _limit(self, state: PartState) -> None:
         """Only what differs from what was asked before: each change is a call to the engine."""

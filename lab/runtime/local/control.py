@@ -44,6 +44,7 @@ class LocalControl:
         with self._changing:
             if state.life is Life.DEAD:
                 self._end(state.grace_s)
+                self._limit(state)
             else:
                 if not self._root() and (state == HEALTHY or self._asked.life is Life.DEAD):
                     self._start()

@@ -69,6 +69,7 @@ def limit_descriptors(soft: int) -> list[str]:
 
 
 def undo_resume(details: Details) -> Iterator[str]:
+    """The kernel itself continues a stopped group whose parent has died, but not those of other sessions below it."""
     for root in _marked(str(details["run"])):
         pids = trees.tree(root)
         for pid in pids:
@@ -123,6 +124,7 @@ def revive_process(details: Details, run: Holdings) -> Iterator[str]:
     except OSError as error:
         yield f"could not start {name} again: {error}"
         return
+    process.returncode = 0  # as far as we are concerned: it outlives us, and nobody here waits for it
     adopt(run, process.pid, name, signal.Signals(int(details["stop"])))
     yield f"started {name} again (pid {process.pid})"
 
