@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab import paths
+from lab.runtime.containers.engine import available
 from lab.runtime.docker_client import docker_configuration, docker_environment
 
 
@@ -72,3 +73,10 @@ def test_the_sdk_finds_ours_inside_the_block_alone(theirs: Path) -> None:
     with docker_configuration():
         assert os.environ["DOCKER_CONFIG"] == docker_environment()["DOCKER_CONFIG"]
     assert os.environ["DOCKER_CONFIG"] == str(theirs)
+
+
+def test_a_folder_that_cannot_be_written_is_a_reason_and_no_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "state").write_text("a file where a folder should be")
+    assert "Cannot write" in str(available())

@@ -66,6 +66,8 @@ def available() -> str | None:
         _connected(ANSWER_TIMEOUT_S).ping()
     except (DockerException, requests.RequestException):
         return "no Docker engine answers. Start it, or set DOCKER_HOST."
+    except LabError as error:
+        return str(error)
     try:
         compose_version()
     except LabError:
