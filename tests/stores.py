@@ -13,8 +13,8 @@ import pytest
 
 from lab.faults import ConnectionHog, DropSessions, RowLock, TableLock
 from lab.model import DATABASE, STORE, Capability
-from lab.runtime.ownership.heal import UNDOERS
 from lab.runtime.ownership.ledger import holdings
+from lab.runtime.ownership.undoing import UNDOERS
 from tests.fabricated.evidence import HARDENED, NAIVE
 
 PATIENCE = "SET lock_timeout = '200ms'"
