@@ -1,15 +1,23 @@
-"""How held sessions are told from what the server says of each: its last text."""
+"""Sessions of a database: how held ones are told from the last text of each, and who looks at them all."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.faults import ConnectionHog, RowLock, TableLock
-from lab.model import HeldSession, Stack
+from lab.faults import ConnectionHog, DropSessions, RowLock, Surge, TableLock
+from lab.faults.stores.held import LOOK_EVERY_S
+from lab.model import DATABASE, SERVICE, HeldSession, Stack
+from lab.plan.programs import observe
+from lab.plan.runs import RunPlan
 from lab.runtime.stores.sessions import in_order, statements, text
+from lab.workload.booking import BOOKING
+from loadtests.probes import look_of
+from tests.fabricated.evidence import PHASES, a_scenario
+from tests.standing import a_stack
 
 ROW, HOG = RowLock(table="wallets").state().held[0], ConnectionHog(sessions=3).state().held[0]
 READ, MIGRATION = TableLock(table="bookings").state().held
@@ -44,3 +52,31 @@ def test_the_mark_of_a_run_is_never_longer_than_the_server_keeps() -> None:
     short, long = (Stack(run=run, workload="booking", twins=()).mark for run in ("r" * 20, "r" * 90))
     assert short == f"failure-lab-{'r' * 20}"
     assert len(long.encode()) == 63
+
+
+def test_all_faults_of_the_database_share_one_look_and_a_surge_has_none() -> None:
+    faults = (TableLock(table="bookings"), DropSessions(), Surge(times=3))
+    plan = RunPlan(
+        stack=a_stack("r"), scenario=a_scenario(faults=faults), workload=BOOKING, phases=PHASES, seed=1
+    )
+    addresses = {DATABASE: "127.0.0.1:1", f"{SERVICE}/1": "127.0.0.1:2", "probe_database": "probe/lab"}
+    probes = observe(plan, {**addresses, "direct_dsn": "postgresql://lab@127.0.0.1:3/lab"})["probes"]
+    assert [probe["protocol"] for probe in probes] == [
+        "sessions",
+        "postgres",
+    ]  # a link is looked at in any case
+    assert probes[0] == {
+        "target": "store/database", "interval_s": LOOK_EVERY_S, "timeout_s": 1.0, "protocol": "sessions",
+        "dsn": "postgresql://lab@127.0.0.1:3/lab", "mark": "failure-lab-r",
+    }  # fmt: skip
+
+
+def test_a_look_is_found_by_its_protocol() -> None:
+    config = {
+        "target": "store/database",
+        "dsn": "postgresql://lab@127.0.0.1:1/lab",
+        "mark": "m",
+        "timeout_s": 1.0,
+    }
+    sample = asyncio.run(look_of({**config, "protocol": "sessions"})(0.0))
+    assert (sample["type"], sample["error"]) == ("SessionsSample", "refused")
