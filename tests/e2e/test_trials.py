@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from lab.cli import assembly, running
 from lab.faults import FAULTS
@@ -16,7 +17,14 @@ from lab.plan.runs import RunPlan
 from lab.workload import known
 from tests.e2e import trials
 
-RUNTIMES = ("local", "docker")
+# What CI runs of them; the others are long proofs.
+IN_CI = {
+    "local": (
+        "cache-and-queue", "cpu-limit", "kill", "memory-limit", "pause", "replica-behind-balancer", "surge",
+        "table-lock",
+    ),
+    "docker": ("cache-and-queue", "kill", "table-lock"),
+}  # fmt: skip
 TRIALS: list[Scenario] = [
     importlib.import_module(f"{trials.__name__}.{module.name}").SCENARIO
     for module in pkgutil.iter_modules(trials.__path__)
@@ -41,8 +49,21 @@ def planned(scenario: Scenario) -> RunPlan:
     )
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize("scenario", TRIALS, ids=lambda scenario: scenario.name)
+def runs() -> list[ParameterSet]:
+    """Every trial on every runtime."""
+    return [
+        pytest.param(
+            scenario,
+            runtime,
+            id=f"{scenario.name}-{runtime}",
+            marks=[] if scenario.name.removeprefix("trial-") in chosen else [pytest.mark.long],
+        )
+        for scenario in TRIALS
+        for runtime, chosen in IN_CI.items()
+    ]
+
+
+@pytest.mark.parametrize(("scenario", "runtime"), runs())
 def test_a_trial_is_valid_its_faults_observed_and_healed(
     scenario: Scenario, runtime: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
