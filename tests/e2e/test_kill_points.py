@@ -22,6 +22,7 @@ from lab.runtime.ownership.ledger import PROCESS, RUN_MARK, Holdings, holdings, 
 ROOT = Path(__file__).parents[2]
 RUN_TIMEOUT_S = 120
 SAMPLES = 6  # in CI
+KILLED_MIN = 0.8
 SEGMENTS = Path("/proc/sysvipc/shm")
 
 pytestmark = pytest.mark.timeout(3_600)
@@ -29,10 +30,11 @@ pytestmark = pytest.mark.timeout(3_600)
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One run: its effects, whether it was killed, and what it owned then."""
+    """One run: its effects, how it ended (and what it said), and what it owned when it was killed."""
 
     effects: list[str]
-    killed: bool
+    code: int
+    said: str
     owned: list[Holdings]
 
 
@@ -43,10 +45,10 @@ def attempt(state: Path, runtime: str, point: int) -> Attempt:
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False
     )
-    assert done.returncode in (-9, 0), done.stderr
     return Attempt(
         effects=(state / "effects").read_text().splitlines(),
-        killed=done.returncode == -9,
+        code=done.returncode,
+        said=done.stderr,
         owned=[read(ledger) for ledger in (state / "last").glob("*.jsonl")],
     )
 
@@ -88,19 +90,19 @@ def left_in_docker(run: str) -> list[str]:
 
 
 def kills(folder: Path, runtime: str, points: list[int]) -> list[str]:
-    """What was left after a kill at each of `points`. Threads take turns: one that did not come says nothing."""
-    wrong = []
+    """What was left after a kill at each of `points`. Threads take turns: now and then one does not come to it."""
+    wrong, killed = [], 0
     for point in points:
         state = folder / str(point)
         tried = attempt(state, runtime, point)
-        if not tried.killed:
-            continue
+        killed += tried.code == -9
         told = heal(state)
         for owned in tried.owned:
             found = left(state, owned) + (left_in_docker(owned.run) if runtime == "docker" else [])
             wrong += [
                 f"killed before effect {point}, {tried.effects[-1]}: left {thing} ({told})" for thing in found
             ]
+    assert killed >= KILLED_MIN * len(points), "most of the runs were not killed"
     return wrong
 
 
@@ -115,7 +117,7 @@ def one_of_each_kind(effects: list[str]) -> list[int]:
 def listed(folder: Path, runtime: str) -> list[str]:
     """Every effect of a run that nobody kills."""
     found = attempt(folder / "whole", runtime, 0)
-    assert not found.killed
+    assert found.code == 0, found.said
     assert len(found.effects) > 30, "a run without effects would prove nothing"
     return found.effects
 
