@@ -3,7 +3,9 @@
 import pytest
 
 from lab import catalogue
-from lab.model import LabError
+from lab.faults import CpuLimit, Pause
+from lab.model import POSTGRES, SERVICE, LabError
+from tests.fabricated.evidence import a_scenario
 
 S01 = "s01-db-latency"
 
@@ -75,3 +77,15 @@ def test_a_setting_that_does_not_fit_is_named(setting: str, said: str) -> None:
 def test_a_setting_on_a_scenario_without_faults_says_so() -> None:
     with pytest.raises(LabError, match="has 0 fault"):
         catalogue.configure(scenario("s00"), quick=True, settings=["fault.latency_ms=1"])
+
+
+def test_a_fault_of_all_members_and_one_of_a_single_member_are_refused_together() -> None:
+    faults = (Pause(part=SERVICE), CpuLimit(part=SERVICE, member="2", cpus=0.5))
+    with pytest.raises(LabError, match="part/service and of one member"):
+        catalogue.configure(a_scenario(faults=faults), True, [])
+    apart = (
+        Pause(part=SERVICE, member="1"),
+        CpuLimit(part=SERVICE, member="2", cpus=0.5),
+        Pause(part=POSTGRES),
+    )
+    assert catalogue.configure(a_scenario(faults=apart), True, [])[0].faults == apart
