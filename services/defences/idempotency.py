@@ -5,7 +5,8 @@ transaction, so they exist together or not at all. What was asked is compared by
 it; another meaning under the key is refused (422), and so is whoever comes while the first is under way (409).
 Costs two statements a write, and a table that someone must prune (`prune`, which the sweeper calls).
 Hurts alone when the effect is not in the same database: a remote call inside holds the key while it waits, and is not
-undone by the rollback. Make that a second step, and say by `first_step` what has become of the first.
+undone by the rollback. Make that a second step, and say by `first_step` what has become of the first: bookings do so
+by `saga`, and without it have no keys.
 
 Its table is in schema/hardened.sql. Keys are the caller's own: nobody sees an answer that was another's.
 """

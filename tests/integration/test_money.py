@@ -10,6 +10,7 @@ import requests
 from werkzeug.wrappers import Response
 
 from services.defences import saga
+from services.defences.switch import NAMES
 from tests import payments
 from tests.stub_service import eventually
 from tests.twins import HARDENED, HEADERS, NAIVE, SLOT, UNDEFENDED, ask, change, dying_before, rows
@@ -299,3 +300,14 @@ def test_a_worker_that_is_killed_in_mid_payment_is_cleaned_up_after_by_the_next(
         long_ago(owner)
         eventually(lambda: company.kept_cents() == 0)
     assert bookings(owner) == [("cancelled",)]
+
+
+@pytest.mark.parametrize("defences", [f"all,-{name}" for name in NAMES] + [f"none,+{name}" for name in NAMES])
+def test_with_any_defence_off_or_alone_a_booking_is_paid_for_and_paid_back(make, owner, company, defences):
+    app = make("hardened", defences)
+    booking = ask(app, "POST", "/bookings/", SLOT, key="key-1")
+    assert (booking.status_code, booking.json["status"]) == (201, "confirmed")
+    assert balanced(owner, company)
+    assert ask(app, "DELETE", f"/bookings/{booking.json['id']}/").status_code == 204
+    app.extensions["sweeper"].turn()
+    assert company.kept_cents() == 0
