@@ -15,7 +15,7 @@ from lab.model import DATABASE, FAULT, Check, Fault, Gate, LinkState, Phases, St
 from lab.record.codec import CONVERTER, FAMILIES, Damaged, plain, structured
 
 MEMBERS = [(base, member) for base, members in FAMILIES for member in members]
-COUNTED = settings(max_examples=25, deadline=None)
+COUNTED = settings(max_examples=10, deadline=None)
 
 
 def through_json(value: Any, base: type[Any]) -> Any:
