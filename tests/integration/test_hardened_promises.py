@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from flask import g
 
 from services import seed
-from services.defences import connection_pool, deadline, one_transaction
+from services.defences import bulkhead, connection_pool, deadline, one_transaction
 from services.defences.database_failures import CLASSES, STATES
 from services.hardened.db import session
 from tests.defended import sample, silent_server
@@ -107,6 +107,24 @@ def test_many_statements_share_one_deadline_and_one_grace(twenty_statements, lin
     assert (answer.status_code, answer.json["effect"]) == (503, "none")
     assert seconds < END_S + BUSY_MACHINE_S
     assert rows(owner, "SELECT balance_cents FROM wallets WHERE id = 1") == before
+
+
+@pytest.mark.parametrize("in_transaction", [True, False])
+def test_nothing_is_sent_after_the_deadline(make, owner, in_transaction):
+    app = make(*HARDENED)
+    change_all = sa.text("UPDATE wallets SET balance_cents = 0")
+
+    @app.post("/late")
+    def late():
+        time.sleep(0.3)
+        if not in_transaction:
+            session().execute(change_all)
+        with one_transaction.begin(session()) as db:
+            db.execute(change_all)
+
+    answer, _ = timed(app, "POST", "/late", **{"X-Deadline-S": "0.2"})
+    assert (answer.status_code, answer.json["effect"]) == (503, "none")
+    assert rows(owner, "SELECT count(*) FROM wallets WHERE balance_cents = 0") == [(0,)]
 
 
 @pytest.mark.parametrize("latency_ms", [100, 230, 400])
@@ -322,8 +340,9 @@ def test_those_who_want_something_else_are_served_beside_24_who_wait(make, owner
     app = make(*HARDENED)
     with held(owner, *trouble), ThreadPoolExecutor(24) as pool:
         waiting = [pool.submit(ask, app, "POST", "/transfers/", TRANSFER, f"key-{i}") for i in range(24)]
-        time.sleep(0.15)
+        assert eventually(lambda: sample(app, "db_pool_in_use") == bulkhead.SLOTS)
         assert statuses(app, *[f"/bookings/{i}/" for i in range(1, 13)]) == [200] * 12
+        assert not any(answer.done() for answer in waiting)
         assert {answer.result().status_code for answer in waiting} == {503}
 
 
@@ -391,7 +410,7 @@ def dying_once_before(app, owner: str, statement: str):
             change(owner, f"SELECT pg_terminate_backend({killed[-1]}, 1000)")
 
     sa.event.listen(engine, "before_cursor_execute", kill)
-    yield
+    yield killed
     sa.event.remove(engine, "before_cursor_execute", kill)
     assert killed
 
@@ -406,8 +425,13 @@ def dying_once_before(app, owner: str, statement: str):
 )
 def test_a_read_whose_session_dies_under_it_is_answered_through_another(make, owner, path, statement):
     app = make(*HARDENED)
-    with dying_once_before(app, owner, statement):
+    before = backends(owner)
+    with dying_once_before(app, owner, statement) as killed:
         assert ask(app, "GET", path).status_code == 200
+    assert [ask(app, "GET", path).status_code for _ in range(connection_pool.SIZE)] == [
+        200
+    ] * connection_pool.SIZE
+    assert before - backends(owner) == set(killed)
 
 
 @pytest.mark.parametrize("key", ["", "key-1"])
