@@ -213,6 +213,12 @@ def test_a_limit_that_killed_at_once_counts_from_before_the_fault() -> None:
     assert observed(MemoryLimit(part=SERVICE, memory_mib=64), at_once).proved
 
 
+def test_a_kernel_that_counts_for_each_core_is_not_told_as_more_than_all_of_the_time() -> None:
+    proof = observed(CpuLimit(part=SERVICE, cpus=0.25), throttled(1.4))
+    assert proof.proved
+    assert "100 % of the time" in proof.sentence
+
+
 def test_a_restart_takes_nothing_from_what_was_counted() -> None:
     """A worker was killed, and the CPU time of the part begins anew."""
     again = [
