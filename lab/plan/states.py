@@ -29,10 +29,11 @@ def asked(faults: Sequence[Fault], target: Target, active: frozenset[int], healt
 
 
 def steady_windows(switches: Sequence[Switch], faults: Sequence[Fault]) -> Iterator[FaultWindow]:
-    """When each lasting fault that does not come in bursts is planned to be on."""
+    """When each lasting fault that does not come in bursts is planned to be on, where `switches` switch it at all."""
     for number, fault in enumerate(faults):
-        if isinstance(fault, StateFault) and fault.burst is None:
-            on_s, off_s = (switch.at_s for switch in switches if switch.fault == number)
+        instants = [switch.at_s for switch in switches if switch.fault == number]
+        if instants and isinstance(fault, StateFault) and fault.burst is None:
+            on_s, off_s = instants
             yield FaultWindow(fault=number, on_s=on_s, off_s=off_s)
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from lab.faults import Down, Latency
+from lab.faults import Down, Latency, Surge
 from lab.injector import Injector
 from lab.model import (
     DATABASE,
@@ -255,6 +255,16 @@ def test_faults_on_one_link_add_up(testbed: Testbed, clock: Clock, tmp_path: Pat
     ]
     assert bursts
     assert all(isinstance(asked, LinkState) and not asked.enabled and asked.toxics for asked in bursts)
+
+
+def test_a_surge_is_in_the_schedule_and_switched_by_nobody(
+    testbed: Testbed, clock: Clock, tmp_path: Path
+) -> None:
+    run(testbed, clock, tmp_path / "calm")
+    events = run(testbed, clock, tmp_path / "surge", Surge(times=3))
+    assert not any(isinstance(event, Switched | ReadBack) for event in events)
+    planned = [(tmp_path / name / "schedule.jsonl").read_text().count("\n") for name in ("calm", "surge")]
+    assert planned[1] > 1.3 * planned[0]
 
 
 def test_what_happens_at_an_instant_happens_to_every_twin_and_is_counted(
