@@ -22,6 +22,7 @@ Start = Callable[[str], Control]
 PROGRAM = """
 import os, signal, sys, time
 mode = sys.argv[1]
+signal.signal(signal.SIGHUP, lambda *_: None)  # a server takes it as a hint to read its configuration again
 children = [0, 0]
 for n in (0, 1):
     children[n] = os.fork()
@@ -55,7 +56,6 @@ if mode == "files" and n == 1:
             pass
         del files[200:]
         time.sleep(0.002)
-signal.signal(signal.SIGHUP, lambda *_: None)  # a server takes it as a hint to read its configuration again
 def leave(*_):
     sys.exit(0)
 signal.signal(signal.SIGTERM, leave)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from tests.parts import PROGRAM, PartSuite, Start, eventually
 
 pytestmark = [pytest.mark.usefixtures("needs_docker"), pytest.mark.timeout(120)]
 
-RUN = "docker-parts"
+RUN = os.environ.get("LAB_TEST_PARTS") or f"docker-parts-{os.getpid()}"
 FAMILY = 4  # with the engine's init before it
 MIB = 1024 * 1024
 LIMITS = {"nano_cpus": 1_000_000_000, "mem_limit": 256 * MIB, "memswap_limit": 256 * MIB}
@@ -35,14 +36,14 @@ from pathlib import Path
 from lab.model import *
 from lab.runtime.ownership.ledger import Ledger
 from lab.runtime.containers.control import ContainerControl
-from tests.docker.test_docker_parts import run
+from tests.docker.test_docker_parts import RUN, run
 
-ledger = Ledger(Path(sys.argv[1]), "docker-parts")
+ledger = Ledger(Path(sys.argv[1]), RUN)
 STATES = (PartState(life=Life.PAUSED), PartState(life=Life.DEAD), PartState(cpus=0.2, descriptors=16),
           PartState(memory_bytes=64 << 20))
 for n, state in enumerate(STATES):
-    ledger.own_container(f"failure-lab-parts-{n}")
-    control = ContainerControl("service", str(n + 1), run("idle", f"failure-lab-parts-{n}"), lambda *told: None)
+    ledger.own_container(f"{RUN}-{n}")
+    control = ContainerControl("service", str(n + 1), run("idle", f"{RUN}-{n}"), lambda *told: None)
     for undo in control.undo():
         ledger.undo(undo)
     control.bring(state)
@@ -69,9 +70,7 @@ def start(needs_docker: None) -> Iterator[Start]:
     def begin(mode: str) -> ContainerControl:
         nonlocal made
         made += 1
-        return ContainerControl(
-            SERVICE, str(made), run(mode, f"failure-lab-parts-{made}"), lambda *_told: None
-        )
+        return ContainerControl(SERVICE, str(made), run(mode, f"{RUN}-{made}"), lambda *_told: None)
 
     try:
         yield begin
@@ -86,7 +85,7 @@ class TestDockerParts(PartSuite):
         control.bring(HEALTHY)
         control.kill()
 
-        assert client().containers.get("failure-lab-parts-1").attrs["State"]["ExitCode"] == 137
+        assert client().containers.get(f"{RUN}-1").attrs["State"]["ExitCode"] == 137
 
     def test_want_of_memory_that_hits_the_main_process_ends_the_container_with_137(
         self, start: Start
@@ -96,7 +95,7 @@ class TestDockerParts(PartSuite):
         control.bring(PartState(memory_bytes=6 * MIB))
 
         eventually(lambda: control.look().life is Life.DEAD)
-        state = client().containers.get("failure-lab-parts-1").attrs["State"]
+        state = client().containers.get(f"{RUN}-1").attrs["State"]
         assert (state["ExitCode"], state["OOMKilled"]) == (137, True)
         assert (control.look().oom_kills or 0) >= 1
         assert control.state() == PartState(memory_bytes=6 * MIB)
@@ -107,7 +106,10 @@ class TestDockerParts(PartSuite):
 def killed_lab(state: Path, how: str) -> None:
     """A lab that was killed with four containers broken, each in another way."""
     command = [sys.executable, "-c", HOLDER, str(state), how]
-    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    env = {**os.environ, "LAB_TEST_PARTS": RUN}
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[2], env=env, capture_output=True, text=True, check=False
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
@@ -118,13 +120,13 @@ def test_after_kill_9_a_stack_that_was_left_up_is_whole_again(tmp_path: Path) ->
         said = heal(tmp_path)
 
         assert said == [
-            "continued container failure-lab-parts-0",
-            "started container failure-lab-parts-1 again",
-            "lifted the limits of container failure-lab-parts-2",
-            "lifted the limit of descriptors of container failure-lab-parts-2",
-            "lifted the limits of container failure-lab-parts-3",
+            f"continued container {RUN}-0",
+            f"started container {RUN}-1 again",
+            f"lifted the limits of container {RUN}-2",
+            f"lifted the limit of descriptors of container {RUN}-2",
+            f"lifted the limits of container {RUN}-3",
         ]
-        found = [client().containers.get(f"failure-lab-parts-{n}").attrs for n in range(4)]
+        found = [client().containers.get(f"{RUN}-{n}").attrs for n in range(4)]
         assert {attrs["State"]["Status"] for attrs in found} == {"running"}
         assert {attrs["HostConfig"]["NanoCpus"] for attrs in found} == {LIMITS["nano_cpus"]}
         assert {attrs["HostConfig"]["Memory"] for attrs in found} == {LIMITS["mem_limit"]}

@@ -32,7 +32,7 @@ from tests.parts import PROGRAM, PartSuite, Start, eventually
 pytestmark = pytest.mark.timeout(60)
 
 FAMILY = 3
-RUN = "run-parts"
+RUN = f"run-parts-{os.getpid()}"  # a mark of our own: others may run these tests beside us
 
 HOLDER = """
 import os, sys
@@ -47,7 +47,7 @@ from lab.runtime.programs import environment
 from tests.parts import PROGRAM, eventually
 
 folder, linger = Path(sys.argv[1]), sys.argv[2] == "linger"
-ledger = Ledger(folder / "state", "run-parts")
+ledger = Ledger(folder / "state", sys.argv[3])
 processes = Processes("the test", folder / "logs", ledger)
 command = [sys.executable, "-S", "-c", PROGRAM, "idle"]
 STATES = (PartState(life=Life.PAUSED), PartState(life=Life.DEAD), PartState(descriptors=16), PartState(cpus=0.1))
@@ -223,7 +223,7 @@ class TestPostgres:
 
 def killed_lab(folder: Path, how: str) -> None:
     """A lab that was killed with four members broken, each in another way."""
-    command = [sys.executable, "-c", HOLDER, str(folder), how]
+    command = [sys.executable, "-c", HOLDER, str(folder), how, RUN]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
