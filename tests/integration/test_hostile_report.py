@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from lab.cli import assembly
-from lab.record import write_verdict
+from lab.judge.verdict import judge
+from lab.record import RunRecord, write_verdict
 from tests.fabricated.folder import Fabricated, make_run
 from tests.fabricated.verdicts import make_verdict
 
@@ -24,7 +25,7 @@ NOTEBOOK = "module://matplotlib_inline.backend_inline"
 def folder(tmp_path: Path) -> Path:
     """A run that was judged and not drawn."""
     folder = make_run(tmp_path / "runs" / "run", Fabricated(requests=120))
-    write_verdict(folder, make_verdict("run"))
+    write_verdict(folder, judge(RunRecord(folder)))
     return folder
 
 
@@ -76,6 +77,7 @@ def test_without_a_matplotlib_every_figure_is_a_line_on_the_page(
     python.write_text(f'#!/bin/sh\nshift 2\nexec {sys.executable} {tmp_path / "reading.py"} "$@"\n')
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(python))
+    write_verdict(folder, make_verdict("run"))
     page = assembly.report(folder).read_text()
     assert "naive broke" in page
     assert page.count("<img") == 0

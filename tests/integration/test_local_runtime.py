@@ -404,6 +404,7 @@ def test_a_stack_left_up_outlives_its_command_and_is_taken_down_by_name(holder: 
     process, published = holder("run-lingering", "linger")
     assert process.wait(ENDS_S) == 0
 
+    assert heal(tmp_path) == [f"healed link {link}: latency" for link in LINKS]
     assert heal(tmp_path) == []
     (run,) = holdings(tmp_path)
     assert run.standing
