@@ -195,7 +195,8 @@ def test_all_data_is_read_by_a_program_beside_the_twin(testbed: DockerTestbed, f
 def test_a_program_that_does_not_end_is_named_and_can_be_stopped(
     testbed: DockerTestbed, folder: Path
 ) -> None:
-    config = {"t0": "../t0.json", "ready": "observe.ready.json"}  # nobody gives the start
+    # Nobody gives the start.
+    config = {"t0": "../t0.json", "ready": "observe.ready.json", "probes": [], "metrics": []}
     child = testbed.spawn(NAIVE, "loadtests.observe", config, folder, "waiting")
 
     with pytest.raises(LabError, match=r"naive-waiting did not end within 0\.5 s; see .*waiting\.log"):
@@ -366,6 +367,7 @@ def test_after_kill_9_of_the_lab_nothing_is_left(holder: Any, tmp_path: Path) ->
 
 def test_what_was_left_up_on_purpose_stays_until_it_is_taken_down(holder: Any, tmp_path: Path) -> None:
     assert holder("docker-linger", "linger").wait(ENDS_S) == 0
+    assert heal(tmp_path) == ["healed link database: down"]
     assert heal(tmp_path) == []
     (run,) = holdings(tmp_path)
     assert run.published is not None

@@ -279,6 +279,12 @@ def test_readiness_must_follow_the_fault(rows: object, verdict: Verdict) -> None
     assert judged(TruthfulReadiness(at_most_s=2), rows, fault_windows=WINDOW).verdict is verdict
 
 
+def test_a_yes_that_waited_until_it_was_true_is_no_lie() -> None:
+    waited = requests(END_S - 0.5, END_S - 0.3, **{**READY, "rate_rps": 5, "latency_ms": 600.0})
+    rows = together(readiness(NOT_READY, READY), waited)
+    assert judged(TruthfulReadiness(at_most_s=2), rows, fault_windows=WINDOW).verdict is HELD
+
+
 def test_every_slo_is_tested_here() -> None:
     tested = {
         AnswersWithin,

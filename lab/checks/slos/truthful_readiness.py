@@ -34,7 +34,8 @@ class TruthfulReadiness(Check):
     def judge(self, evidence: Evidence) -> CheckResult:
         asked = of_ops(evidence.requests, evidence.ops, ("readyz",))
         windows = [
-            between(asked, window.on_s + self.at_most_s, window.off_s) for window in evidence.fault_windows
+            _settled(between(asked, window.on_s + self.at_most_s, window.off_s), window.off_s)
+            for window in evidence.fault_windows
         ]
         during = np.concatenate(windows) if windows else asked[:0]
         last = between(asked, *evidence.phases.window(RECOVERY))[-PROBES_MIN:]
@@ -52,6 +53,12 @@ class TruthfulReadiness(Check):
             unit="false answers",
             sentence=f"{false_yes} of {len(during)} probes were told that it is ready while it was not, {back}.",
         )
+
+
+def _settled(asked: Requests, healed_s: float) -> Requests:
+    """Without those that were told yes after the healing: they waited, and by then it was true."""
+    settled: Requests = asked[~(_ready(asked) & (asked["end"] > healed_s))]
+    return settled
 
 
 def _ready(asked: Requests) -> Requests:
