@@ -13,7 +13,9 @@ from lab.model import LinkSample, Proof, percent
 
 SAMPLES_MIN = 3
 ANSWERED_MIN = 0.8
-DELAY_SLACK_MS = 25.0  # S14 in containers, whose link flaps: 17 to 23 ms on top of 60, by storms of reconnections
+DELAY_SLACK_MS = (
+    25.0  # S14 in containers, whose link flaps: 17 to 23 ms on top of 60, by storms of reconnections
+)
 DELAY_SLACK_SHARE = 0.15
 EFFECT_SHARE_MAX = 0.5  # of the effect looked for: no slack goes beyond
 REFUSED_SHARE_MIN = (

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import reports
+from lab.judge.gates import spoiled_by_the_machine
 from lab.judge.verdict import judge
-from lab.model import Role, Stack, Verdict, line_up
+from lab.model import Role, Stack, TwinPlan, Verdict, line_up
 from lab.plan.runs import RunPlan
 from lab.record import FolderJournal, RunRecord, RunWriter, write_verdict
 from lab.runner import Runner
@@ -15,27 +16,37 @@ from lab.runtime.clock import MonotonicClock
 from lab.runtime.local.testbed import LocalTestbed
 from tests.kv.workload import KV, SLOW
 
+ATTEMPTS_MAX = 3
+
+
+def perform(folder: Path, twins: tuple[TwinPlan, ...], state: Path) -> None:
+    """One run of both twins, into `folder`."""
+    stack = Stack(run="kv-test", workload=KV.name, twins=twins, topology=SLOW.topology, sizes=KV.sizes)
+    plan = RunPlan(stack=stack, scenario=SLOW, workload=KV, phases=SLOW.quick, seed=3, quick=True)
+    writer, clock = RunWriter(folder), MonotonicClock()
+    journal = FolderJournal(folder / "events.jsonl", clock.now)
+    Runner(plan, LocalTestbed(stack, KV, state), writer, journal, clock).run()
+
 
 def test_a_key_value_store_is_planned_loaded_broken_judged_and_drawn(
     needs_local: None, tmp_path: Path
 ) -> None:
     twins = line_up([(name, "none") for name in KV.line_up])
-    stack = Stack(run="kv-test", workload=KV.name, twins=twins, topology=SLOW.topology, sizes=KV.sizes)
-    plan = RunPlan(stack=stack, scenario=SLOW, workload=KV, phases=SLOW.quick, seed=3, quick=True)
-    writer, clock = RunWriter(tmp_path / "run"), MonotonicClock()
-    journal = FolderJournal(writer.folder / "events.jsonl", clock.now)
-    Runner(plan, LocalTestbed(stack, KV, tmp_path / "state"), writer, journal, clock).run()
-
-    record = RunRecord(writer.folder)
-    record.verify()
-    verdict = judge(record)
+    for attempt in range(ATTEMPTS_MAX):  # a busy machine may spoil one
+        folder = tmp_path / f"run-{attempt}"
+        perform(folder, twins, tmp_path / "state")
+        record = RunRecord(folder)
+        record.verify()
+        verdict = judge(record)
+        if not spoiled_by_the_machine(verdict.gates):
+            break
     failed = [gate.sentence for gate in verdict.gates if not gate.passed]
     assert (verdict.valid, verdict.as_expected) == (True, True), failed or verdict.sentence
     assert [(twin.twin, twin.role, twin.verdict) for twin in verdict.twins] == [
         ("dict", Role.CONTROL, Verdict.BROKEN),
         ("dict-2", Role.TREATMENT, Verdict.BROKEN),
     ]
-    write_verdict(writer.folder, verdict)
-    page = reports.render(writer.folder, verdict)
+    write_verdict(folder, verdict)
+    page = reports.render(folder, verdict)
     assert "dict-2" in page.read_text()
-    assert json.loads((writer.folder / "manifest.json").read_text())["scenario"]["workload"] == "kv"
+    assert json.loads((folder / "manifest.json").read_text())["scenario"]["workload"] == "kv"

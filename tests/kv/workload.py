@@ -26,11 +26,11 @@ KV = Workload(
 SLOW = Scenario(
     name="kv-slow",
     title="The edge is slow",
-    hypothesis="With 100 ms on the way to the clients no read comes within 60 ms.",
+    hypothesis="With 100 ms on the way to the clients no read comes within 90 ms.",
     question="100 ms on the edge: how many round trips does a read take?",
     mirrors="Nothing: it proves that the lab's machinery knows no bookings.",
     workload=KV.name,
-    load=Load(rate_rps=20, mix={"put": 1, "get": 4}, good_within_ms=60, client_timeout_s=2),
+    load=Load(rate_rps=20, mix={"put": 1, "get": 4}, good_within_ms=90, client_timeout_s=2),
     topology=Topology(parts=(), profile=ServerProfile(workers=1, threads=8)),
     faults=(Latency(link=EDGE, latency_ms=100),),
     checks=(GoodRatio(phase=FAULT, at_least=0.95), RecoversWithin(at_most_s=2)),

@@ -14,8 +14,9 @@ from lab.runtime.containers.cgroups import Cgroup
 from lab.runtime.containers.engine import answering, client
 
 NANO = 1e9
-# A kernel with version 1 sets no limit below what is used; how older and newer engines say so.
-BUSY = ("device or resource busy", "unable to set memory limit")
+# What passes: a kernel with version 1 sets no limit below what is used (older and newer engines say so in their own
+# words), and a container that has just died of its limit is not known to have ended yet.
+PASSES = ("device or resource busy", "unable to set memory limit", "cannot update a stopped container")
 SQUEEZE_TIMEOUT_S = 4.0
 SQUEEZE_ROOM_BYTES = 1024 * 1024
 ASK_FOR_MEMORY = ["sh", "-c", "head -c 16000000 /dev/zero | tail -c 16000000 >/dev/null"]
@@ -50,7 +51,7 @@ def limit_memory(container: Container, memory_bytes: int, swap_bytes: int, cgrou
         try:
             return _update(container, Memory=memory_bytes, MemorySwap=swap_bytes)
         except LabError as error:
-            if time.monotonic() > give_up or not any(words in str(error) for words in BUSY):
+            if time.monotonic() > give_up or not any(words in str(error) for words in PASSES):
                 raise
         _squeeze(container, cgroup)
 
