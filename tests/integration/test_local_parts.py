@@ -123,6 +123,16 @@ class TestLocalParts(PartSuite):
         assert control.kill()
         eventually(lambda: not any(psutil.pid_exists(pid) and trees.tree(pid) for pid in family))
 
+    @pytest.mark.parametrize("grace_s", [0.0, 2.0])
+    def test_whoever_is_stopped_leaves_nobody_also_none_of_another_session(
+        self, member: Callable[[str], Member], grace_s: float
+    ) -> None:
+        made = member("idle")
+        family = [psutil.Process(pid) for pid in trees.tree(made.process.pid)]
+        LocalControl(made, lambda *_told: None).bring(PartState(life=Life.DEAD, grace_s=grace_s))
+
+        eventually(lambda: not any(process.is_running() and trees.tree(process.pid) for process in family))
+
     def test_a_new_start_is_told_and_in_the_ledger_with_the_same_command_and_log(
         self, member: Callable[[str], Member], ledger: Ledger
     ) -> None:

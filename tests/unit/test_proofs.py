@@ -115,3 +115,18 @@ def test_a_link_that_stays_slow_dead_or_unseen_is_not_well() -> None:
 
 def test_the_first_second_after_the_healing_does_not_count() -> None:
     assert healed(SLOW, [*probes(19, 20, answer_ms=400), *probes(20.1, 29)]).proved
+
+
+def test_latency_is_seen_through_a_storm_that_keeps_most_probes_late() -> None:
+    """As in S14 on Docker: every end of a burst brings a storm of reconnections."""
+    late = [probe(at, answer_ms=102 if n % 6 == 0 else 150 + 20 * (n % 6)) for n, at in _moments()]
+    assert proof(0, [latency(50)], WHOLE, late).proved
+
+
+def test_latency_that_some_probes_did_not_meet_is_not_proved() -> None:
+    gone = [probe(at, answer_ms=2 if n % 5 == 0 else 102) for n, at in _moments()]
+    assert not proof(0, [latency(50)], WHOLE, gone).proved
+
+
+def _moments() -> list[tuple[int, float]]:
+    return [(n, 9.1 + n / 10) for n in range(95)]

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from lab.faults.links.toxics import DELAY_MS_MAX, PROBE_WAIT_S, ToxicFault
 from lab.faults.parameters import require
-from lab.faults.proofs import DELAY_SLACK_MS, delayed, first_byte_ms
+from lab.faults.proofs import DELAY_SLACK_MS, LOW, MIDDLE, delayed, first_byte_ms
 from lab.model import ROUND_TRIPS, LabError, LinkSample, Probe, Proof
 
 
@@ -43,4 +43,5 @@ class Latency(ToxicFault):
             what="the answer",
             expected_ms=trips * self.latency_ms,
             slack_ms=DELAY_SLACK_MS + self.jitter_ms / 2,
+            share=MIDDLE if self.jitter_ms else LOW,
         )

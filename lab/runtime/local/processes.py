@@ -1,4 +1,4 @@
-"""Programs as processes: started in a group of their own, waited for with a bound, surely ended."""
+"""Programs as processes: started in a group of their own, waited for with a bound, ended with all they started."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ class Process:
             raise LabError(
                 f"{name} cannot be started: {exc.strerror} ({exc.filename or command[0]})."
             ) from exc
+        self._family: list[psutil.Process] = []  # all that it has started, when it was asked to stop
         self._kill_at: float | None = None
         self._finished = False
         self._owned = ledger.own_process(self._popen.pid, name, stop_signal)
@@ -101,10 +102,11 @@ class Process:
         if self._kill_at is None:
             self._kill_at = time.monotonic() + self._stop_timeout_s
             if self.running():
+                self._family = _descendants(self.pid)
                 self._signal(self._stop_signal)
 
     def stop(self) -> None:
-        """The gentle signal, then in time SIGKILL, to the whole group; harmless when it has ended."""
+        """The gentle signal, then in time SIGKILL to all that is left; harmless when it has ended."""
         self.ask_to_stop()
         with suppress(subprocess.TimeoutExpired):
             self._popen.wait(max(0.0, (self._kill_at or 0.0) - time.monotonic()))
@@ -124,10 +126,13 @@ class Process:
             return None
 
     def _finish(self) -> None:
-        """Kill the whole group, and be done with it: later its number may be someone else's."""
+        """Kill the whole group and those of other sessions, and be done: later its number may be someone else's."""
         if not self._finished:
             # Also when the leader has gone: a worker that hangs must not stay behind.
             self._signal(signal.SIGKILL)
+            for process in self._family:
+                with suppress(psutil.Error):
+                    process.kill()  # not whoever has its number now
             self._popen.wait()
             self._ledger.disowned(self._owned)
             self._finished = True
@@ -194,6 +199,13 @@ def log_tail(log: Path) -> str:
         data = b""
     lines = [line.strip() for line in data.decode(errors="replace").splitlines() if line.strip()]
     return f"{' | '.join(lines[-LOG_TAIL_LINES:]) or 'it said nothing'} (log: {log})"
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    try:
+        return list(psutil.Process(pid).children(recursive=True))
+    except psutil.Error:
+        return []
 
 
 def _cpu_s(process: psutil.Process) -> float:
