@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from lab import cli, paths
 from lab.catalogue import find
@@ -89,7 +90,7 @@ def test_a_folder_that_cannot_be_written_is_named(lab: Lab, tmp_path: Path) -> N
 def test_the_verdict_is_told_in_the_units_of_people(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("lab.cli.console.console", Console(width=200))
     verdict = make_verdict("run")
     late = replace(verdict.twins[0].checks[0], value=float("inf"), threshold=1500.0, unit="ms")
     told = replace(
