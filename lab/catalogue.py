@@ -17,7 +17,23 @@ from types import ModuleType
 from typing import Any, TypeVar, get_type_hints
 
 import scenarios
-from lab.model import ALL, ActionFault, Fault, Kind, LabError, Load, Phases, Scenario, StateFault
+from lab.model import (
+    ALL,
+    ARRIVALS,
+    SERVICE,
+    STORE,
+    ActionFault,
+    Fault,
+    Kind,
+    LabError,
+    Load,
+    Phases,
+    Scenario,
+    StateFault,
+    Topology,
+    a_link,
+    a_part,
+)
 
 T = TypeVar("T", Load, Phases, Fault)
 WORDS = {int: "a whole number", float: "a number", str: "a word"}
@@ -69,6 +85,7 @@ def configure(scenario: Scenario, quick: bool, settings: Iterable[str]) -> tuple
             scenario = _with_fault(scenario, target, name, text, setting)
     for fault in scenario.faults:
         check(fault)
+        _check_there(fault, scenario.topology)
     _check_members(scenario.faults)
     return scenario, phases
 
@@ -80,6 +97,20 @@ def check(fault: Fault) -> None:
         fault.state()
     if isinstance(fault, ActionFault):
         fault.action()
+
+
+def _check_there(fault: Fault, topology: Topology) -> None:
+    """Raises LabError where the twins have nothing like what `fault` acts on."""
+    target, parts = fault.target(), (SERVICE, *topology.parts)
+    there = {
+        Kind.LINK: [a_link(link) for link in topology.links],
+        Kind.PART: [a_part(part, member) for part in parts for member in (ALL, *topology.members(part))],
+        Kind.STORE: [STORE] if STORE.name in topology.links else [],
+        Kind.LOAD: [ARRIVALS],
+    }
+    if target not in there[target.kind]:
+        known = ", ".join(map(str, there[target.kind])) or "none"
+        raise LabError(f"{fault.kind} acts on {target}, which these twins do not have. They have: {known}.")
 
 
 def _check_members(faults: Iterable[Fault]) -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from lab import catalogue
-from lab.faults import CpuLimit, Pause
-from lab.model import POSTGRES, SERVICE, LabError
+from lab.faults import CpuLimit, Latency, Pause, TableLock
+from lab.model import BALANCER, CACHE, PAYMENTS, POSTGRES, QUEUE, SERVICE, Fault, LabError, Topology
 from tests.fabricated.evidence import a_scenario
 
 S01 = "s01-db-latency"
@@ -81,11 +81,31 @@ def test_a_setting_on_a_scenario_without_faults_says_so() -> None:
 
 def test_a_fault_of_all_members_and_one_of_a_single_member_are_refused_together() -> None:
     faults = (Pause(part=SERVICE), CpuLimit(part=SERVICE, member="2", cpus=0.5))
+    two = Topology(parts=(POSTGRES, BALANCER), replicas=2)
     with pytest.raises(LabError, match="part/service and of one member"):
-        catalogue.configure(a_scenario(faults=faults), True, [])
+        catalogue.configure(a_scenario(faults=faults, topology=two), True, [])
     apart = (
         Pause(part=SERVICE, member="1"),
         CpuLimit(part=SERVICE, member="2", cpus=0.5),
         Pause(part=POSTGRES),
     )
-    assert catalogue.configure(a_scenario(faults=apart), True, [])[0].faults == apart
+    assert catalogue.configure(a_scenario(faults=apart, topology=two), True, [])[0].faults == apart
+
+
+@pytest.mark.parametrize(
+    ("fault", "missing"),
+    [
+        (Latency(link=CACHE, latency_ms=10), "link/cache"),
+        (Pause(part=QUEUE), "part/queue"),
+        (Pause(part=SERVICE, member="2"), "part/service/2"),
+    ],
+)
+def test_a_fault_of_what_the_twins_do_not_have_is_refused(fault: Fault, missing: str) -> None:
+    with pytest.raises(LabError, match=f"acts on {missing}, which these twins do not have. They have: "):
+        catalogue.configure(a_scenario(faults=(fault,)), False, ())
+
+
+def test_without_a_database_there_is_no_store_to_lock() -> None:
+    lock, topology = TableLock(table="bookings"), Topology(parts=(PAYMENTS,))
+    with pytest.raises(LabError, match="They have: none"):
+        catalogue.configure(a_scenario(faults=(lock,), topology=topology), False, ())
