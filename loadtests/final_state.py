@@ -73,9 +73,11 @@ def _await_quiet(connection: psycopg.Connection[dict[str, Any]]) -> None:
             quiet_since = now
 
 
-def charges(url: str, timeout_s: float) -> list[dict[str, Any]]:
+def charges(address: str, token: str, timeout_s: float) -> list[dict[str, Any]]:
+    """All that the payments company at `address` (host:port) has charged."""
     directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with directly.open(f"{url}/charges", timeout=timeout_s) as answer:
+    asked = urllib.request.Request(f"http://{address}/charges", headers={"Authorization": f"Bearer {token}"})
+    with directly.open(asked, timeout=timeout_s) as answer:
         items: list[dict[str, Any]] = json.load(answer)["items"]
     return items
 
@@ -91,7 +93,7 @@ def main(path: str) -> None:
         config["direct_dsn"], autocommit=True, row_factory=dict_row, connect_timeout=5, options=options
     ) as conn:
         state = read_all(conn, config["tables"])
-    state["charges"] = charges(f"http://{config['direct_payments']}", config["timeout_s"])
+    state["charges"] = charges(config["direct_payments"], config["token"], config["timeout_s"])
     write_json(config["output"], json.loads(json.dumps(state, default=_plain)))
 
 

@@ -1,16 +1,19 @@
 """A payments company of the tests' own: the real one behind a front that answers as badly as it is told to."""
 
 import json
+import os
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from unittest import mock
 
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from services.dependencies import payments
+from tests.twins import HEADERS, KEY
 
 CUT_AFTER_BYTES = 20
 
@@ -19,7 +22,8 @@ class Company:
     """`answers_charges` is called with what would do the charge, and returns what is answered; it may well do it."""
 
     def __init__(self) -> None:
-        self._app = payments.create_app()
+        with mock.patch.dict(os.environ, TOKEN_KEY=KEY):
+            self._app = payments.create_app()
         self._server = make_server("127.0.0.1", 0, self._serve, threaded=True)
         self.port = self._server.port
         self.url = f"http://127.0.0.1:{self.port}"
@@ -39,7 +43,8 @@ class Company:
         return self.answers_charges(do)(environ, start_response)
 
     def charges(self) -> list[dict]:
-        with urllib.request.urlopen(f"{self.url}/charges", timeout=5) as answer:
+        listing = urllib.request.Request(f"{self.url}/charges", headers=HEADERS)
+        with urllib.request.urlopen(listing, timeout=5) as answer:
             return json.load(answer)["items"]
 
     def kept_cents(self) -> int:

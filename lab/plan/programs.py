@@ -60,7 +60,13 @@ def observe(plan: RunPlan, targets: Mapping[str, str]) -> dict[str, Any]:
 def final_read(plan: RunPlan, targets: Mapping[str, str], output: str, timeout_s: float) -> dict[str, Any]:
     """For the workload's final read: all rows of the twin's stores, past every proxy."""
     direct = {name: address for name, address in targets.items() if name.startswith("direct_")}
-    return {**direct, "tables": list(plan.workload.tables), "output": output, "timeout_s": timeout_s}
+    return {
+        **direct,
+        "token": plan.workload.token(plan.stack.token_key),
+        "tables": list(plan.workload.tables),
+        "output": output,
+        "timeout_s": timeout_s,
+    }
 
 
 def probes(plan: RunPlan) -> tuple[Probe, ...]:

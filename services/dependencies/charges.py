@@ -5,6 +5,8 @@ import sqlite3
 import threading
 from contextlib import contextmanager
 
+from services.common.problems import conflict, not_found, unprocessable
+
 SCHEMA = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = OFF;
@@ -25,14 +27,6 @@ FROM charges
 """
 
 
-class Refused(Exception):
-    """What the company will not do, with the status that says so."""
-
-    def __init__(self, status, detail):
-        super().__init__(detail)
-        self.status = status
-
-
 class Charges:
     """The books. Every method is one transaction; threads take turns."""
 
@@ -47,7 +41,7 @@ class Charges:
         """The new charge; the one from before when the key was used for it."""
         with self._transaction() as books:
             if books.execute("SELECT 1 FROM voids WHERE key = ?", [key]).fetchone():
-                raise Refused(409, "this key was voided")
+                raise conflict("this key was voided")
             asked = ["charge", reference, amount_cents]
             return self._once(key, asked, lambda: self._charge(key, request_id, reference, amount_cents))
 
@@ -92,12 +86,12 @@ class Charges:
                 self._books.execute("INSERT INTO answers VALUES (?, ?, ?)", row)
             return answer
         if json.loads(stored["asked"]) != asked:
-            raise Refused(422, "this key was used for another request")
+            raise unprocessable("this key was used for another request")
         return json.loads(stored["answer"])
 
     def _charge(self, key, request_id, reference, amount_cents):
         if amount_cents < 1:
-            raise Refused(422, "amount_cents: at least 1")
+            raise unprocessable("amount_cents: at least 1")
         made = self._books.execute(
             "INSERT INTO charges (key, reference, amount_cents, request_id) VALUES (?, ?, ?, ?)",
             [key or None, reference, amount_cents, request_id],
@@ -108,9 +102,9 @@ class Charges:
         number = charge_id.removeprefix("ch_")
         charge = self._books.execute(f"{CHARGES} WHERE number = ?", [number]).fetchone()
         if charge is None:
-            raise Refused(404, "there is no such charge")
+            raise not_found("such charge")
         if not 1 <= amount_cents <= charge["amount_cents"] - charge["refunded_cents"]:
-            raise Refused(409, "there is less left to refund")
+            raise conflict("there is less left to refund")
         made = self._books.execute(
             "INSERT INTO refunds (charge, amount_cents) VALUES (?, ?)", [number, amount_cents]
         )

@@ -1,15 +1,18 @@
 """The payments company: the third party that gets slow. It keeps its charges in PAYMENTS_FILE, so a restart loses none.
 
-It is what a good one is, for the twins are the lesson. Under one Idempotency-Key a thing is done once and answered
-alike every time; the key with another body is refused. A charge is voided by the key it was asked for under: whoever
-never got the answer has no id, and a charge that is still on its way comes too late.
+It is what a good one is, for the twins are the lesson. It serves nobody without an operator's token. Under one
+Idempotency-Key a thing is done once and answered alike every time; the key with another body is refused. A charge is
+voided by the key it was asked for under: whoever never got the answer has no id, and a charge that is still on its way
+comes too late.
 """
 
 import os
 
-from flask import Blueprint, Flask, abort, current_app, jsonify, make_response, request
+from flask import Blueprint, Flask, current_app, g, jsonify, request
 
-from services.dependencies.charges import Charges, Refused
+from services.common import auth, problems
+from services.common.problems import Problem, unprocessable
+from services.dependencies.charges import Charges
 
 HEADER = "Idempotency-Key"
 
@@ -19,10 +22,19 @@ routes = Blueprint("payments", __name__)
 def create_app():
     """The payments API as a WSGI application."""
     app = Flask(__name__)
+    app.config["TOKEN_KEY"] = os.environ["TOKEN_KEY"]
     app.extensions["charges"] = Charges(os.environ.get("PAYMENTS_FILE", ":memory:"))
+    problems.init_app(app)
+    auth.init_app(app)
+    app.before_request(operators_only)
     app.register_blueprint(routes)
-    app.register_error_handler(Refused, refusal)
     return app
+
+
+def operators_only():
+    """A customer's token is genuine too, yet other people's money is no business of theirs."""
+    if "caller" in g and not g.caller.operator:
+        raise Problem(403, "only an operator may ask")
 
 
 @routes.post("/charges")
@@ -66,9 +78,5 @@ def body(**types):
     asked = request.get_json()
     found = {name: type(value) for name, value in asked.items()} if isinstance(asked, dict) else {}
     if found != types or any("\ud800" <= letter <= "\udfff" for letter in "".join(map(str, asked.values()))):
-        abort(make_response({"error": f"send {', '.join(types)}"}, 422))
+        raise unprocessable(f"send {', '.join(types)}")
     return asked
-
-
-def refusal(error):
-    return jsonify(error=str(error)), error.status

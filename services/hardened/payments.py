@@ -2,7 +2,7 @@
 
 from flask import current_app
 
-from services.common import logs
+from services.common import auth, logs
 from services.defences import (
     bulkhead,
     circuit_breaker,
@@ -19,7 +19,9 @@ AGREED = {"/charges": {"id": str}, "/voids": {"idempotency_key": str}}
 def init_app(app):
     with app.app_context():
         # With plain requests, a server that accepts and says nothing keeps the thread for good.
-        app.extensions["payments"] = deadline_http.session()
+        http = deadline_http.session()
+    http.headers["Authorization"] = f"Bearer {auth.token(app.config['TOKEN_KEY'], operator=True)}"
+    app.extensions["payments"] = http
 
 
 @saga.or_undone

@@ -3,11 +3,13 @@
 import requests
 from flask import current_app
 
-from services.common import logs
+from services.common import auth, logs
 
 
 def init_app(app):
-    app.extensions["payments"] = requests.Session()
+    http = requests.Session()
+    http.headers["Authorization"] = f"Bearer {auth.token(app.config['TOKEN_KEY'], operator=True)}"
+    app.extensions["payments"] = http
 
 
 def charge(booking):

@@ -180,6 +180,7 @@ def test_a_fault_on_one_twin_does_not_reach_the_other(testbed: DockerTestbed) ->
 def test_all_data_is_read_by_a_program_beside_the_twin(testbed: DockerTestbed, folder: Path) -> None:
     targets = testbed.targets(NAIVE)
     direct = {name: address for name, address in targets.items() if name.startswith("direct_")}
+    direct["token"] = BOOKING.token("lab-key")
     config = {**direct, "tables": list(BOOKING.tables), "output": "final.json", "timeout_s": 10}
     child = testbed.spawn(NAIVE, "loadtests.final_state", config, folder, "final")
 

@@ -57,7 +57,8 @@ def owner(server):
 @pytest.fixture
 def payments_url():
     """A payments company with empty books, as the database is empty: bookings are numbered from the start again."""
-    server = make_server(LOOPBACK, 0, payments.create_app(), threaded=True)
+    with mock.patch.dict(os.environ, TOKEN_KEY=KEY):
+        server = make_server(LOOPBACK, 0, payments.create_app(), threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield f"http://{LOOPBACK}:{server.port}"

@@ -2,7 +2,9 @@
 
 import pytest
 
+from services.common.auth import token
 from services.dependencies import payments
+from tests.twins import HEADERS, KEY
 
 WANTED = {"reference": "r1", "amount_cents": 500}
 
@@ -10,16 +12,21 @@ WANTED = {"reference": "r1", "amount_cents": 500}
 @pytest.fixture
 def company(tmp_path, monkeypatch):
     """Makes a client of the company, whose books are in one file, however often it starts."""
+    monkeypatch.setenv("TOKEN_KEY", KEY)
     monkeypatch.setenv("PAYMENTS_FILE", str(tmp_path / "payments.sqlite"))
     return lambda: payments.create_app().test_client()
 
 
 def post(client, path, body, key=""):
-    return client.post(path, json=body, headers={"Idempotency-Key": key} if key else {})
+    return client.post(path, json=body, headers=HEADERS | ({"Idempotency-Key": key} if key else {}))
+
+
+def listed(client) -> list[dict]:
+    return client.get("/charges", headers=HEADERS).json["items"]
 
 
 def charges(client) -> list[tuple]:
-    items = client.get("/charges").json["items"]
+    items = listed(client)
     return [(item["reference"], item["amount_cents"], item["refunded_cents"]) for item in items]
 
 
@@ -100,5 +107,47 @@ def test_a_refusal_under_a_key_leaves_the_key_free(company):
 
 def test_a_charge_can_be_traced_to_the_request_that_caused_it(company):
     client = company()
-    client.post("/charges", json=WANTED, headers={"X-Request-Id": "request-1"})
-    assert client.get("/charges").json["items"][0]["request_id"] == "request-1"
+    client.post("/charges", json=WANTED, headers=HEADERS | {"X-Request-Id": "request-1"})
+    assert listed(client)[0]["request_id"] == "request-1"
+
+
+GUARDED = {
+    "charge": ("POST", "/charges", WANTED),
+    "refund": ("POST", "/charges/ch_1/refunds", {"amount_cents": 500}),
+    "void": ("POST", "/voids", {"idempotency_key": "k1"}),
+    "list": ("GET", "/charges", None),
+    "nothing that there is": ("GET", "/elsewhere", None),
+}
+
+
+@pytest.mark.parametrize("request_", GUARDED.values(), ids=GUARDED)
+@pytest.mark.parametrize(
+    ("bearer", "status"),
+    [
+        ("", 401),
+        (f"Bearer {token('another key', operator=True)}", 401),
+        (f"Bearer {token(KEY, user_id=1)}", 403),
+    ],
+    ids=["no token", "a forged token", "a customer's token"],
+)
+def test_money_is_moved_and_shown_for_an_operators_token_alone(company, request_, bearer, status):
+    client = company()
+    post(client, "/charges", WANTED, "k1")
+    method, path, body = request_
+    answer = client.open(
+        path, method=method, json=body, headers={"Authorization": bearer, "Idempotency-Key": "k2"}
+    )
+    assert (answer.status_code, answer.json["status"]) == (status, status)
+    assert answer.content_type == "application/problem+json"
+    assert charges(client) == [("r1", 500, 0)]
+
+
+def test_whoever_probes_needs_no_token(company):
+    answer = company().get("/healthz?bytes=3")
+    assert (answer.status_code, answer.json) == (200, {"status": "ok", "padding": "xxx"})
+
+
+def test_a_refusal_is_a_problem_document(company):
+    refused = post(company(), "/charges", {})
+    assert refused.content_type == "application/problem+json"
+    assert (refused.json["status"], refused.json["detail"]) == (422, "send reference, amount_cents")

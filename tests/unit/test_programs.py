@@ -135,6 +135,7 @@ def test_gunicorn_reads_no_settings_but_those_of_its_command_line(hostile: Path)
         [*command, "--bind", "127.0.0.1:7777", "services.dependencies.payments:create_app()"],
         timeout_s=30,
         cwd=ROOT,
+        env=environment(TOKEN_KEY="any"),
     )
     lines = (line.partition("=") for line in text.splitlines())
     shown = {name.strip(): value.strip() for name, _, value in lines}

@@ -111,7 +111,8 @@ class Starter:
     def _payments(self) -> Process:
         app = self.workload.programs[PAYMENTS]
         books = str(self.folder / "payments.sqlite")  # which a restart must find again
-        return self._gunicorn(PAYMENTS, app, self._port(PAYMENTS), ("--workers", "1"), PAYMENTS_FILE=books)
+        settings = {"TOKEN_KEY": self.stack.token_key, "PAYMENTS_FILE": books}
+        return self._gunicorn(PAYMENTS, app, self._port(PAYMENTS), ("--workers", "1"), **settings)
 
     def _gunicorn(self, name: str, app: str, port: int, options: tuple[str, ...], **settings: str) -> Process:
         """`app` as both twins and the dependency run it: how on the command line, with what in the environment."""
