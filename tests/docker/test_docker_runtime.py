@@ -28,6 +28,7 @@ from lab.runtime.containers.testbed import (
 from lab.runtime.ownership.heal import heal, take_down
 from lab.runtime.ownership.ledger import holdings
 from lab.workload.booking import BOOKING
+from tests.charges import ChargesSuite
 from tests.fabricated.evidence import HARDENED, NAIVE, PAIR
 from tests.standing import LINKS, SMALL, Heard, a_stack, probe_config
 from tests.stores import StoresSuite
@@ -98,6 +99,16 @@ def containers(run: str) -> list[Container]:
     return list(
         client().containers.list(all=True, ignore_removed=True, filters={"label": f"{RUN_LABEL}={run}"})
     )
+
+
+def volumes(run: str) -> set[str]:
+    """The volumes of the containers of `run`: they carry no label, and go with their containers."""
+    mounts = [mount for container in containers(run) for mount in container.attrs["Mounts"]]
+    return {mount["Name"] for mount in mounts if mount["Type"] == "volume"}
+
+
+def all_volumes() -> set[str]:
+    return {volume.name for volume in client().volumes.list()}
 
 
 def left_of(run: str) -> list[str]:
@@ -360,6 +371,8 @@ def holder(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 def test_after_kill_9_of_the_lab_nothing_is_left(holder: Any, tmp_path: Path) -> None:
     process = holder("docker-killed", "hold")
     assert left_of("docker-killed")
+    kept = volumes("docker-killed")
+    assert len(kept) == 2  # PostgreSQL's data, and the charges
 
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -367,10 +380,12 @@ def test_after_kill_9_of_the_lab_nothing_is_left(holder: Any, tmp_path: Path) ->
 
     assert becomes_true(lambda: holdings(tmp_path) == [])
     assert left_of("docker-killed") == []
+    assert not kept & all_volumes()
 
 
 def test_what_was_left_up_on_purpose_stays_until_it_is_taken_down(holder: Any, tmp_path: Path) -> None:
     assert holder("docker-linger", "linger").wait(ENDS_S) == 0
+    kept = volumes("docker-linger")
     assert heal(tmp_path) == ["healed link database: down"]
     assert heal(tmp_path) == []
     (run,) = holdings(tmp_path)
@@ -380,6 +395,7 @@ def test_what_was_left_up_on_purpose_stays_until_it_is_taken_down(holder: Any, t
     said = take_down(tmp_path)
 
     assert left_of("docker-linger") == []
+    assert not kept & all_volumes()
     assert "removed container failure-lab-docker-linger-naive-service-1" in said
 
 
@@ -392,4 +408,8 @@ def test_leftovers_are_found_by_their_label_alone() -> None:
 
 
 class TestDockerStores(StoresSuite):
+    """On the stack that stands."""
+
+
+class TestDockerCharges(ChargesSuite):
     """On the stack that stands."""

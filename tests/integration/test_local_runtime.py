@@ -28,6 +28,7 @@ from lab.runtime.local.testbed import LocalTestbed
 from lab.runtime.ownership.heal import heal, take_down
 from lab.runtime.ownership.ledger import RUN_MARK, holdings, read
 from lab.workload.booking import BOOKING
+from tests.charges import ChargesSuite
 from tests.fabricated.evidence import HARDENED, NAIVE, PAIR
 from tests.standing import LINKS, SMALL, Heard, a_stack
 from tests.stores import StoresSuite
@@ -432,4 +433,8 @@ def test_a_stack_left_up_that_died_is_healed_away(holder: Any, tmp_path: Path) -
 
 
 class TestLocalStores(StoresSuite):
+    """On the stack that stands."""
+
+
+class TestLocalCharges(ChargesSuite):
     """On the stack that stands."""

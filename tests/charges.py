@@ -1,0 +1,72 @@
+"""What every runtime must do with the payments company of a twin that stands: it wants a token, and keeps its charges.
+
+A subclass brings the fixture `testbed`, which stands.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+
+from lab.model import PAYMENTS, Life, PartState, a_part
+from lab.workload.booking import BOOKING
+from loadtests.final_state import charges
+from tests.fabricated.evidence import HARDENED, NAIVE
+
+TOKEN = BOOKING.token("lab-key")
+KILLED, STOPPED = PartState(life=Life.DEAD), PartState(life=Life.DEAD, grace_s=2)
+BACK_WITHIN_S = 20.0
+
+
+def book(testbed: Any, twin: str, month: int) -> str:
+    """The reference of a booking that was made, and paid for, as a client makes it."""
+    reference = f"paid-{month}"
+    body = {
+        "user_id": 1, "room_id": 1, "reference": reference,
+        "starts_at": f"2031-{month:02}-01T10:00:00Z", "ends_at": f"2031-{month:02}-01T11:00:00Z",
+    }  # fmt: skip
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    url = f"{testbed.published(twin)['edge']}/bookings/"
+    with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), headers)) as answer:
+        assert json.load(answer)["status"] == "confirmed"
+    return reference
+
+
+def charged(testbed: Any, twin: str, token: str = TOKEN) -> list[str]:
+    """What was paid for, as the lab reads it when a run is over."""
+    items = charges(testbed.targets(twin)["direct_payments"], token, 5)
+    return [item["reference"] for item in items]
+
+
+def charged_when_back(testbed: Any, twin: str) -> list[str]:
+    give_up = time.monotonic() + BACK_WITHIN_S
+    while True:
+        try:
+            return charged(testbed, twin)
+        except OSError:
+            assert time.monotonic() < give_up
+            time.sleep(0.1)
+
+
+class ChargesSuite:
+    @pytest.mark.parametrize("twin", [NAIVE, HARDENED])
+    @pytest.mark.parametrize(("month", "dead"), [(1, KILLED), (2, STOPPED)], ids=["killed", "stopped"])
+    def test_a_charge_outlives_the_company_that_made_it(
+        self, testbed: Any, twin: str, month: int, dead: PartState
+    ) -> None:
+        company = testbed.actuator(twin, a_part(PAYMENTS))
+        reference = book(testbed, twin, month)
+        try:
+            assert company.set(dead) == dead
+        finally:
+            assert company.set(company.healthy) == company.healthy
+        assert charged_when_back(testbed, twin).count(reference) == 1
+
+    def test_who_has_no_token_of_this_run_sees_no_charge(self, testbed: Any) -> None:
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            charged(testbed, NAIVE, BOOKING.token("another key"))
