@@ -1,7 +1,8 @@
 """A TCP proxy that cuts a connection at a chosen point of a conversation, so that every point can be tried in turn.
 
-A point is a thing that the client says, in one go: a statement, a COMMIT, an HTTP request. It is cut before it reaches
-the server, or after the server has done it, when the answer comes back.
+A point is a thing that the client says before the server answers: a statement, a COMMIT, an HTTP request, in however
+many segments TCP carries it. It is cut before it reaches the server, or after the server has done it, when the answer
+comes back.
 """
 
 import enum
@@ -29,6 +30,7 @@ class CuttingProxy:
         self.said, self._point, self._how = 0, 0, Cut.BEFORE
         self._counted: set[socket.socket] = set()  # clients whose words count
         self._losing: set[socket.socket] = set()  # clients whose next answer is lost
+        self._waiting: set[socket.socket] = set()  # clients that have begun to speak, and have no answer yet
         self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self._listener.getsockname()[1]
@@ -75,7 +77,9 @@ class CuttingProxy:
     def _is_the_point(self, client: socket.socket) -> bool:
         """Whether to cut now, without passing on what was said."""
         with self._lock:
-            if not self._point or client not in self._counted:
+            goes_on = client in self._waiting
+            self._waiting.add(client)
+            if goes_on or not self._point or client not in self._counted:
                 return False
             self.said += 1
             if self.said != self._point:
@@ -89,6 +93,7 @@ class CuttingProxy:
         with suppress(OSError):
             while answered := server.recv(65536):
                 with self._lock:
+                    self._waiting.discard(client)
                     if client in self._losing:
                         break
                 client.sendall(answered)
