@@ -142,7 +142,7 @@ def _cell(text: str) -> str:
 def _awaited(named: set[str], awaited: Mapping[str, str]) -> Iterator[str]:
     yield "## Defences that no scenario needs yet"
     yield ""
-    yield "Each is tested by itself, but no scenario here breaks without it. S03 and so on are numbers of scenarios to come."
+    yield "Each has tests of its own, but no scenario here breaks without it. S03 and so on are scenarios to come."
     yield ""
     yield "| defence | will be needed by |"
     yield "| --- | --- |"
