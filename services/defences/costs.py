@@ -11,16 +11,16 @@ DATA = Path(__file__).parents[2] / "docs" / "defences.json"
 TITLE = "## What each costs, measured"
 BENCHMARK = ".venv/bin/python -P -m pytest tests/benchmarks/defences_cost.py"
 HEADINGS = (
-    "| defence | CPU, alone | CPU, among all | median, alone | median, among all | trips, alone | trips, among all |",
+    "| defence | CPU, alone | CPU, among all | time, alone | time, among all | trips, alone | trips, among all |",
     "| --- | --- | --- | --- | --- | --- | --- |",
 )
 EXPLAINED = """\
-Two twins that differ in one defence answered the same {requests} requests each, block by block in turn, while nothing
-was broken; the load was that of `s00-control`. *Alone* compares the defence with none at all, *among all* compares all
-of them with all but it. The table says what the defence adds to a request:
+Two twins that differ in one defence answered the same {requests} requests, the one right after the other, while
+nothing was broken; the load was that of `s00-control`. *Alone* compares the defence with none at all, *among all*
+compares all of them with all but it. The table says what the defence adds to a request:
 
-- **CPU** and **median** time, in milliseconds. Each is the median of {blocks} differences between two blocks, with the
-  second smallest and the second largest of them in brackets. It is bold where 0 does not lie between these two; all
+- **CPU** and **time**, in milliseconds: for each operation the median difference, added up as the load has them. In
+  brackets is where it would lie in {share:.0%} of such measurements. It is bold where 0 does not lie in there; all
   others are too small to be told from nothing, whatever their sign. CPU is that of the service's own process.
 - **Trips** to the database and back, counted and not timed: over a link of 10 ms each costs 10 ms.
 
@@ -44,7 +44,7 @@ def sentence(measured: Measured, name: str) -> str:
     if not found:
         return ""
     cpu, trips = found["among"]["cpu_ms"], _trips(found["among"])
-    of_cpu = "no CPU that stands out of the noise" if _noise(cpu) else f"{cpu['added']:+.2f} ms of CPU"
+    of_cpu = "no CPU that stands out of the noise" if _noise(cpu) else f"{_signed(cpu['added'])} ms of CPU"
     return f"Measured: {of_cpu}, {trips} round trips to the database a request."
 
 
@@ -68,19 +68,19 @@ def chapter(measured: Measured) -> list[str]:
 
 def _both(twins: Measured) -> list[str]:
     """The whole twins, side by side."""
-    cpu, p50, trips = twins["cpu_ms"], twins["p50_ms"], twins["round_trips"]
+    cpu, time, trips = twins["cpu_ms"], twins["time_ms"], twins["round_trips"]
     return [
-        "| a request of | CPU ms | median ms | round trips |",
+        "| a request of | CPU, ms | time, ms | trips |",
         "| --- | --- | --- | --- |",
-        f"| naive | {cpu['base']:.2f} | {p50['base']:.2f} | {trips['base']:.2f} |",
-        f"| hardened, all defences on | {cpu['other']:.2f} | {p50['other']:.2f} | {trips['other']:.2f} |",
-        f"| the difference | {_added(cpu)} | {_added(p50)} | {_trips(twins)} |",
+        f"| naive | {cpu['base']:.2f} | {time['base']:.2f} | {trips['base']:.2f} |",
+        f"| hardened, all defences on | {cpu['other']:.2f} | {time['other']:.2f} | {trips['other']:.2f} |",
+        f"| the difference | {_added(cpu)} | {_added(time)} | {_trips(twins)} |",
     ]
 
 
 def _row(title: str, found: Measured) -> str:
     alone, among = found["alone"], found["among"]
-    times = [_added(each[kind]) for kind in ("cpu_ms", "p50_ms") for each in (alone, among)]
+    times = [_added(each[kind]) for kind in ("cpu_ms", "time_ms") for each in (alone, among)]
     return "| " + " | ".join([title, *times, _trips(alone), _trips(among)]) + " |"
 
 

@@ -1,8 +1,9 @@
 """What each defence costs while nothing is broken: python -P -m pytest tests/benchmarks/defences_cost.py
 
 Writes docs/defences.json, of which `python -m services.defences` makes a table. Two twins that differ in one thing
-answer the same requests in turn, block by block, in this process, each on a database of its own; what is kept are the
-differences between their blocks. Takes some seven minutes. Nothing else should run on the machine meanwhile.
+answer the same requests in this process, each request one right after the other, each twin on a database of its own.
+Of an operation the median of its differences counts, so that a disturbance of the machine does not, and the operations
+add up by their weights in the load. Takes seven minutes. Nothing else should run on the machine meanwhile.
 """
 
 import importlib
@@ -37,7 +38,8 @@ from tests.twins import HARDENED, HEADERS, NAIVE, UNDEFENDED
 pytest_plugins = ("tests.integration.conftest",)
 
 DATA = Path(__file__).parents[2] / "docs" / "defences.json"
-BLOCKS, MIXES, SEED = 12, 2, 1  # blocks of each twin in a comparison, mixes in a block
+MIXES, WARM_UP_MIXES, SEED = 16, 2, 1  # how often each twin answers the whole load in a comparison
+RESAMPLES, SHARE = 500, 0.99  # of the bootstrap, and of its sums that are told as the spread
 # The load of the control, but for its report, which is one request in a hundred.
 MIX = {op: int(weight) for op, weight in find("s00-control").scenario.load.mix.items() if weight >= 1}
 
@@ -48,23 +50,23 @@ class Side:
     def __init__(self, app) -> None:
         self._client, self._random, self._asked = app.test_client(), Random(SEED), 0
 
-    def block(self) -> dict[str, float]:
-        """CPU of this process and median time of a request, in milliseconds."""
-        ops = [op for op, weight in MIX.items() for _ in range(weight * MIXES)]
+    def arrivals(self, mixes: int) -> list:
+        """The load, so many times, in an order of chance."""
+        ops = [op for op, weight in MIX.items() for _ in range(weight * mixes)]
         self._random.shuffle(ops)
-        arrivals = [self._arrival(op) for op in ops]
-        took, cpu = [], time.process_time()
-        for arrival in arrivals:
-            began = time.perf_counter()
-            self._ask(arrival)
-            took.append(time.perf_counter() - began)
-        spent = time.process_time() - cpu
-        return {"cpu_ms": spent / len(took) * 1000, "p50_ms": median(took) * 1000}
+        return [self._arrival(op) for op in ops]
 
     def _arrival(self, op: str):
         self._asked += 1
         intent = Intent(i=self._asked, at_s=0.0, op=op, sizes=BOOKING.sizes, random=self._random)
         return BOOKING.operations[op](intent)
+
+    def ask(self, arrival) -> dict[str, float]:
+        """CPU of this process and time of the request, in milliseconds."""
+        cpu, began = time.process_time(), time.perf_counter()
+        self._ask(arrival)
+        took, spent = time.perf_counter() - began, time.process_time() - cpu
+        return {"cpu_ms": spent * 1000, "time_ms": took * 1000}
 
     def _ask(self, arrival) -> None:
         headers = HEADERS | ({"Idempotency-Key": arrival.key} if arrival.key else {})
@@ -84,16 +86,19 @@ class RoundTrips:
 
     def a_request(self, side: Side) -> float:
         """How many `side` makes for a request, once its plans are prepared and its caches full."""
-        side.block()
+        for arrival in side.arrivals(WARM_UP_MIXES):
+            side.ask(arrival)
+        arrivals = side.arrivals(WARM_UP_MIXES)
         with TemporaryFile() as file:
             traced = [connection for connection in self._open if not connection.closed]
             for connection in traced:
                 connection.pgconn.trace(file.fileno())
-            side.block()
+            for arrival in arrivals:
+                side.ask(arrival)
             for connection in traced:
                 connection.pgconn.untrace()
             file.seek(0)
-            return file.read().count(b"ReadyForQuery") / (MIXES * sum(MIX.values()))
+            return file.read().count(b"ReadyForQuery") / len(arrivals)
 
     def close(self) -> None:
         event.remove(Pool, "connect", self._connected)
@@ -135,26 +140,41 @@ def made(owner: str, payments: str, twin: str, defences: str):
 
 
 def difference(base: Side, other: Side, trips: list[float]) -> dict:
-    blocks = []
-    for number in range(BLOCKS):  # who begins changes, so that a machine that gets slower favours nobody
-        order = (base, other) if number % 2 else (other, base)
-        found = {side: side.block() for side in order}
-        blocks.append((found[base], found[other]))
+    pairs = []
+    both = zip(base.arrivals(MIXES), other.arrivals(MIXES), strict=True)
+    for number, (one, two) in enumerate(
+        both
+    ):  # who begins changes, so that whoever is second has no advantage
+        if number % 2:
+            of_base, of_other = base.ask(one), other.ask(two)
+        else:
+            of_other, of_base = other.ask(two), base.ask(one)
+        pairs.append((one.op, of_base, of_other))
     return {
         "round_trips": {"base": round(trips[0], 2), "other": round(trips[1], 2)},
-        **{name: added(blocks, name) for name in ("cpu_ms", "p50_ms")},
+        **{name: added(pairs, name) for name in ("cpu_ms", "time_ms")},
     }
 
 
-def added(blocks: list[tuple[dict, dict]], name: str) -> dict[str, float]:
-    """The median of the differences, and what lies between the second smallest and the second largest of them."""
-    more = sorted(other[name] - base[name] for base, other in blocks)
-    told = {"low": more[1], "added": median(more), "high": more[-2]}
-    told |= {
-        "base": median(base[name] for base, _ in blocks),
-        "other": median(other[name] for _, other in blocks),
-    }
+def added(pairs: list, name: str) -> dict[str, float]:
+    """What `other` adds to a request of the load, with the spread by the bootstrap; and the levels of both."""
+    of = {op: [(one[name], two[name]) for done, one, two in pairs if done == op] for op in MIX}
+    more = {op: [two - one for one, two in values] for op, values in of.items()}
+    random = Random(SEED)
+    sums = sorted(
+        weighted({op: random.choices(values, k=len(values)) for op, values in more.items()})
+        for _ in range(RESAMPLES)
+    )
+    cut = int(RESAMPLES * (1 - SHARE) / 2)
+    told = {"low": sums[cut], "added": weighted(more), "high": sums[-1 - cut]}
+    for place, side in enumerate(("base", "other")):
+        told[side] = weighted({op: [pair[place] for pair in values] for op, values in of.items()})
     return {key: round(value, 3) for key, value in told.items()}
+
+
+def weighted(by_op: dict[str, list[float]]) -> float:
+    """The medians of the operations, by their weights in the load."""
+    return sum(median(by_op[op]) * weight for op, weight in MIX.items()) / sum(MIX.values())
 
 
 @pytest.mark.timeout(900)
@@ -165,8 +185,8 @@ def test_what_each_defence_costs(compare, capfd):
         "commit": provenance.commit(),
         "day": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": dict(provenance.machine()),
-        "blocks": BLOCKS,
-        "requests": BLOCKS * MIXES * sum(MIX.values()),
+        "share": SHARE,
+        "requests": MIXES * sum(MIX.values()),
         "twins": compare(NAIVE, HARDENED),
         "nothing": {"alone": compare(UNDEFENDED, UNDEFENDED), "among": compare(HARDENED, HARDENED)},
         "defences": {

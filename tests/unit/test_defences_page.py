@@ -19,7 +19,7 @@ def difference(low: float, added: float, high: float) -> dict[str, float]:
 
 SEEN = {
     "cpu_ms": difference(0.1, 0.25, 0.4),
-    "p50_ms": difference(-0.1, 0.01, 0.2),
+    "time_ms": difference(-0.1, 0.01, 0.2),
     "round_trips": {"base": 3.0, "other": 2.5},
 }
 LOST_IN_NOISE = SEEN | {"cpu_ms": difference(-0.1, 0.05, 0.1), "round_trips": {"base": 3.0, "other": 3.0}}
@@ -27,7 +27,7 @@ MEASURED = {
     "commit": "0123456",
     "day": "2026-11-21",
     "machine": {"system": "Linux", "kernel": "6.1", "cores": 2, "python": "3.11.2"},
-    "blocks": 12,
+    "share": 0.99,
     "requests": 504,
     "twins": SEEN,
     "nothing": {"alone": LOST_IN_NOISE, "among": LOST_IN_NOISE},
