@@ -79,7 +79,7 @@ def test_noise_is_not_sold_as_cost() -> None:
 
 def test_the_table_of_costs_says_how_many_requests_where_and_how_sure() -> None:
     page = "\n".join(costs.chapter(MEASURED))
-    assert "same 504 requests each" in page
+    assert "same 504 requests" in page
     assert "commit `0123456`, on 2 cores, Linux 6.1, Python\n3.11.2" in page
     row = next(line for line in page.splitlines() if line.startswith("| [deadline](#deadline)"))
     assert row.split(" | ")[1:] == [
