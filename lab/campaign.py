@@ -15,7 +15,6 @@ from lab.model import (
     CampaignKind,
     Cell,
     CellResult,
-    LabError,
     RunVerdict,
     Scenario,
     Table,
@@ -88,9 +87,7 @@ def _ablated(found: CampaignFolder) -> Ablated:
 
 def _told(found: CampaignFolder, cell: Cell, verdict: RunVerdict) -> Told:
     judged, why = told(result(cell.name, verdict), treatment(verdict))
-    try:
-        manifest = found.manifest(cell.name)
-        commit, runtime, day = manifest.commit, manifest.runtime, manifest.t0_wall[:10]
-    except LabError:
-        commit = runtime = day = ""
-    return Told(defences=cell.defences, verdict=judged, sentence=why, commit=commit, runtime=runtime, day=day)
+    at = found.origin(cell.name)
+    return Told(
+        defences=cell.defences, verdict=judged, sentence=why, commit=at.commit, runtime=at.runtime, day=at.day
+    )

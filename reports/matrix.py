@@ -99,10 +99,10 @@ def _in_words(choice: str) -> str:
 def _source(found: Ablated) -> str:
     """Where, when and at which commit the runs were made; which at which, where there are several commits."""
     length = "Quick" if found.quick else "Full"
-    runtimes = series(dict.fromkeys(told.runtime for told in found.told if told.runtime))
+    runtimes = series(dict.fromkeys(told.runtime or "unknown" for told in found.told))
     days = sorted({told.day for told in found.told if told.day})
     when = " to ".join(dict.fromkeys([*days[:1], *days[-1:]]))
-    made = f"{length} runs of the {found.twin} twin, runtime {runtimes}, seed {found.seed}, {when}"
+    made = f"{length} runs of the {found.twin} twin, runtime {runtimes}, seed {found.seed}, {when or 'day unknown'}"
     commits = _commits([found])
     if len(commits) == 1:
         return f"{made}, at {next(iter(commits))}."

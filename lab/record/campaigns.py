@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lab.model import Campaign, CellResult, LabError, RunVerdict, Table
 from lab.record.files import read_value, write_text, write_value
-from lab.record.manifest import Manifest, read_manifest
+from lab.record.manifest import Origin, read_origin
 from lab.record.verdicts import read_verdict
 
 PLAN, TABLE, RESULTS = "campaign.json", "table.md", "table.json"
@@ -48,9 +48,9 @@ class CampaignFolder:
         except LabError:
             return None
 
-    def manifest(self, cell: str) -> Manifest:
-        """What the run of `cell` was made on. Raises LabError where it was not made."""
-        return read_manifest(self.run_folder(cell))
+    def origin(self, cell: str) -> Origin:
+        """Where the run of `cell` was made."""
+        return read_origin(self.run_folder(cell))
 
     def clear(self, cell: str) -> Path:
         """The folder of `cell`, free for a run: what a killed one left goes."""

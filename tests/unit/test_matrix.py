@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -102,6 +103,16 @@ def test_runs_of_several_commits_say_which_is_whose(tmp_path: Path) -> None:
         "at commit `0123456`: all, none; "
         "at commit `abcdef0` with changes that are in no commit: all but deadline, deadline alone." in text
     )
+
+
+def test_runs_of_another_version_of_the_lab_still_say_where_they_were_made(tmp_path: Path) -> None:
+    folder = ablated(tmp_path, "20261126-1-ablation", judged())
+    for cell in folder.campaign.cells:
+        manifest = folder.run_folder(cell.name) / "manifest.json"
+        told = json.loads(manifest.read_text())
+        told["scenario"]["checks"] = [{"type": "check-of-tomorrow"}]
+        manifest.write_text(json.dumps(told))
+    assert "runtime local, seed 7, 2026-11-21, at commit `0123456`." in shown(tmp_path)
 
 
 def test_an_invalid_run_is_shown_as_such_with_its_reason(tmp_path: Path) -> None:
