@@ -1,14 +1,28 @@
-"""Walks a campaign: one run after the other, the table written anew after each. What is done is not done again."""
+"""Walks a campaign: one run after the other, the table written anew after each. What is done is not done again.
+
+And finds, for each scenario, the ablation that the matrix shows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from lab.judge.campaigns import result, table, treatment
-from lab.model import Cell, CellResult, RunVerdict, Table
+from lab.judge.campaigns import result, table, told, treatment
+from lab.model import (
+    Ablated,
+    CampaignKind,
+    Cell,
+    CellResult,
+    RunVerdict,
+    Scenario,
+    Table,
+    Told,
+    ablation_choices,
+)
 from lab.record.campaigns import CampaignFolder
+from lab.record.campaigns import campaigns as campaigns_below
 
 Place = Callable[[], Path]  # a folder that is free for a run, each time it is asked for
 Perform = Callable[[Cell, Place], RunVerdict]
@@ -21,10 +35,59 @@ def walk(campaign: CampaignFolder, perform: Perform, say: Callable[[str], None])
     found = Table(headings=(), rows=())
     for number, cell in enumerate(cells, 1):
         verdict = campaign.verdict(cell.name)
-        if verdict is None:
+        if verdict is None or not verdict.valid:
             say(f"run {number} of {len(cells)}: {cell.name}")
             verdict = perform(cell, partial(campaign.clear, cell.name))
         results.append(result(cell.name, verdict))
         found = table(campaign.campaign, results, treatment(verdict))
         campaign.write(results, found)
     return found
+
+
+def newest(scenario: Scenario, runs: Path, kept: Iterable[Ablated]) -> Ablated | None:
+    """The newest ablation of `scenario` as it stands (no --set) over most of the defences that it names.
+
+    Looked for below `runs`, and among those that were `kept` of runs that may be gone.
+    """
+    here = [_ablated(found) for found in campaigns_below(runs) if _is_of(found, scenario)]
+    found = [*(each for each in kept if each.scenario == scenario.name), *here]
+    asked = set(ablation_choices(scenario.defences))
+
+    def worth(each: Ablated) -> tuple[int, str]:
+        return len(asked.intersection(each.asked)), each.campaign
+
+    return max(reversed(found), key=worth, default=None)  # of two alike the one that lies here
+
+
+def _is_of(found: CampaignFolder, scenario: Scenario) -> bool:
+    campaign = found.campaign
+    as_it_stands = not any(cell.settings for cell in campaign.cells)
+    return campaign.kind is CampaignKind.ABLATION and campaign.scenario == scenario.name and as_it_stands
+
+
+def _ablated(found: CampaignFolder) -> Ablated:
+    """What is there of the campaign, whether it has ended or not."""
+    campaign, runs = found.campaign, []
+    twin = ""
+    for cell in campaign.cells:
+        verdict = found.verdict(cell.name)
+        if verdict is not None:
+            twin = treatment(verdict)
+            runs.append(_told(found, cell, verdict))
+    return Ablated(
+        campaign=found.folder.name,
+        scenario=campaign.scenario,
+        twin=twin,
+        quick=campaign.quick,
+        seed=campaign.seed,
+        asked=tuple(cell.name for cell in campaign.cells),
+        told=tuple(runs),
+    )
+
+
+def _told(found: CampaignFolder, cell: Cell, verdict: RunVerdict) -> Told:
+    judged, why = told(result(cell.name, verdict), treatment(verdict))
+    at = found.origin(cell.name)
+    return Told(
+        defences=cell.defences, verdict=judged, sentence=why, commit=at.commit, runtime=at.runtime, day=at.day
+    )

@@ -14,7 +14,7 @@ from types import FrameType
 
 import typer
 
-from lab.cli import campaigns, looking, running, stacks
+from lab.cli import campaigns, looking, matrix, running, stacks
 from lab.model import LabError
 
 INTERRUPTED = 130
@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for commands in (looking.COMMANDS, running.COMMANDS, campaigns.COMMANDS, stacks.COMMANDS):
+for commands in (looking.COMMANDS, running.COMMANDS, campaigns.COMMANDS, matrix.COMMANDS, stacks.COMMANDS):
     for command in commands:
         app.command(command.__name__.rstrip("_"))(command)
 

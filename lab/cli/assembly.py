@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import sys
 from collections.abc import Iterable
@@ -99,6 +100,12 @@ def check_defences(text: str) -> None:
     asked = ended(command, timeout_s=SHORT_TIMEOUT_S)
     if asked.code:
         raise LabError(f"{asked.stderr.strip()}. What each is for: docs/defences.md")
+
+
+def awaited() -> dict[str, str]:
+    """Of each defence which scenario to come will need it, as the services say; "" where they say nothing."""
+    said = output([sys.executable, "-m", "services.defences", "--awaited"], timeout_s=SHORT_TIMEOUT_S)
+    return dict(json.loads(said))
 
 
 def grade(folder: Path) -> RunVerdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from lab.cli import assembly
 from lab.cli.arguments import Json, Runtime, ScenarioName
 from lab.cli.console import console, told
 from lab.cli.running import judged_run, make_plan
-from lab.model import Campaign, Cell, CellResult, RunVerdict
+from lab.model import Campaign, Cell, CellResult, RunVerdict, Scenario
 from lab.plan.campaigns import ablation
 from lab.plan.campaigns import sweep as sweep_of
 from lab.record.campaigns import RESULTS, TABLE, CampaignFolder, unfinished
@@ -56,10 +57,9 @@ def ablate(
 ) -> None:
     """Find out which defence buys what: leave each out of all, and add each to none."""
     found = catalogue.find(scenario).scenario
-    names = [name.strip() for name in over.split(",") if name.strip()] or list(found.defences)
-    drawn = secrets.randbelow(1_000_000) if seed is None else seed
-    plan = ablation(found.name, names, settings or (), quick=not full, runtime=runtime, seed=drawn)
-    _walk(plan, again, new, as_json)
+    names = [name.strip() for name in over.split(",") if name.strip()]
+    plan = ablation_of(found, names, settings or (), full=full, runtime=runtime, seed=seed)
+    conclude(*walk(plan, again, new=new), as_json)
 
 
 def sweep(
@@ -80,11 +80,29 @@ def sweep(
     plan = sweep_of(
         found.name, parameter, settings or (), defences, quick=not full, runtime=runtime, seed=drawn
     )
-    _walk(plan, again, new, as_json)
+    conclude(*walk(plan, again, new=new), as_json)
 
 
-def _walk(plan: Campaign, again: int, new: bool, as_json: bool) -> None:
-    """Every run must be possible before the first begins."""
+def ablation_of(
+    scenario: Scenario,
+    over: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    *,
+    full: bool,
+    runtime: str,
+    seed: int | None,
+) -> Campaign:
+    """The ablation over the defences named, else over those that the scenario names."""
+    drawn = secrets.randbelow(1_000_000) if seed is None else seed
+    names = over or scenario.defences
+    return ablation(scenario.name, names, settings, quick=not full, runtime=runtime, seed=drawn)
+
+
+def walk(plan: Campaign, again: int = 1, *, new: bool = False) -> tuple[CampaignFolder, model.Table]:
+    """Make the runs that are missing of the newest campaign like `plan`, or of a new one; its folder and table.
+
+    Every run must be possible before the first begins.
+    """
     for cell in plan.cells:
         make_plan(plan.scenario, plan.quick, plan.seed, cell.defences, list(cell.settings), [])
     found = None if new else unfinished(paths.RUNS, plan)
@@ -93,7 +111,11 @@ def _walk(plan: Campaign, again: int, new: bool, as_json: bool) -> None:
     else:
         name = assembly.new_run(f"{plan.kind}-{plan.scenario}")
         found = CampaignFolder.create(paths.RUNS / name, plan)
-    table = campaigns.walk(found, partial(_perform, found.campaign, again), told)
+    return found, campaigns.walk(found, partial(_perform, found.campaign, again), told)
+
+
+def conclude(found: CampaignFolder, table: model.Table, as_json: bool) -> None:
+    """Print the table, and exit as the runs say."""
     results = read_value(found.folder / RESULTS, list[CellResult])
     if as_json:
         print((found.folder / RESULTS).read_text(), end="")
@@ -101,6 +123,7 @@ def _walk(plan: Campaign, again: int, new: bool, as_json: bool) -> None:
         _print(table)
         console.print(f"\nTable: {found.folder / TABLE}", soft_wrap=True)
     if not all(each.valid for each in results):
+        told("An invalid run judged nobody. The same command makes it again, and it alone.")
         raise typer.Exit(INVALID)
 
 

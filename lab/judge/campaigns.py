@@ -25,6 +25,7 @@ from lab.model import (
 )
 
 LEFT_OUT = "—"
+INVALID = "invalid"
 SWEEP_HEADINGS = ("", "twin", "verdict", "good", "right", "refused", "unknown", "of", "p50 ms", "p95 ms")
 
 
@@ -52,6 +53,14 @@ def treatment(verdict: RunVerdict) -> str:
     return next((twin.twin for twin in verdict.twins if twin.role is Role.TREATMENT), verdict.twins[0].twin)
 
 
+def told(each: CellResult, twin: str) -> tuple[str, str]:
+    """(verdict, why) of `twin` in one run; an invalid one judges nobody."""
+    if not each.valid:
+        return INVALID, each.problem
+    mine = next(found for found in each.twins if found.twin == twin)
+    return str(mine.verdict), mine.deciding
+
+
 def _twin(twin: TwinVerdict, check: CheckResult | None) -> TwinCell:
     phase = twin.numbers.phases[FAULT]
     count = phase.endings
@@ -72,7 +81,7 @@ def _twin(twin: TwinVerdict, check: CheckResult | None) -> TwinCell:
 
 def _sweep_rows(each: CellResult) -> Iterable[tuple[str, ...]]:
     if not each.valid:
-        yield each.cell, LEFT_OUT, "invalid", each.problem, *[""] * 6
+        yield each.cell, LEFT_OUT, INVALID, each.problem, *[""] * 6
     for twin in each.twins:
         counts = (twin.good, twin.right, twin.refused, twin.unknown, twin.planned)
         yield (
@@ -95,10 +104,8 @@ def _told(by_cell: Mapping[str, CellResult], cell: str, twin: str) -> str:
     each = by_cell.get(cell)
     if each is None:
         return "not run yet"
-    if not each.valid:
-        return f"invalid: {each.problem}"
-    mine = next(found for found in each.twins if found.twin == twin)
-    return f"{mine.verdict}: {mine.deciding}" if mine.deciding else str(mine.verdict)
+    verdict, why = told(each, twin)
+    return f"{verdict}: {why}" if why else verdict
 
 
 def _ms(number: float | None) -> str:

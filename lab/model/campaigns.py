@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -77,6 +78,40 @@ class Table:
 
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What one run of an ablation told of the twin whose defences were switched, and what it was made on."""
+
+    defences: str  # those that were on: the name of its cell
+    verdict: str  # held, broken or inconclusive; "invalid" judges nobody
+    sentence: str  # with the number that decided, or the gate that failed
+    commit: str
+    runtime: str
+    day: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ablated:
+    """What an ablation has found out so far, short enough to be kept when its runs are gone."""
+
+    campaign: str  # its folder's name, which begins with its time
+    scenario: str
+    twin: str
+    quick: bool
+    seed: int
+    asked: tuple[str, ...]  # the defences of all its runs, those that are still to be made included
+    told: tuple[Told, ...]
+
+    def of(self, defences: str) -> Told | None:
+        """What the run with these `defences` told; None where it has not been made."""
+        return next((told for told in self.told if told.defences == defences), None)
+
+
+def ablation_choices(defences: Sequence[str]) -> list[str]:
+    """The runs of an ablation over `defences`: all, none, then each left out of all and each alone."""
+    return [ALL_ON, NONE_ON, *(choice(name) for name in defences for choice in (without, alone))]
 
 
 def without(defence: str) -> str:

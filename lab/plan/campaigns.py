@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.model import ALL_ON, NONE_ON, Campaign, CampaignKind, Cell, LabError, alone, without
+from lab.model import Campaign, CampaignKind, Cell, LabError, ablation_choices
 
 CELLS_MAX = 100
 
@@ -18,8 +18,9 @@ def ablation(
     """
     if not defences:
         raise LabError(f"{scenario} names no defence. Say which: --over deadline,circuit_breaker")
-    choices = [ALL_ON, NONE_ON, *(choice(name) for name in defences for choice in (without, alone))]
-    cells = tuple(Cell(name=choice, defences=choice, settings=tuple(settings)) for choice in choices)
+    cells = tuple(
+        Cell(name=choice, defences=choice, settings=tuple(settings)) for choice in ablation_choices(defences)
+    )
     return _campaign(CampaignKind.ABLATION, scenario, cells, quick=quick, runtime=runtime, seed=seed)
 
 

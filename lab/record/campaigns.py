@@ -1,17 +1,19 @@
 """The folder of a campaign: campaign.json, one ordinary run folder for each cell, table.md and table.json.
 
-What is finished is told by the runs themselves, so a campaign that was killed goes on where it was.
+What is finished is told by the runs themselves, so a campaign that was killed goes on where it was. An invalid run
+judged nobody: it is made again.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.model import Campaign, CellResult, LabError, RunVerdict, Table
 from lab.record.files import read_value, write_text, write_value
+from lab.record.manifest import Origin, read_origin
 from lab.record.verdicts import read_verdict
 
 PLAN, TABLE, RESULTS = "campaign.json", "table.md", "table.json"
@@ -46,6 +48,10 @@ class CampaignFolder:
         except LabError:
             return None
 
+    def origin(self, cell: str) -> Origin:
+        """Where the run of `cell` was made."""
+        return read_origin(self.run_folder(cell))
+
     def clear(self, cell: str) -> Path:
         """The folder of `cell`, free for a run: what a killed one left goes."""
         folder = self.run_folder(cell)
@@ -55,7 +61,8 @@ class CampaignFolder:
 
     @property
     def finished(self) -> bool:
-        return all(self.verdict(cell.name) is not None for cell in self.campaign.cells)
+        verdicts = [self.verdict(cell.name) for cell in self.campaign.cells]
+        return all(verdict is not None and verdict.valid for verdict in verdicts)
 
     def write(self, results: Sequence[CellResult], table: Table) -> None:
         """What is known so far, for machines and for people."""
@@ -63,16 +70,19 @@ class CampaignFolder:
         write_text(self.folder / TABLE, markdown(table))
 
 
-def unfinished(runs: Path, campaign: Campaign) -> CampaignFolder | None:
-    """The newest campaign below `runs` that asks for the same and has not ended."""
+def campaigns(runs: Path) -> Iterator[CampaignFolder]:
+    """Every campaign below `runs`, newest first. A damaged one can neither go on nor be in the way."""
     for path in sorted(runs.glob(f"*/{PLAN}"), reverse=True):
         try:
-            found = CampaignFolder(folder=path.parent, campaign=read_value(path, Campaign))
+            yield CampaignFolder(folder=path.parent, campaign=read_value(path, Campaign))
         except LabError:
-            continue  # damaged: it can neither go on nor be in the way
-        if found.campaign.same_as(campaign) and not found.finished:
-            return found
-    return None
+            continue
+
+
+def unfinished(runs: Path, campaign: Campaign) -> CampaignFolder | None:
+    """The newest campaign below `runs` that asks for the same and has not ended."""
+    alike = (found for found in campaigns(runs) if found.campaign.same_as(campaign))
+    return next((found for found in alike if not found.finished), None)
 
 
 def markdown(table: Table) -> str:

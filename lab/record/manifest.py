@@ -58,6 +58,25 @@ class Manifest:
     machine: Mapping[str, Json]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a run was made; "" for what is not known."""
+
+    commit: str = ""
+    runtime: str = ""
+    day: str = ""
+
+
+def read_origin(folder: Path) -> Origin:
+    """From the manifest in `folder`, also where another version of the lab wrote it and the rest cannot be read."""
+    try:
+        data = json.loads(read_bytes(folder / "manifest.json"))
+        commit, runtime, t0_wall = (str(data[name]) for name in ("commit", "runtime", "t0_wall"))
+    except (LabError, ValueError, KeyError, TypeError, RecursionError):
+        return Origin()
+    return Origin(commit=commit, runtime=runtime, day=t0_wall[:10])
+
+
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of the run in `folder`. Raises LabError for one that is missing, damaged or of another format."""
     path = folder / "manifest.json"

@@ -1,38 +1,89 @@
-"""`python -m services.defences`: the page of all defences, made of what their modules say. It is docs/defences.md."""
+"""`python -m services.defences`: the page of all defences, docs/defences.md, made of what their modules say.
+
+With `--awaited` it tells as JSON which scenario to come will need each, for the lab's matrix.
+"""
 
 import importlib
 import inspect
+import json
 import re
+import sys
+from datetime import timedelta
+from types import ModuleType
 
+from services.defences import costs
 from services.defences.switch import NAMES
 
 INTRODUCTION = """\
 # The defences
 
 Each is one file and one switch (`--defences all,-deadline`, `--defences none,+connection_pool`), and none is a remedy
-by itself: read how it hurts alone.
+by itself: read how it hurts alone. What each costs while nothing is broken was [measured](#what-each-costs-measured);
+which scenario breaks without it is in [the matrix](matrix.md), and *awaits* names the number of a scenario to come.
 
-<!-- Made of the modules' own words: .venv/bin/python -m services.defences > docs/defences.md -->
+<!-- Made of the modules' own words and docs/defences.json: .venv/bin/python -m services.defences > docs/defences.md -->
 """
-PARTS = ("Guards", "Costs", "Hurts alone")
+PARTS = ("Guards", "Costs", "Hurts alone", "Awaits")
 
 
 def page() -> str:
     """The whole page as Markdown."""
-    return "\n".join([INTRODUCTION, *(chapter(name) for name in NAMES)])
+    measured = costs.read()
+    chapters = [chapter(name, costs.sentence(measured, name)) for name in NAMES]
+    return "\n".join([INTRODUCTION, *chapters, *costs.chapter(measured), ""])
 
 
-def chapter(name: str) -> str:
+def chapter(name: str, measured: str = "") -> str:
     """One defence: what it is, what it guards and costs, how it hurts alone. Raises ValueError if it does not say."""
-    text = inspect.getdoc(importlib.import_module(f"services.defences.{name}")) or ""
-    said = re.match(r"[^:]+: (.*?)\n\n(Guards .*?)\n(Costs .*?)\n(Hurts alone\b.*?)(\n\n|$)", text, re.DOTALL)
-    if said is None:
-        raise ValueError(f"{name} does not say what it is, what it guards and costs, and how it hurts alone")
-    what, *parts = (" ".join(part.split()) for part in said.groups()[:4])
-    lines = [f"- **{part}**{words.removeprefix(part)}" for part, words in zip(PARTS, parts, strict=True)]
+    module = importlib.import_module(f"services.defences.{name}")
+    what, *parts = (with_values(part, module) for part in said(module))
+    lines = [
+        f"- **{word}**{part.removeprefix(word)}" for word, part in zip(PARTS, parts, strict=True) if part
+    ]
+    if measured:
+        lines[1] += f" {measured}"
     title = f"## [{name}](../services/defences/{name}.py)"
     return "\n".join([title, "", f"{what[:1].upper()}{what[1:]}", "", *lines, ""])
 
 
+def said(module: ModuleType) -> list[str]:
+    """What the module says it is, guards, costs, how it hurts alone, and what it awaits ("" for nothing)."""
+    found = re.match(
+        r"[^:]+: (.*?)\n\n(Guards .*?)\n(Costs .*?)\n(Hurts alone\b.*?)(?:\n(Awaits .*?))?(?:\n\n|$)",
+        inspect.getdoc(module) or "",
+        re.DOTALL,
+    )
+    if found is None:
+        raise ValueError(
+            f"{module.__name__} does not say what it is, what it guards and costs, and how it hurts alone"
+        )
+    return [" ".join((part or "").split()) for part in found.groups()]
+
+
+def with_values(text: str, module: ModuleType) -> str:
+    """`text` with the value of each constant of `module` in the place of its name."""
+
+    def value(name: re.Match) -> str:
+        return spelled(name[0], getattr(module, name[0], None)) or name[0]
+
+    return re.sub(r"\b[A-Z][A-Z0-9_]+\b", value, text)
+
+
+def spelled(name: str, value: object) -> str:
+    """A constant as people say it, with the unit that ends its name; "" for what is no number."""
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds() / 3600:g} h"
+    if not isinstance(value, int | float):
+        return ""
+    unit = {"S": " s", "MS": " ms"}.get(name.rpartition("_")[2], "")
+    return f"{value:,}{unit}" if isinstance(value, int) else f"{value:g}{unit}"
+
+
+def awaited() -> dict[str, str]:
+    """For each defence which scenario to come will need it; "" where it says nothing."""
+    modules = {name: importlib.import_module(f"services.defences.{name}") for name in NAMES}
+    return {name: said(module)[-1].removeprefix("Awaits ") for name, module in modules.items()}
+
+
 if __name__ == "__main__":
-    print(page(), end="")  # noqa: T201
+    print(json.dumps(awaited()) if sys.argv[1:] == ["--awaited"] else page(), end="")  # noqa: T201

@@ -2,9 +2,10 @@
 
 Guards those who have nothing to do with the trouble. A hot row, a locked table, a heavy report or a slow dependency
 fills its own compartment and leaves the rest of the pool, and of the threads, to the others. Who waits does so without
-a connection, and no longer than its deadline; of those there are WAITING_MAX, so that /healthz finds a thread.
+a connection, and no longer than its deadline; of those there are WAITING_MAX at most, so that /healthz finds a thread.
 Costs refusals of the route that is in trouble, and a limit to how much of the pool one route may use when it is not.
 Hurts alone when the slots are never given back: without a `deadline`, a few stuck requests close their route for good.
+Awaits S22: payments are slow, and whoever does not pay should not notice.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""Circuit breaker: when a dependency has not answered for a while, do not even ask; let one in RESET_S find out.
+"""Circuit breaker: when a dependency has not answered for a while, do not even ask; after RESET_S let one find out.
 
 Guards the caller's threads, which would all wait for what will not come, and the dependency, which comes back to a
 trickle instead of a flood. Opened, it answers in a millisecond; then a single probe finds out.
@@ -6,6 +6,7 @@ Costs an outage that lasts up to RESET_S longer than the fault, and thresholds t
 Hurts alone, or with the wrong thresholds, by refusing everybody for the trouble of a few. Only an outage counts here:
 never a lost race, a deadlock, or a request that had too little time left. Any answer at all closes the circuit, and it
 opens only when FAILURES_MAX outages in a row took OPEN_AFTER_S: a link that flaps faster is better asked again.
+Awaits S26: a retry storm, in which every try at a database that is down makes it worse.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""Deadline: one budget of time per request, honoured by every wait: on the database here, on HTTP in `deadline_http`.
+"""Deadline: a request has DEADLINE_S, and every wait honours it: on the database here, on HTTP in `deadline_http`.
 
 Guards the thread. When a link swallows packets and acknowledges them, no setting of libpq, TCP or PostgreSQL returns
 the thread: only a wait that the client itself gives up does. One budget for the request, not one timeout per call:

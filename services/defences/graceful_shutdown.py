@@ -4,6 +4,7 @@ Guards the requests of a normal day: every deployment stops a process, and whoev
 a reset. Readiness goes off LEAD_S before the server stops accepting, so that a load balancer can look away in time.
 Costs LEAD_S with every stop.
 Hurts alone when nobody asks /readyz: then it is only a slower stop. And it helps nothing against SIGKILL.
+Awaits S37: a rolling deploy under load, without a request lost.
 """
 
 import atexit

@@ -1,11 +1,12 @@
 """HTTP retry: ask another service again when it was away for a moment. Only for calls that carry a key.
 
 Guards against the blip: a reset, a refused connection, a 503 while the other side restarts, a connection from the pool
-that died without a sign. The first try has a time-out of its own, so that it never costs the time of all; those after
-it open a connection of their own, and have what is left.
+that died without a sign. The first try has a time-out of its own, FIRST_TRY_S, so that it never costs the time of all;
+those after it open a connection of their own, and have what is left.
 Costs up to ATTEMPTS_MAX times the load on a service that is already in trouble. Hence pauses that grow and are
 jittered, or are as long as Retry-After asks, none of which outlasts the deadline, and a budget for all calls together.
 Hurts alone when the call is not idempotent: the answer was lost, the charge was not, and the customer pays twice.
+Awaits S36: a third party that answers 429 and says when to come back.
 """
 
 import functools

@@ -8,6 +8,7 @@ Costs tens of microseconds a request, one more thread a worker, and a second pla
 the database.
 Hurts alone when it is stricter than the contract, for then it refuses what is right. And it begins after the headers: a
 client that sends those slowly is the business of a balancer before the service.
+Awaits S12: malformed requests, none of which may end in a 500.
 """
 
 import re

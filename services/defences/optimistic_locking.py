@@ -5,6 +5,7 @@ and nobody is told. A lock cannot help: nobody holds one while a form is being f
 Costs a version column, one more condition in the UPDATE, and a client that reads again and merges after a 412.
 Hurts alone when clients do not send If-Match: nothing is checked then, and the last one wins as before. Nor is anything
 without `one_transaction`, for the check is part of its UPDATE.
+Awaits S13, its other half: two people who edit one profile, and a lost update.
 """
 
 from typing import Any

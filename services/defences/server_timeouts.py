@@ -2,20 +2,23 @@
 
 Guards the database from its clients (a runaway statement, a lock that nobody gives back, the session of a client that
 vanished) and, by keepalives, the client from a peer whose packets are dropped.
-Costs nothing until one of them fires. They must be ordered: deadlock_timeout < lock_timeout < statement_timeout <
-the request's deadline; with lock_timeout below deadlock_timeout both victims of a deadlock fail instead of one.
+Costs nothing until one of them fires. They must be ordered: deadlock_timeout (DEADLOCK_MS) < lock_timeout (LOCK_MS)
+< statement_timeout (STATEMENT_MS) < the request's deadline; with lock_timeout below deadlock_timeout both victims of a
+deadlock fail instead of one.
 Hurts alone by false confidence: they bound single statements, not requests, and none of them returns a thread whose
 packets are acknowledged and swallowed. For that there is `deadline`.
+Awaits S17: a migration that waits behind an open read, and everybody behind the migration.
 """
 
 from typing import Any
 
 from services.defences.switch import on
 
+DEADLOCK_MS, LOCK_MS, STATEMENT_MS = 100, 800, 900
 SETTINGS = {
-    "statement_timeout": "900ms",
-    "lock_timeout": "800ms",
-    "deadlock_timeout": "100ms",  # the schema grants SET on it to the role `app`
+    "statement_timeout": f"{STATEMENT_MS}ms",
+    "lock_timeout": f"{LOCK_MS}ms",
+    "deadlock_timeout": f"{DEADLOCK_MS}ms",  # the schema grants SET on it to the role `app`
     "idle_in_transaction_session_timeout": "2s",
     "client_connection_check_interval": "1s",
 }

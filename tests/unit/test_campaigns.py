@@ -9,72 +9,12 @@ import pytest
 
 from lab.campaign import walk
 from lab.judge.campaigns import result, table
-from lab.model import (
-    BASELINE,
-    FAULT,
-    RECOVERY,
-    WARMUP,
-    Campaign,
-    Cell,
-    CheckResult,
-    LabError,
-    PhaseNumbers,
-    Role,
-    RunVerdict,
-    TwinNumbers,
-    TwinVerdict,
-    Verdict,
-)
+from lab.model import Campaign, Cell, LabError, RunVerdict, Verdict
 from lab.plan.campaigns import ablation, sweep
 from lab.record.campaigns import CampaignFolder, markdown, unfinished
-from lab.record.verdicts import write_verdict
+from tests.fabricated.campaigns import judged_as, verdict
 
 HOW = {"quick": True, "runtime": "local", "seed": 7}
-COUNTS = {"good": 90, "late": 5, "refused": 3, "unknown": 1, "timeout": 1, "wrong": 0}
-
-
-def verdict(treatment: Verdict, *, valid: bool = True) -> RunVerdict:
-    def twin(name: str, role: Role, judged: Verdict) -> TwinVerdict:
-        phase = PhaseNumbers(
-            planned=100,
-            good_ratio=0.9,
-            goodput_rps=9.0,
-            p50_ms=12.0,
-            p95_ms=float("inf"),
-            p99_ms=None,
-            endings=COUNTS,
-        )
-        check = CheckResult(
-            check="c", verdict=judged, value=1, threshold=1, unit="", sentence=f"{name} was {judged}."
-        )
-        numbers = TwinNumbers(phases=dict.fromkeys((WARMUP, BASELINE, FAULT, RECOVERY), phase))
-        return TwinVerdict(
-            twin=name,
-            service=name,
-            role=role,
-            verdict=judged,
-            expected=None,
-            checks=(check,),
-            numbers=numbers,
-        )
-
-    twins = (twin("old", Role.CONTROL, Verdict.BROKEN), twin("new", Role.TREATMENT, treatment))
-    return RunVerdict(
-        run="r", scenario="s99", valid=valid, gates=(), twins=twins, as_expected=None, sentence="Because."
-    )
-
-
-def judged_as(choose: Callable[[Cell], Verdict], made: list[str]) -> Callable[..., RunVerdict]:
-    """A run that leaves a verdict in its place, and is counted."""
-
-    def perform(cell: Cell, place: Callable[[], Path]) -> RunVerdict:
-        folder = place()
-        folder.mkdir()
-        made.append(cell.name)
-        write_verdict(folder, judged := verdict(choose(cell)))
-        return judged
-
-    return perform
 
 
 def test_an_ablation_leaves_each_defence_out_and_adds_each_alone() -> None:
@@ -160,3 +100,20 @@ def test_another_campaign_is_not_gone_on_with(tmp_path: Path) -> None:
     (tmp_path / "damaged" / "campaign.json").write_text("{")
     other: Campaign = sweep("s99", "fault.latency_ms=50,200", [], "all", **HOW)
     assert unfinished(tmp_path, other) is None
+
+
+def test_an_invalid_run_is_made_again_and_no_other(tmp_path: Path) -> None:
+    plan = ablation("s99", ["deadline"], [], **HOW)
+    made: list[str] = []
+
+    def spoiled(cell: Cell, place: Callable[[], Path]) -> RunVerdict:
+        perform = judged_as(lambda _cell: Verdict.HELD, made, valid=cell.name != "none")
+        return perform(cell, place)
+
+    walk(CampaignFolder.create(tmp_path / "c", plan), spoiled, lambda _text: None)
+    found = unfinished(tmp_path, plan)
+    assert found is not None
+    made.clear()
+    walk(found, judged_as(lambda _cell: Verdict.HELD, made), lambda _text: None)
+    assert made == ["none"]
+    assert unfinished(tmp_path, plan) is None

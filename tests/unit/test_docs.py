@@ -7,10 +7,15 @@ from pathlib import Path
 import pytest
 
 from lab import cli
+from lab.catalogue import entries
 from lab.checks.invariants import INVARIANTS
 from lab.checks.slos import SLOS
 from lab.cli.looking import markdown_table
 from lab.faults import FAULTS
+from lab.model import Ablated
+from lab.record.files import read_value
+from reports.matrix import page as page_of_the_matrix
+from services.defences.__main__ import awaited
 from services.defences.__main__ import page as page_of_defences
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +35,13 @@ def test_the_page_of_the_defences_is_what_they_say_of_themselves() -> None:
     assert page_of_defences() == (ROOT / "docs" / "defences.md").read_text(), (
         "make it again: .venv/bin/python -m services.defences > docs/defences.md"
     )
+
+
+def test_the_matrix_is_what_was_measured_of_the_scenarios_and_defences_of_today() -> None:
+    scenarios = [entry.scenario for entry in entries().values()]
+    measured = {each.scenario: each for each in read_value(ROOT / "docs" / "matrix.json", list[Ablated])}
+    made = page_of_the_matrix(scenarios, measured, awaited())
+    assert made == (ROOT / "docs" / "matrix.md").read_text(), "make it again: bin/lab matrix"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
