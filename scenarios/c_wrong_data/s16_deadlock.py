@@ -1,9 +1,13 @@
 """Deadlock: A pays B while B pays A.
 
-The naive twin locks the giver's wallet, then the taker's, as the request names them. Two transfers that cross then wait
-for each other; after deadlock_timeout PostgreSQL ends one of them, which the naive twin answers with a 500, and
-everybody behind them has waited. The hardened twin locks in one order, so that no circle can form, and tries again
-where the database asks for it.
+The naive twin locks the giver's wallet, then the taker's, as the request names them. Each transfer here is met by one
+the other way, 10 ms later. With nothing wrong the first has both its locks by then. With 30 ms on the way back from the
+database each holds one wallet when it asks for the other, and both wait in a circle. After deadlock_timeout, 1 s,
+PostgreSQL ends one of them, which the naive twin answers with a 500; the other is served, more than a second late.
+Money is neither made nor lost.
+
+The hardened twin locks in one order, so that no circle can form, and does again what the database asks to be done
+again. Retries alone serve the clients as well, but the deadlocks are there, and the database counts them.
 """
 
 from lab.checks.invariants import CleanEndState, Conservation, NoDeadlocks, NoLostAcks, NoPhantoms
@@ -14,12 +18,14 @@ from lab.model import DATABASE, FAULT, Load, Scenario, Verdict
 SCENARIO = Scenario(
     name="s16-deadlock",
     title="Deadlock between transfers",
-    hypothesis="Transfers both ways between the same wallets never end in doubt, and hardly one waits for a second.",
+    hypothesis="Transfers both ways between the same wallets never deadlock or end in doubt, and hardly one waits "
+    "for a second.",
     question="Who breaks the tie, after how long, and does money vanish?",
     mirrors="Closest: GitHub, November 2021: replicas deadlocked in a migration step "
     "(github.blog/2021-12-01-github-availability-report-november-2021)",
     load=Load(rate_rps=10, mix={"crossing_transfer": 3, "get_booking": 7}, good_within_ms=1_000),
-    faults=(Latency(link=DATABASE, latency_ms=40),),
+    baseline_good_min=0.9,  # on a busy machine two transfers may meet with no latency at all
+    faults=(Latency(link=DATABASE, latency_ms=30),),
     checks=(
         NoDeadlocks(),
         CleanRefusals(phase=FAULT, at_most=0.0),
@@ -30,6 +36,7 @@ SCENARIO = Scenario(
         CleanEndState(),
     ),
     defences=("lock_order", "transaction_retry"),
-    lesson="lock_order: no circle, no deadlock. transaction_retry forgives one, but only after the wait.",
+    lesson="lock_order: no circle, no deadlock. transaction_retry hides one from the client, after the wait; the "
+    "database still counts it.",
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

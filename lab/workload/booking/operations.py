@@ -19,7 +19,7 @@ FIRST_FREE_SLOT = datetime(2030, 1, 1, tzinfo=UTC)
 CONTESTED_DAY = datetime(2028, 1, 1, tzinfo=UTC)
 CONTESTED_EVERY_S = 0.5  # all who arrive within it want the same hour of the same room
 
-CROSSING_AFTER_S = 0.015  # longer than from lock to lock with nothing wrong, shorter than one slow round trip
+CROSSING_AFTER_S = 0.01  # longer than from lock to lock with nothing wrong, shorter than one slow round trip
 PATIENCE_S = 2.0
 REPEAT_AFTER_S = 2.1
 PAGE = 20
