@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
+from math import nextafter
 from random import Random
 
 from lab.model import Arrival, Fault, LabError, Load, LoadState, Phases, StateFault, Switch, Window
 from lab.workload import Intent, Workload
 
 ARRIVALS_MAX = 2_000_000
-SOONEST_S = 1e-6  # apart, as instants are rounded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ def plan_arrivals(
         yield arrival
         if follower := workload.followers.get(op):
             heappush(followed, (round(at_s + follower.after_s, 6), arrival.i, arrival))
-    yield from followers(phases.load_s - SOONEST_S)
+    yield from followers(nextafter(phases.load_s, 0))
 
 
 def _instants(random: Random, rate_rps: float, until_s: float, surges: Sequence[Surge]) -> Iterator[float]:

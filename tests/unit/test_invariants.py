@@ -19,8 +19,8 @@ from lab.checks.invariants import (
     NoPhantoms,
     RefusedMeansRefused,
 )
-from lab.model import Check, CheckResult, Operation, Outcome, Verdict
-from tests.fabricated.evidence import FabricatedTwin
+from lab.model import FAULT, Check, CheckResult, Operation, Outcome, Verdict
+from tests.fabricated.evidence import PHASES, FabricatedTwin
 from tests.fabricated.history import booking, booking_row, charge_row, ended, operation, transfer, update
 
 HELD, BROKEN, INCONCLUSIVE = Verdict.HELD, Verdict.BROKEN, Verdict.INCONCLUSIVE
@@ -57,16 +57,21 @@ def profile(version: int, *audited: int, **changes: object) -> dict[str, Any]:
 
 
 def crossings(
-    pairs: int, *, apart_s: float = 0.05, back: Outcome = Outcome.OK, same_way: bool = False
+    pairs: int,
+    *,
+    from_s: float = PHASES.window(FAULT)[0],
+    apart_s: float = 0.05,
+    back: Outcome = Outcome.OK,
+    same_way: bool = False,
 ) -> list[Operation]:
-    """Pairs of transfers between wallets 1 and 2, each answered after 0.1 s; one pair a second."""
+    """Pairs of transfers between wallets 1 and 2, each answered after 0.1 s; two pairs a second."""
     history = []
     for n in range(pairs):
-        there, other = transfer(f"there{n}"), transfer(f"back{n}", back)
+        there, other, at_s = transfer(f"there{n}"), transfer(f"back{n}", back), from_s + n / 2
         way = {} if same_way else {"from_wallet_id": 2, "to_wallet_id": 1}
         history += [
-            replace(there, at_s=n, end_s=n + 0.1),
-            replace(other, at_s=n + apart_s, end_s=n + apart_s + 0.1, asked={**other.asked, **way}),
+            replace(there, at_s=at_s, end_s=at_s + 0.1),
+            replace(other, at_s=at_s + apart_s, end_s=at_s + apart_s + 0.1, asked={**other.asked, **way}),
         ]
     return history
 
@@ -132,7 +137,7 @@ def test_deadlocks_of_this_run_are_counted_though_every_client_was_served() -> N
         NoDeadlocks(), FabricatedTwin(history=crossings(12), initial=counting(2), final=counting(7))
     )
     assert (result.verdict, result.value) == (BROKEN, 5)
-    assert result.sentence == "5 deadlocks in the database while 12 pairs of transfers crossed."
+    assert result.sentence == "5 deadlocks in the database; 12 pairs of transfers crossed in the fault phase."
 
 
 def test_the_losers_of_a_deadlock_are_shown() -> None:
@@ -148,10 +153,11 @@ def test_the_losers_of_a_deadlock_are_shown() -> None:
     [
         crossings(9),
         crossings(20, apart_s=0.11),
+        crossings(15, from_s=0),
         crossings(20, same_way=True),
         crossings(20, back=Outcome.REFUSED),
     ],
-    ids=["too few", "one after the other", "the same way", "refused"],
+    ids=["too few", "one after the other", "before the fault", "the same way", "refused"],
 )
 def test_where_transfers_did_not_cross_the_lack_of_deadlocks_says_nothing(history: list[Operation]) -> None:
     result = judged(NoDeadlocks(), FabricatedTwin(history=history))

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import ClassVar
 
 from lab.checks.wording import result
-from lab.model import Check, CheckResult, Evidence
+from lab.model import FAULT, Check, CheckResult, Evidence
 from lab.workload.booking.history import TRANSFERS, Intent, Row, intents
 
 CROSSINGS_MIN = 10
@@ -17,9 +17,10 @@ CROSSINGS_MIN = 10
 
 @dataclass(frozen=True, kw_only=True)
 class NoDeadlocks(Check):
-    """Transfers cross: A pays B while B pays A. Where too few did, that nobody waited in a circle says nothing."""
+    """Transfers cross: A pays B while B pays A. Where too few did in `phase`, the lack of deadlocks says nothing."""
 
     name: ClassVar[str] = "no deadlocks"
+    phase: str = FAULT
     at_least: int = CROSSINGS_MIN  # crossings, for a twin without deadlocks to have held
 
     def title(self) -> str:
@@ -27,13 +28,12 @@ class NoDeadlocks(Check):
 
     def judge(self, evidence: Evidence) -> CheckResult:
         deadlocks = _deadlocks(evidence.final) - _deadlocks(evidence.initial)
-        crossed = list(_crossed(intents(evidence, TRANSFERS)))
+        crossed = list(_crossed(intents(evidence, TRANSFERS), *evidence.phases.window(self.phase)))
+        told = f"{len(crossed)} pairs of transfers crossed in the {self.phase} phase"
         if deadlocks < 0:
             return self.undecided("The database lost its count of deadlocks when it was started again.")
         if not deadlocks and len(crossed) < self.at_least:
-            return self.undecided(
-                f"Only {len(crossed)} pairs of transfers crossed, at least {self.at_least} are needed."
-            )
+            return self.undecided(f"Only {told}, at least {self.at_least} are needed.")
         hit = [pair for pair in crossed if not all(each.acked for each in pair)] or crossed
         many = f"{deadlocks or 'No'} deadlock{'' if deadlocks == 1 else 's'}"
         return result(
@@ -42,7 +42,7 @@ class NoDeadlocks(Check):
             value=deadlocks,
             threshold=0,
             unit="deadlocks",
-            sentence=f"{many} in the database while {len(crossed)} pairs of transfers crossed.",
+            sentence=f"{many} in the database; {told}.",
             examples=[" | ".join(map(str, pair)) for pair in hit] if deadlocks else (),
         )
 
@@ -52,11 +52,11 @@ def _deadlocks(state: Row) -> int:
     return int(state["counters"][0]["deadlocks"])
 
 
-def _crossed(transfers: list[Intent]) -> Iterator[tuple[Intent, Intent]]:
+def _crossed(transfers: list[Intent], start_s: float, end_s: float) -> Iterator[tuple[Intent, Intent]]:
     """Pairs that followed each other between two wallets, there and back, both under way at once, neither refused."""
     between: dict[frozenset[int], list[Intent]] = defaultdict(list)
     for transfer in transfers:
-        if not transfer.refused:
+        if start_s <= transfer.tries[0].at_s < end_s and not transfer.refused:
             between[frozenset(_way(transfer))].append(transfer)
     for same in between.values():
         for one, other in pairwise(sorted(same, key=lambda transfer: transfer.tries[0].at_s)):
