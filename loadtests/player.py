@@ -25,6 +25,7 @@ from loadtests.records import (
     Failure,
     Outcome,
     Records,
+    is_answered,
     is_wrong,
     oracle_rejects_planted_wrong,
     outcome,
@@ -44,6 +45,7 @@ class Player:
         self._records = Records(config["requests"], config["history"])
         self._history_ops = frozenset(config["history_ops"])
         self._ops: dict[str, int] = {}
+        self._answered: set[int] = set()  # of the requests that may be repeated
         self._in_flight = Group()
         self._process = psutil.Process()
         self._cpu_before_s = 0.0
@@ -88,7 +90,10 @@ class Player:
     def _dispatch(self, arrival: dict[str, Any], intended: float) -> None:
         self._summary["planned"] += 1
         self._ops.setdefault(arrival["op"], len(self._ops))
-        if len(self._in_flight) >= self._config["max_in_flight"]:
+        if arrival.get("repeats") in self._answered:
+            self._answered.remove(arrival["repeats"])
+            self._records.not_needed(arrival["i"], self._ops[arrival["op"]], intended, time.monotonic())
+        elif len(self._in_flight) >= self._config["max_in_flight"]:
             self._summary["cap_hits"] += 1
             now = time.monotonic()
             self._record(arrival, intended, Exchange(started=now, end=now, failure=Failure.SHED))
@@ -97,7 +102,11 @@ class Player:
 
     def _one(self, arrival: dict[str, Any], intended: float) -> None:
         request_id = f"{self._config['twin']}-{arrival['i']}"
-        exchange = self._client.send(arrival, request_id, intended + self._config["client_timeout_s"])
+        timeout_s = self._config["client_timeout_s"]
+        patience_s = min(arrival.get("patience_s", timeout_s), timeout_s)
+        exchange = self._client.send(arrival, request_id, intended + patience_s)
+        if "patience_s" in arrival and is_answered(exchange.status, exchange.failure):
+            self._answered.add(arrival["i"])
         self._record(arrival, intended, exchange)
 
     def _record(self, arrival: dict[str, Any], intended: float, exchange: Exchange) -> None:

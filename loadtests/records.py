@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 RECORD = struct.Struct("<IBHBBBdddd")
-REUSED, WRONG = 1, 2  # flags
+REUSED, WRONG, NOT_NEEDED = 1, 2, 4  # flags
 BUFFER_BYTES = 1 << 16
 UNAVAILABLE = 503
+ASK_AGAIN = frozenset({502, UNAVAILABLE, 504})
 
 
 class Outcome(IntEnum):
@@ -56,6 +57,11 @@ def outcome(method: str, status: int, failure: Failure, answered: Any) -> Outcom
     return Outcome.REFUSED if no_effect else Outcome.UNKNOWN
 
 
+def is_answered(status: int, failure: Failure) -> bool:
+    """Whether a client got what it came for, or a no. One that did does not ask again."""
+    return failure is Failure.NONE and status not in ASK_AGAIN
+
+
 def is_wrong(expect: dict[str, Any] | None, answered: Any) -> bool:
     """Whether a success does not say what it must: the oracle."""
     if not expect:
@@ -84,6 +90,10 @@ class Records:
         """One row: i, op, status, failure, outcome, flags, intended, started, sent, end."""
         self._requests.write(RECORD.pack(*columns))
         self.count += 1
+
+    def not_needed(self, i: int, op: int, intended: float, now: float) -> None:
+        """A planned repetition whose first was answered: it was never sent."""
+        self.request(i, op, 0, Failure.NONE, Outcome.REFUSED, NOT_NEEDED, intended, now, 0.0, now)
 
     def operation(self, **members: Any) -> None:
         self._history.write(json.dumps(members, separators=(",", ":")) + "\n")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +72,7 @@ def _view(run: RunRecord) -> RunView:
 def _twin(place: int, record: TwinRecord) -> TwinView:
     zero = record.phases.window(FAULT)[0]
     requests = _if_there(lambda: record.requests, np.zeros(0, REQUEST))
-    missing_at_s = _missing(record, requests)
+    missing_at_s = _missing(record)
     at_s = np.concatenate([requests["intended"], missing_at_s]) - zero
     kinds = statistics.endings(requests, record.load.good_within_ms)
     return TwinView(
@@ -81,7 +81,7 @@ def _twin(place: int, record: TwinRecord) -> TwinView:
         at_s=np.round(at_s, 6),  # an instant on the edge of a bin lies there exactly
         latency_ms=np.concatenate([statistics.latency_ms(requests), np.full(missing_at_s.size, np.inf)]),
         kind=np.concatenate([kinds, np.full(missing_at_s.size, Ending.UNRECORDED, np.uint8)]),
-        planned=record.planned,
+        planned=requests.size + missing_at_s.size,
         windows=tuple((window.on_s - zero, window.off_s - zero) for window in record.fault_windows),
         asked=tuple(_asked(record.events, zero)),
         probes=[replace(sample, start_s=sample.start_s - zero) for sample in _probes(record)],
@@ -100,11 +100,12 @@ def _if_there(part: Callable[[], T], otherwise: T) -> T:
         return otherwise
 
 
-def _missing(record: TwinRecord, requests: NDArray[Any]) -> NDArray[np.float64]:
+def _missing(record: TwinRecord) -> NDArray[np.float64]:
     """When those requests were planned of which nothing was recorded."""
-    if requests.size == record.planned:
+    recorded = _if_there(lambda: record.recorded, np.zeros(0, REQUEST))
+    if recorded.size == record.planned:
         return np.zeros(0)
-    numbers = np.setdiff1d(np.arange(record.planned), requests["i"])
+    numbers = np.setdiff1d(np.arange(record.planned), recorded["i"])
     none: Mapping[int, Arrival] = {}
     arrivals = _if_there(lambda: record.run.arrivals(numbers.tolist()), none)
     return np.array([arrival.at_s for arrival in arrivals.values()], dtype=np.float64)

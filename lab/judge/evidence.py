@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from lab.model import Event, Evidence, Scenario, Shot, Switch, TwinPlan
 
@@ -13,6 +13,11 @@ class TwinEvidence(Evidence, Protocol):
 
     @property
     def plan(self) -> TwinPlan: ...
+    # All that was written down: `requests`, and beside them the planned repetitions that were not needed.
+    @property
+    def recorded(self) -> Any: ...
+    @property
+    def repeats(self) -> Mapping[int, int]: ...  # of these: which request each would have sent again
 
 
 class Planned(Protocol):

@@ -6,13 +6,14 @@ the start would each make a verdict that says nothing about the twins.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from lab.judge.evidence import Planned, RunEvidence, TwinEvidence
 from lab.judge.proofs import fault_proof, healed_proof
-from lab.judge.statistics import Numbers, between, is_sound, quantile, ratio, schedule_lag_ms
+from lab.judge.statistics import Numbers, between, is_settled, is_sound, quantile, ratio, schedule_lag_ms
 from lab.model import BASELINE, Fault, Gate, Kind, Performed, Proof, ReadBack, Switched, percent
 
 SCHEDULE_LAG_P99_MS = 5.0
@@ -52,15 +53,33 @@ def _complete(run: RunEvidence) -> Gate:
 
 
 def _all_recorded(run: RunEvidence, twin: TwinEvidence) -> Gate:
-    planned, recorded = run.manifest.planned, len(np.unique(twin.requests["i"]))
+    """A repetition that was not sent counts as recorded, provided that what it repeats had been answered by then."""
+    planned, recorded = run.manifest.planned, len(twin.recorded)
+    spared, unfounded = recorded - len(twin.requests), _unfounded(twin)
+    sentence = f"{planned} requests were planned, {recorded} recorded"
+    if spared:
+        sentence += f" ({spared} as not needed, since what they repeat was answered)"
+    if unfounded:
+        sentence += f", but {unfounded} of what they repeat had no answer by then"
     return Gate(
         name="planned = recorded",
-        passed=planned == recorded == len(twin.requests) and planned > 0,
-        value=len(twin.requests),
+        passed=planned == recorded == len(np.unique(twin.recorded["i"])) > 0 and not unfounded,
+        value=recorded - unfounded,
         limit=planned,
         unit="requests",
-        sentence=f"{planned} requests were planned, {len(twin.requests)} recorded.",
+        sentence=sentence + ".",
         twin=twin.twin,
+    )
+
+
+def _unfounded(twin: TwinEvidence) -> int:
+    """How many repetitions were not sent although the first had no answer yet, or one that says: come again."""
+    settled = twin.requests[is_settled(twin.requests)]
+    end_s = dict(zip(settled["i"].tolist(), settled["end"].tolist(), strict=True))
+    spared = twin.recorded[~np.isin(twin.recorded["i"], twin.requests["i"])]
+    return sum(
+        end_s.get(twin.repeats.get(i, -1), math.inf) > started_s
+        for i, started_s in zip(spared["i"].tolist(), spared["started"].tolist(), strict=True)
     )
 
 

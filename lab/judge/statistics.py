@@ -22,6 +22,7 @@ Numbers = NDArray[np.float64]
 
 WRONG_BODY = 2  # bit of `flags`
 CONFLICT = 409
+COME_AGAIN = (502, 503, 504)
 HEALTHY_RATIO = 0.9  # of a bin of one second, to count as recovered
 HEALTHY_FOR_S = 3  # and at least so long, to the end of the recovery phase
 BIN_S = 1.0
@@ -61,6 +62,11 @@ def is_sent(requests: Requests) -> Mask:
 def is_answered(requests: Requests) -> Mask:
     """An HTTP answer came, of any status."""
     return np.asarray(requests["failure"] == Failure.NONE, dtype=np.bool_)
+
+
+def is_settled(requests: Requests) -> Mask:
+    """Answered for good: not by a status that says come again."""
+    return is_answered(requests) & ~np.isin(requests["status"], COME_AGAIN)
 
 
 def is_wrong(requests: Requests) -> Mask:

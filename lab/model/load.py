@@ -28,7 +28,11 @@ class Load:
 
 @dataclass(frozen=True, kw_only=True)
 class Arrival:
-    """One planned request. `expect` lists top-level members that a right 2xx answer must show (the oracle)."""
+    """One planned request. `expect` lists top-level members that a right 2xx answer must show (the oracle).
+
+    Its client gives up after `patience_s`, if that is sooner than the load's own time-out. `repeats` is the number of
+    the request that this one sends again, which it does only if that was not answered, or told to come again.
+    """
 
     i: int
     at_s: float
@@ -38,6 +42,8 @@ class Arrival:
     body: Mapping[str, Json] | None = None
     key: str | None = None
     expect: Mapping[str, Json] | None = None
+    patience_s: float | None = None
+    repeats: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,11 @@ A surge is part of the plan: while it is on, arrivals come so many times as ofte
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
+from math import nextafter
 from random import Random
 
 from lab.model import Arrival, Fault, LabError, Load, LoadState, Phases, StateFault, Switch, Window
@@ -43,28 +45,30 @@ def plan_arrivals(
     sizes: Mapping[str, int],
     surges: Sequence[Surge] = (),
 ) -> Iterator[Arrival]:
-    """Every arrival in order of time, numbered from 0: Poisson at the planned rate, repetitions on top of it.
+    """Every arrival in order of time, numbered from 0: Poisson at the planned rate, what follows them on top of it.
 
-    Nothing is kept but the few arrivals that will be repeated. Raises LabError for a load that cannot be planned.
+    Nothing is kept but the few arrivals that will be followed. Raises LabError for a load that cannot be planned.
     """
     check_load(load, phases, workload, surges)
-    random = Random(seed)
-    repeats: deque[Arrival] = deque()  # in order of time: each comes the same while after its first
-    number = 0
+    random, numbers = Random(seed), count()
+    followed: list[tuple[float, int, Arrival]] = []  # a heap, by the instant of what follows
+
+    def intent(at_s: float, op: str) -> Intent:
+        return Intent(i=next(numbers), at_s=at_s, op=op, sizes=sizes, random=random)
+
+    def followers(until_s: float) -> Iterator[Arrival]:
+        while followed and followed[0][0] <= until_s:
+            at_s, _, first = heappop(followed)
+            yield workload.followers[first.op].make(intent(at_s, first.op), first)
+
     for at_s in _instants(random, load.rate_rps, phases.load_s, surges):
-        while repeats and repeats[0].at_s <= at_s:
-            yield replace(repeats.popleft(), i=number)
-            number += 1
+        yield from followers(at_s)
         op = random.choices(tuple(load.mix), weights=tuple(load.mix.values()))[0]
-        arrival = workload.operations[op](Intent(i=number, at_s=at_s, op=op, sizes=sizes, random=random))
+        arrival = workload.operations[op](intent(at_s, op))
         yield arrival
-        number += 1
-        again_s = at_s + workload.repeat_after_s
-        if op in workload.repeated_ops and again_s < phases.load_s:
-            repeats.append(replace(arrival, at_s=round(again_s, 6)))
-    for late in repeats:
-        yield replace(late, i=number)
-        number += 1
+        if follower := workload.followers.get(op):
+            heappush(followed, (round(at_s + follower.after_s, 6), arrival.i, arrival))
+    yield from followers(nextafter(phases.load_s, 0))
 
 
 def _instants(random: Random, rate_rps: float, until_s: float, surges: Sequence[Surge]) -> Iterator[float]:

@@ -31,7 +31,7 @@ from lab.record import sums
 from lab.record.codec import Damaged, structured
 from lab.record.files import damaged, read_json_lines, read_value, read_values
 from lab.record.manifest import Manifest, read_manifest
-from lab.record.requests import read_requests
+from lab.record.requests import NOT_NEEDED, read_requests
 from lab.record.windows import fault_windows
 
 
@@ -117,8 +117,19 @@ class TwinRecord:
         return self.summary.ops
 
     @cached_property
-    def requests(self) -> NDArray[Any]:
+    def recorded(self) -> NDArray[Any]:
         return read_requests(self.folder / "requests.bin", self.run.manifest.t0, len(self.ops))
+
+    @cached_property
+    def requests(self) -> NDArray[Any]:
+        needed: NDArray[Any] = self.recorded[(self.recorded["flags"] & NOT_NEEDED) == 0]
+        return needed
+
+    @cached_property
+    def repeats(self) -> Mapping[int, int]:
+        spared = self.recorded["i"][(self.recorded["flags"] & NOT_NEEDED) != 0]
+        arrivals = self.run.arrivals(spared.tolist()).values() if spared.size else ()
+        return {arrival.i: arrival.repeats for arrival in arrivals if arrival.repeats is not None}
 
     @cached_property
     def history(self) -> Sequence[Operation]:

@@ -18,13 +18,14 @@ REQUEST = np.dtype(
         ("status", "<u2"),  # 0 without an HTTP answer
         ("failure", "u1"),  # lab.model.Failure
         ("outcome", "u1"),  # lab.model.Outcome
-        ("flags", "u1"),  # 1 connection used before, 2 wrong body
+        ("flags", "u1"),  # 1 connection used before, 2 wrong body, 4 a repetition that was not needed
         ("intended", "<f8"),
         ("started", "<f8"),
         ("sent", "<f8"),  # 0.0 if never sent; read back as not a number
         ("end", "<f8"),
     ]
 )
+NOT_NEEDED = 4  # bit of `flags`
 INSTANTS = ("intended", "started", "sent", "end")
 
 

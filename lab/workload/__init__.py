@@ -50,6 +50,17 @@ class Intent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Follower:
+    """What comes `after_s` after each request of an operation, planned like any other.
+
+    `make` makes it, of its own intent and the request that it follows.
+    """
+
+    after_s: float
+    make: Callable[[Intent, Arrival], Arrival]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Service:
     """One version of the product: its WSGI application, and the defences that it has when nobody says otherwise.
 
@@ -75,8 +86,7 @@ class Workload:
     services: Mapping[str, Service]
     line_up: tuple[str, ...]  # the services of an ordinary run, the control first
     operations: Mapping[str, Callable[[Intent], Arrival]]
-    repeated_ops: frozenset[str] = frozenset()  # sent twice, by an impatient client
-    repeat_after_s: float = 2.0
+    followers: Mapping[str, Follower] = field(default_factory=dict)  # by the operation that they follow
     history_ops: frozenset[str] = frozenset()  # whose content the invariants read
     sizes: Mapping[str, int] = field(default_factory=dict)  # of the seed data
     programs: Mapping[str, str] = field(default_factory=dict)

@@ -3,8 +3,11 @@
 First its answers vanish, then the questions do. No error comes, no log line, no CPU is used: each naive
 worker waits on a healthy-looking connection until none is left, and then even /healthz waits. No setting of
 the driver, of TCP or of the server returns a worker from this; only a deadline of the client's own does.
-What was written just before the answer vanished may be there or not, so the hardened twin says "unknown,
-ask again with the same key".
+
+Who wants a transfer here gives up after 2 s and asks once more, under the same key; nobody repeats what was answered.
+Meanwhile the naive twin still has the first request in its queue. When the link is whole again it works the queue
+off: it makes the transfer for which nobody waits any more, and then the repetition. The hardened twin has answered
+long before, and where it says "unknown, ask again with the same key" the key makes the second try safe.
 """
 
 from lab.checks.invariants import CleanEndState, ExactlyOnce, NoLostAcks, NoPhantoms, RefusedMeansRefused
@@ -17,7 +20,8 @@ SCENARIO = Scenario(
     title="Blackhole between service and database",
     hypothesis="Every request is answered within the deadline of 1 s + 0.5 s, liveness stays green, "
     "and all is well 5 s after healing.",
-    question="statement_timeout is 1 s. When does a request to the database end?",
+    question="statement_timeout is 1 s. When does a request to the database end? And a transfer whose client gave up "
+    "after 2 s and asked again: how often is it made?",
     mirrors="KubeBlocks on OKE: about 15 minutes of hanging after a failover, packets to the old address vanished "
     "(kubeblocks.io/blog/oci-tcp-blackhole-troubleshooting)",
     load=Load(
@@ -47,6 +51,7 @@ SCENARIO = Scenario(
         CleanEndState(),
     ),
     defences=("deadline", "idempotency"),
-    lesson="deadline: gives a worker back, whatever the silence; idempotency makes asking again safe.",
+    lesson="deadline: gives a worker back, whatever the silence, so nothing is done for clients who have left; "
+    "idempotency: asked again under its key, a transfer is made once.",
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -1,12 +1,18 @@
 """Deadlock: A pays B while B pays A.
 
-The naive twin locks the giver's wallet, then the taker's, as the request names them. Two transfers that cross then wait
-for each other; after deadlock_timeout PostgreSQL ends one of them, which the naive twin answers with a 500, and
-everybody behind them has waited. The hardened twin locks in one order, so that no circle can form, and tries again
-where the database asks for it.
+The naive twin locks the giver's wallet, then the taker's, as the request names them. Each transfer here is met by one
+the other way, 10 ms later. With nothing wrong the first has both its locks by then, as a rule. With 30 ms on the way
+back from the database each holds one wallet when it asks for the other, and both wait in a circle: some 20 of the 23
+pairs of a quick run. After deadlock_timeout, 1 s, PostgreSQL ends one of them, which the naive twin answers with a 500; the other is
+served, more than a second late.
+Money is neither made nor lost.
+
+The hardened twin locks in one order, so that no circle can form, and does again what the database asks to be done
+again. Without that order its retries still serve every client, the slowest half as late again, but the database counts
+28 deadlocks.
 """
 
-from lab.checks.invariants import CleanEndState, Conservation, NoLostAcks, NoPhantoms
+from lab.checks.invariants import CleanEndState, Conservation, NoDeadlocks, NoLostAcks, NoPhantoms
 from lab.checks.slos import CleanRefusals, LatencyQuantile
 from lab.faults import Latency
 from lab.model import DATABASE, FAULT, Load, Scenario, Verdict
@@ -14,22 +20,25 @@ from lab.model import DATABASE, FAULT, Load, Scenario, Verdict
 SCENARIO = Scenario(
     name="s16-deadlock",
     title="Deadlock between transfers",
-    hypothesis="Transfers both ways between the same wallets never end in doubt, and hardly one waits for a second.",
+    hypothesis="Transfers both ways between the same wallets never deadlock or end in doubt, and hardly one waits "
+    "for a second.",
     question="Who breaks the tie, after how long, and does money vanish?",
     mirrors="Closest: GitHub, November 2021: replicas deadlocked in a migration step "
     "(github.blog/2021-12-01-github-availability-report-november-2021)",
-    load=Load(rate_rps=20, mix={"hot_transfer": 5, "get_booking": 1}, good_within_ms=1_000),
-    baseline_good_min=0.7,  # with no latency at all a deadlock is rare, but one stalls its wallets for a second
+    load=Load(rate_rps=10, mix={"crossing_transfer": 3, "get_booking": 7}, good_within_ms=1_000),
+    baseline_good_min=0.8,  # now and then two transfers meet with no latency at all
     faults=(Latency(link=DATABASE, latency_ms=30),),
     checks=(
+        NoDeadlocks(),
         CleanRefusals(phase=FAULT, at_most=0.0),
-        LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=1_000, ops=("hot_transfer",)),
+        LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=1_000, ops=("crossing_transfer",)),
         Conservation(),
         NoLostAcks(),
         NoPhantoms(),
         CleanEndState(),
     ),
     defences=("lock_order", "transaction_retry"),
-    lesson="lock_order: no circle, no deadlock. transaction_retry forgives one, but only after the wait.",
+    lesson="lock_order: no circle, no deadlock. transaction_retry hides one from the client, after the wait; the "
+    "database still counts it.",
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

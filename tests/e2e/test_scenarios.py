@@ -29,7 +29,7 @@ ABLATIONS = {
     "s11-blackhole": "all,-deadline",
     "s13-double-booking": "all,-constraints",
     "s14-partial-write": "all,-one_transaction",
-    "s16-deadlock": "all,-lock_order,-transaction_retry",
+    "s16-deadlock": "all,-lock_order",
 }
 
 pytestmark = pytest.mark.timeout(400)

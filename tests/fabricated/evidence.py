@@ -150,6 +150,8 @@ class FabricatedTwin:
     scenario: Scenario = field(default_factory=a_scenario)
     phases: Phases = PHASES
     requests: Any = field(default_factory=requests)
+    not_needed: Any = field(default_factory=lambda: np.zeros(0, REQUEST))
+    repeats: Mapping[int, int] = field(default_factory=dict)
     ops: tuple[str, ...] = OPS
     history: Sequence[Operation] = ()
     initial: Mapping[str, Any] = field(default_factory=seeded)
@@ -163,6 +165,10 @@ class FabricatedTwin:
     @property
     def twin(self) -> str:
         return self.plan.name
+
+    @property
+    def recorded(self) -> Any:
+        return np.concatenate([self.requests, self.not_needed])
 
     @property
     def load(self) -> Load:

@@ -32,6 +32,7 @@ def seeded() -> dict[str, list[Row]]:
     state["bookings"] = [
         booking_row(1, None, starts_at="2025-01-01T10:00:00+00:00", ends_at="2025-01-01T11:00:00+00:00")
     ]
+    state["counters"] = [{"deadlocks": 0, "xact_commit": 10, "xact_rollback": 0}]
     state["clock"] = [{"now": "2026-11-21T08:01:00+00:00"}]
     return state
 

@@ -176,6 +176,32 @@ def test_what_the_service_did_is_told_apart_and_nothing_is_asked_twice(
     assert playing.history[0]["answered"] == {"id": 1, "status": "ok"}
 
 
+def test_a_repetition_is_sent_only_if_the_first_was_not_answered(
+    player: Player, service: StubService
+) -> None:
+    kinds = {"/ok": 1, "/failing": 1, "/refusing": 2, "/reset": 2, "/hang": 2}
+    one = {"op": "write", "method": "POST", "body": {"a": 1}}
+    firsts = [
+        {"at_s": 0.05 * i, "path": path, "key": path, "patience_s": 0.5, **one}
+        for i, path in enumerate(kinds)
+    ]
+    again = [
+        {**first, "at_s": first["at_s"] + 1.0, "repeats": i, "patience_s": None}
+        for i, first in enumerate(firsts)
+    ]
+    schedule = [{name: value for name, value in each.items() if value is not None} for each in firsts + again]
+    playing = player.play(schedule, client_timeout_s=2.0)
+    requests = playing.requests
+    not_needed = (requests["flags"] & 4) != 0
+    assert dict(zip(kinds, 2 - not_needed[len(kinds) :], strict=True)) == kinds
+    assert service.asked == {f"naive-{i}": 1 for i in range(10) if not not_needed[i]}
+    assert playing.summary["planned"] == playing.summary["recorded"] == len(requests) == 10
+    assert set(requests["sent"][not_needed]) == {0.0}
+    assert [line["i"] for line in playing.history if not_needed[line["i"]]] == []
+    gave_up = requests["end"] - requests["intended"]
+    assert gave_up[[4, 9]] == pytest.approx([0.5, 2.0], abs=0.3)
+
+
 def test_a_connection_that_nobody_accepts_is_refused_and_surely_without_effect(player: Player) -> None:
     playing = player.play(every(0.1, 0.3), target="127.0.0.1:1")
     assert set(playing.requests["failure"]) == {Failure.CONNECT_REFUSED}

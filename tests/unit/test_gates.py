@@ -85,9 +85,26 @@ def ill_baseline() -> object:
     return together(requests(0, start_s), ill, requests(start_s + 0.1, PHASES.load_s))
 
 
+def spared(first: int, at_s: float = 12.0) -> dict[str, object]:
+    """The last request was a repetition of number `first` that was not sent."""
+    rows = requests()
+    row = rows[-1:].copy()
+    row["flags"], row["sent"], row["started"] = 4, 0.0, at_s
+    return {"requests": rows[:-1], "not_needed": row, "repeats": {int(row["i"][0]): first}}
+
+
+def told_to_come_again() -> dict[str, object]:
+    change = spared(3)
+    change["requests"][3]["status"] = 503  # type: ignore[index]
+    return change
+
+
 TWIN_GATES: list[tuple[str, dict[str, object]]] = [
     ("planned = recorded", {"requests": requests()[:-1]}),
     ("planned = recorded", {"requests": one_twice(requests())}),
+    ("planned = recorded", spared(3, at_s=0.0)),
+    ("planned = recorded", spared(99_999)),
+    ("planned = recorded", told_to_come_again()),
     ("schedule lag", {"requests": late(requests())}),
     ("generator in good order", {"summary": a_summary(cap_hits=1)}),
     ("generator in good order", {"summary": a_summary(errors=("EMFILE",))}),
@@ -102,6 +119,13 @@ TWIN_GATES: list[tuple[str, dict[str, object]]] = [
 def test_a_gate_goes_red_for_the_twin_that_it_is_about(gate: str, change: dict[str, object]) -> None:
     run = a_run(SCENARIO, healthy(), replace(healthy(PAIR[1]), **change))
     assert [(one.name, one.twin) for one in failed(run)] == [(gate, HARDENED)]
+
+
+def test_a_repetition_that_was_not_needed_is_recorded_as_such() -> None:
+    run = a_run(SCENARIO, healthy(), replace(healthy(PAIR[1]), **spared(3)))
+    assert failed(run) == []
+    told = [gate.sentence for gate in look(run) if gate.name == "planned = recorded"]
+    assert told[1].endswith(" recorded (1 as not needed, since what they repeat was answered).")
 
 
 def change_events(run: FabricatedRun, change: Callable[[Event], Event], *twins: str) -> None:

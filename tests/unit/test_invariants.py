@@ -1,5 +1,6 @@
 """Every invariant: holds on a right history, goes red on a planted wrong one, and says when it cannot tell."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,13 +13,14 @@ from lab.checks.invariants import (
     CleanEndState,
     Conservation,
     ExactlyOnce,
+    NoDeadlocks,
     NoDoubleBooking,
     NoLostAcks,
     NoPhantoms,
     RefusedMeansRefused,
 )
-from lab.model import Check, CheckResult, Outcome, Verdict
-from tests.fabricated.evidence import FabricatedTwin
+from lab.model import FAULT, Check, CheckResult, Operation, Outcome, Verdict
+from tests.fabricated.evidence import PHASES, FabricatedTwin
 from tests.fabricated.history import booking, booking_row, charge_row, ended, operation, transfer, update
 
 HELD, BROKEN, INCONCLUSIVE = Verdict.HELD, Verdict.BROKEN, Verdict.INCONCLUSIVE
@@ -54,6 +56,30 @@ def profile(version: int, *audited: int, **changes: object) -> dict[str, Any]:
     return state
 
 
+def crossings(
+    pairs: int,
+    *,
+    from_s: float = PHASES.window(FAULT)[0],
+    apart_s: float = 0.05,
+    back: Outcome = Outcome.OK,
+    same_way: bool = False,
+) -> list[Operation]:
+    """Pairs of transfers between wallets 1 and 2, each answered after 0.1 s; two pairs a second."""
+    history = []
+    for n in range(pairs):
+        there, other, at_s = transfer(f"there{n}"), transfer(f"back{n}", back), from_s + n / 2
+        way = {} if same_way else {"from_wallet_id": 2, "to_wallet_id": 1}
+        history += [
+            replace(there, at_s=at_s, end_s=at_s + 0.1),
+            replace(other, at_s=at_s + apart_s, end_s=at_s + apart_s + 0.1, asked={**other.asked, **way}),
+        ]
+    return history
+
+
+def counting(deadlocks: int) -> dict[str, Any]:
+    return ended() | {"counters": [{"deadlocks": deadlocks}]}
+
+
 BOOKED = FabricatedTwin(
     history=[booking("r1")], final=ended(bookings=[booking_row(2, "r1")], charges=[charge_row(1, "r1")])
 )
@@ -75,6 +101,7 @@ RIGHT = [
     (RefusedMeansRefused(), FabricatedTwin(history=[booking("r1"), REFUSED], final=BOOKED.final)),
     (NoDoubleBooking(), BOOKED),
     (Conservation(), PAID),
+    (NoDeadlocks(), FabricatedTwin(history=crossings(10))),
     (AtomicPair(), UPDATED),
     (ExactlyOnce(), BOOKED), (ExactlyOnce(), PAID),
     (CleanEndState(), BOOKED),
@@ -103,6 +130,49 @@ def test_without_an_acknowledged_write_nothing_is_claimed(check: type[Check]) ->
     ]
     assert judged(check(), FabricatedTwin()).verdict is INCONCLUSIVE
     assert judged(check(), FabricatedTwin(history=doubtful)).verdict is INCONCLUSIVE
+
+
+def test_deadlocks_of_this_run_are_counted_though_every_client_was_served() -> None:
+    result = judged(
+        NoDeadlocks(), FabricatedTwin(history=crossings(12), initial=counting(2), final=counting(7))
+    )
+    assert (result.verdict, result.value) == (BROKEN, 5)
+    assert result.sentence == "5 deadlocks in the database; 12 pairs of transfers crossed in the fault phase."
+
+
+def test_the_losers_of_a_deadlock_are_shown() -> None:
+    history = [*crossings(3), *crossings(4, back=Outcome.UNKNOWN)[6:]]
+    result = judged(NoDeadlocks(), FabricatedTwin(history=history, final=counting(1)))
+    assert result.verdict is BROKEN
+    assert len(result.examples) == 1
+    assert "unknown" in result.examples[0]
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        crossings(9),
+        crossings(20, apart_s=0.11),
+        crossings(15, from_s=0),
+        crossings(20, same_way=True),
+        crossings(20, back=Outcome.REFUSED),
+    ],
+    ids=["too few", "one after the other", "before the fault", "the same way", "refused"],
+)
+def test_where_transfers_did_not_cross_the_lack_of_deadlocks_says_nothing(history: list[Operation]) -> None:
+    result = judged(NoDeadlocks(), FabricatedTwin(history=history))
+    assert result.verdict is INCONCLUSIVE
+    assert "crossed" in result.sentence
+
+
+def test_one_deadlock_is_one_however_few_have_crossed() -> None:
+    result = judged(NoDeadlocks(), FabricatedTwin(history=crossings(1), final=counting(1)))
+    assert (result.verdict, result.value) == (BROKEN, 1)
+
+
+def test_a_database_that_counts_anew_tells_nothing() -> None:
+    twin = FabricatedTwin(history=crossings(12), initial=counting(3), final=counting(0))
+    assert judged(NoDeadlocks(), twin).verdict is INCONCLUSIVE
 
 
 def test_a_read_is_not_mistaken_for_a_write() -> None:

@@ -6,10 +6,20 @@ import numpy as np
 import pytest
 
 from lab import model
+from lab.judge.statistics import COME_AGAIN
 from lab.record import REQUEST
+from lab.record.requests import NOT_NEEDED
 from loadtests import records
 from loadtests.client import classify
-from loadtests.records import RECORD, Failure, Outcome, is_wrong, oracle_rejects_planted_wrong, outcome
+from loadtests.records import (
+    RECORD,
+    Failure,
+    Outcome,
+    is_answered,
+    is_wrong,
+    oracle_rejects_planted_wrong,
+    outcome,
+)
 
 EXPECT = {"id": 7, "status": "confirmed"}
 
@@ -49,6 +59,28 @@ def test_what_a_client_may_believe(
     method: str, status: int, failure: Failure, answered: object, believed: Outcome
 ) -> None:
     assert outcome(method, status, failure, answered) is believed
+
+
+@pytest.mark.parametrize(
+    ("status", "failure", "answered"),
+    [
+        (201, Failure.NONE, True),
+        (409, Failure.NONE, True),
+        (500, Failure.NONE, True),
+        (503, Failure.NONE, False),
+        (504, Failure.NONE, False),
+        (0, Failure.TIMEOUT, False),
+        (0, Failure.RESET, False),
+        (0, Failure.CONNECT_REFUSED, False),
+    ],
+)
+def test_who_was_answered_does_not_ask_again(status: int, failure: Failure, answered: bool) -> None:
+    assert is_answered(status, failure) is answered
+
+
+def test_both_sides_mean_the_same_by_not_needed_and_by_come_again() -> None:
+    assert records.NOT_NEEDED == NOT_NEEDED
+    assert set(records.ASK_AGAIN) == set(COME_AGAIN)
 
 
 def test_a_right_answer_may_say_more_than_expected() -> None:

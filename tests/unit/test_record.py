@@ -143,6 +143,17 @@ def test_history_is_joined_with_what_was_asked(writer: RunWriter) -> None:
     assert (operation.at_s, operation.end_s) == (0.5, 3.0)
 
 
+def test_a_repetition_that_was_not_needed_is_recorded_but_no_request(writer: RunWriter) -> None:
+    common = {"op": "transfer", "method": "POST", "path": "/t/"}
+    writer.schedule(Arrival(i=i, at_s=i, **common, repeats=i - 1 if i else None) for i in range(3))
+    rows = np.zeros(3, dtype=REQUEST)
+    rows["i"], rows["flags"] = range(3), [1, 4, 0]
+    write_requests(writer, rows)
+    assert len(twin(writer).recorded) == 3
+    assert twin(writer).requests["i"].tolist() == [0, 2]
+    assert twin(writer).repeats == {1: 0}
+
+
 def test_a_history_without_its_schedule_is_damaged(writer: RunWriter) -> None:
     writer.schedule([])
     answer = {"i": 4, "op": "transfer", "outcome": 2, "status": 500, "end": T0_AT + 3}

@@ -28,7 +28,8 @@ from lab.model import (
     a_part,
     line_up,
 )
-from lab.record import Isolation, Status
+from lab.record import REQUEST, Isolation, Status
+from lab.record.requests import NOT_NEEDED
 from reports import gallery, look, words
 from reports.figures import heatmaps, outcomes, percentiles, probes, timelines, waits
 from reports.junit import junit
@@ -286,6 +287,18 @@ def test_a_request_that_was_planned_but_not_recorded_is_not_good(tmp_path):
     assert last.ratio[-1] == 0
     assert np.isinf(last.p95_ms[-1])
     assert run.twins[1].share(Ending.GOOD, run.window(FAULT)) < 0.7
+
+
+def test_a_repetition_that_was_not_needed_is_no_request(tmp_path):
+    folder = make_run(tmp_path / "run", Fabricated(requests=1_000))
+    path = folder / HARDENED / "requests.bin"
+    rows = np.fromfile(path, dtype=REQUEST)
+    rows["flags"][-100:] = NOT_NEEDED
+    rows.tofile(path)
+    run = read(folder).view
+    assert run is not None
+    assert (run.twins[0].planned, run.twins[1].planned) == (1_000, 900)
+    assert seconds(run, run.twins[1]).planned.sum() == pytest.approx(900)
 
 
 def test_no_second_reaches_over_the_edge_of_a_phase(tmp_path):

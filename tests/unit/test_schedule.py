@@ -9,8 +9,14 @@ from hypothesis import strategies as st
 from lab.model import FAULT, QUICK, Arrival, LabError, Load
 from lab.plan.arrivals import Surge, plan_arrivals
 from lab.workload.booking import BOOKING
-from lab.workload.booking.operations import OPERATIONS, REPEATED_OPS
+from lab.workload.booking.operations import (
+    CROSSING_AFTER_S,
+    OPERATIONS,
+    PATIENCE_S,
+    REPEAT_AFTER_S,
+)
 
+REPEATED_OPS = {"create_booking_repeated", "transfer_repeated"}
 START_S, END_S = QUICK.window(FAULT)
 
 
@@ -54,12 +60,21 @@ def test_every_write_has_a_key_and_a_reference_of_its_own(op: str) -> None:
 
 
 @pytest.mark.parametrize("op", sorted(REPEATED_OPS))
-def test_an_impatient_client_sends_the_very_same_again(op: str) -> None:
+def test_an_impatient_client_gives_up_and_sends_the_very_same_again(op: str) -> None:
     arrivals = plan(op)
     first = next(arrival for arrival in arrivals if arrival.at_s > 1)
-    again = [arrival for arrival in arrivals if arrival.key == first.key]
-    assert [arrival.body for arrival in again] == [first.body] * 2
-    assert again[1].at_s - again[0].at_s == pytest.approx(BOOKING.repeat_after_s)
+    one, again = [arrival for arrival in arrivals if arrival.key == first.key]
+    assert (one.body, one.patience_s, one.repeats) == (again.body, PATIENCE_S, None)
+    assert (again.repeats, again.patience_s) == (one.i, None)
+    assert again.at_s - one.at_s == pytest.approx(REPEAT_AFTER_S)
+    assert REPEAT_AFTER_S > PATIENCE_S
+
+
+def test_nothing_is_repeated_after_the_last_arrival_of_the_load() -> None:
+    arrivals = plan("transfer_repeated")
+    firsts = [arrival for arrival in arrivals if arrival.repeats is None]
+    again = {arrival.repeats for arrival in arrivals} - {None}
+    assert again == {arrival.i for arrival in firsts if arrival.at_s + REPEAT_AFTER_S < QUICK.load_s}
 
 
 def test_bookings_of_one_s_own_never_collide_and_contested_ones_do() -> None:
@@ -72,10 +87,17 @@ def test_bookings_of_one_s_own_never_collide_and_contested_ones_do() -> None:
     assert max(slots("contested_booking").values()) > 20
 
 
-def test_hot_transfers_go_both_ways_between_few_wallets() -> None:
-    ways = {(a.body["from_wallet_id"], a.body["to_wallet_id"]) for a in plan("hot_transfer") if a.body}
-    assert ways == {(taker, giver) for giver, taker in ways}
-    assert len(ways) == 16
+def test_transfers_cross_in_pairs_each_with_a_key_of_its_own() -> None:
+    def way(arrival: Arrival) -> tuple[int, int]:
+        assert arrival.body
+        return arrival.body["from_wallet_id"], arrival.body["to_wallet_id"]
+
+    arrivals = plan("crossing_transfer", rate_rps=2)
+    due = {arrival.at_s: arrival for arrival in arrivals}
+    pairs = [(one, back) for one in arrivals if (back := due.get(round(one.at_s + CROSSING_AFTER_S, 6)))]
+    assert 2 * len(pairs) >= len(arrivals) - 1  # the last may be too late for one to follow
+    assert all(way(one) == way(back)[::-1] and one.key != back.key for one, back in pairs)
+    assert {giver < taker for giver, taker in map(way, (one for one, _ in pairs))} == {True, False}
 
 
 @pytest.mark.parametrize(

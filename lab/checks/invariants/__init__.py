@@ -4,6 +4,7 @@ from lab.checks.invariants.atomic_pair import AtomicPair
 from lab.checks.invariants.clean_end_state import CleanEndState
 from lab.checks.invariants.conservation import Conservation
 from lab.checks.invariants.exactly_once import ExactlyOnce
+from lab.checks.invariants.no_deadlocks import NoDeadlocks
 from lab.checks.invariants.no_double_booking import NoDoubleBooking
 from lab.checks.invariants.no_lost_acks import NoLostAcks
 from lab.checks.invariants.no_phantoms import NoPhantoms
@@ -15,6 +16,7 @@ INVARIANTS: tuple[type[Check], ...] = (
     CleanEndState,
     Conservation,
     ExactlyOnce,
+    NoDeadlocks,
     NoDoubleBooking,
     NoLostAcks,
     NoPhantoms,
@@ -27,6 +29,7 @@ __all__ = [
     "CleanEndState",
     "Conservation",
     "ExactlyOnce",
+    "NoDeadlocks",
     "NoDoubleBooking",
     "NoLostAcks",
     "NoPhantoms",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.model import PAYMENTS
 from lab.workload import Service, Workload
-from lab.workload.booking.operations import HISTORY_OPS, OPERATIONS, REPEATED_OPS
+from lab.workload.booking.operations import FOLLOWERS, HISTORY_OPS, OPERATIONS
 from lab.workload.booking.tokens import operator
 
 BOOKING = Workload(
@@ -15,7 +15,7 @@ BOOKING = Workload(
     },
     line_up=("naive", "hardened"),
     operations=OPERATIONS,
-    repeated_ops=REPEATED_OPS,
+    followers=FOLLOWERS,
     history_ops=HISTORY_OPS,
     sizes={"users": 500, "rooms": 40, "bookings": 2_000, "wallets": 500},
     programs={PAYMENTS: "services.dependencies.payments:create_app()"},

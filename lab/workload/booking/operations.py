@@ -8,17 +8,20 @@ own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lab.model import Arrival
-from lab.workload import Intent
+from lab.workload import Follower, Intent
 
 FIRST_FREE_SLOT = datetime(2030, 1, 1, tzinfo=UTC)
 CONTESTED_DAY = datetime(2028, 1, 1, tzinfo=UTC)
 CONTESTED_EVERY_S = 0.5  # all who arrive within it want the same hour of the same room
 
-HOT_PAIRS = 8
+CROSSING_AFTER_S = 0.01  # longer than from lock to lock with nothing wrong, shorter than one slow round trip
+PATIENCE_S = 2.0
+REPEAT_AFTER_S = 2.1
 PAGE = 20
 
 
@@ -86,11 +89,30 @@ def transfer(intent: Intent) -> Arrival:
     return _transfer(intent, giver, taker)
 
 
-def hot_transfer(intent: Intent) -> Arrival:
-    """Between the two wallets of one of a few pairs, in either direction."""
-    first = 2 * intent.random.randrange(HOT_PAIRS) + 1
+def crossing_transfer(intent: Intent) -> Arrival:
+    """Between any two neighbours; the taker pays something back at the same time."""
+    first = 2 * intent.random.randrange(intent.sizes["wallets"] // 2) + 1
     giver, taker = intent.random.sample((first, first + 1), 2)
     return _transfer(intent, giver, taker)
+
+
+def back(intent: Intent, first: Arrival) -> Arrival:
+    """Another transfer, the other way round."""
+    there = first.body or {}
+    return _transfer(intent, there["to_wallet_id"], there["from_wallet_id"])
+
+
+def create_booking_repeated(intent: Intent) -> Arrival:
+    return replace(create_booking(intent), patience_s=PATIENCE_S)
+
+
+def transfer_repeated(intent: Intent) -> Arrival:
+    return replace(transfer(intent), patience_s=PATIENCE_S)
+
+
+def again(intent: Intent, first: Arrival) -> Arrival:
+    """The very same, under the same key, by a client who has given up waiting for the answer."""
+    return replace(first, i=intent.i, at_s=intent.at_s, patience_s=None, repeats=first.i)
 
 
 def create_hold(intent: Intent) -> Arrival:
@@ -133,17 +155,19 @@ OPERATIONS: Mapping[str, Callable[[Intent], Arrival]] = {
     "healthz": healthz,
     "readyz": readyz,
     "create_booking": create_booking,
-    "create_booking_repeated": create_booking,
+    "create_booking_repeated": create_booking_repeated,
     "contested_booking": contested_booking,
     "update_profile": update_profile,
     "transfer": transfer,
-    "transfer_repeated": transfer,
-    "hot_transfer": hot_transfer,
+    "transfer_repeated": transfer_repeated,
+    "crossing_transfer": crossing_transfer,
     "create_hold": create_hold,
 }
-REPEATED_OPS = frozenset(
-    {"create_booking_repeated", "transfer_repeated"}
-)  # sent twice, by an impatient client
+FOLLOWERS: Mapping[str, Follower] = {
+    "create_booking_repeated": Follower(after_s=REPEAT_AFTER_S, make=again),
+    "transfer_repeated": Follower(after_s=REPEAT_AFTER_S, make=again),
+    "crossing_transfer": Follower(after_s=CROSSING_AFTER_S, make=back),
+}
 HISTORY_OPS = frozenset(
     {
         "create_booking",
@@ -152,7 +176,7 @@ HISTORY_OPS = frozenset(
         "update_profile",
         "transfer",
         "transfer_repeated",
-        "hot_transfer",
+        "crossing_transfer",
         "create_hold",
     }
 )

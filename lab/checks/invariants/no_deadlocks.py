@@ -1,0 +1,68 @@
+"""NoDeadlocks: nobody waits in a circle, as the database counts it. A retry hides a deadlock from clients only."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar
+
+from lab.checks.wording import result
+from lab.model import FAULT, Check, CheckResult, Evidence
+from lab.workload.booking.history import TRANSFERS, Intent, Row, intents
+
+CROSSINGS_MIN = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoDeadlocks(Check):
+    """Transfers cross: A pays B while B pays A. Where too few did in `phase`, the lack of deadlocks says nothing."""
+
+    name: ClassVar[str] = "no deadlocks"
+    phase: str = FAULT
+    at_least: int = CROSSINGS_MIN  # crossings, for a twin without deadlocks to have held
+
+    def title(self) -> str:
+        return "no deadlock between transfers that cross"
+
+    def judge(self, evidence: Evidence) -> CheckResult:
+        deadlocks = _deadlocks(evidence.final) - _deadlocks(evidence.initial)
+        crossed = list(_crossed(intents(evidence, TRANSFERS), *evidence.phases.window(self.phase)))
+        told = f"{len(crossed)} pairs of transfers crossed in the {self.phase} phase"
+        if deadlocks < 0:
+            return self.undecided("The database lost its count of deadlocks when it was started again.")
+        if not deadlocks and len(crossed) < self.at_least:
+            return self.undecided(f"Only {told}, at least {self.at_least} are needed.")
+        hit = [pair for pair in crossed if not all(each.acked for each in pair)] or crossed
+        many = f"{deadlocks or 'No'} deadlock{'' if deadlocks == 1 else 's'}"
+        return result(
+            self,
+            not deadlocks,
+            value=deadlocks,
+            threshold=0,
+            unit="deadlocks",
+            sentence=f"{many} in the database; {told}.",
+            examples=[" | ".join(map(str, pair)) for pair in hit] if deadlocks else (),
+        )
+
+
+def _deadlocks(state: Row) -> int:
+    """As PostgreSQL has counted them since it was started."""
+    return int(state["counters"][0]["deadlocks"])
+
+
+def _crossed(transfers: list[Intent], start_s: float, end_s: float) -> Iterator[tuple[Intent, Intent]]:
+    """Pairs that followed each other between two wallets, there and back, both under way at once, neither refused."""
+    between: dict[frozenset[int], list[Intent]] = defaultdict(list)
+    for transfer in transfers:
+        if start_s <= transfer.tries[0].at_s < end_s and not transfer.refused:
+            between[frozenset(_way(transfer))].append(transfer)
+    for same in between.values():
+        for one, other in pairwise(sorted(same, key=lambda transfer: transfer.tries[0].at_s)):
+            if _way(one) == _way(other)[::-1] and other.tries[0].at_s < one.tries[-1].end_s:
+                yield one, other
+
+
+def _way(transfer: Intent) -> tuple[int, int]:
+    return transfer.asked["from_wallet_id"], transfer.asked["to_wallet_id"]
