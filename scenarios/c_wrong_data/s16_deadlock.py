@@ -3,9 +3,8 @@
 The naive twin locks the giver's wallet, then the taker's, as the request names them. Each transfer here is met by one
 the other way, 10 ms later. With nothing wrong the first has both its locks by then, as a rule. With 30 ms on the way
 back from the database each holds one wallet when it asks for the other, and both wait in a circle: some 20 of the 23
-pairs of a quick run. After deadlock_timeout, 1 s, PostgreSQL ends one of them, which the naive twin answers with a 500; the other is
-served, more than a second late.
-Money is neither made nor lost.
+pairs of a quick run. After deadlock_timeout, 1 s, PostgreSQL ends one of them, which the naive twin answers with a 500;
+the other is served, more than a second late. Money is neither made nor lost.
 
 The hardened twin locks in one order, so that no circle can form, and does again what the database asks to be done
 again. Without that order its retries still serve every client, the slowest half as late again, but the database counts
