@@ -34,7 +34,7 @@ def matrix(
         for scenario in lacking(target):
             told(f"{scenario.name}: {', '.join(scenario.defences)}")
             walk(ablation_of(scenario, full=full, runtime=runtime, seed=seed))
-            write(target)
+    # Not before: a page that has changed makes the checkout differ from its commit, which every run writes down.
     write(target)
     missing = [scenario.name for scenario in lacking(target)]
     console.print(f"Matrix: {target}", soft_wrap=True)
