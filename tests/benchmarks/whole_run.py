@@ -42,7 +42,8 @@ def main(scenario: str, *options: str) -> None:
         assert run.stdout is not None
         first = run.stdout.readline()
         judged_s = time.perf_counter() - begun
-        rest, _ = run.communicate(timeout=TIMEOUT_S)
+        rest = run.stdout.read()
+        run.wait(TIMEOUT_S)
     took_s = time.perf_counter() - begun
     if not first:
         sys.exit(1)
