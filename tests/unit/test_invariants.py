@@ -468,6 +468,12 @@ def test_a_reservation_that_will_lapse_is_clean() -> None:
     assert judged(CleanEndState(), FabricatedTwin(final=ended(bookings=[young]))).verdict is HELD
 
 
+@pytest.mark.parametrize("state", ["idle in transaction", "active"])
+def test_background_work_that_takes_milliseconds_is_clean(state: str) -> None:
+    sweeping = {"pid": 7, "state": state, "xact_age_s": 0.048, "wait_event_type": None, "query": "SELECT"}
+    assert judged(CleanEndState(), FabricatedTwin(final=ended(activity=[sweeping]))).verdict is HELD
+
+
 def test_idle_sessions_of_a_pool_are_clean() -> None:
     idle = {"pid": 7, "state": "idle", "xact_age_s": None, "wait_event_type": "Client", "query": "COMMIT"}
     assert judged(CleanEndState(), FabricatedTwin(final=ended(activity=[idle]))).verdict is HELD

@@ -19,6 +19,7 @@ class CleanEndState(Check):
     name: ClassVar[str] = "clean end state"
     invariant: ClassVar[str] = "I12"
     pending_at_most_s: float = 120  # a reservation that nobody came back to lapses after 60 s
+    open_at_most_s: float = 1.0  # a transaction; a service's own background work takes milliseconds
 
     def title(self) -> str:
         return "nothing is left open at the end"
@@ -26,7 +27,7 @@ class CleanEndState(Check):
     def judge(self, evidence: Evidence) -> CheckResult:
         if not len(evidence.requests):
             return self.undecided("Not one request came: there was nothing that could be left open.")
-        found = [*_sessions(evidence), *_locks(evidence), *_pending(evidence, self.pending_at_most_s)]
+        found = [*_sessions(evidence, self.open_at_most_s), *_locks(evidence), *_pending(evidence, self.pending_at_most_s)]
         return counted(
             self,
             found,
@@ -36,11 +37,12 @@ class CleanEndState(Check):
         )
 
 
-def _sessions(evidence: Evidence) -> Iterator[str]:
+def _sessions(evidence: Evidence, at_most_s: float) -> Iterator[str]:
     for session in evidence.final["activity"]:
-        state = session["state"] or ""
-        if state.startswith("idle in transaction") or state == "active":
-            age = f" for {session['xact_age_s']:.1f} s" if session["xact_age_s"] is not None else ""
+        state, age_s = session["state"] or "", session["xact_age_s"]
+        at_work = state.startswith("idle in transaction") or state == "active"
+        if at_work and (age_s is None or age_s > at_most_s):
+            age = "" if age_s is None else f" for {age_s:.1f} s"
             yield f"session {session['pid']} is {state}{age}: {session['query'][:80]}"
 
 
