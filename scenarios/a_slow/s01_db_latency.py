@@ -28,7 +28,7 @@ SCENARIO = Scenario(
         LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=250, ops=("get_booking",)),
         RecoversWithin(at_most_s=5),
     ),
-    defences=("one_round_trip_reads", "connection_pool"),
+    defences=("one_round_trip_reads",),
     lesson="one_round_trip_reads: one question, one round trip; a transaction around it makes three.",
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -7,7 +7,7 @@ the driver, of TCP or of the server returns a worker from this; only a deadline 
 Who wants a transfer here gives up after 2 s and asks once more, under the same key; nobody repeats what was answered.
 Meanwhile the naive twin still has the first request in its queue. When the link is whole again it works the queue
 off: it makes the transfer for which nobody waits any more, and then the repetition. The hardened twin has answered
-long before, and where it says "unknown, ask again with the same key" the key makes the second try safe.
+long before, and does nothing after that: even without its keys no transfer of this run is made twice.
 """
 
 from lab.checks.invariants import CleanEndState, ExactlyOnce, NoLostAcks, NoPhantoms, RefusedMeansRefused
@@ -50,8 +50,7 @@ SCENARIO = Scenario(
         ExactlyOnce(),
         CleanEndState(),
     ),
-    defences=("deadline", "idempotency"),
-    lesson="deadline: gives a worker back, whatever the silence, so nothing is done for clients who have left; "
-    "idempotency: asked again under its key, a transfer is made once.",
+    defences=("deadline",),
+    lesson="deadline: gives a worker back, whatever the silence, and does nothing for clients who have left.",
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -36,7 +36,7 @@ SCENARIO = Scenario(
         NoPhantoms(),
         CleanEndState(),
     ),
-    defences=("lock_order", "transaction_retry"),
+    defences=("lock_order",),
     lesson="lock_order: no circle, no deadlock. transaction_retry hides one from the client, after the wait; the "
     "database still counts it.",
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},

@@ -8,6 +8,7 @@ a round trip to learn that the next one would have worked.
 Costs SIZE open connections per worker, busy or not.
 Hurts alone as a queue: whoever finds the pool empty waits, and a pool of connections that answer nothing is emptied by
 hanging requests. Hence `deadline` for the holders, `bulkhead` for the waiters.
+Awaits S34: 300 ms on the database's link and all sessions ended at once; a pool refilled by requests would not recover.
 """
 
 import random

@@ -7,6 +7,7 @@ Costs two statements a write, and a table that someone must prune (`prune`, whic
 Hurts alone when the effect is not in the same database: a remote call inside holds the key while it waits, and is not
 undone by the rollback. Make that a second step, and say by `first_step` what has become of the first: bookings do so
 by `saga`, and without it have no keys.
+Awaits S15: the answer of every first try is lost, and the clients ask again.
 
 Its table is in schema/hardened.sql. Keys are the caller's own: nobody sees an answer that was another's.
 """

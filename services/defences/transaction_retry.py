@@ -6,6 +6,8 @@ sent and not answered is not asked for again: it may have happened.
 Costs the work of the attempts that lost, at the very moment when the rows are contended or the database is in trouble.
 Hurts alone by hiding its cause (`lock_order` removes the deadlocks; retrying them is far slower) and, unbounded, by
 multiplying the load that caused it. Hence full jitter, the deadline, and a budget for all requests together.
+Awaits S09: the database is restarted, and whoever was in a transaction begins anew. (In S16 it hides the deadlocks from
+the clients, at the price of the wait; what prevents them is `lock_order`.)
 """
 
 import functools
