@@ -21,6 +21,8 @@ PLAN_OFF_MS = 50.0
 SKEW_MS = 10.0
 SCHEDULE_LAG, ON_TIME, IN_STEP = "schedule lag", "faults on time", "twins in step"
 BASELINE_HEALTHY = "baseline healthy"
+FAULT_OBSERVED, HEALING_OBSERVED = "fault observed", "healing observed"
+SPOILED = {SCHEDULE_LAG, ON_TIME, IN_STEP, BASELINE_HEALTHY, FAULT_OBSERVED, HEALING_OBSERVED}
 TIMING_SHARE = 0.95  # of the switches: with two it is the worst, with the many of a burst one may slip
 
 Change = Switched | Performed
@@ -41,10 +43,12 @@ def look(run: RunEvidence) -> tuple[Gate, ...]:
 def spoiled_by_the_machine(gates: Sequence[Gate]) -> bool:
     """Whether a run is invalid only by what a busy machine does: made again, it may well be valid.
 
-    A twin that is late before the fault is among it. Where that is its own fault, the next run will say so again.
+    A twin that is late before the fault is among it, and a target that says it is as asked while the probes are too
+    late to show it: one twin that works off its backlog can take both cores. Where it was not the machine, the next run
+    says so again.
     """
     failed = {gate.name for gate in gates if not gate.passed}
-    return bool(failed) and failed <= {SCHEDULE_LAG, ON_TIME, IN_STEP, BASELINE_HEALTHY}
+    return bool(failed) and failed <= SPOILED
 
 
 def _complete(run: RunEvidence) -> Gate:
@@ -164,14 +168,14 @@ def _as_asked(manifest: Planned, twin: TwinEvidence) -> Iterator[Gate]:
 def _observed(twin: TwinEvidence) -> Iterator[Gate]:
     for number, fault in enumerate(twin.faults):
         proof = fault_proof(number, twin)
-        yield _proved("fault observed", twin, proof, f"With {fault.describe()}, {proof.sentence}.")
+        yield _proved(FAULT_OBSERVED, twin, proof, f"With {fault.describe()}, {proof.sentence}.")
 
 
 def _healed(twin: TwinEvidence) -> Iterator[Gate]:
     by_target: dict[str, Fault] = {str(fault.target()): fault for fault in twin.faults}
     for name, fault in by_target.items():
         proof = healed_proof(fault, twin)
-        yield _proved("healing observed", twin, proof, f"On {name}, {proof.sentence}.")
+        yield _proved(HEALING_OBSERVED, twin, proof, f"On {name}, {proof.sentence}.")
 
 
 def _proved(name: str, twin: TwinEvidence, proof: Proof, sentence: str) -> Gate:

@@ -8,7 +8,7 @@ import pytest
 
 from lab.checks.slos import GoodRatio
 from lab.faults import Latency
-from lab.judge.gates import look
+from lab.judge.gates import look, spoiled_by_the_machine
 from lab.judge.verdict import judge
 from lab.model import (
     BASELINE,
@@ -119,6 +119,15 @@ TWIN_GATES: list[tuple[str, dict[str, object]]] = [
 def test_a_gate_goes_red_for_the_twin_that_it_is_about(gate: str, change: dict[str, object]) -> None:
     run = a_run(SCENARIO, healthy(), replace(healthy(PAIR[1]), **change))
     assert [(one.name, one.twin) for one in failed(run)] == [(gate, HARDENED)]
+
+
+@pytest.mark.parametrize(("gate", "change"), TWIN_GATES, ids=[gate for gate, _ in TWIN_GATES])
+def test_a_run_is_made_again_for_what_a_busy_machine_does_and_for_nothing_else(
+    gate: str, change: dict[str, object]
+) -> None:
+    run = a_run(SCENARIO, healthy(), replace(healthy(PAIR[1]), **change))
+    spoiled = {"schedule lag", "baseline healthy", "fault observed", "healing observed"}
+    assert spoiled_by_the_machine(look(run)) == (gate in spoiled)
 
 
 def test_a_repetition_that_was_not_needed_is_recorded_as_such() -> None:

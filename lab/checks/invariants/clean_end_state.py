@@ -27,7 +27,11 @@ class CleanEndState(Check):
     def judge(self, evidence: Evidence) -> CheckResult:
         if not len(evidence.requests):
             return self.undecided("Not one request came: there was nothing that could be left open.")
-        found = [*_sessions(evidence, self.open_at_most_s), *_locks(evidence), *_pending(evidence, self.pending_at_most_s)]
+        found = [
+            *_sessions(evidence, self.open_at_most_s),
+            *_locks(evidence),
+            *_pending(evidence, self.pending_at_most_s),
+        ]
         return counted(
             self,
             found,
