@@ -25,7 +25,7 @@ SCENARIO = Scenario(
     mirrors="KubeBlocks on OKE: about 15 minutes of hanging after a failover, packets to the old address vanished "
     "(kubeblocks.io/blog/oci-tcp-blackhole-troubleshooting)",
     load=Load(
-        rate_rps=24,
+        rate_rps=15,  # what the naive twin works off afterwards must leave both cores to the other in time
         mix={
             "get_booking": 5,
             "user_bookings": 2,
