@@ -25,13 +25,13 @@ SCENARIO = Scenario(
     mirrors="KubeBlocks on OKE: about 15 minutes of hanging after a failover, packets to the old address vanished "
     "(kubeblocks.io/blog/oci-tcp-blackhole-troubleshooting)",
     load=Load(
-        rate_rps=15,  # what the naive twin works off afterwards must leave both cores to the other in time
+        rate_rps=18,  # what the naive twin works off afterwards must leave both cores to the other in time
         mix={
             "get_booking": 5,
             "user_bookings": 2,
             "create_booking": 2,
             "transfer_repeated": 1,
-            "healthz": 2,
+            "healthz": 5,
         },
         good_within_ms=500,
         client_timeout_s=5,

@@ -3,8 +3,11 @@
 import pytest
 
 from lab import catalogue
+from lab.checks.slos.of_phase import PhaseCheck
 from lab.faults import CpuLimit, Latency, Pause, TableLock
 from lab.model import BALANCER, CACHE, PAYMENTS, POSTGRES, QUEUE, SERVICE, Fault, LabError, Topology
+from lab.plan.arrivals import plan_arrivals
+from lab.workload import known
 from tests.fabricated.evidence import a_scenario
 
 S01 = "s01-db-latency"
@@ -25,6 +28,21 @@ def test_every_scenario_is_whole(name: str) -> None:
 @pytest.mark.parametrize("name", catalogue.entries())
 def test_every_scenario_takes_at_most_45_quick_seconds(name: str) -> None:
     assert scenario(name).quick.total_s <= 45
+
+
+@pytest.mark.parametrize("name", [name for name in catalogue.entries() if scenario(name).checks])
+def test_whatever_the_seed_a_quick_run_plans_enough_for_every_check(name: str) -> None:
+    found, phases = scenario(name), scenario(name).quick
+    checks = [check for check in found.checks if isinstance(check, PhaseCheck)]
+    workload = known.find(found.workload)
+    sizes = {**workload.sizes, **found.sizes}
+    for seed in range(50):
+        planned = list(plan_arrivals(found.load, phases, seed, workload, sizes))
+        for check in checks:
+            start_s, end_s = phases.window(check.phase)
+            due = [one for one in planned if start_s <= one.at_s < end_s]
+            mine = [one for one in due if not check.ops or one.op in check.ops]
+            assert len(mine) >= check.needed(), f"{check.title()}, seed {seed}"
 
 
 def test_a_scenario_is_found_by_the_start_of_its_name() -> None:
