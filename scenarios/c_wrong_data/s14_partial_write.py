@@ -16,7 +16,7 @@ SCENARIO = Scenario(
     question="Which of the two tables will be ahead? And if the two statements are swapped?",
     mirrors="Twilio, July 2013: cards were charged while balances were not updated "
     "(twilio.com/blog/2013/07/billing-incident-post-mortem)",
-    load=Load(rate_rps=30, mix={"update_profile": 5, "get_booking": 1}, good_within_ms=1_000),
+    load=Load(rate_rps=20, mix={"update_profile": 5, "get_booking": 1}, good_within_ms=1_000),
     faults=(
         Latency(link=DATABASE, latency_ms=30),
         Down(link=DATABASE, burst=Burst(on_s=0.3, off_s=0.6)),
