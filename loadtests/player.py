@@ -25,7 +25,7 @@ from loadtests.records import (
     Failure,
     Outcome,
     Records,
-    is_answered,
+    is_settled,
     is_wrong,
     oracle_rejects_planted_wrong,
     outcome,
@@ -45,7 +45,7 @@ class Player:
         self._records = Records(config["requests"], config["history"])
         self._history_ops = frozenset(config["history_ops"])
         self._ops: dict[str, int] = {}
-        self._answered: set[int] = set()  # of the requests that may be repeated
+        self._settled: set[int] = set()  # of the requests that may be repeated
         self._in_flight = Group()
         self._process = psutil.Process()
         self._cpu_before_s = 0.0
@@ -90,8 +90,8 @@ class Player:
     def _dispatch(self, arrival: dict[str, Any], intended: float) -> None:
         self._summary["planned"] += 1
         self._ops.setdefault(arrival["op"], len(self._ops))
-        if arrival.get("repeats") in self._answered:
-            self._answered.remove(arrival["repeats"])
+        if arrival.get("repeats") in self._settled:
+            self._settled.remove(arrival["repeats"])
             self._records.not_needed(arrival["i"], self._ops[arrival["op"]], intended, time.monotonic())
         elif len(self._in_flight) >= self._config["max_in_flight"]:
             self._summary["cap_hits"] += 1
@@ -105,8 +105,8 @@ class Player:
         timeout_s = self._config["client_timeout_s"]
         patience_s = min(arrival.get("patience_s", timeout_s), timeout_s)
         exchange = self._client.send(arrival, request_id, intended + patience_s)
-        if "patience_s" in arrival and is_answered(exchange.status, exchange.failure):
-            self._answered.add(arrival["i"])
+        if "patience_s" in arrival and is_settled(exchange.status, exchange.failure):
+            self._settled.add(arrival["i"])
         self._record(arrival, intended, exchange)
 
     def _record(self, arrival: dict[str, Any], intended: float, exchange: Exchange) -> None:

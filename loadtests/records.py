@@ -16,7 +16,7 @@ RECORD = struct.Struct("<IBHBBBdddd")
 REUSED, WRONG, NOT_NEEDED = 1, 2, 4  # flags
 BUFFER_BYTES = 1 << 16
 UNAVAILABLE = 503
-ASK_AGAIN = frozenset({502, UNAVAILABLE, 504})
+COME_AGAIN = frozenset({502, UNAVAILABLE, 504})
 
 
 class Outcome(IntEnum):
@@ -57,9 +57,9 @@ def outcome(method: str, status: int, failure: Failure, answered: Any) -> Outcom
     return Outcome.REFUSED if no_effect else Outcome.UNKNOWN
 
 
-def is_answered(status: int, failure: Failure) -> bool:
-    """Whether a client got what it came for, or a no. One that did does not ask again."""
-    return failure is Failure.NONE and status not in ASK_AGAIN
+def is_settled(status: int, failure: Failure) -> bool:
+    """Answered for good, with a yes or a no: such a client does not ask again."""
+    return failure is Failure.NONE and status not in COME_AGAIN
 
 
 def is_wrong(expect: dict[str, Any] | None, answered: Any) -> bool:

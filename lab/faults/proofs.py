@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 
+import numpy as np
+
+from lab.judge.statistics import quantile
 from lab.model import LinkSample, Proof, percent
 
 SAMPLES_MIN = 3
-LOW = 0.1
-MIDDLE = 0.5
+LOW, MIDDLE = 0.1, 0.5  # quantiles
 ANSWERED_MIN = 0.8
 DELAY_SLACK_MS = 15.0
 DELAY_SLACK_SHARE = 0.15
@@ -46,20 +48,14 @@ def close_ms(sample: LinkSample) -> float | None:
 
 
 def typical(samples: Sequence[LinkSample], reading: Reading, share: float = LOW) -> float:
-    """The value that `share` of the samples stay below.
+    """The quantile `share` of that reading.
 
-    A low one: a toxic delays every probe, a busy machine only some, and never makes one faster. (In containers, whose
+    A low one, for a toxic delays every probe, a busy machine only some, and it makes none faster. (In containers, whose
     link flaps, storms of reconnections made the lower quartile 17 to 36 ms later than the 60 ms of the fault.)
-
     Infinite where fewer than ANSWERED_MIN of the samples have that reading.
     """
     values = [value for sample in samples if not sample.error and (value := reading(sample)) is not None]
-    return quantile(values, share) if len(values) >= ANSWERED_MIN * len(samples) else math.inf
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """The value that `share` of `values` stay below; infinite for none."""
-    return sorted(values)[int(share * len(values))] if values else math.inf
+    return _below(values, share) if len(values) >= ANSWERED_MIN * len(samples) else math.inf
 
 
 def too_few(before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof | None:
@@ -165,4 +161,9 @@ def link_healed(
 
 def _answer_ms(samples: Sequence[LinkSample]) -> float:
     """The lower decile of those answered, however many were not."""
-    return quantile([sample.last_byte_ms for sample in samples if sample.last_byte_ms is not None], LOW)
+    return _below([sample.last_byte_ms for sample in samples if sample.last_byte_ms is not None], LOW)
+
+
+def _below(values: Sequence[float], share: float) -> float:
+    """The quantile `share` of `values`; infinite for none."""
+    return quantile(np.array(values), share) if values else math.inf

@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lab.judge": {"lab.model", "lab.judge.statistics"},
     # What a run folder says in words becomes faults and checks again.
     "lab.record": {"lab.model", "lab.faults", "lab.checks", "lab.checks.slos", "lab.checks.invariants"},
-    "lab.faults": {"lab.model"},
+    "lab.faults": {"lab.model", "lab.judge.statistics"},
     "lab.runtime.effects": set(),
     "lab.runtime.descriptors": {"lab.model", "lab.runtime.programs"},
     "lab.runtime.programs": {"lab.model", "lab.paths", "lab.runtime.effects"},

@@ -15,7 +15,7 @@ from loadtests.records import (
     RECORD,
     Failure,
     Outcome,
-    is_answered,
+    is_settled,
     is_wrong,
     oracle_rejects_planted_wrong,
     outcome,
@@ -75,12 +75,12 @@ def test_what_a_client_may_believe(
     ],
 )
 def test_who_was_answered_does_not_ask_again(status: int, failure: Failure, answered: bool) -> None:
-    assert is_answered(status, failure) is answered
+    assert is_settled(status, failure) is answered
 
 
 def test_both_sides_mean_the_same_by_not_needed_and_by_come_again() -> None:
     assert records.NOT_NEEDED == NOT_NEEDED
-    assert set(records.ASK_AGAIN) == set(COME_AGAIN)
+    assert set(records.COME_AGAIN) == set(COME_AGAIN)
 
 
 def test_a_right_answer_may_say_more_than_expected() -> None:

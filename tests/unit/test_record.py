@@ -11,17 +11,10 @@ import pytest
 from lab.model import (
     FAULT,
     Arrival,
-    CheckResult,
     FaultWindow,
-    Gate,
     LabError,
     Outcome,
-    PhaseNumbers,
     Role,
-    RunVerdict,
-    TwinNumbers,
-    TwinVerdict,
-    Verdict,
 )
 from lab.record import (
     FORMAT,
@@ -36,6 +29,7 @@ from lab.record import (
 )
 from tests.fabricated.evidence import HARDENED, NAIVE, T0_AT, a_manifest, a_scenario, changes_of
 from tests.fabricated.folder import Fabricated, make_run, scenario_of
+from tests.fabricated.verdicts import make_verdict
 
 SCENARIO = scenario_of(Fabricated())
 SUMMARY = {
@@ -205,43 +199,15 @@ def test_a_member_that_does_not_fit_is_named(writer: RunWriter) -> None:
         _ = twin(writer).metrics
 
 
-def a_verdict() -> RunVerdict:
-    check = CheckResult(
-        check="latency", verdict=Verdict.BROKEN, value=math.inf, threshold=300.0, unit="ms", sentence="s",
-        examples=("a",),
-    )  # fmt: skip
-    hit = PhaseNumbers(
-        planned=3,
-        good_ratio=1 / 3,
-        goodput_rps=None,
-        p50_ms=5.0,
-        p95_ms=math.inf,
-        p99_ms=None,
-        endings={"good": 1},
-    )
-    twin = TwinVerdict(
-        twin="a", service="naive", role=Role.GUEST, verdict=Verdict.BROKEN, expected=None, checks=(check,),
-        numbers=TwinNumbers(phases={FAULT: hit}),
-    )  # fmt: skip
-    gate = Gate(name="g", passed=True, value=None, limit=5.0, unit="ms", sentence="s")
-    return RunVerdict(
-        run="r",
-        scenario="s01",
-        valid=True,
-        gates=(gate,),
-        twins=(twin,),
-        as_expected=True,
-        sentence="It broke.",
-    )
-
-
 def test_a_verdict_is_written_the_same_again_after_reading_it(tmp_path: Path) -> None:
-    write_verdict(tmp_path, a_verdict())
-    first = (tmp_path / "verdict.json").read_bytes()
+    made = make_verdict("run")
+    write_verdict(tmp_path, made)
     read = read_verdict(tmp_path)
-    assert read.twins[0].checks == a_verdict().twins[0].checks
-    assert read.twins[0].numbers.phases[FAULT].p95_ms == math.inf
+    assert read == made
+    assert read.twins[0].numbers.time_to_recover_s == math.inf
     write_verdict(tmp_path, read)
+    first = (tmp_path / "verdict.json").read_bytes()
+    write_verdict(tmp_path, read_verdict(tmp_path))
     assert (tmp_path / "verdict.json").read_bytes() == first
 
 

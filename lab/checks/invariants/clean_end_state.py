@@ -1,4 +1,4 @@
-"""I12, clean end state: at the end no transaction is open, no lock waited for, nothing at work, nothing forgotten."""
+"""I12, clean end state: at the end no transaction stays open, no lock is waited for, and nothing is forgotten."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lab.workload.booking.history import BOOKINGS
 
 @dataclass(frozen=True, kw_only=True)
 class CleanEndState(Check):
-    """Looked at after the drain, when the last answer is long past: whatever still goes on will never end by itself."""
+    """Looked at after the drain, when the service has fallen quiet or 4 s have passed."""
 
     name: ClassVar[str] = "clean end state"
     invariant: ClassVar[str] = "I12"
