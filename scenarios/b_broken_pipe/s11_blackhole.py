@@ -13,7 +13,7 @@ long before, and does nothing after that: even without its keys no transfer of t
 from lab.checks.invariants import CleanEndState, ExactlyOnce, NoLostAcks, NoPhantoms, RefusedMeansRefused
 from lab.checks.slos import AnswersWithin, GoodRatio, RecoversWithin
 from lab.faults import Timeout
-from lab.model import DATABASE, FAULT, Load, Scenario, Verdict
+from lab.model import DATABASE, FAULT, Load, Scenario, ServerProfile, Topology, Verdict
 
 SCENARIO = Scenario(
     name="s11-blackhole",
@@ -36,6 +36,8 @@ SCENARIO = Scenario(
         good_within_ms=500,
         client_timeout_s=5,
     ),
+    # 32 threads in all: few enough to run out of in a quick run.
+    topology=Topology(profile=ServerProfile(threads=16)),
     faults=(
         Timeout(link=DATABASE, timeout_ms=0, direction="downstream", during=(0.0, 0.5)),
         Timeout(link=DATABASE, timeout_ms=0, direction="upstream", during=(0.5, 1.0)),
