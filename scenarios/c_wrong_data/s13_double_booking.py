@@ -1,8 +1,9 @@
 """Double booking: many people want the same hour of the same room at the same time.
 
 The naive twin looks whether the room is free, charges, and inserts. Between the look and the insert others
-look too, and latency makes that gap wider. The hardened twin lets the database decide: a constraint that
-two bookings cannot both satisfy.
+look too, and latency makes that gap wider. The hardened twin lets the database decide: a constraint that two
+bookings cannot both satisfy. That alone would charge those who lose the race as well, so it writes the booking
+first, as pending, and charges only those whose booking the constraint let in.
 """
 
 from lab.checks.invariants import ExactlyOnce, NoDoubleBooking, NoLostAcks, NoPhantoms, RefusedMeansRefused
@@ -24,7 +25,10 @@ SCENARIO = Scenario(
         RefusedMeansRefused(),
         ExactlyOnce(),
     ),
-    defences=("constraints",),
-    lesson="constraints: a rule that the database keeps holds under any interleaving.",
+    defences=("constraints", "saga"),
+    lesson=(
+        "constraints: the database keeps the rule under any interleaving. saga: book first, charge second, "
+        "or those who lose the race have paid."
+    ),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

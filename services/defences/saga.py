@@ -6,7 +6,6 @@ number, never twice; it is confirmed by the answer, or undone at once when there
 is undone by the sweeper, and a refund that is due is written down in the transaction that makes it due, then made.
 Costs a state more (pending), one more write, a thread that sweeps, and refunds that come a little later.
 Hurts alone when a step cannot be repeated: a refund without a key, asked for twice, pays twice.
-Awaits S33: payments that decline, break off and vanish; a charge without a booking.
 """
 
 import functools
