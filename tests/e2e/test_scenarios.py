@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 
 from lab import catalogue
 from lab.record import sums
-from lab.runtime.toxiproxy.build import cache
+from lab.runtime.toxiproxy import build
 from tests.fabricated.evidence import HARDENED
 
 ROOT = Path(__file__).parents[2]
@@ -48,9 +49,15 @@ def run(scenario: str, *words: str, cwd: Path = ROOT, **shell: str) -> tuple[int
     return done.returncode, json.loads(done.stdout)
 
 
+@cache
+def local_run(scenario: str) -> tuple[int, dict[str, Any]]:
+    """The one quick run on the local runtime, which several tests look at."""
+    return run(scenario, "--runtime", "local")
+
+
 def one_of_each_kind() -> list[Any]:
-    """Every scenario, but only the first with its kinds of fault belongs to what CI runs."""
-    seen: set[frozenset[type]] = set()
+    """Every scenario, but only the first with its kinds of fault belongs to what CI runs. No fault is no kind."""
+    seen: set[frozenset[type]] = {frozenset()}
     found = []
     for name, entry in catalogue.entries().items():
         kinds = frozenset(type(fault) for fault in entry.scenario.faults)
@@ -65,7 +72,7 @@ def verdicts(verdict: dict[str, Any]) -> dict[str, str]:
 
 @pytest.mark.parametrize("scenario", catalogue.entries())
 def test_the_contrast_shows_on_the_local_runtime(scenario: str, needs_local: None) -> None:
-    code, verdict = run(scenario, "--runtime", "local")
+    code, verdict = local_run(scenario)
     assert code == EXPECTED, verdict["sentence"]
     report = (ROOT / "runs" / verdict["run"] / "report.html").read_text()
     assert verdict["sentence"].split(".")[0][:40] in report
@@ -115,7 +122,7 @@ def test_a_hostile_shell_home_and_current_folder_change_no_verdict(needs_local: 
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             (place / name).write_text(text)
     # The cache of what is built is no setting: the run should not have to build Toxiproxy.
-    shell = {**HOSTILE_SHELL, "HOME": str(tmp_path / "home"), "LAB_CACHE": str(cache())}
+    shell = {**HOSTILE_SHELL, "HOME": str(tmp_path / "home"), "LAB_CACHE": str(build.cache())}
     code, verdict = run("s01-db-latency", "--runtime", "local", cwd=tmp_path / "here", **shell)
     assert code == EXPECTED, verdict["sentence"]
     assert "data:image/svg+xml" in (ROOT / "runs" / verdict["run"] / "report.html").read_text()
@@ -143,7 +150,7 @@ HOSTILE_FILES = {
 @pytest.fixture(scope="module")
 def folder(needs_local: None) -> Path:
     """A real run of S01."""
-    _code, verdict = run("s01-db-latency", "--runtime", "local")
+    _code, verdict = local_run("s01-db-latency")
     return ROOT / "runs" / verdict["run"]
 
 

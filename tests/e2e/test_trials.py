@@ -12,7 +12,7 @@ from _pytest.mark import ParameterSet
 
 from lab.cli import assembly, running
 from lab.faults import FAULTS
-from lab.model import BALANCER, CACHE, QUEUE, Capability, Scenario, Stack
+from lab.model import BALANCER, CACHE, QUEUE, Capability, Phases, Scenario, Stack
 from lab.plan.runs import RunPlan
 from lab.workload import known
 from tests.e2e import trials
@@ -29,6 +29,7 @@ TRIALS: list[Scenario] = [
     importlib.import_module(f"{trials.__name__}.{module.name}").SCENARIO
     for module in pkgutil.iter_modules(trials.__path__)
 ]
+PHASES = Phases(warmup_s=1, baseline_s=4, fault_s=8, recovery_s=5, drain_s=1)
 AGAIN = 2  # where the machine was too busy to be on time
 SEED = 1
 
@@ -44,9 +45,7 @@ def planned(scenario: Scenario) -> RunPlan:
         topology=scenario.topology,
         sizes={**workload.sizes, **scenario.sizes},
     )
-    return RunPlan(
-        stack=stack, scenario=scenario, workload=workload, phases=scenario.quick, seed=SEED, quick=True
-    )
+    return RunPlan(stack=stack, scenario=scenario, workload=workload, phases=PHASES, seed=SEED, quick=True)
 
 
 def runs() -> list[ParameterSet]:
