@@ -71,7 +71,8 @@ def _view(run: RunRecord) -> RunView:
 
 def _twin(place: int, record: TwinRecord) -> TwinView:
     zero = record.phases.window(FAULT)[0]
-    requests = _if_there(lambda: record.requests, np.zeros(0, REQUEST))
+    all_of_them = _if_there(lambda: record.requests, np.zeros(0, REQUEST))
+    requests = _if_there(lambda: statistics.of_ops(all_of_them, record.ops), all_of_them)
     missing_at_s = _missing(record)
     at_s = np.concatenate([requests["intended"], missing_at_s]) - zero
     kinds = statistics.endings(requests, record.load.good_within_ms)

@@ -18,6 +18,7 @@ from lab.judge.statistics import (
     is_answered,
     is_good,
     lost_good_s,
+    of_ops,
     quantile,
     ratio,
     schedule_lag_ms,
@@ -42,7 +43,7 @@ def describe(twin: TwinEvidence) -> TwinNumbers:
 
 def _phase(twin: TwinEvidence, phase: str) -> PhaseNumbers:
     start_s, end_s = twin.phases.window(phase)
-    planned = between(twin.requests, start_s, end_s)
+    planned = between(of_ops(twin.requests, twin.ops), start_s, end_s)
     within_ms = twin.load.good_within_ms
     good = is_good(planned, within_ms)
     statements = statements_per_request(twin.metrics, start_s, end_s)
@@ -69,17 +70,18 @@ def _time_to_recover_s(twin: TwinEvidence) -> float | None:
         return None
     healed_s = max(window.off_s for window in twin.fault_windows)
     end_s = twin.phases.window(RECOVERY)[1]
-    took_s = time_to_recover_s(twin.requests, twin.load.good_within_ms, healed_s, end_s)
+    took_s = time_to_recover_s(of_ops(twin.requests, twin.ops), twin.load.good_within_ms, healed_s, end_s)
     return math.inf if took_s is None else took_s
 
 
 def _lost_good_s(twin: TwinEvidence) -> float:
     start_s, end_s = twin.phases.window(FAULT)[0], twin.phases.window(RECOVERY)[1]
-    return lost_good_s(twin.requests, twin.load.good_within_ms, _base_ratio(twin), start_s, end_s)
+    asked = of_ops(twin.requests, twin.ops)
+    return lost_good_s(asked, twin.load.good_within_ms, _base_ratio(twin), start_s, end_s)
 
 
 def _base_ratio(twin: TwinEvidence) -> float:
-    planned = between(twin.requests, *twin.phases.window(BASELINE))
+    planned = between(of_ops(twin.requests, twin.ops), *twin.phases.window(BASELINE))
     return ratio(is_good(planned, twin.load.good_within_ms))
 
 

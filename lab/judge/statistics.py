@@ -20,6 +20,7 @@ Requests = NDArray[Any]  # lab.record.REQUEST, times in seconds from T0
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.float64]
 
+READINESS = "readyz"  # the operation by which a load balancer asks whether to send requests here
 WRONG_BODY = 2  # bit of `flags`
 CONFLICT = 409
 COME_AGAIN = (502, 503, 504)
@@ -34,11 +35,13 @@ def between(requests: Requests, start_s: float, end_s: float) -> Requests:
     return chosen
 
 
-def of_ops(requests: Requests, names: Sequence[str], ops: Sequence[str]) -> Requests:
-    """Those of the operations `ops` (all, if empty); `names` are the names of the `op` column."""
-    if not ops:
-        return requests
-    numbers = [number for number, name in enumerate(names) if name in ops]
+def of_ops(requests: Requests, names: Sequence[str], ops: Sequence[str] = ()) -> Requests:
+    """Those of the operations `ops`; `names` are the names of the `op` column.
+
+    Without `ops` all but the readiness probes. Their answers are not good or bad but true or false: a service that says
+    it is ready while it serves nobody has not served anybody by that. `TruthfulReadiness` judges them.
+    """
+    numbers = [number for number, name in enumerate(names) if (name in ops if ops else name != READINESS)]
     chosen: Requests = requests[np.isin(requests["op"], numbers)]
     return chosen
 

@@ -14,6 +14,7 @@ from lab.checks.slos import (
     StatementsPerRequest,
     TruthfulReadiness,
 )
+from lab.judge.description import describe
 from lab.model import (
     BASELINE,
     FAULT,
@@ -51,6 +52,20 @@ def judged(check: Check, rows: object = None, **evidence: object) -> CheckResult
 
 
 # -- GoodRatio
+
+
+def test_a_service_that_calls_itself_ready_while_it_serves_nobody_has_served_nobody() -> None:
+    failing = in_fault_phase(**CRASH)
+    lies = in_fault_phase(op="readyz")
+    twin = FabricatedTwin(requests=with_fault_phase(together(failing, lies)), fault_windows=WINDOW)
+    assert judged(GoodRatio(phase=FAULT, at_least=0.1), twin.requests).value == 0
+    told = describe(twin).phases[FAULT]
+    assert (told.planned, told.good_ratio, told.goodput_rps) == (len(failing), 0, 0)
+
+
+def test_an_honest_no_of_the_readiness_probe_is_no_loss() -> None:
+    honest = together(in_fault_phase(), in_fault_phase(op="readyz", **REFUSAL))
+    assert judged(GoodRatio(phase=FAULT, at_least=1.0), with_fault_phase(honest)).value == 1
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from lab.model import Check, CheckResult, Evidence
 
 @dataclass(frozen=True, kw_only=True)
 class PhaseCheck(Check):
-    """Looks at all requests that were planned for `phase`, or at those of `ops`."""
+    """Looks at all requests that were planned for `phase` but readiness probes, or at those of `ops`."""
 
     phase: str
     ops: tuple[str, ...] = ()

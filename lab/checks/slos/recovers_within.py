@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lab.checks.wording import result
-from lab.judge.statistics import HEALTHY_FOR_S, HEALTHY_RATIO, between, is_good, ratio, time_to_recover_s
+from lab.judge.statistics import (
+    HEALTHY_FOR_S,
+    HEALTHY_RATIO,
+    between,
+    is_good,
+    of_ops,
+    ratio,
+    time_to_recover_s,
+)
 from lab.model import BASELINE, FAULT, RECOVERY, Check, CheckResult, Evidence, percent
 
 
@@ -27,12 +35,13 @@ class RecoversWithin(Check):
             (window.off_s for window in evidence.fault_windows), default=evidence.phases.window(FAULT)[1]
         )
         end_s = evidence.phases.window(RECOVERY)[1]
-        before = ratio(is_good(between(evidence.requests, *evidence.phases.window(BASELINE)), within_ms))
+        asked = of_ops(evidence.requests, evidence.ops)
+        before = ratio(is_good(between(asked, *evidence.phases.window(BASELINE)), within_ms))
         if not before >= HEALTHY_RATIO:
             return self.undecided("There was nothing to come back to: the baseline itself was not healthy.")
         if end_s - healed_s < max(self.at_most_s, HEALTHY_FOR_S):
             return self.undecided(f"The recovery phase of {end_s - healed_s:.1f} s is too short to tell.")
-        took_s = time_to_recover_s(evidence.requests, within_ms, healed_s, end_s)
+        took_s = time_to_recover_s(asked, within_ms, healed_s, end_s)
         if took_s is None:
             sentence = f"It had not recovered {end_s - healed_s:.0f} s after healing."
         else:

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from lab.checks.wording import result
-from lab.judge.statistics import Requests, between, of_ops
+from lab.judge.statistics import READINESS, Requests, between, of_ops
 from lab.model import RECOVERY, Check, CheckResult, Evidence
 
 READY = 200
@@ -32,7 +32,7 @@ class TruthfulReadiness(Check):
         return f"readiness tells the truth, at most {self.at_most_s:g} s late"
 
     def judge(self, evidence: Evidence) -> CheckResult:
-        asked = of_ops(evidence.requests, evidence.ops, ("readyz",))
+        asked = of_ops(evidence.requests, evidence.ops, (READINESS,))
         windows = [
             _settled(between(asked, window.on_s + self.at_most_s, window.off_s), window.off_s)
             for window in evidence.fault_windows
