@@ -16,7 +16,7 @@ RECORD = struct.Struct("<IBHBBBdddd")
 REUSED, WRONG, NOT_NEEDED = 1, 2, 4  # flags
 BUFFER_BYTES = 1 << 16
 UNAVAILABLE = 503
-COME_AGAIN = frozenset({502, UNAVAILABLE, 504})
+TRY_AGAIN = frozenset({502, UNAVAILABLE, 504})
 
 
 class Outcome(IntEnum):
@@ -59,7 +59,7 @@ def outcome(method: str, status: int, failure: Failure, answered: Any) -> Outcom
 
 def is_settled(status: int, failure: Failure) -> bool:
     """Answered for good, with a yes or a no: such a client does not ask again."""
-    return failure is Failure.NONE and status not in COME_AGAIN
+    return failure is Failure.NONE and status not in TRY_AGAIN
 
 
 def is_wrong(expect: dict[str, Any] | None, answered: Any) -> bool:
