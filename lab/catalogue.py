@@ -55,7 +55,7 @@ def entries() -> Mapping[str, Entry]:
 
 
 def find(name: str) -> Entry:
-    """The scenario called `name`, or the only one that starts with it. Raises LabError with similar names."""
+    """The scenario called `name`, or the only one whose name starts so. Raises LabError, with near misses."""
     everything = entries()
     if name in everything:
         return everything[name]

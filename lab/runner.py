@@ -1,7 +1,7 @@
 """Walks one run through its phases, using only ports: it decides what happens when, not how it is judged.
 
-Up, heal, warm-up, baseline, fault, heal, recovery, drain, final read. Everything observed goes to the run folder.
-Everything broken on purpose is healed at the start and at the end, whatever happens in between.
+Up, heal, warm-up, baseline, fault, heal, recovery, drain, final read. All that is seen goes to the run folder; all that
+was broken on purpose is healed at the start and at the end, whatever happens in between.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Runner:
         self._planned = 0
 
     def run(self) -> None:
-        """Run the plan and leave a complete run folder. On any exception heal, stop everything, mark it aborted."""
+        """Run the plan and leave a complete run folder; on any exception heal, take all down and mark it aborted."""
         self._manifest(Status.RUNNING)
         try:
             with self._standing():
@@ -79,7 +79,7 @@ class Runner:
 
     @contextmanager
     def _standing(self) -> Iterator[None]:
-        """Bring all twins up; at the end keep their logs and stop everything, even after a failed start."""
+        """All twins up; their logs are kept and everything is down again at the end, even after half a start."""
         try:
             self._say(f"starting {' and '.join(self._plan.names)}")
             self._planned = self._plan_load()

@@ -60,5 +60,5 @@ def _fault(case: Element, verdict: Verdict, message: str) -> None:
 
 
 def _printable(text: str) -> str:
-    """Without most control characters, which XML 1.0 cannot express."""
+    """XML 1.0 has no way to write most control characters."""
     return "".join(char if char >= " " or char in "\n\t" else "\ufffd" for char in text)

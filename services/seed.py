@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def load(*, dsn: str, schema: str, defences: frozenset[str], **sizes: int) -> None:
-    """Rebuild the database at `dsn` in one transaction. `sizes` are users, rooms, bookings and wallets."""
+    """Make the database of `dsn` new, in one transaction. `sizes` are users, rooms, bookings and wallets."""
     with psycopg.connect(dsn) as connection:
         connection.execute(ROLES)
         connection.execute((SCHEMA / "common.sql").read_text())
