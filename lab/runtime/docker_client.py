@@ -1,7 +1,7 @@
-"""The environment of Docker's command line and SDK: the user's engine, but none of their settings.
+"""The environment of Docker's command line and SDK: the engine that the user chose, by none of their settings.
 
 ~/.docker/config.json can set proxies for every container, headers for every call, and another engine than DOCKER_HOST.
-So the client gets our configuration; only the folders of its plugins are the user's.
+The client gets a configuration of ours instead; only the folders in which it finds its plugins are the user's.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ CLIENT = Surroundings(
 
 
 def docker_environment(**extra: str) -> dict[str, str]:
-    """For Docker's command line and Compose. Pulling and building need `build_environment`."""
+    """For Docker's command line, Compose included. What pulls or builds needs `build_environment`."""
     return CLIENT.environment(os.environ, DOCKER_CONFIG=str(_configuration()), **extra)
 
 
 @contextmanager
 def docker_configuration() -> Iterator[None]:
-    """Inside the block this process has the same configuration, because the SDK reads only the environment."""
+    """Inside the block this process has the same configuration, for the SDK, which takes no other hint."""
     before = os.environ.get("DOCKER_CONFIG")
     os.environ["DOCKER_CONFIG"] = str(_configuration())
     try:
@@ -42,10 +42,10 @@ def docker_configuration() -> Iterator[None]:
 
 
 def _configuration() -> Path:
-    """The folder of our configuration, made if necessary."""
+    """The folder of our configuration, made if need be."""
     ours = paths.STATE.absolute() / "docker"
     theirs = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    if theirs == ours:  # in a guardian, which inherits it from the lab
+    if theirs == ours:  # a guardian's, which got it from the lab
         return ours
     text = json.dumps({"cliPluginsExtraDirs": [str(theirs / "cli-plugins"), *_more_plugins(theirs)]})
     file = ours / "config.json"
