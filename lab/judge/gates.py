@@ -53,7 +53,7 @@ def spoiled_by_the_machine(gates: Sequence[Gate]) -> bool:
 
 def _complete(run: RunEvidence) -> Gate:
     status = str(run.manifest.status)
-    return _yes_or_no("run complete", status == "complete", f"The run ended {status}.")
+    return _yes_or_no("run complete", status == "complete", f"Status of the run: {status}.")
 
 
 def _all_recorded(run: RunEvidence, twin: TwinEvidence) -> Gate:

@@ -35,9 +35,9 @@ class CleanEndState(Check):
         return counted(
             self,
             found,
-            "thing left open",
-            "things left open",
-            f"{len(evidence.final['activity'])} sessions and all rows at the end",
+            "leftover",
+            "leftovers",
+            f"{len(evidence.final['activity'])} sessions, their locks and all bookings at the end",
         )
 
 

@@ -27,5 +27,9 @@ class NoLostAcks(Check):
         there = {intent.kind: effects(evidence, intent.kind) for intent in acked}
         lost = [f"{intent}; nothing is there" for intent in acked if not there[intent.kind][intent.reference]]
         return counted(
-            self, lost, "lost acknowledgement", "lost acknowledgements", f"{summary(acked)} acknowledged"
+            self,
+            lost,
+            "lost acknowledgement",
+            "lost acknowledgements",
+            f"{summary(acked)} that were acknowledged",
         )

@@ -36,7 +36,7 @@ class RefusedMeansRefused(Check):
             found,
             "refused request with an effect",
             "refused requests with an effect",
-            f"{summary(refused) or 'no writes'} that were refused",
+            f"{summary(refused) or '0 writes'} that were refused",
         )
 
 

@@ -29,7 +29,7 @@ class TruthfulReadiness(Check):
     at_most_s: float
 
     def title(self) -> str:
-        return f"readiness is true, at most {self.at_most_s:g} s late"
+        return f"readiness probes answer truthfully, at most {self.at_most_s:g} s late"
 
     def judge(self, evidence: Evidence) -> CheckResult:
         asked = of_ops(evidence.requests, evidence.ops, (READINESS,))
@@ -45,7 +45,7 @@ class TruthfulReadiness(Check):
                 f"{PROBES_MIN} of each are needed.",
             )
         false_yes, false_no = int(_ready(during).sum()), int((~_ready(last)).sum())
-        back = "it was ready again" if not false_no else "it was not ready again"
+        back = "the service was ready again" if not false_no else "the service was not ready again"
         return result(
             self,
             not false_yes and not false_no,
