@@ -4,6 +4,7 @@ The lab starts this as a separate program, in its own environment: matplotlib re
 the home folder and the environment when it is imported. And if anything fails here, the lab still has its verdict.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ def main(run_folder: str, *no_figures: str) -> None:
     """If the folder cannot be read or the page not written, it ends with one sentence."""
     folder = Path(run_folder)
     try:
-        render(folder, read_verdict(folder), " ".join(no_figures))
+        render(folder, read_verdict(folder), " ".join(no_figures), workers=os.cpu_count() or 1)
     except LabError as error:
         sys.exit(str(error))
 

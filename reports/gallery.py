@@ -6,8 +6,14 @@ The drawing code is imported only when needed: a page without figures needs no m
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
+from multiprocessing import get_context
 from pathlib import Path
 
 from reports.view import RunView
@@ -76,12 +82,39 @@ STORY = (WAITS, TIMELINES, HEATMAPS, OUTCOMES, PERCENTILES)  # in the order of t
 ALL = (*STORY, PROBES)
 
 
-def hang(plans: tuple[Plan, ...], run: RunView, folder: Path) -> tuple[Picture, ...]:
-    """Draw `plans` into `folder` as PNG and SVG, and return them for the page."""
+def hang(
+    plans: tuple[Plan, ...], run: RunView, folder: Path, kinds: Sequence[str] = ("svg",), workers: int = 1
+) -> tuple[Picture, ...]:
+    """Draw `plans` into `folder` in these formats, the page's own first, and return them for the page.
+
+    `workers`: how many processes may share the work, forked from this one.
+    """
     if folder.is_symlink():
         return missing(plans, f"{folder} is a link, but the lab writes only into real folders. Remove it.")
     folder.mkdir(exist_ok=True)
-    return tuple(_picture(plan, run, folder / plan.name) for plan in plans)
+    paint = partial(_picture, run=run, folder=folder, kinds=kinds)
+    if (workers := min(workers, len(plans))) < 2:
+        return tuple(map(paint, plans))
+    for name in ("reports.look", *(f"reports.figures.{plan.name}" for plan in plans)):
+        with suppress(Exception):  # once for all; who cannot do without it will say so
+            import_module(name)
+    try:
+        with ProcessPoolExecutor(workers, get_context("fork"), _inherit, (paint,)) as painters:
+            return tuple(painters.map(_paint, plans))
+    except (OSError, BrokenProcessPool):  # a full /dev/shm, where their locks are; or a painter was killed
+        return tuple(map(paint, plans))
+
+
+# What a forked painter paints with: the run is large, and forking hands it on as it is.
+_painting: list[Callable[[Plan], Picture]] = []
+
+
+def _inherit(paint: Callable[[Plan], Picture]) -> None:
+    _painting[:] = [paint]
+
+
+def _paint(plan: Plan) -> Picture:
+    return _painting[0](plan)
 
 
 def missing(plans: tuple[Plan, ...], problem: str) -> tuple[Picture, ...]:
@@ -89,12 +122,13 @@ def missing(plans: tuple[Plan, ...], problem: str) -> tuple[Picture, ...]:
     return tuple(_unpainted(plan, problem) for plan in plans)
 
 
-def _picture(plan: Plan, run: RunView, stem: Path) -> Picture:
+def _picture(plan: Plan, run: RunView, folder: Path, kinds: Sequence[str]) -> Picture:
+    stem = folder / plan.name
     try:
         look, figure = import_module("reports.look"), import_module(f"reports.figures.{plan.name}")
         claim = figure.claim(run)
         with look.drawing():
-            look.save(figure.draw(run), stem)
+            look.save(figure.draw(run), stem, kinds)
         svg = base64.b64encode(stem.with_suffix(".svg").read_bytes()).decode()
     except Exception as exc:  # noqa: BLE001 whatever it is, the verdict stands and the page must be written
         for suffix in (".svg", ".png"):

@@ -6,9 +6,12 @@ can fail. An invalid run and an inconclusive check are errors rather than failur
 
 from __future__ import annotations
 
+import re
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from lab.model import Gate, RunVerdict, TwinVerdict, Verdict
+
+UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def junit(verdict: RunVerdict, total_s: float) -> str:
@@ -23,6 +26,9 @@ def junit(verdict: RunVerdict, total_s: float) -> str:
     suite.set("time", f"{total_s:g}")
     root = Element("testsuites", name="failure-lab")
     root.append(suite)
+    for element in root.iter():
+        element.text = element.text and _printable(element.text)
+        element.attrib.update({name: _printable(value) for name, value in element.items()})
     indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 
@@ -32,7 +38,7 @@ def _gate(suite: Element, verdict: RunVerdict, gate: Gate) -> None:
         suite, f"{verdict.scenario}.validity", f"{gate.name} ({gate.twin})" if gate.twin else gate.name
     )
     if not gate.passed:
-        SubElement(case, "error", type="invalid", message=_printable(gate.sentence))
+        SubElement(case, "error", type="invalid", message=gate.sentence)
 
 
 def _twin(suite: Element, verdict: RunVerdict, twin: TwinVerdict) -> None:
@@ -45,20 +51,20 @@ def _twin(suite: Element, verdict: RunVerdict, twin: TwinVerdict) -> None:
         case = _case(suite, where, check.check)
         if twin.expected is Verdict.HELD and check.verdict is not Verdict.HELD:
             _fault(case, check.verdict, check.sentence)
-        SubElement(case, "system-out").text = _printable(
-            "\n".join((f"{check.verdict}: {check.sentence}", *check.examples))
+        SubElement(case, "system-out").text = "\n".join(
+            (f"{check.verdict}: {check.sentence}", *check.examples)
         )
 
 
 def _case(suite: Element, where: str, name: str) -> Element:
-    return SubElement(suite, "testcase", classname=_printable(where), name=_printable(name))
+    return SubElement(suite, "testcase", classname=where, name=name)
 
 
 def _fault(case: Element, verdict: Verdict, message: str) -> None:
     tag = "error" if verdict is Verdict.INCONCLUSIVE else "failure"
-    SubElement(case, tag, type=str(verdict), message=_printable(message))
+    SubElement(case, tag, type=str(verdict), message=message)
 
 
 def _printable(text: str) -> str:
-    """XML 1.0 has no way to write most control characters."""
-    return "".join(char if char >= " " or char in "\n\t" else "\ufffd" for char in text)
+    """XML 1.0 has no way to write most control characters, halves of characters, and two that are none."""
+    return UNWRITABLE.sub("\ufffd", text)

@@ -5,7 +5,7 @@ Twins differ in colour, line and marker, because not every reader can tell all t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -30,6 +30,11 @@ WIDTH_IN = 10.0
 PNG_DPI = 150
 SVG_DPI = 200  # of what is rasterised inside an SVG: cells and points by the thousand
 POINTS_MAX = 1_500  # more are rasterised
+SVG, PNG = "svg", "png"
+SAVED: Mapping[str, tuple[int, dict[str, None]]] = {
+    SVG: (SVG_DPI, {"Date": None, "Creator": None, "Format": None, "Type": None}),
+    PNG: (PNG_DPI, {"Software": None}),
+}
 
 RC: Any = {
     "font.family": "DejaVu Sans",  # shipped with matplotlib: the same glyphs on every machine
@@ -74,10 +79,10 @@ def new_figure(height_in: float) -> Figure:
     return Figure(figsize=(WIDTH_IN, height_in), facecolor="white")
 
 
-def save(figure: Figure, stem: Path) -> None:
-    """Write `figure` as STEM.svg and STEM.png, without dates, names or anything else that changes."""
-    nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
-    for kind, dpi, metadata in (("svg", SVG_DPI, nothing), ("png", PNG_DPI, {"Software": None})):
+def save(figure: Figure, stem: Path, kinds: Sequence[str] = (SVG,)) -> None:
+    """Write `figure` as STEM.svg, STEM.png, without dates, names or anything else that changes."""
+    for kind in kinds:
+        dpi, metadata = SAVED[kind]
         content = BytesIO()
         figure.savefig(content, format=kind, dpi=dpi, metadata=metadata)
         write_bytes(stem.with_suffix(f".{kind}"), content.getvalue())

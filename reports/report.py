@@ -12,13 +12,13 @@ from reports.page import Page
 from reports.reading import Reading, read
 
 
-def write(run_folder: Path, verdict: RunVerdict, no_figures: str) -> Path:
+def write(run_folder: Path, verdict: RunVerdict, no_figures: str, workers: int = 1) -> Path:
     """Write everything and return the page. The verdict is shown as it is, whatever happens to a figure.
 
     Raises LabError if the manifest cannot be read or a file not written.
     """
     reading = read(run_folder)
-    page = Page.of(verdict, reading, _pictures(run_folder, reading, no_figures))
+    page = Page.of(verdict, reading, _pictures(run_folder, reading, no_figures, workers))
     html = run_folder / "report.html"
     write_text(html, page.html())
     write_text(run_folder / "summary.md", page.markdown())
@@ -26,7 +26,9 @@ def write(run_folder: Path, verdict: RunVerdict, no_figures: str) -> Path:
     return html
 
 
-def _pictures(run_folder: Path, reading: Reading, no_figures: str) -> tuple[gallery.Picture, ...]:
+def _pictures(
+    run_folder: Path, reading: Reading, no_figures: str, workers: int
+) -> tuple[gallery.Picture, ...]:
     if reading.view is None or no_figures:
         return gallery.missing(gallery.ALL, no_figures or reading.problem)
-    return gallery.hang(gallery.ALL, reading.view, run_folder / "figures")
+    return gallery.hang(gallery.ALL, reading.view, run_folder / "figures", workers=workers)

@@ -1,5 +1,6 @@
 """How gunicorn runs both twins and the payments company: the same settings, so that only the code differs."""
 
+import importlib
 import os
 
 from prometheus_client import multiprocess
@@ -13,6 +14,11 @@ graceful_timeout = 5
 keepalive = 5
 accesslog = None  # the twins log each request themselves
 control_socket_disable = True  # two servers on one machine would share its default path
+
+
+def on_starting(server):
+    """Load the code once, for the workers that are forked from here. The app itself is made by each for itself."""
+    importlib.import_module(server.app.app_uri.partition(":")[0])
 
 
 def post_worker_init(worker):

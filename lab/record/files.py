@@ -36,7 +36,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    write_bytes(path, text.encode())
+    """Half of a character, which JSON can carry and UTF-8 cannot, is written as JSON has it."""
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_value(path: Path, value: Any) -> None:

@@ -32,6 +32,7 @@ from lab.record import REQUEST, Isolation, Status
 from lab.record.requests import NOT_NEEDED
 from reports import gallery, look, words
 from reports.figures import heatmaps, outcomes, percentiles, probes, timelines, waits
+from reports.figures.__main__ import main as draw_for_slides
 from reports.junit import junit
 from reports.numbers import numbers_table
 from reports.page import Page
@@ -101,12 +102,23 @@ def view(tmp_path: Path, **changes) -> RunView:
 
 
 def test_the_same_folder_gives_the_same_bytes(drawn, tmp_path):
-    """Two figures, of the cells and of the points by the thousand; test_hostile_report has the whole of it."""
-    gallery.hang((gallery.HEATMAPS, gallery.WAITS), read(drawn).view, tmp_path / "figures")
+    """Two figures, of the cells and of the points by the thousand, here by two painters; test_hostile_report has the
+    whole of it."""
+    gallery.hang((gallery.HEATMAPS, gallery.WAITS), read(drawn).view, tmp_path / "figures", workers=2)
     again = {path.name: path.read_bytes() for path in (tmp_path / "figures").iterdir()}
     assert again == {name: (drawn / "figures" / name).read_bytes() for name in again}
-    assert len(again) == 4
-    assert len(list((drawn / "figures").iterdir())) == 2 * len(gallery.ALL)
+    assert len(again) == 2
+    assert len(list((drawn / "figures").iterdir())) == len(gallery.ALL)
+
+
+def test_where_no_painters_can_be_had_the_figures_are_drawn_all_the_same(drawn, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")  # as with a full /dev/shm
+
+    monkeypatch.setattr(gallery, "ProcessPoolExecutor", full)
+    plans = (gallery.OUTCOMES, gallery.PERCENTILES)
+    pictures = gallery.hang(plans, read(drawn).view, tmp_path / "figures", workers=2)
+    assert [picture.problem for picture in pictures] == ["", ""]
 
 
 def test_the_page_needs_nothing_but_itself(drawn):
@@ -178,7 +190,30 @@ def test_a_figure_that_fails_leaves_its_reason_and_the_verdict(tmp_path, monkeyp
     assert text.shown.count("ZeroDivisionError: a planted failure") == 2
     assert "naive broke (1.4 % good)" in text.shown
     assert len(text.addresses) == 1
-    assert {path.name for path in (folder / "figures").iterdir()} == {"outcomes.png", "outcomes.svg"}
+    assert {path.name for path in (folder / "figures").iterdir()} == {"outcomes.svg"}
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\x1b[31m", "\x7f", "\x9b", "\ud800", "\uffff"])
+def test_no_character_of_a_run_spoils_a_file_of_its_report(tmp_path, odd):
+    """JSON can carry them all; XML cannot, and UTF-8 not all."""
+    folder = make_run(tmp_path / "run", Fabricated(requests=10))
+    made = make_verdict("run")
+    checks = tuple(
+        replace(check, check=f"c{odd}", sentence=odd, examples=(odd,)) for check in made.twins[0].checks
+    )
+    verdict = replace(made, scenario=f"s{odd}", twins=(replace(made.twins[0], checks=checks), made.twins[1]))
+    reports.render(folder, verdict, "no figures")
+    suite = ET.parse(folder / "junit.xml").find("testsuite")
+    assert suite.get("name") == "s\ufffd" + odd[1:]
+    for name in FILES:
+        (folder / name).read_text(encoding="utf-8")
+
+
+def test_the_figures_are_drawn_for_slides_when_asked_for(tmp_path, monkeypatch):
+    folder = make_run(tmp_path / "run", Fabricated(requests=60))
+    monkeypatch.setattr(gallery, "ALL", (gallery.OUTCOMES,))
+    draw_for_slides(str(folder))
+    assert {path.name for path in (folder / "figures").iterdir()} == {"outcomes.svg", "outcomes.png"}
 
 
 def test_what_was_written_by_others_is_shown_and_not_obeyed(drawn):

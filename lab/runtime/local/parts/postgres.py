@@ -45,6 +45,14 @@ host all probe all trust
 host all lab 127.0.0.1/32 trust
 host all app all scram-sha-256
 """
+# Every run copies the folder, so it holds what is needed: one database beside the one that it was made from.
+SLIM = (
+    f"CREATE DATABASE {DATABASE};",
+    "UPDATE pg_database SET datistemplate = false WHERE datname = 'template0';",
+    "DROP DATABASE template0;",
+    "DROP DATABASE postgres;",
+)
+WAL_SEGMENT_MB = 1
 COMMAND_TIMEOUT_S = 60.0
 READY_TIMEOUT_S = 15.0
 UNPRIVILEGED = "nobody"
@@ -186,16 +194,17 @@ def _copied(binaries: Path, cache: Path) -> Path:
 def _template(binaries: Path, version: str, cache: Path, user: pwd.struct_passwd | None) -> Path:
     """A data folder with the superuser and the database, shut down cleanly, made once."""
     owner = "self" if user is None else user.pw_name
-    target = cache / f"data-{version}-{_digest(str(binaries), owner)}"
+    target = cache / f"data-{version}-{_digest(str(binaries), owner, *SLIM)}"
     if not target.exists():
         with _staging(cache) as staging:
             data = staging / "data"
             if user is not None:
                 os.chown(staging, user.pw_uid, user.pw_gid)
             initdb = [str(binaries / "initdb"), "-D", str(data), "-A", "trust", "-U", SUPERUSER, "-E", "UTF8"]
-            output([*initdb, "--locale=C.UTF-8", "--no-sync"], timeout_s=COMMAND_TIMEOUT_S, user=user)
-            single = [str(binaries / "postgres"), "--single", "-D", str(data), "postgres"]
-            output(single, timeout_s=COMMAND_TIMEOUT_S, user=user, text=f"CREATE DATABASE {DATABASE}\n")
+            options = ["--locale=C.UTF-8", "--no-sync", f"--wal-segsize={WAL_SEGMENT_MB}"]
+            output([*initdb, *options], timeout_s=COMMAND_TIMEOUT_S, user=user)
+            single = [str(binaries / "postgres"), "--single", "-D", str(data), "template1"]
+            output(single, timeout_s=COMMAND_TIMEOUT_S, user=user, text="\n".join(SLIM) + "\n")
             _publish(data, target)
     return target
 
