@@ -1,6 +1,7 @@
 """Creates .venv, or brings it up to date, from the pinned and hashed requirements: `bin/prepare run|test` starts it.
 
-By uv where that is on PATH, else by venv and pip. The first time Toxiproxy is built meanwhile, in the background.
+By uv: the one on PATH, else one that pip installs from its wheel; by pip alone where uv cannot be had or fails. The
+first time Toxiproxy is built meanwhile, in the background.
 Standard library only: nothing else is there yet.
 """
 
@@ -13,21 +14,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from lab.runtime.programs import build_environment  # noqa: E402 - found only from here on
+from lab.runtime.toxiproxy.build import cache  # noqa: E402
 
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STATE = ROOT / ".lab"
 LOG = STATE / "prepare.log"
+UV = cache() / "uv"  # where pip installs it, for all clones
 # Which pins an environment keeps when it was made from these: test.txt holds all of run.txt.
 CONTAINS = {"run": ("run",), "test": ("run", "test")}
 STEP_TIMEOUT_S = 900
+ANSWER_TIMEOUT_S = 60
 LOG_LINES_SHOWN = 8
+USAGE, INTERRUPTED = 2, 130
 
 
 class PrepareError(Exception):
@@ -35,18 +41,18 @@ class PrepareError(Exception):
 
 
 def main(wanted: str) -> None:
+    os.umask(0o022)  # what is made here must be of use to the user that PostgreSQL runs as
     STATE.mkdir(exist_ok=True)
     with locked():
         if fresh(wanted):
             return
         started = time.monotonic()
-        uv = shutil.which("uv")
-        say(
-            f"Setting up the environment in {VENV} with {'uv (seconds' if uv else 'pip (a minute or two'}, once) …"
-        )
+        say(f"Setting up the environment in {VENV} (once, some seconds to a minute) …")
         LOG.unlink(missing_ok=True)
+        uv = uv_on_path()
         create(uv)
-        build_toxiproxy()
+        uv = uv or uv_from_wheel()
+        build_toxiproxy(uv)
         install(uv, ROOT / "requirements" / f"{wanted}.txt")
         for name in CONTAINS[wanted]:
             stamp(name).write_text(checksum(name))
@@ -72,23 +78,47 @@ def checksum(name: str) -> str:
 
 def works(python: Path) -> bool:
     """Whether `python` still runs: an upgrade of the system's Python leaves a dead link."""
-    check = "import sys; sys.exit(sys.version_info < (3, 11))"
+    return succeeds([str(python), "-I", "-c", "import sys; sys.exit(sys.version_info < (3, 11))"])
+
+
+def succeeds(command: Sequence[str]) -> bool:
+    """Whether this program is there, runs and says that all is well."""
     try:
-        return (
-            subprocess.run([python, "-c", check], capture_output=True, check=False, timeout=60).returncode
-            == 0
-        )
+        asked = subprocess.run(
+            command, env=build_environment(), capture_output=True, check=False, timeout=ANSWER_TIMEOUT_S,
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return False
+    return asked.returncode == 0
 
 
-def build_toxiproxy() -> None:
+def uv_on_path() -> str | None:
+    """One that runs: a version manager's stand-in for it may not."""
+    uv = shutil.which("uv")
+    return uv if uv and succeeds([uv, "--version"]) else None
+
+
+def uv_from_wheel() -> str | None:
+    """uv from its pinned wheel, None where that cannot be had or is not made for this machine."""
+    uv = UV / "bin" / "uv"
+    if not succeeds([str(uv), "--version"]):
+        try:
+            pip("--target", str(UV), "--upgrade", "-r", str(ROOT / "requirements" / "uv.txt"))
+        except PrepareError:
+            return None
+    return str(uv) if succeeds([str(uv), "--version"]) else None
+
+
+def build_toxiproxy(uv: str | None) -> None:
     """In the background, and whatever comes of it: where it fails, the lab says so when it looks for the server."""
+    found = (
+        {"PATH": os.pathsep.join([str(Path(uv).parent), os.environ.get("PATH", os.defpath)])} if uv else {}
+    )
     with (STATE / "toxiproxy.log").open("w") as log:
         subprocess.Popen(
             [str(PYTHON), "-m", "lab.runtime.toxiproxy.server"],
             cwd=ROOT,
-            env=build_environment(**_of_the_lab()),
+            env=build_environment(**_of_the_lab(), **found),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -119,25 +149,21 @@ def create(uv: str | None) -> None:
 
 
 def install(uv: str | None, requirements: Path) -> None:
-    hashed = ["--require-hashes", "-r", str(requirements)]
-    if uv:
-        run([uv, "pip", "install", "--quiet", "--python", str(PYTHON), *hashed])
-        return
-    # An environment that uv made has no pip.
-    run([str(PYTHON), "-m", "ensurepip", "--default-pip"])
-    run(
-        [
-            str(PYTHON),
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-input",
-            "--no-compile",
-            "--disable-pip-version-check",
-            *hashed,
-        ]
-    )
+    """By uv, from what it has kept if that will do; by pip where uv fails: pip may know of other indexes."""
+    pins = ["--require-hashes", "-r", str(requirements)]
+    for how in (("--offline",), ()) if uv else ():
+        with suppress(PrepareError):
+            run([str(uv), "pip", "install", "--quiet", *how, "--python", str(PYTHON), *pins])
+            return
+    pip("-r", str(requirements))
+
+
+def pip(*arguments: str) -> None:
+    """Install by pip, which an environment made by uv does not have yet. Nothing but what is pinned by hash."""
+    if not succeeds([str(PYTHON), "-m", "pip", "--version"]):
+        run([str(PYTHON), "-m", "ensurepip", "--default-pip"])
+    quiet = ["--quiet", "--no-input", "--no-compile", "--disable-pip-version-check", "--require-hashes"]
+    run([str(PYTHON), "-m", "pip", "install", *quiet, *arguments])
 
 
 def run(command: Sequence[str]) -> None:
@@ -145,7 +171,7 @@ def run(command: Sequence[str]) -> None:
     with LOG.open("a+") as log:
         try:
             code = subprocess.run(
-                command, cwd=ROOT, env=build_environment(), timeout=STEP_TIMEOUT_S, check=False,
+                command, cwd=ROOT, env=build_environment(PIP_USER="0"), timeout=STEP_TIMEOUT_S, check=False,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
             ).returncode  # fmt: skip
         except subprocess.TimeoutExpired:
@@ -174,10 +200,20 @@ def say(message: str) -> None:
     print(f"lab: {message}", file=sys.stderr, flush=True)
 
 
+def fail(reason: str) -> NoReturn:
+    say(f"The environment could not be set up.\n{reason}")
+    sys.exit(USAGE)
+
+
 if __name__ == "__main__":
     try:
         main(sys.argv[1])
     except PrepareError as error:
-        sys.exit(f"lab: The environment could not be set up.\n{error}")
+        fail(str(error))
+    except OSError as error:
+        fail(
+            f"{error.strerror}: {error.filename or ROOT}. "
+            f"Make {ROOT} writable and see that its disk is not full, or work in a clone of your own: git clone {ROOT}"
+        )
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)

@@ -1,5 +1,16 @@
 """`python -m lab`: the command line."""
 
-from lab.cli import main
+import sys
 
-main()
+INTERRUPTED = 130
+
+try:
+    from lab.shell import settle
+
+    interrupts = settle()
+    from lab.cli import main
+
+    main(interrupts)
+except KeyboardInterrupt:  # before anything was begun
+    print("lab: Interrupted.", file=sys.stderr)  # noqa: T201
+    sys.exit(INTERRUPTED)

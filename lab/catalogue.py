@@ -35,6 +35,9 @@ from lab.model import (
 )
 
 T = TypeVar("T", Load, Phases, Fault)
+# Longer is a slip of the keyboard, and would hold the machine for as long as it says.
+PHASES_MAX_S = 24 * 3600
+CLIENT_TIMEOUT_MAX_S = 600
 WORDS = {int: "a whole number", float: "a number", str: "a word"}
 
 
@@ -55,13 +58,14 @@ def entries() -> Mapping[str, Entry]:
 
 
 def find(name: str) -> Entry:
-    """The scenario called `name`, or the only one whose name starts so. Raises LabError, with near misses."""
+    """The scenario called `name`, or the only one that starts with it. Raises LabError with similar names."""
     everything = entries()
-    if name in everything:
-        return everything[name]
-    starts = [known for known in everything if known.split("-")[0] == name or known.startswith(name + "-")]
-    if len(starts) == 1:
-        return everything[starts[0]]
+    word = [known for known in everything if known == name or known.startswith(name + "-")]
+    fits = word if len(word) == 1 else [known for known in everything if name and known.startswith(name)]
+    if len(fits) == 1:
+        return everything[fits[0]]
+    if fits:
+        raise LabError(f"{name} fits {', '.join(fits)}. Name one of them.")
     near = difflib.get_close_matches(name, everything, n=2, cutoff=0.4)
     hint = f"Did you mean {' or '.join(near)}?" if near else "See: bin/lab list"
     raise LabError(f"There is no scenario called {name!r}. {hint}")
@@ -82,6 +86,7 @@ def configure(scenario: Scenario, quick: bool, settings: Iterable[str]) -> tuple
             phases = _changed(phases, name, text, setting)
         else:
             scenario = _with_fault(scenario, target, name, text, setting)
+    _check_length(scenario.load, phases)
     for fault in scenario.faults:
         check(fault)
         _check_there(fault, scenario.topology)
@@ -96,6 +101,18 @@ def check(fault: Fault) -> None:
         fault.state()
     if isinstance(fault, ActionFault):
         fault.action()
+
+
+def _check_length(load: Load, phases: Phases) -> None:
+    """Raises LabError for a run that nobody would live to see the end of."""
+    if phases.total_s > PHASES_MAX_S:
+        raise LabError(
+            f"The phases last {phases.total_s:g} s in all, more than a day ({PHASES_MAX_S} s). Shorten them."
+        )
+    if load.client_timeout_s > CLIENT_TIMEOUT_MAX_S:
+        raise LabError(
+            f"load.client_timeout_s is {load.client_timeout_s:g}; it must be {CLIENT_TIMEOUT_MAX_S} at most."
+        )
 
 
 def _check_there(fault: Fault, topology: Topology) -> None:

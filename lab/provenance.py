@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from lab.model import Json, LabError
 from lab.plan.runs import RunPlan
 from lab.ports import Testbed
 from lab.record import FORMAT, Isolation, Manifest, Status
+from lab.runtime.priority import cores as usable_cores
 from lab.runtime.programs import output
 
 GIT_TIMEOUT_S = 10
@@ -40,7 +40,7 @@ def manifest(plan: RunPlan, testbed: Testbed, status: Status, planned: int, t0: 
         planned=planned,
         t0=t0,
         t0_wall=t0_wall.isoformat() if t0 else "",
-        isolation=isolation(os.cpu_count() or 1, len(plan.twins)),
+        isolation=isolation(usable_cores(), len(plan.twins)),
         facts=testbed.facts(),
         machine=machine(),
     )
@@ -56,7 +56,7 @@ def machine() -> Mapping[str, Json]:
         "system": platform.system(),
         "kernel": platform.release(),
         "architecture": platform.machine(),
-        "cores": os.cpu_count(),
+        "cores": usable_cores(),
         "python": platform.python_version(),
     }
 

@@ -1,7 +1,8 @@
 """Walks one run through its phases, using only ports: it decides what happens when, not how it is judged.
 
-Up, heal, warm-up, baseline, fault, heal, recovery, drain, final read. All that is seen goes to the run folder; all that
-was broken on purpose is healed at the start and at the end, whatever happens in between.
+Up, heal, warm-up, baseline, fault, heal, recovery, drain, final read. Everything observed goes to the run folder.
+Everything broken on purpose is healed at the start and at the end, whatever happens in between. The caller stops the
+stack: by then the folder is complete, so it can be judged meanwhile.
 """
 
 from __future__ import annotations
@@ -49,13 +50,17 @@ class Runner:
         self._planned = 0
 
     def run(self) -> None:
-        """Run the plan and leave a complete run folder; on any exception heal, take all down and mark it aborted."""
+        """Run the plan; leave a complete run folder and a running stack.
+
+        On any exception heal, stop everything, and mark the run aborted.
+        """
         self._manifest(Status.RUNNING)
         try:
-            with self._standing():
+            with self._starting():
                 self._injector.heal()
-                self._read_data("initial")
                 with self._children() as (loads, observers):
+                    self._read_data("initial")  # while they load what they need
+                    self._await_ready([*loads, *observers])
                     self._go()
                     with Watch(self._plan, self._testbed, self._writer, self._journal):
                         try:
@@ -72,23 +77,34 @@ class Runner:
         finally:
             self._injector.close()
             self._journal.close()
-        self._manifest(Status.COMPLETE)
-        self._writer.seal()
+        try:
+            self._manifest(Status.COMPLETE)
+            self._writer.seal()
+        except BaseException:
+            self._testbed.down()
+            raise
 
     # -- what surrounds the walk ------------------------------------------------------------------------------
 
     @contextmanager
-    def _standing(self) -> Iterator[None]:
-        """All twins up; their logs are kept and everything is down again at the end, even after half a start."""
+    def _starting(self) -> Iterator[None]:
+        """Bring all twins up, and keep their logs. If anything fails, also half-way up, stop everything."""
         try:
             self._say(f"starting {' and '.join(self._plan.names)}")
             self._planned = self._plan_load()
             self._testbed.up(self._journal)
             yield
-        finally:
-            for twin in self._plan.names:
-                self._testbed.collect(twin, self._writer.twin_folder(twin))
-            self._testbed.down()
+        except BaseException:
+            try:
+                self._collect()
+            finally:
+                self._testbed.down()
+            raise
+        self._collect()
+
+    def _collect(self) -> None:
+        for twin in self._plan.names:
+            self._testbed.collect(twin, self._writer.twin_folder(twin))
 
     def _plan_load(self) -> int:
         plan = self._plan
@@ -99,12 +115,11 @@ class Runner:
 
     @contextmanager
     def _children(self) -> Iterator[tuple[list[Child], list[Child]]]:
-        """Load and observer of each twin, ready and waiting for T0; stopped at the end if they still run."""
+        """Load and observer of each twin, getting ready to wait for T0; stopped at the end if they still run."""
         children: list[Child] = []
         try:
             loads = [self._spawn(twin, "load", children) for twin in self._plan.names]
             observers = [self._spawn(twin, "observe", children) for twin in self._plan.names]
-            self._await_ready(children)
             yield loads, observers
         finally:
             for child in children:

@@ -66,5 +66,5 @@ def _fault(case: Element, verdict: Verdict, message: str) -> None:
 
 
 def _printable(text: str) -> str:
-    """XML 1.0 has no way to write most control characters, halves of characters, and two that are none."""
+    """Without what XML 1.0 cannot express: most control characters, halves of characters, two non-characters."""
     return UNWRITABLE.sub("\ufffd", text)

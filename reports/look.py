@@ -28,8 +28,8 @@ BEYOND_BAND = "#f3e3e8"  # later than the client waits
 HALO = [withStroke(linewidth=2.5, foreground="white", alpha=0.85)]  # keeps a label readable on top of data
 WIDTH_IN = 10.0
 PNG_DPI = 150
-SVG_DPI = 200  # of what is rasterised inside an SVG: cells and points by the thousand
-POINTS_MAX = 1_500  # more are rasterised
+SVG_DPI = 200  # of what is rasterised inside an SVG: thousands of cells and points
+POINTS_MAX = 1_500  # more than this are rasterised
 SVG, PNG = "svg", "png"
 SAVED: Mapping[str, tuple[int, dict[str, None]]] = {
     SVG: (SVG_DPI, {"Date": None, "Creator": None, "Format": None, "Type": None}),

@@ -8,6 +8,7 @@ room `1 + (i-1) % rooms` by user `1 + (i-1) % users`, confirmed, in 2025, and ov
 
 import argparse
 import re
+import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,8 @@ SCHEMA = Path(__file__).parent / "schema"
 FIRST_SLOT = datetime(2025, 1, 1, tzinfo=UTC)
 YEAR = timedelta(days=365)
 WALLET_CENTS = 100_000
+READY_TIMEOUT_S = 15.0
+POLL_S = 0.02
 
 ROLES = """
 DO $$ BEGIN
@@ -47,14 +50,26 @@ def main() -> None:
 
 
 def load(*, dsn: str, schema: str, defences: frozenset[str], **sizes: int) -> None:
-    """Make the database of `dsn` new, in one transaction. `sizes` are users, rooms, bookings and wallets."""
-    with psycopg.connect(dsn) as connection:
+    """Rebuild the database at `dsn` in one transaction. `sizes` are users, rooms, bookings and wallets."""
+    with connect(dsn) as connection:
         connection.execute(ROLES)
         connection.execute((SCHEMA / "common.sql").read_text())
         fill(connection, **sizes)
         for section in sections((SCHEMA / f"{schema}.sql").read_text(), defences):
             connection.execute(section)
         connection.execute("ANALYZE")
+
+
+def connect(dsn: str) -> psycopg.Connection:
+    """A connection as soon as there is one: the server may still be starting."""
+    give_up = time.monotonic() + READY_TIMEOUT_S
+    while True:
+        try:
+            return psycopg.connect(dsn)
+        except psycopg.OperationalError:
+            if time.monotonic() > give_up:
+                raise
+        time.sleep(POLL_S)
 
 
 def sections(script: str, defences: frozenset[str]) -> Iterator[str]:

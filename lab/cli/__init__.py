@@ -1,24 +1,32 @@
 """The command line: parses, assembles, prints. It makes no decisions of its own.
 
-Exit codes: 0 as the scenario expects, 1 not as expected, 2 usage, 3 invalid or inconclusive, 130
-interrupted (healed).
+Exit codes: 0 as the scenario expects, 1 not as expected, 2 usage or surroundings, 3 invalid or inconclusive, 70 a
+mistake of the lab itself, 130 interrupted (healed), 141 nobody read on.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import signal
 import sys
-from types import FrameType
+import traceback
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, NoReturn, ParamSpec, TypeVar
 
 import typer
 
-from lab.cli import campaigns, looking, matrix, running, stacks
-from lab.model import LabError
+from lab import __version__
+from lab.cli.commands import COMMANDS
+from lab.cli.console import Gone, printable
+from lab.errors import LabError
+from lab.shell import Interrupts
 
-INTERRUPTED = 130
+OURS, INTERRUPTED, UNREAD = 70, 130, 141
 COMPLETION = "_LAB_COMPLETE"  # set by the shell that wants to complete a line
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 app = typer.Typer(
     name="lab",
@@ -27,28 +35,59 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for commands in (looking.COMMANDS, running.COMMANDS, campaigns.COMMANDS, matrix.COMMANDS, stacks.COMMANDS):
-    for command in commands:
-        app.command(command.__name__.rstrip("_"))(command)
 
 
-def main() -> None:
+def _reading_on(command: Callable[P, T]) -> Callable[P, T]:
+    """`command`, told apart from typer's own exit 1 where nobody reads its answer: that would be a verdict."""
+
+    @wraps(command)
+    def told(*args: P.args, **options: P.kwargs) -> T:
+        try:
+            return command(*args, **options)
+        except BrokenPipeError as error:
+            raise Gone from error
+
+    return told
+
+
+for command in COMMANDS:
+    app.command(command.__name__.rstrip("_"))(_reading_on(command))
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"failure-lab {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+def main(interrupts: Interrupts | None = None) -> None:
     """Run the command line and exit. What a user can fix is one sentence on stderr, never a traceback."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
     try:
         app(prog_name=program())
     except LabError as error:
         fail(str(error), error.exit_code)
     except SystemExit as leaving:
         if leaving.code == INTERRUPTED:  # typer made this of the KeyboardInterrupt
-            fail("Interrupted. Everything is healed and stopped.", INTERRUPTED)
+            fail(interrupted(interrupts), INTERRUPTED)
+        _last_words()
         raise
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except Gone:
+        _forget_output()
+        sys.exit(UNREAD)
     except OSError as error:
         fail(sentence(error), 2)
+    except Exception:  # noqa: BLE001 - whatever it is, no exit code may make a verdict of it
+        traceback.print_exc()
+        fail("That is a mistake in the lab itself. Please report it, with the lines above.", OURS)
 
 
 def program() -> str:
@@ -57,22 +96,47 @@ def program() -> str:
     return "lab" if completing else "bin/lab"
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def interrupted(interrupts: Interrupts | None) -> str:
+    if interrupts is not None and interrupts.count > 2:
+        return "Interrupted before all was healed. The guardian of the run does the rest; look with: bin/lab heal"
+    return "Interrupted. Everything is healed and stopped."
 
 
 def sentence(error: OSError) -> str:
     """An error of the operating system as one sentence with the next step."""
     what = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+    room = "Free some space, or remove old runs: bin/lab clean --runs"
     step = {
-        errno.ENOSPC: "Free some space, or remove old runs: bin/lab clean --runs",
+        errno.ENOSPC: room,
+        errno.EDQUOT: room,
         errno.EACCES: "Give yourself the right to write there, or work in a clone of your own.",
         errno.EROFS: "Work in a clone on a file system that can be written.",
         errno.EADDRINUSE: "Another program has the port; try again, the lab looks for a free one.",
+        errno.EMFILE: "Allow more open files, then try again: ulimit -n 4096",
+        errno.ENFILE: "The machine has too many open files; end some programs, then try again.",
+        errno.EAGAIN: "Allow more processes, then try again: ulimit -u",
+        errno.ENOMEM: "The machine has no memory left; end some programs, then try again.",
     }.get(error.errno or 0, "See: bin/lab doctor")
     return f"{what}. {step}"
 
 
-def fail(message: str, code: int) -> None:
-    print(f"lab: {message}", file=sys.stderr)
+def fail(message: str, code: int) -> NoReturn:
+    print(f"lab: {printable(message)}", file=sys.stderr)
     sys.exit(code)
+
+
+def _last_words() -> None:
+    """What was printed reaches its reader now, or it is said that it does not."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_output()
+        sys.exit(UNREAD)
+    except OSError as error:
+        _forget_output()
+        fail(sentence(error), 2)
+
+
+def _forget_output() -> None:
+    """Python would try once more on its way out, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -6,23 +6,26 @@ from typing import Annotated
 
 import typer
 
-from lab import catalogue, paths
-from lab.cli import assembly
-from lab.record import list_runs
-
 
 def _scenarios(start: str) -> list[tuple[str, str]]:
     """The scenarios whose names start so, each with its title."""
+    from lab import catalogue
+
     known = [entry.scenario for entry in catalogue.entries().values()]
     return [(scenario.name, scenario.title) for scenario in known if scenario.name.startswith(start)]
 
 
 def _runs(start: str) -> list[str]:
+    from lab import paths
+    from lab.record import list_runs
+
     names = ["latest", *(folder.name for folder in list_runs(paths.RUNS))]
     return [name for name in names if name.startswith(start)]
 
 
 def _runtimes(start: str) -> list[str]:
+    from lab.cli import assembly
+
     return [name for name in assembly.RUNTIMES if name.startswith(start)]
 
 

@@ -13,7 +13,7 @@ from lab import paths
 from lab.judge.verdict import judge
 from lab.model import Capability, LabError, RunVerdict, Stack, TwinPlan, line_up
 from lab.ports import Testbed
-from lab.record import RunRecord, Status, read_verdict, write_verdict
+from lab.record import RunRecord, Status, list_runs, read_verdict, write_verdict
 from lab.record.codec import plain
 from lab.runtime.local.testbed import LocalTestbed
 from lab.runtime.programs import ended, environment, output
@@ -23,6 +23,7 @@ from lab.workload import Workload
 RUNTIMES = ("auto", "local", "docker")
 SHORT_TIMEOUT_S = 30
 DRAWING_TIMEOUT_S = 120
+LATEST = "latest"
 
 
 def new_run(scenario: str) -> str:
@@ -135,26 +136,45 @@ def report(folder: Path) -> Path:
 
     Where drawing fails altogether, each figure is a line on the page. Raises LabError where there is no page either.
     """
-    read_verdict(folder)  # without one there is nothing to report, and that is no failure of the figures
-    command = [sys.executable, "-m", "reports", str(folder.resolve())]
-    # One cache of fonts for all runs: to look for them takes a second.
-    env = environment(MPLCONFIGDIR=str(cache().absolute() / "matplotlib"))
     try:
-        output(command, timeout_s=DRAWING_TIMEOUT_S, env=env)
+        _draw(folder)
     except LabError as error:
-        output([*command, f"No figure could be drawn: {error}"], timeout_s=DRAWING_TIMEOUT_S, env=env)
+        _draw(folder, f"No figure could be drawn: {error}")
     return folder / "report.html"
 
 
+def figures(folder: Path) -> Path:
+    """Draw the figures once more, for those who paste them elsewhere; returns their folder."""
+    _draw(folder, module="reports.figures")
+    return folder / "figures"
+
+
+def _draw(folder: Path, *words: str, module: str = "reports") -> None:
+    read_verdict(folder)  # without one there is nothing to report, and that is no failure of the figures
+    # One cache of fonts for all runs: to look for them takes a second.
+    env = environment(MPLCONFIGDIR=str(cache() / "matplotlib"))
+    command = [sys.executable, "-m", module, str(folder.resolve()), *words]
+    output(command, timeout_s=DRAWING_TIMEOUT_S, env=env)
+
+
 def run_folder(name: str) -> Path:
-    """The folder of the run called `name`: its id, the start of it, a path, or "latest"."""
-    if (given := Path(name)).is_dir() and (given / "manifest.json").exists():
-        return given.resolve()
-    if (paths.RUNS / name / "manifest.json").exists():
+    """The folder of the run called `name`: its id, a part of it, a path, or "latest"."""
+    if name and _is_run(Path(name)):
+        return Path(name).resolve()
+    if name == LATEST and not (paths.RUNS / LATEST).exists():
+        raise LabError("There is no run yet. Make one: bin/lab run s01-db-latency --quick")
+    if name and _is_run(paths.RUNS / name):
         return (paths.RUNS / name).resolve()
-    found = sorted(paths.RUNS.glob(f"*{name}*/manifest.json")) if paths.RUNS.is_dir() else []
+    found = [folder for folder in list_runs(paths.RUNS) if name and name in folder.name]
     if not found:
         raise LabError(f"There is no run called {name!r}. See: bin/lab runs")
     if len(found) > 1:
         raise LabError(f"{name!r} fits {len(found)} runs; name one of them in full. See: bin/lab runs")
-    return found[0].parent
+    return found[0]
+
+
+def _is_run(folder: Path) -> bool:
+    try:
+        return (folder / "manifest.json").exists()
+    except (OSError, ValueError):  # too long for a name, or no name at all
+        return False

@@ -1,47 +1,82 @@
-"""What is printed, and how: one console for people; JSON goes to plain stdout."""
+"""How the command line speaks to people: one console for answers, one for what they should know meanwhile.
+
+Nothing that is printed is markup, and no control character gets through: a path, a run's id or the sentence of a folder
+that came from elsewhere says what it says, and gives the terminal no orders. JSON for machines goes to plain stdout.
+"""
 
 from __future__ import annotations
 
-from rich.console import Console
+import unicodedata
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+from rich.console import Console, JustifyMethod, OverflowMethod
 from rich.table import Table
+from rich.text import Text
 
-from lab.model import CheckResult, RunVerdict, TwinVerdict, Verdict
-from reports.words import quantity
+REPLACED = "\ufffd"
+UNPRINTABLE = (
+    "Cc",
+    "Cf",
+    "Cs",
+)  # control characters, what turns the direction of writing, halves of characters
 
-console = Console(highlight=False, soft_wrap=False)
-STYLE = {Verdict.HELD: "green", Verdict.BROKEN: "red", Verdict.INCONCLUSIVE: "yellow"}
+
+class Gone(Exception):
+    """Nobody reads on: the answer went into a pipe whose reader has ended."""
+
+
+class Plain(Console):
+    """A console that prints text as it is."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def render_str(
+        self,
+        text: str,
+        *,
+        justify: JustifyMethod | None = None,
+        overflow: OverflowMethod | None = None,
+        **options: Any,
+    ) -> Text:
+        return super().render_str(printable(text), justify=justify, overflow=overflow, **options)
+
+    def on_broken_pipe(self) -> NoReturn:
+        self.quiet = True
+        raise Gone
+
+
+class Meanwhile(Plain):
+    """On stderr. Whoever stops reading there misses something; what is going on goes on."""
+
+    def on_broken_pipe(self) -> None:  # type: ignore[override]  # it may return, too
+        self.quiet = True
+
+
+console = Plain(soft_wrap=False)
 
 
 def told(text: str) -> None:
     """What a person should know meanwhile: to stderr, where no machine reads."""
-    Console(stderr=True, highlight=False).print(text, markup=False, soft_wrap=True)
+    Meanwhile(stderr=True).print(text, soft_wrap=True)
 
 
-def print_verdict(verdict: RunVerdict) -> None:
-    """The answer first, then the table that it rests on."""
-    console.print(f"\n[bold]{verdict.sentence}[/]\n")
-    if not verdict.valid:
-        for gate in verdict.gates:
-            if not gate.passed:
-                console.print(f"  [yellow]invalid[/] {gate.twin or 'run'}: {gate.name}: {gate.sentence}")
-        return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("check", overflow="fold")
-    for twin in verdict.twins:
-        table.add_column(twin.twin, overflow="fold")
-    for row in zip(*(twin.checks for twin in verdict.twins), strict=True):
-        cells = [f"[{STYLE[result.verdict]}]{result.verdict}[/] {measured(result)}" for result in row]
-        table.add_row(f"{row[0].invariant} {row[0].check}".strip(), *cells)
-    overall = [f"[bold {STYLE[twin.verdict]}]{twin.verdict}[/] ({expected(twin)})" for twin in verdict.twins]
-    table.add_row("[bold]verdict[/]", *overall)
-    console.print(table)
+def say(text: str, style: str = "") -> None:
+    """An answer, in lines that only the terminal breaks: paths can be copied."""
+    console.print(text, style=style, soft_wrap=True)
 
 
-def expected(twin: TwinVerdict) -> str:
-    return f"expected {twin.expected}" if twin.expected else "nothing expected"
+def columns(headings: Iterable[str], *, shown: bool = True) -> Table:
+    """An empty table whose cells are folded where they do not fit."""
+    table = Table(box=None, pad_edge=False, show_header=shown)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
 
 
-def measured(result: CheckResult) -> str:
-    """The number beside its threshold, as far as the check has them."""
-    value, limit = quantity(result.value, result.unit), quantity(result.threshold, result.unit)
-    return f"{value} (limit {limit})" if value and limit else value
+def printable(text: str) -> str:
+    """`text` with a mark for each character that would do something instead of being seen."""
+    return "".join(
+        char if char in "\n\t" or unicodedata.category(char) not in UNPRINTABLE else REPLACED for char in text
+    )

@@ -1,59 +1,35 @@
-"""Commands that only look: doctor, list, show."""
+"""What `lab list` and `lab show` print of the scenarios."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Annotated
 
-import typer
 from rich.table import Table
+from rich.text import Text
 
 from lab import catalogue
-from lab import doctor as examination
-from lab.cli.arguments import Json, ScenarioName
-from lab.cli.console import console
+from lab.catalogue import Entry
+from lab.cli.console import columns, console
 from lab.model import Check, Fault, Scenario
 
 
-def doctor(as_json: Json = False) -> None:
-    """Tell what this machine has, what is missing, what that rules out, and the command that would fix it."""
-    findings = examination.examine()
-    if as_json:
-        print(json.dumps([asdict(finding) for finding in findings], indent=2))
-        return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", "part", "found", "what to do"):
-        table.add_column(heading, overflow="fold")
-    for finding in findings:
-        mark = "[green]ok[/]" if finding.ok else "[yellow]--[/]"
-        advice = "" if finding.ok else f"rules out {finding.rules_out}\n{finding.fix}"
-        table.add_row(mark, finding.name, finding.found, advice)
+def print_list() -> None:
+    """Every scenario, with the question to answer before it is run."""
+    table = columns(("scenario", "fault", "a question to answer before you run it"))
+    for scenario in _scenarios():
+        table.add_row(Text(scenario.name, style="bold"), faults_of(scenario), scenario.question)
     console.print(table)
+    console.print("\nRun one: bin/lab run s01-db-latency --quick")
 
 
-def list_(
-    as_json: Json = False,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the table as the README has it.")
-    ] = False,
-) -> None:
-    """List the scenarios."""
-    scenarios = [entry.scenario for entry in catalogue.entries().values()]
-    if as_json:
-        print(
-            json.dumps([{"name": scenario.name, "title": scenario.title} for scenario in scenarios], indent=2)
-        )
-    elif markdown:
-        print(markdown_table())
-    else:
-        table = Table(box=None, pad_edge=False)
-        for heading in ("scenario", "fault", "before you run it, answer"):
-            table.add_column(heading, overflow="fold")
-        for scenario in scenarios:
-            table.add_row(f"[bold]{scenario.name}[/]", faults_of(scenario), scenario.question)
-        console.print(table)
-        console.print("\nRun one: bin/lab run s01-db-latency --quick")
+def json_list() -> str:
+    listed = [{"name": scenario.name, "title": scenario.title} for scenario in _scenarios()]
+    return json.dumps(listed, indent=2)
+
+
+def _scenarios() -> list[Scenario]:
+    return [entry.scenario for entry in catalogue.entries().values()]
 
 
 def markdown_table() -> str:
@@ -66,17 +42,17 @@ def markdown_table() -> str:
     return "\n".join(rows)
 
 
-def show(scenario: ScenarioName) -> None:
-    """Show one scenario: its story, faults, load, checks, and what each twin is expected to do."""
-    entry = catalogue.find(scenario)
+def print_scenario(entry: Entry) -> None:
+    """Its story, faults, load, checks, and what each twin is expected to do."""
     found = entry.scenario
-    console.print("\n".join([f"[bold]{found.name}[/]: {found.title}", "", *paragraphs(entry.story), ""]))
+    console.print(Text.assemble((found.name, "bold"), f": {found.title}"))
+    console.print("\n".join(["", *paragraphs(entry.story), ""]))
     table = Table.grid(padding=(0, 2))
     table.add_row("Question", found.question)
     table.add_row("Hypothesis", found.hypothesis)
     table.add_row("Mirrors", found.mirrors)
     table.add_row("Load", f"{found.load.rate_rps:g} arrivals/s for each twin: {', '.join(found.load.mix)}")
-    table.add_row("Made of", found.topology.describe())
+    table.add_row("Topology", found.topology.describe())
     table.add_row("Fault", faults_of(found))
     table.add_row("Checks", "\n".join(title(check) for check in found.checks))
     table.add_row("Expected", ", ".join(f"{twin} {verdict}" for twin, verdict in found.expected.items()))
@@ -84,6 +60,14 @@ def show(scenario: ScenarioName) -> None:
     table.add_row("Set", "\n".join(settings(found)))
     console.print(table)
     console.print(f"\nRun it: bin/lab run {found.name} --quick")
+
+
+def json_scenario(entry: Entry) -> str:
+    """All that is decided of it, as a manifest has it, and its story."""
+    from lab.record.codec import plain
+
+    whole = {**plain(entry.scenario), "module": entry.module, "story": entry.story}
+    return json.dumps(whole, indent=2, ensure_ascii=False)
 
 
 def paragraphs(text: str) -> list[str]:
@@ -113,6 +97,3 @@ def settings(scenario: Scenario) -> list[str]:
 def _parameters(target: str, fault: Fault) -> list[str]:
     skip = ("link", "part", "member", "during", "burst")
     return [f"{target}.{name}={value}" for name, value in asdict(fault).items() if name not in skip]
-
-
-COMMANDS = (doctor, list_, show)

@@ -1,45 +1,32 @@
-"""The command that writes docs/matrix.md: which defence carries which scenario."""
+"""Writes docs/matrix.md: which defence makes the difference in which scenario."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from lab import catalogue, paths
 from lab.campaign import newest
 from lab.cli import assembly
-from lab.cli.arguments import Runtime
-from lab.cli.campaigns import Full, Seed, ablation_of, walk
-from lab.cli.console import console, told
+from lab.cli.campaigns import ablation_of, walk
+from lab.cli.console import console, say, told
 from lab.judge.campaigns import INVALID
 from lab.model import Ablated, Scenario, ablation_choices
 from lab.record.files import read_value, write_text, write_value
 from reports.matrix import page
 
 
-def matrix(
-    out: Annotated[Path | None, typer.Option(help="The page; what it is made of goes beside it.")] = None,
-    measure: Annotated[
-        bool, typer.Option("--measure", help="First make the runs that are missing: about a minute each.")
-    ] = False,
-    full: Full = False,
-    runtime: Runtime = "auto",
-    seed: Seed = None,
-) -> None:
-    """Write the page that tells, for each scenario, what each of its defences is worth."""
-    target = out or paths.ROOT / "docs" / "matrix.md"
+def measure_and_write(target: Path, *, measure: bool, full: bool, runtime: str, seed: int | None) -> None:
+    """Write the page `target`; first make the runs that are missing, if asked to `measure`."""
     if measure:
         for scenario in lacking(target):
             told(f"{scenario.name}: {', '.join(scenario.defences)}")
             walk(ablation_of(scenario, full=full, runtime=runtime, seed=seed))
-    # Not before: a page that has changed makes the checkout differ from its commit, which every run writes down.
+    # Only now: a changed page makes the checkout differ from its commit, which every run records.
     write(target)
     missing = [scenario.name for scenario in lacking(target)]
-    console.print(f"Matrix: {target}", soft_wrap=True)
+    say(f"Matrix: {target}")
     if missing:
-        console.print(f"Not all measured: {', '.join(missing)}. Make these runs: bin/lab matrix --measure")
+        console.print(f"Not all measured: {', '.join(missing)}. To measure them: bin/lab matrix --measure")
 
 
 def write(target: Path) -> None:
@@ -73,6 +60,3 @@ def lacking(target: Path) -> list[Scenario]:
 
     scenarios = [entry.scenario for entry in catalogue.entries().values()]
     return [scenario for scenario in scenarios if scenario.defences and not complete(scenario)]
-
-
-COMMANDS = (matrix,)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -10,11 +12,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from lab.cli.console import Meanwhile
 from lab.model import FAULT, PHASES, Event, Outcome, StepTaken
 from lab.plan.runs import RunPlan
 from lab.plan.states import describe
@@ -24,17 +28,19 @@ from lab.record.journal import Listener
 REFRESH_S = 0.5
 TAIL = 2_000  # records: at any sensible rate more than the two seconds that are shown
 WINDOW_S = 2.0
+SCHEDULE_MAX_BYTES = 20_000_000
+NOTHING = "–"
 
 
 @contextmanager
 def progress(plan: RunPlan, folder: Path, runtime: str) -> Iterator[Listener]:
     """Tells on stderr how the run goes; yields the listener of its journal."""
-    console = Console(stderr=True, highlight=False)
+    console = Meanwhile(stderr=True)
     length = f"{plan.phases.total_s:g} s"
     console.print(
         f"{plan.scenario.name} on the {runtime} runtime, {length}, seed {plan.seed}: {describe(plan.scenario.faults)}"
     )
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:
         yield partial(_print_step, console)
         return
     panel = Panel(plan, folder)
@@ -60,25 +66,30 @@ def _keep_drawing(panel: Panel, live: Live, stop: threading.Event) -> None:
 
 
 class Panel:
-    """The live view: phase and countdown, the fault, and each twin's goodput and p95 of the last two seconds."""
+    """The live view: phase and countdown, the fault, and how each twin does just now."""
 
     def __init__(self, plan: RunPlan, folder: Path) -> None:
         self._plan = plan
         self._folder = folder
         self._step = "starting"
         self._entered = time.monotonic()
+        self._t0: float | None = None
+        self._due: NDArray[np.float64] | None = None
 
     def hear(self, event: Event) -> None:
         if isinstance(event, StepTaken):
             self._step, self._entered = event.text, time.monotonic()
+            if event.at_s is not None:
+                self._t0 = self._entered - event.at_s
 
     def draw(self) -> Group:
-        table = Table("twin", "good/s", "p95 ms", box=None, pad_edge=False)
+        table = Table("twin", "good/s", "p95 ms", "waiting", box=None, pad_edge=False)
+        now, load = time.monotonic(), self._plan.scenario.load
         for twin in self._plan.names:
-            good, p95_ms = recent(
-                self._folder / twin / "requests.bin", self._plan.scenario.load.good_within_ms
-            )
-            table.add_row(twin, f"{good:.0f} of {self._plan.scenario.load.rate_rps:g}", f"{p95_ms:.0f}")
+            path = self._folder / twin / "requests.bin"
+            good, p95_ms = recent(path, load.good_within_ms, now)
+            told = NOTHING if math.isnan(p95_ms) else f"{p95_ms:.0f}"
+            table.add_row(twin, f"{good:.0f} of {load.rate_rps:g}", told, self._waiting(path, now))
         return Group(Text(self._heading(), style="bold"), table)
 
     def _heading(self) -> str:
@@ -90,18 +101,45 @@ class Panel:
         state = "  FAULT ON" if phase == FAULT and self._plan.scenario.faults else ""
         return f"{self._step}  {left_s:.0f} s left{state}"
 
+    def _waiting(self, path: Path, now: float) -> str:
+        """How many requests were due by now and have no end yet."""
+        if self._t0 is None:
+            return NOTHING
+        if self._due is None:
+            self._due = due(self._folder / "schedule.jsonl")
+        if not self._due.size:
+            return NOTHING
+        return str(max(0, int(np.searchsorted(self._due, now - self._t0, side="right")) - ended(path)))
 
-def recent(path: Path, good_within_ms: float) -> tuple[float, float]:
-    """(good answers per second, p95 in ms of those answered) over the last two seconds that `path` tells of."""
+
+def due(schedule: Path) -> NDArray[np.float64]:
+    """The instants of the schedule, in order; none of one that is too long to be read while a run goes on."""
     try:
-        size = path.stat().st_size // REQUEST.itemsize
-        first = max(0, size - TAIL)
+        if schedule.stat().st_size > SCHEDULE_MAX_BYTES:
+            return np.empty(0)
+        return np.sort([json.loads(line)["at_s"] for line in schedule.read_text().splitlines()])
+    except (OSError, ValueError, KeyError):
+        return np.empty(0)
+
+
+def ended(path: Path) -> int:
+    """How many requests `path` tells the end of."""
+    try:
+        return path.stat().st_size // REQUEST.itemsize
+    except OSError:
+        return 0
+
+
+def recent(path: Path, good_within_ms: float, now: float) -> tuple[float, float]:
+    """(good answers per second, p95 in ms) of what ended in the last two seconds before the instant `now`."""
+    first = max(0, (size := ended(path)) - TAIL)
+    try:
         tail = np.fromfile(path, dtype=REQUEST, offset=first * REQUEST.itemsize, count=size - first)
     except OSError:
-        return 0.0, 0.0
-    tail = tail[tail["end"] > tail["end"].max(initial=0.0) - WINDOW_S]
+        return 0.0, math.nan
+    tail = tail[tail["end"] > now - WINDOW_S]
     if not len(tail):
-        return 0.0, 0.0
+        return 0.0, math.nan
     latency_ms = (tail["end"] - tail["intended"]) * 1_000
     good = (tail["outcome"] == Outcome.OK) & (latency_ms <= good_within_ms)
     return float(good.sum()) / WINDOW_S, float(np.quantile(latency_ms, 0.95))

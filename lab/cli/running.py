@@ -1,98 +1,86 @@
-"""Commands that make, judge and draw runs: run, report, regrade, runs."""
+"""Makes, judges and draws runs."""
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections.abc import Callable, Container, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import typer
-from rich.table import Table
 
 from lab import catalogue, paths
 from lab.cli import assembly
-from lab.cli.arguments import Json, RunName, Runtime, ScenarioName
-from lab.cli.console import console, print_verdict, told
+from lab.cli.console import told
 from lab.cli.progress import progress
+from lab.cli.verdicts import print_repeat, print_verdict
 from lab.judge.gates import spoiled_by_the_machine
 from lab.model import LabError, RunVerdict, Stack, Verdict
-from lab.plan.arrivals import check_load, surges
+from lab.plan.arrivals import plan_arrivals, surges
 from lab.plan.runs import RunPlan
 from lab.provenance import commit
-from lab.record import FolderJournal, RunRecord, RunWriter, Status, list_runs, read_verdict
+from lab.record import FolderJournal, RunRecord, RunWriter
 from lab.runner import Runner
 from lab.runtime.clock import MonotonicClock
 from lab.runtime.ownership.heal import heal
-from lab.runtime.ownership.ledger import holdings
 from lab.runtime.ownership.lock import run_lock
 from lab.workload import known as workloads
 from reports.provenance import command
 
+Tell = Callable[[RunVerdict, Path], None]
 
-def run(
-    scenario: ScenarioName,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Short phases: half a minute instead of a minute and a half.")
-    ] = False,
-    runtime: Runtime = "auto",
-    seed: Annotated[
-        int | None,
-        typer.Option(help="The seed of the schedule; drawn and recorded where none is given.", min=0),
-    ] = None,
-    defences: Annotated[
-        str, typer.Option(help='What is on in twins that have defences: "all,-deadline", "none,+deadline" …')
-    ] = "all",
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a parameter: fault.latency_ms=200.")
-    ] = None,
-    twin: Annotated[
-        list[str] | None,
-        typer.Option(help="A service to run, up to three times: hardened, or hardened:all,-deadline."),
-    ] = None,
-    again: Annotated[
-        int, typer.Option(help="How often to run again when the machine was too busy to be on time.", min=0)
-    ] = 1,
-    as_json: Json = False,
-) -> None:
-    """Run a scenario on all twins, judge it, and write its report."""
-    planned = partial(make_plan, scenario, quick, seed, defences, settings or [], twin or [])
-    verdict, folder = judged_run(planned, runtime, again, lambda plan: paths.RUNS / plan.stack.run)
-    conclude(verdict, folder, as_json)
+
+def run_and_conclude(
+    planned: Callable[[], RunPlan], runtime: str, again: int, place: Callable[[RunPlan], Path], as_json: bool
+) -> NoReturn:
+    """Make the run, print its verdict, draw its report, and exit as the verdict says."""
+    verdict, _ = judged_run(planned, runtime, again, place, lambda *run: tell(*run, as_json=as_json))
+    raise typer.Exit(exit_code(verdict))
+
+
+def conclude(verdict: RunVerdict, folder: Path, as_json: bool) -> NoReturn:
+    """The same of a run that was made before."""
+    tell(verdict, folder, as_json=as_json)
+    raise typer.Exit(exit_code(verdict))
 
 
 def judged_run(
-    planned: Callable[[], RunPlan], runtime: str, again: int, place: Callable[[RunPlan], Path]
+    planned: Callable[[], RunPlan],
+    runtime: str,
+    again: int,
+    place: Callable[[RunPlan], Path],
+    tell: Tell = lambda _verdict, _folder: None,
 ) -> tuple[RunVerdict, Path]:
-    """(verdict, folder) of one run, made up to `again` times more where the machine was too busy to be on time."""
+    """(verdict, folder) of one run, made up to `again` times more where the machine was too busy to be on time.
+
+    `tell` hears of the last of them while its stack goes down.
+    """
     for left in range(again, -1, -1):
         plan = planned()
         folder = place(plan)
         with run_lock(paths.STATE):
             heal(paths.STATE)
-            perform(plan, runtime, folder)
-        verdict = assembly.grade(folder)
-        if not left or not spoiled_by_the_machine(verdict.gates):
-            break
-        told(f"{verdict.sentence}\nThat was the machine, so the run is made again.")
-        draw(folder)
-    return verdict, folder
+            with performed(plan, runtime, folder):
+                verdict = assembly.grade(folder)
+                if not left or not spoiled_by_the_machine(verdict.gates):
+                    tell(verdict, folder)
+                    return verdict, folder
+                told(f"{verdict.sentence}\nThe machine was too busy, so the run is repeated.")
+                draw(folder)
+    raise AssertionError("the last turn returns")
 
 
-def conclude(verdict: RunVerdict, folder: Path, as_json: bool) -> NoReturn:
-    """Print the verdict, then draw the report, and exit as the verdict says whatever became of the report."""
+def tell(verdict: RunVerdict, folder: Path, *, as_json: bool) -> None:
+    """Print the verdict, then draw the report."""
     if as_json:
         print((folder / "verdict.json").read_text(), end="", flush=True)
     else:
         print_verdict(verdict)
     page = draw(folder)
     if not as_json:
-        where = f"\nReport: {page}" if page else ""
-        console.print(f"{where}\nRepeat: {repeat(folder)}", soft_wrap=True, markup=False)
-    raise typer.Exit(exit_code(verdict))
+        print_repeat(page, repeat(folder))
 
 
 def repeat(folder: Path) -> str:
@@ -133,19 +121,28 @@ def make_plan(
         settings=tuple(settings),
         commit=commit(),
     )
-    check_load(found.load, phases, workload, surges(found.faults, plan.switches))
+    extra = surges(found.faults, plan.switches)
+    if next(plan_arrivals(found.load, phases, plan.seed, workload, stack.sizes, extra), None) is None:
+        raise LabError(
+            f"{found.load.rate_rps:g} arrivals/s for {phases.load_s:g} s are not one request. Raise load.rate_rps."
+        )
     return plan
 
 
-def perform(plan: RunPlan, runtime: str, folder: Path) -> None:
-    """Run `plan` for real, into `folder`."""
+@contextmanager
+def performed(plan: RunPlan, runtime: str, folder: Path) -> Iterator[None]:
+    """Run `plan` for real, into `folder`. Inside the block the folder is whole, and the stack goes down meanwhile."""
     testbed = assembly.testbed(runtime, plan.stack, plan.workload, plan.needs)
     writer, clock = RunWriter(folder), MonotonicClock()
     with progress(plan, writer.folder, testbed.runtime) as listener:
         journal = FolderJournal(writer.folder / "events.jsonl", clock.now, listener)
         Runner(plan, testbed, writer, journal, clock).run()
-    if folder.parent == paths.RUNS:
-        writer.link_latest()
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="down") as thread:
+        down = thread.submit(testbed.down)
+        if folder.parent == paths.RUNS:
+            writer.link_latest()
+        yield
+        down.result()
 
 
 def exit_code(verdict: RunVerdict) -> int:
@@ -153,68 +150,3 @@ def exit_code(verdict: RunVerdict) -> int:
         return 0
     undecided = any(twin.verdict is Verdict.INCONCLUSIVE for twin in verdict.twins)
     return 3 if not verdict.valid or undecided else 1
-
-
-def report(run: RunName = "latest") -> None:
-    """Draw the report of a run again, from its folder alone."""
-    folder = assembly.run_folder(run)
-    assembly.check(folder)
-    console.print(f"Report: {assembly.report(folder)}", soft_wrap=True)
-
-
-def regrade(run: RunName = "latest", as_json: Json = False) -> None:
-    """Judge a run again, from its folder alone, and draw its report."""
-    folder = assembly.run_folder(run)
-    verdict = assembly.grade(folder)
-    conclude(verdict, folder, as_json)
-
-
-def runs(as_json: Json = False) -> None:
-    """List the runs that are kept, newest first."""
-    going_on = {run.run for run in holdings(paths.STATE) if run.owner_alive}
-    rows = [summary(folder, going_on) for folder in list_runs(paths.RUNS)]
-    if as_json:
-        print(json.dumps([asdict(row) for row in rows], indent=2))
-        return
-    if not rows:
-        console.print("No runs yet. Make one: bin/lab run s01-db-latency --quick")
-        return
-    table = Table("run", "runtime", "status", "twins", box=None, pad_edge=False)
-    for row in rows:
-        twins = ", ".join(f"{twin} {verdict}" for twin, verdict in row.twins.items())
-        table.add_row(row.run, row.runtime, row.status, twins)
-    console.print(table)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One run in a line: what it was and how each twin came out."""
-
-    run: str
-    runtime: str = ""
-    status: str
-    twins: Mapping[str, str] = field(default_factory=dict)
-
-
-def summary(folder: Path, going_on: Container[str]) -> Row:
-    """The line of the run in `folder`. One that nobody walks any more was killed; one that cannot be read says so."""
-    try:
-        return _summary(folder, going_on)
-    except LabError as error:
-        return Row(run=folder.name, status=f"unreadable: {error}")
-
-
-def _summary(folder: Path, going_on: Container[str]) -> Row:
-    manifest = RunRecord(folder).manifest
-    row = Row(run=folder.name, runtime=manifest.runtime, status=str(manifest.status))
-    if manifest.status is Status.RUNNING and folder.name not in going_on:
-        row = replace(row, status="killed")
-    if not (folder / "verdict.json").exists():
-        return row
-    verdict = read_verdict(folder)
-    status = "as expected" if verdict.as_expected else "not as expected" if verdict.valid else "invalid"
-    twins = {twin.twin: str(twin.verdict) for twin in verdict.twins if verdict.valid}
-    return replace(row, status=status, twins=twins)
-
-
-COMMANDS = (run, report, regrade, runs)

@@ -1,35 +1,30 @@
-"""Commands about what stands and what lies around: up, down, ps, heal, clean."""
+"""Brings twins up to be played with, tells what stands, and takes it down."""
 
 from __future__ import annotations
 
 import json
-import shutil
+import shlex
 import time
 from collections.abc import Mapping
-from typing import Annotated
 
-import typer
+from rich.text import Text
 
 from lab import paths
 from lab.cli import assembly
-from lab.cli.arguments import Json, Runtime
-from lab.cli.console import console
+from lab.cli.console import console, say, told
 from lab.model import LabError, Stack
 from lab.record import NoJournal
 from lab.runtime.ownership.heal import heal as heal_all
 from lab.runtime.ownership.heal import take_down
-from lab.runtime.ownership.ledger import Holdings, holdings
+from lab.runtime.ownership.ledger import PROCESS, Holdings, holdings, process_alive
 from lab.runtime.ownership.lock import run_lock
 from lab.workload.booking import BOOKING
 
 UP = "up"
 
 
-def up(
-    runtime: Runtime = "auto",
-    defences: Annotated[str, typer.Option(help="What is on in twins that have defences.")] = "all",
-) -> None:
-    """Leave both twins and their proxies running, and tell how to reach them."""
+def bring_up(runtime: str, defences: str) -> None:
+    """Start both twins and their proxies, leave them running, and print how to reach them."""
     workload = BOOKING
     stack = Stack(
         run=assembly.new_run(UP),
@@ -42,54 +37,48 @@ def up(
     with run_lock(paths.STATE):
         heal_all(paths.STATE)
         if standing():
-            raise LabError("Twins are up already. See: bin/lab ps. Take them down first: bin/lab down")
+            raise LabError("Twins are running already (bin/lab ps). Stop them first: bin/lab down")
         testbed = assembly.testbed(runtime, stack, workload, frozenset())
-        console.print(f"starting both twins on the {testbed.runtime} runtime", style="dim")
+        told(f"Starting both twins on the {testbed.runtime} runtime …")
         testbed.up(NoJournal())
     addresses = {twin.name: testbed.published(twin.name) for twin in stack.twins}
     print_addresses(addresses)
-    print_curl(addresses, workload.token(stack.token_key))
+    print_experiment(addresses, workload.token(stack.token_key))
 
 
-def down() -> None:
-    """Take down what `up` left running."""
+def take_all_down() -> None:
     lines = take_down(paths.STATE)
-    console.print("\n".join(lines) or "Nothing is up.", soft_wrap=True)
+    say("\n".join(lines) or "Nothing is running.")
 
 
-def ps(as_json: Json = False) -> None:
-    """Show what stands: the twins left up, and a run that goes on."""
+def heal_and_tell() -> None:
+    lines = heal_all(paths.STATE)
+    say("\n".join(lines) or "Nothing to heal.")
+
+
+def print_standing(*, as_json: bool) -> None:
+    """What stands, and which of its parts do not run any more."""
     found = [run for run in holdings(paths.STATE) if run.owner_alive or run.standing]
     if as_json:
-        print(json.dumps([{"run": run.run, "published": run.published} for run in found], indent=2))
-    elif not found:
-        console.print("Nothing is up. Start both twins: bin/lab up")
-    for run in found if not as_json else ():
-        console.print(
-            f"[bold]{run.run}[/], since {(time.time() - run.since) / 60:.0f} min, {len(run.owned)} parts"
-        )
+        told_of = [{"run": run.run, "published": run.published, "dead": dead(run)} for run in found]
+        print(json.dumps(told_of, indent=2))
+        return
+    if not found:
+        console.print("Nothing is running. Start both twins: bin/lab up")
+    for run in found:
+        since = f", since {(time.time() - run.since) / 60:.0f} min, {len(run.owned)} parts"
+        console.print(Text.assemble((run.run, "bold"), since))
+        for name in dead(run):
+            say(f"  dead: {name}. Start it again: bin/lab heal", style="red")
         if run.published:
             print_addresses(run.published)
 
 
-def heal() -> None:
-    """Finish what a killed run left behind: toxics, processes, containers, folders."""
-    lines = heal_all(paths.STATE)
-    console.print("\n".join(lines) or "Nothing to heal.", soft_wrap=True)
-
-
-def clean(
-    runs: Annotated[bool, typer.Option("--runs", help="Remove the kept runs, too.")] = False,
-) -> None:
-    """Heal, take down what is up, and remove the lab's own scratch files."""
-    lines = [*heal_all(paths.STATE), *take_down(paths.STATE)]
-    with run_lock(paths.STATE):
-        if runs and paths.RUNS.is_dir():
-            kept = [folder for folder in paths.RUNS.iterdir() if not folder.is_symlink()]
-            shutil.rmtree(paths.RUNS)
-            lines.append(f"removed {len(kept)} runs")
-    shutil.rmtree(paths.STATE, ignore_errors=True)
-    console.print("\n".join([*lines, "Clean."]), soft_wrap=True)
+def dead(run: Holdings) -> list[str]:
+    """The processes of a stack that have ended although nobody asked them to, by name."""
+    processes = [thing for thing in run.owned if thing.kind == PROCESS]
+    alive = {thing.details["name"] for thing in processes if process_alive(thing)}
+    return sorted({thing.details["name"] for thing in processes} - alive)
 
 
 def standing() -> list[Holdings]:
@@ -99,19 +88,25 @@ def standing() -> list[Holdings]:
 def print_addresses(addresses: Mapping[str, Mapping[str, str]]) -> None:
     for twin, places in addresses.items():
         for name, address in places.items():
-            console.print(f"  {twin:<9} {name:<10} {address}", soft_wrap=True)
+            say(f"  {twin:<9} {name:<10} {address}")
 
 
-def print_curl(addresses: Mapping[str, Mapping[str, str]], token: str) -> None:
-    """Lines to try: a read on each twin, and a fault on the first one's database."""
-    bearer = f'-H "Authorization: Bearer {token}"'
-    toxic = '{"type":"latency","attributes":{"latency":500}}'
-    console.print(f"\nToken: {token}\n\nTry:", soft_wrap=True)
-    for twin in addresses.values():
-        console.print(f"  curl -s {bearer} '{twin['edge']}/users/?include=bookings'", soft_wrap=True)
-    url = f"{next(iter(addresses.values()))['toxiproxy']}/proxies/database/toxics"
-    console.print(f"  curl -s -d '{toxic}' {url}", soft_wrap=True)
-    console.print("\nTake them down: bin/lab down")
-
-
-COMMANDS = (up, down, ps, heal, clean)
+def print_experiment(addresses: Mapping[str, Mapping[str, str]], token: str) -> None:
+    """Lines to try, in this order: how long a page takes, the same over a slow link, and back."""
+    toxic = shlex.quote(json.dumps({"name": "slow", "type": "latency", "attributes": {"latency": 100}}))
+    timed = 'curl -s -o /dev/null -w "%{time_total} s\\n" -H "Authorization: Bearer $TOKEN"'
+    links = {twin: f"{places['toxiproxy']}/proxies/database/toxics" for twin, places in addresses.items()}
+    reads = [
+        f"{timed} '{places['edge']}/users/?include=bookings'   # {twin}" for twin, places in addresses.items()
+    ]
+    steps = {
+        "Time the same page of each twin:": [f"TOKEN={token}", *reads],
+        "Delay the answers of both databases by 100 ms:": [
+            f"curl -s -d {toxic} {link}" for link in links.values()
+        ],
+        "Time them again. One twin asks once for each user, the other once for all:": reads,
+        "Undo it (bin/lab heal does, too):": [f"curl -s -X DELETE {link}/slow" for link in links.values()],
+    }
+    for number, (step, lines) in enumerate(steps.items(), 1):
+        say("\n".join([f"\n{number}. {step}", *(f"   {line}" for line in lines)]))
+    say("\nStop them: bin/lab down")

@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 
-import numpy as np
-
 from lab.judge.statistics import quantile
+from lab.lazily import np
 from lab.model import LinkSample, Proof, percent
 
 SAMPLES_MIN = 3

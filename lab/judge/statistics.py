@@ -9,16 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from lab.lazily import np
 from lab.model import Ending, Failure, MetricsReading, Outcome
 
-Requests = NDArray[Any]  # lab.record.REQUEST, times in seconds from T0
-Mask = NDArray[np.bool_]
-Numbers = NDArray[np.float64]
+if TYPE_CHECKING:  # checks are looked at more often than they judge, and numpy takes its time to load
+    from numpy.typing import NDArray
+
+Requests: TypeAlias = "NDArray[Any]"  # lab.record.REQUEST, times in seconds from T0
+Mask: TypeAlias = "NDArray[np.bool_]"
+Numbers: TypeAlias = "NDArray[np.float64]"
 
 READINESS = "readyz"  # the operation with which a load balancer asks whether to send requests here
 WRONG_BODY = 2  # bit of `flags`

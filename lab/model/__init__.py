@@ -4,6 +4,7 @@ Times are seconds. An instant named `…_at` is a CLOCK_MONOTONIC reading; an of
 the start of warm-up. Fractions are 0-1. Units end names.
 """
 
+from lab.errors import LabError
 from lab.model.campaigns import (
     ALL_ON,
     NONE_ON,
@@ -19,7 +20,6 @@ from lab.model.campaigns import (
     alone,
     without,
 )
-from lab.model.errors import LabError
 from lab.model.events import (
     EVENTS,
     CpuRead,

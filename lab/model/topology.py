@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lab.model.errors import LabError
+from lab.errors import LabError
 
 # Parts.
 SERVICE = "service"

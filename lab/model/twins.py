@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from lab.model.errors import LabError
+from lab.errors import LabError
 from lab.model.topology import Topology
 
 TWINS_MAX = 3

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import socket
 import sys
+from collections.abc import Iterator
 
 from lab.model import LabError
 
@@ -28,8 +29,7 @@ class Ports:
 
     def reserve(self) -> int:
         """A port that is free on 127.0.0.1 and stays ours."""
-        for _ in range(ATTEMPTS_MAX):
-            port = random.randint(LOWEST, HIGHEST)
+        for port in _candidates():
             holder = _bound(port)
             if holder is not None:
                 self._held.append(holder)
@@ -42,6 +42,13 @@ class Ports:
         """Give all ports back. Servers that listen on them keep them."""
         while self._held:
             self._held.pop().close()
+
+
+def _candidates() -> Iterator[int]:
+    """Some at random, one of which nearly always does; then all, for a machine where few are free."""
+    every = range(LOWEST, HIGHEST + 1)
+    yield from random.sample(every, ATTEMPTS_MAX)
+    yield from random.sample(every, len(every))
 
 
 def _bound(port: int) -> socket.socket | None:

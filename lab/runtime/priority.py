@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 from lab.model import LabError
 from lab.runtime.programs import ended
@@ -27,6 +28,24 @@ def punctual() -> tuple[str, ...]:
 def giving_way() -> tuple[str, ...]:
     """For what is examined: it runs whenever nobody else of our session wants to, and is interrupted at once."""
     return IDLE if _granted(IDLE) else LOWEST
+
+
+def cores() -> int:
+    """How many cores this process may use: fewer than there are under taskset(1), or in a container with a quota."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, int(_quota(allowed))))
+
+
+def _quota(otherwise: float, groups: Path = Path("/sys/fs/cgroup")) -> float:
+    """How many cores' worth of time the control group of a container grants."""
+    with suppress(OSError, ValueError, ZeroDivisionError):  # ValueError: "max", which is no bound
+        if (version_2 := groups / "cpu.max").exists():
+            granted, period = version_2.read_text().split()
+        else:
+            granted = (groups / "cpu" / "cpu.cfs_quota_us").read_text()
+            period = (groups / "cpu" / "cpu.cfs_period_us").read_text()
+        return int(granted) / int(period) if int(granted) > 0 else otherwise
+    return otherwise
 
 
 def be_punctual() -> None:

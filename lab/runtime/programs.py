@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.model import LabError
+from lab.errors import LabError
 from lab.paths import ROOT
 from lab.runtime.effects import about_to
 
 LINES_TOLD = 3
+HOMELESS = "/nonexistent"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ PROXIES = frozenset(
 OURS = Surroundings(
     kept=frozenset({"PATH", "TMPDIR"}),
     fixed={
-        "HOME": "/nonexistent",
+        "HOME": HOMELESS,
         "LANG": "C.UTF-8",
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",
@@ -64,12 +65,27 @@ BUILDS = Surroundings(
         "GO", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOCACHE", "GOMODCACHE", "GOPATH",
         "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CERT", "PIP_CACHE_DIR",
         "PIP_TRUSTED_HOST", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS",
-        "UV_NATIVE_TLS", "UV_CACHE_DIR", "UV_INSECURE_HOST", "UV_LINK_MODE",
+        "UV_NATIVE_TLS", "UV_CACHE_DIR", "UV_INSECURE_HOST", "UV_LINK_MODE", "UV_INDEX",
+        "UV_HTTP_TIMEOUT", "PIP_DEFAULT_TIMEOUT",
     },
     # The engine that the lab itself speaks to, and no .env file of the current folder.
     fixed={"DOCKER_CONTEXT": "default", "COMPOSE_DISABLE_ENV_FILE": "1"}
     | {name: value for name, value in OURS.fixed.items() if name != "HOME"},
 )  # fmt: skip
+
+# Of the lab's own process: how a terminal is written to, a browser started and Docker's engine found, how a shell asks
+# for completions, and the lab's own settings.
+OWN = BUILDS.kept | frozenset({
+    "TERM", "COLORTERM", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "SHELL", "COMP_WORDS", "COMP_CWORD",
+    "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "BROWSER",
+    "DOCKER_CONTEXT", "SSH_AUTH_SOCK",
+})  # fmt: skip
+OWN_PREFIXES = ("LAB_", "_LAB_", "_TYPER_")
+
+
+def kept_by_the_lab(name: str) -> bool:
+    """Whether the lab's own process keeps this variable of the shell."""
+    return name in OWN or name.startswith(OWN_PREFIXES)
 
 
 def environment(**extra: str) -> dict[str, str]:

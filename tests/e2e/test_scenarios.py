@@ -18,7 +18,6 @@ import pytest
 
 from lab import catalogue
 from lab.record import sums
-from lab.runtime.toxiproxy import build
 from tests.fabricated.evidence import HARDENED
 
 ROOT = Path(__file__).parents[2]
@@ -113,38 +112,6 @@ def test_the_embedded_proxy_shows_the_contrast_and_is_named(scenario: str, needs
     assert code == EXPECTED, verdict["sentence"]
     report = (ROOT / "runs" / verdict["run"] / "report.html").read_text()
     assert "embedded" in report
-
-
-def test_a_hostile_shell_home_and_current_folder_change_no_verdict(needs_local: None, tmp_path: Path) -> None:
-    """Settings for every tool that the lab starts or imports; a run under them comes out as everybody's does."""
-    for name, text in HOSTILE_FILES.items():
-        for place in (tmp_path / "home", tmp_path / "here"):
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            (place / name).write_text(text)
-    # The cache of what is built is no setting: the run should not have to build Toxiproxy.
-    shell = {**HOSTILE_SHELL, "HOME": str(tmp_path / "home"), "LAB_CACHE": str(build.cache())}
-    code, verdict = run("s01-db-latency", "--runtime", "local", cwd=tmp_path / "here", **shell)
-    assert code == EXPECTED, verdict["sentence"]
-    assert "data:image/svg+xml" in (ROOT / "runs" / verdict["run"] / "report.html").read_text()
-
-
-HOSTILE_SHELL = {
-    "PGHOST": "evil", "PGSERVICE": "evil", "LOCUST_USERS": "7", "LOCUST_RUN_TIME": "1s", "WEB_CONCURRENCY": "7",
-    "GUNICORN_CMD_ARGS": "--workers 7", "WORKERS": "1", "THREADS": "2", "DEADLINE_S": "30", "DEFENCES": "none",
-    "FLASK_DEBUG": "1", "PYTHONOPTIMIZE": "2", "PYTHONWARNINGS": "error", "http_proxy": "http://127.0.0.1:1",
-    "ALL_PROXY": "http://127.0.0.1:1", "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    "MATPLOTLIBRC": "/nowhere", "GIT_DIR": "/nowhere",
-}  # fmt: skip
-HOSTILE_FILES = {
-    ".locust.conf": "users = 7\nrun-time = 1s\n",
-    "locust.conf": "users = 7\nrun-time = 1s\n",
-    "gunicorn.conf.py": "workers = 7\n",
-    ".pgpass": "*:*:*:*:evil\n",
-    ".pg_service.conf": "[evil]\nhost=evil\n",
-    ".netrc": "machine 127.0.0.1 login evil password evil\n",
-    "matplotlibrc": "backend: no-such-backend\n",
-    ".config/matplotlib/matplotlibrc": "backend: no-such-backend\n",
-}
 
 
 @pytest.fixture(scope="module")

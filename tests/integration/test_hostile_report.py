@@ -53,7 +53,7 @@ def test_a_hostile_shell_home_and_current_folder_change_no_byte_of_a_report(
         place.mkdir(parents=True)
         (place / "matplotlibrc").write_text(RC)
     clean = report(folder, ROOT)
-    assert len(clean) == 2 + 12
+    assert len(clean) == 2 + 6
     assert (
         report(folder, here, HOME=str(home), MPLBACKEND=NOTEBOOK, LAB_CACHE=str(tmp_path / "cache")) == clean
     )

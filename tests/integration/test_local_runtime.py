@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -271,13 +272,17 @@ def test_a_server_that_was_killed_leaves_no_shared_memory(tmp_path: Path) -> Non
 def test_half_a_start_is_one_clear_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     testbed = LocalTestbed(a_stack("run-half", sizes={**SMALL, "users": -1}), BOOKING, tmp_path)
 
-    with pytest.raises(LabError, match=r"The (naive|hardened) twin's data could not be loaded: .*seed\.log"):
+    said = r"The (naive|hardened) twin's data could not be loaded: .*\(log: (.*/seed\.log)\)"
+    with pytest.raises(LabError, match=said) as failed:
         testbed.up(Heard())
     assert [process.name() for process in processes_of("run-half") if process.name() == "postgres"] == []
     testbed.collect(NAIVE, tmp_path)
     assert (tmp_path / "logs" / "seed.log").stat().st_size > 0
     testbed.down()
 
+    named = re.search(said, str(failed.value))
+    assert named
+    assert Path(named[2]).stat().st_size > 0, "the log that was named can still be read"
     assert processes_of("run-half") == []
     assert folders_of("run-half") == []
     assert holdings(tmp_path) == []
@@ -292,6 +297,35 @@ def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path, monkeypatch:
     testbed.down()
 
     assert folders_of("run-full") == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
+def test_a_scratch_folder_that_postgres_cannot_enter_is_one_clear_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (private := tmp_path / "private").mkdir(mode=0o700)
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(private))
+    testbed = LocalTestbed(a_stack("run-private"), BOOKING, tmp_path)
+
+    with pytest.raises(LabError, match=r"private cannot be entered .* Set TMPDIR=/tmp"):
+        testbed.up(Heard())
+    testbed.down()
+
+    assert list(private.iterdir()) == []
+
+
+@pytest.mark.parametrize("root", [True, False])
+def test_a_user_whom_initdb_would_refuse_is_one_clear_sentence(
+    root: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(_who: object) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0 if root else 12_345)
+    monkeypatch.setattr(local.pwd, "getpwnam", nobody)
+    monkeypatch.setattr(local.pwd, "getpwuid", nobody)
+    with pytest.raises(LabError, match=r"is not in /etc/passwd.* Add a line there: \w+:x:\d+:"):
+        local.require_name()
 
 
 def test_a_missing_postgres_is_one_clear_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,22 +1,25 @@
 """What a person meets on the command line: one clear sentence for a mistake, numbers with units, lines completed."""
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from lab import cli, paths
+from lab import __version__, catalogue, cli, paths
 from lab.catalogue import find
 from lab.cli import assembly, running
-from lab.cli.console import print_verdict
+from lab.cli.console import Plain
 from lab.cli.looking import settings
+from lab.cli.verdicts import print_verdict
 from lab.model import Capability, LabError, RunVerdict, Stack
 from lab.runtime.local.testbed import LocalTestbed
+from lab.runtime.ownership.ledger import PROCESS, Ledger
 from lab.workload.booking import BOOKING
 from tests.fabricated.evidence import PAIR
 from tests.fabricated.folder import Fabricated, make_run
@@ -56,7 +59,19 @@ def lab(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
         (("run", "s01", "--set", "speed=3"), "fault.latency_ms=200"),
         (("run", "s01", "--defences", "all,-courage"), "circuit_breaker"),
         (("run", "s01", "--runtime", "kubernetes"), "auto, local, docker"),
+        (("run", "s01", "--set", "phases.drain_s=1e9"), "more than a day"),
+        (("run", "s01", "--set", "load.client_timeout_s=1e9"), "600 at most"),
+        (("run", "s01", "--set", "load.rate_rps=1e-9"), "not one request"),
+        (("run", "s1"), "s1 fits s11-blackhole, s13-double-booking"),
+        (("run", ""), "See: bin/lab list"),
+        (("report",), "There is no run yet"),
         (("report", "no-such-run"), "See: bin/lab runs"),
+        (("report", "*"), "There is no run called '*'"),
+        (("report", ""), "There is no run called ''"),
+        (("report", "[red]"), "There is no run called '[red]'"),
+        (("report", "\x1b]0;evil\x07"), r"There is no run called '\x1b]0;evil\x07'"),
+        (("report", "x" * 300), "There is no run called"),
+        (("prefetch", "--runtime", "kubernetes"), "Choose one of local, docker"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -87,10 +102,118 @@ def test_a_folder_that_cannot_be_written_is_named(lab: Lab, tmp_path: Path) -> N
     assert "Traceback" not in err
 
 
+def test_the_version_is_told(lab: Lab) -> None:
+    assert lab("--version") == (0, f"failure-lab {__version__}\n", "")
+
+
+def test_a_scenario_is_shown_to_machines_too(lab: Lab) -> None:
+    code, out, _ = lab("show", "s11", "--json")
+    shown = json.loads(out)
+    assert (code, shown["name"], shown["faults"][0]["type"]) == (0, "s11-blackhole", "Timeout")
+    assert shown["story"]
+
+
+def test_a_mistake_of_the_lab_itself_makes_no_verdict(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_name: str) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(catalogue, "find", fails)
+    code, _, err = lab("show", "s01")
+    assert code == 70
+    assert err.endswith("lab: That is a mistake in the lab itself. Please report it, with the lines above.\n")
+
+
+@pytest.mark.parametrize("words", ["list", "list --json"])
+def test_an_answer_that_nobody_reads_makes_no_verdict(words: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "lab", *words.split()]
+    done = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_an_answer_that_does_not_fit_on_the_disk_is_a_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "lab", "list"]
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert b"No space left on device" in done.stderr
+
+
+HEAVY = frozenset((
+    "numpy._core", "cattrs", "psycopg", "docker", "requests", "matplotlib", "jinja2", "psutil", "toxiproxy", "locust",
+))  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [["--help"], ["list"], ["show", "s01"], ["--version"], ["run", "--help"]])
+def test_what_only_looks_imports_nothing_heavy(words: list[str]) -> None:
+    told = "print(*sys.modules, file=sys.stderr)"
+    code = f"import sys; sys.argv[0] = 'lab'\ntry:\n import lab.__main__\nfinally:\n {told}"
+    command = [sys.executable, "-c", code, *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0
+    assert HEAVY & set(done.stderr.split()) == set()
+
+
+def test_paths_and_ids_are_printed_as_they_are_and_give_the_terminal_no_orders(
+    lab: Lab, tmp_path: Path
+) -> None:
+    make_run(tmp_path / "runs" / "[red]x:smile:", Fabricated(requests=10))
+    make_run(tmp_path / "runs" / "esc\x1b[31m\x9b2J\u202eevil", Fabricated(requests=10))
+    _, out, _ = lab("runs")
+    assert "[red]x:smile:" in out
+    assert not {"\x1b", "\x9b", "\u202e"} & set(out)
+
+
+def test_clean_empties_a_folder_of_runs_that_is_a_link_and_touches_nothing_else_there(
+    lab: Lab, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "big disk"
+    make_run(elsewhere / "20261121-080000-s01-a", Fabricated(requests=10))
+    (elsewhere / "thesis").mkdir()
+    (elsewhere / "latest").symlink_to("20261121-080000-s01-a")
+    (tmp_path / "runs").symlink_to(elsewhere)
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "scratch" / "some.log").touch()
+    (tmp_path / "state").symlink_to(tmp_path / "scratch")
+    code, out, err = lab("clean", "--runs")
+    assert (code, out.splitlines()[-2:]) == (0, ["removed 1 runs", "Clean."]), err
+    assert [path.name for path in elsewhere.iterdir()] == ["thesis"]
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_the_newest_report_is_opened_in_a_browser(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = make_run(tmp_path / "runs" / "20261121-080000-s01 a", Fabricated(requests=10))
+    (folder / "report.html").touch()
+    (tmp_path / "runs" / "latest").symlink_to(folder.name)
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda address: bool(opened.append(address)))
+    code, out, _ = lab("open")
+    assert code == 0
+    assert opened == [folder.resolve().as_uri() + "/report.html"]
+    assert "Open it in one yourself: file://" in out
+
+
+def test_what_of_a_standing_stack_is_dead_is_told(lab: Lab, tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "state", "up-1")
+    with subprocess.Popen(["sleep", "60"]) as alive, subprocess.Popen(["true"]) as gone:
+        ledger.own_process(alive.pid, "naive's service")
+        ledger.own(PROCESS, str(gone.pid), started="gone", name="naive's payments", stop=15)
+        ledger.left_standing({"naive": {"edge": "http://127.0.0.1:1"}})
+        try:
+            assert "dead: naive's payments. Start it again: bin/lab heal" in lab("ps")[1]
+            assert json.loads(lab("ps", "--json")[1])[0]["dead"] == ["naive's payments"]
+        finally:
+            alive.kill()
+
+
 def test_the_verdict_is_told_in_the_units_of_people(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lab.cli.console.console", Console(width=200))
+    monkeypatch.setattr("lab.cli.verdicts.console", Plain(width=200))
     verdict = make_verdict("run")
     late = replace(verdict.twins[0].checks[0], value=float("inf"), threshold=1500.0, unit="ms")
     told = replace(
@@ -130,17 +253,19 @@ def runs_spoiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..
     def spoiled(*gates: str) -> list[Path]:
         made: list[Path] = []
 
-        def perform(_plan: object, _runtime: str, folder: Path) -> None:
+        @contextmanager
+        def performed(_plan: object, _runtime: str, folder: Path) -> Iterator[None]:
             made.append(folder)
             folder.mkdir(parents=True)
             (folder / "verdict.json").write_text("{}")
+            yield
 
         def grade(_: Path) -> RunVerdict:
             verdict = make_verdict("run", valid=len(made) > len(gates))
             failed = [replace(gate, name=gates[len(made) - 1]) for gate in verdict.gates if not gate.passed]
             return verdict if verdict.valid else replace(verdict, gates=tuple(failed))
 
-        monkeypatch.setattr(running, "perform", perform)
+        monkeypatch.setattr(running, "performed", performed)
         monkeypatch.setattr(running, "heal", lambda _state: [])
         monkeypatch.setattr(running, "repeat", lambda _folder: "bin/lab run s01")
         monkeypatch.setattr(assembly, "grade", grade)
@@ -156,9 +281,9 @@ def test_a_run_that_the_machine_spoiled_is_made_again_and_both_are_told(
     made = runs_spoiled("schedule lag")
     code, out, err = lab("run", "s01", "--quick", "--runtime", "local")
     assert (code, len(made)) == (0, 2), err
-    assert "made again" in err
+    assert "repeated" in err
     assert "Repeat: bin/lab run s01" in out
-    assert "made again" not in out
+    assert "repeated" not in out
 
 
 @pytest.mark.parametrize(

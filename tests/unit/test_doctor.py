@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab import doctor
-from lab.doctor import Finding
+from lab.doctor import Finding, machine, parts
 from lab.model import LabError
 from lab.runtime.local.parts.wheels import Wheel
 from lab.runtime.toxiproxy import build as toxiproxy_build
@@ -35,32 +35,47 @@ def raising() -> Path:
     raise LabError("it is not here")
 
 
+def nameless() -> None:
+    raise LabError("User id 12345 is not in /etc/passwd. Add a line there: lab:x:12345")
+
+
 HEALTHY: list[Callable[[], Finding]] = [
-    lambda: doctor.python((3, 11, 0)),
-    lambda: doctor.environment(Path(sys.prefix)),
-    lambda: doctor.database(lambda: Path("/pg/bin")),
-    lambda: doctor.part(here("Caddy"), "balancer"),
-    lambda: doctor.proxy(lambda: ENGINE),
-    lambda: doctor.go(None),
-    lambda: doctor.go(Path("/bin/go")),
-    lambda: doctor.docker_engine(lambda: None, lambda: "2.40.0"),
-    lambda: doctor.docker_images(lambda: None, lambda: True),
-    lambda: doctor.disk(10**10),
-    lambda: doctor.ports(lambda wanted: wanted),
-    lambda: doctor.cores(2),
+    lambda: machine.python((3, 11, 0)),
+    lambda: machine.environment(Path(sys.prefix)),
+    lambda: parts.database(lambda: Path("/pg/bin")),
+    lambda: parts.part(here("Caddy"), "balancer"),
+    lambda: parts.proxy(lambda: ENGINE),
+    lambda: parts.go(None),
+    lambda: parts.go(Path("/bin/go")),
+    lambda: parts.docker_engine(lambda: None, lambda: "2.40.0"),
+    lambda: parts.docker_images(lambda: None, lambda: True),
+    lambda: machine.disk({Path("/"): 10**10}),
+    lambda: machine.ports(lambda wanted: wanted),
+    lambda: machine.cores(2),
+    lambda: machine.account(lambda: None),
+    lambda: machine.folders({"runs": Path("/")}),
+    lambda: machine.scratch(Path("/tmp"), lambda _: True),
+    lambda: machine.cache(Path("/nowhere")),
+    lambda: machine.descriptors(4_096),
+    lambda: machine.descriptors(-1),
 ]
 LACKING: list[Callable[[], Finding]] = [
-    lambda: doctor.python((3, 10, 9)),
-    lambda: doctor.environment(Path("/elsewhere/.venv")),
-    lambda: doctor.database(raising),
-    lambda: doctor.part(Wheel(name="Absent", file="absent", package="no-such-package", **ASKED), "queue"),
-    lambda: doctor.proxy(raising),  # type: ignore[arg-type]
-    lambda: doctor.docker_engine(lambda: "no engine answers", lambda: "2.40.0"),
-    lambda: doctor.docker_images(lambda: "no engine answers", lambda: True),
-    lambda: doctor.docker_images(lambda: None, lambda: False),
-    lambda: doctor.disk(10**6),
-    lambda: doctor.ports(lambda _: 3),
-    lambda: doctor.cores(1),
+    lambda: machine.python((3, 10, 9)),
+    lambda: machine.environment(Path("/elsewhere/.venv")),
+    lambda: parts.database(raising),
+    lambda: parts.part(Wheel(name="Absent", file="absent", package="no-such-package", **ASKED), "queue"),
+    lambda: parts.proxy(raising),  # type: ignore[arg-type]
+    lambda: parts.docker_engine(lambda: "no engine answers", lambda: "2.40.0"),
+    lambda: parts.docker_images(lambda: "no engine answers", lambda: True),
+    lambda: parts.docker_images(lambda: None, lambda: False),
+    lambda: machine.disk({Path("/"): 10**10, Path("/tmp"): 10**6}),
+    lambda: machine.ports(lambda _: 3),
+    lambda: machine.cores(1),
+    lambda: machine.account(nameless),
+    lambda: machine.folders({"runs": Path("/proc/version/runs")}),
+    lambda: machine.scratch(Path("/root/tmp"), lambda _: False),
+    lambda: machine.cache(Path("/tmp")),
+    lambda: machine.descriptors(256),
 ]
 
 
@@ -92,19 +107,19 @@ def failed_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_proxy_that_is_yet_to_be_built_is_no_fault(failed_build: Path) -> None:
-    assert doctor.proxy(lambda: None).ok
+    assert parts.proxy(lambda: None).ok
 
 
 def test_a_proxy_that_could_not_be_built_says_why_and_how_to_try_again(failed_build: Path) -> None:
     failed_build.write_text("no route to host")
-    finding = doctor.proxy(lambda: None)
+    finding = parts.proxy(lambda: None)
     assert not finding.ok
     assert "no route to host" in finding.found
     assert f"rm {failed_build}" in finding.fix
 
 
 def test_the_embedded_proxy_asked_for_is_ok_and_named() -> None:
-    finding = doctor.proxy(lambda: toxiproxy_server.find({"LAB_TOXIPROXY": EMBEDDED}))
+    finding = parts.proxy(lambda: toxiproxy_server.find({"LAB_TOXIPROXY": EMBEDDED}))
     assert finding.ok
     assert "embedded" in finding.found
 
@@ -116,3 +131,16 @@ def test_the_real_machine_can_be_examined_whatever_it_lacks(monkeypatch: pytest.
     assert not findings["docker"].ok
     assert findings["toxiproxy"].ok
     assert all(finding.ok or finding.fix for finding in findings.values())
+
+
+@pytest.mark.parametrize(
+    ("reason", "said", "unsaid"),
+    [
+        ("no Docker engine answers.", "apt install", "?"),
+        ("Docker Compose is missing.", "compose-plugin/build", "apt"),
+    ],
+)
+def test_docker_advice_is_about_what_is_missing(reason: str, said: str, unsaid: str) -> None:
+    finding = parts.docker_engine(lambda: reason, lambda: "")
+    assert said in finding.fix
+    assert unsaid not in finding.fix

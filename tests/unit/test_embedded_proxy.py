@@ -88,13 +88,16 @@ def test_every_toxic_of_the_client_is_here() -> None:
         ("127.0.0.1:5", "127.0.0.1:5"),
         ("", "127.0.0.1:0"),
         (":5", "127.0.0.1:5"),
+        ("0.0.0.0:5", "127.0.0.1:5"),
+        ("[::]:5", "127.0.0.1:5"),
+        ("[::1]:5", "127.0.0.1:5"),
     ],
 )
 def test_it_listens_on_loopback(listen: str, address: str) -> None:
     assert resolved(listen) == address
 
 
-@pytest.mark.parametrize("listen", ["0.0.0.0:5", "[::]:5", "example.com:5", "127.0.0.1:port"])
+@pytest.mark.parametrize("listen", ["192.0.2.1:5", "[2001:db8::1]:5", "example.com:5", "127.0.0.1:port"])
 def test_it_listens_nowhere_else(listen: str) -> None:
     with pytest.raises(ValueError, match=r"listen on|invalid literal"):
         resolved(listen)

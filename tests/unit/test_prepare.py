@@ -1,11 +1,13 @@
 """bin/prepare: when an environment counts as fresh, and what is said when it cannot be made."""
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -29,7 +31,10 @@ def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setattr(module, "PYTHON", Path(sys.executable))
     monkeypatch.setattr(module, "STATE", tmp_path / ".lab")
     monkeypatch.setattr(module, "LOG", tmp_path / ".lab" / "prepare.log")
-    monkeypatch.setattr(module, "build_toxiproxy", lambda: None)
+    monkeypatch.setattr(module, "build_toxiproxy", lambda _uv: None)
+    monkeypatch.setattr(module, "uv_on_path", lambda: None)
+    monkeypatch.setattr(module, "uv_from_wheel", lambda: None)
+    monkeypatch.setattr(module, "UV", tmp_path / ".lab" / "uv")
     return module
 
 
@@ -114,3 +119,48 @@ def test_without_a_fit_python_the_next_step_is_named(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "Python 3.11 or newer is needed" in done.stderr
     assert "PYTHON=" in done.stderr
+
+
+def prepared(clone: Path, *, python: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """`bin/prepare run` in a clone that has the scripts of ours and no environment."""
+    for name in ("bin", "lab"):
+        shutil.copytree(BIN.parent / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (clone / "requirements").mkdir()
+    (clone / "requirements" / "run.txt").write_text("")
+    command = [str(clone / "bin" / "prepare"), "run"]
+    env = {"PATH": os.environ["PATH"], "PYTHON": python, "HOME": str(clone), **options.pop("env", {})}
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, **options)
+
+
+def test_a_clone_with_a_colon_in_its_path_is_told_so(tmp_path: Path) -> None:
+    done = prepared(tmp_path / "a:b", python=sys.executable)
+    assert done.returncode == 2
+    assert "A colon parts the folders of a list" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_clone_that_cannot_be_written_is_told_so_whatever_python_was_told(tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    (clone / ".lab").write_text("a file where a folder should be")
+    hostile = {"PYTHONHOME": "/nowhere", "PYTHONOPTIMIZE": "2", "PIP_USER": "1", "PIP_TARGET": "/nowhere"}
+    done = prepared(clone, python=sys.executable, env=hostile)
+    assert done.returncode == 2, done.stderr
+    assert f"work in a clone of your own: git clone {clone}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_packages_come_from_uvs_cache_else_by_uv_else_by_pip(
+    prepare: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tried: list[str] = []
+
+    def fails(command: list[str]) -> None:
+        tried.append(" ".join(command))
+        raise prepare.PrepareError
+
+    monkeypatch.setattr(prepare, "run", fails)
+    monkeypatch.setattr(prepare, "pip", lambda *arguments: tried.append(" ".join(["pip", *arguments])))
+    prepare.install("/bin/uv", tmp_path / "run.txt")
+    assert ["--offline" in words for words in tried] == [True, False, False]
+    assert tried[2] == f"pip -r {tmp_path / 'run.txt'}"

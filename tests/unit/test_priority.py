@@ -1,5 +1,6 @@
 """Priorities are asked for, never taken for granted: root in a container has few rights, and macOS has no chrt(1)."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,3 +35,30 @@ def test_where_there_is_no_chrt_nice_must_do(tmp_path: Path, monkeypatch: pytest
 def test_what_is_granted_runs() -> None:
     for prefix in (priority.punctual(), priority.giving_way()):
         assert subprocess.run([*prefix, "true"], check=False).returncode == 0
+
+
+def test_cores_that_are_not_ours_do_not_count() -> None:
+    """taskset(1), and the quota of a container."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        assert priority.cores() == 1
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({"cpu.max": "150000 100000\n"}, 1.5),
+        ({"cpu.max": "max 100000\n"}, 8),
+        ({"cpu/cpu.cfs_quota_us": "400000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 4),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 8),
+        ({}, 8),
+    ],
+)
+def test_the_quota_of_a_control_group_is_read(files: dict[str, str], cores: float, tmp_path: Path) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert priority._quota(8, tmp_path) == cores

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from lab.model import LabError
+from lab.runtime import ports_free
 from lab.runtime.local.processes import Process, Processes
 from lab.runtime.ownership.identity import started
 from lab.runtime.ownership.ledger import RUN_MARK, Ledger, read
@@ -186,3 +187,16 @@ def _ends(pid: int) -> bool:
             return True
         gone.wait(0.01)
     return False
+
+
+def test_the_last_free_ports_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which three ports of the whole range are free."""
+    free = {20_001, 26_000, 32_767}
+    bound = ports_free._bound
+    monkeypatch.setattr(ports_free, "_bound", lambda port: bound(port) if port in free else None)
+    ports = Ports()
+    try:
+        found = {ports.reserve() for _ in range(2)}
+        assert found < free
+    finally:
+        ports.release()

@@ -206,8 +206,10 @@ def run(testbed: Testbed, clock: Clock, folder: Path, *faults: Any, twins: Any =
     plan, writer = plan_of(*(faults or (LATENCY,)), twins=twins), RunWriter(folder)
     try:
         Runner(plan, testbed, writer, FolderJournal(folder / "events.jsonl", clock.now), clock).run()
-    finally:
+    except BaseException:
         assert not testbed.is_up
+        raise
+    assert testbed.is_up  # to be taken down by whoever started the run
     return read_values(folder / "events.jsonl", Event)
 
 

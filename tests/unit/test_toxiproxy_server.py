@@ -146,3 +146,40 @@ def test_a_command_names_address_and_birthmark_and_keeps_the_log_short(
 
 def test_where_nobody_answers_no_birthmark_is_seen(tmp_path: Path) -> None:
     assert not Birthmark.create(tmp_path).seen_at("http://127.0.0.1:1")
+
+
+def test_a_relative_path_is_told_from_where_the_user_stands(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path / "mine", says("2.12.0"))
+    monkeypatch.chdir(tmp_path)
+    engine = toxiproxy_server.find(environ | {"LAB_TOXIPROXY": "./mine"})
+    assert engine.argv == (str(tmp_path / "mine"),)
+
+
+@pytest.mark.parametrize(
+    ("shell", "kept_in"),
+    [
+        ({"LAB_CACHE": "here"}, "{here}/here"),
+        ({"XDG_CACHE_HOME": "{here}/caches"}, "{here}/caches/failure-lab"),
+        ({"XDG_CACHE_HOME": "relative"}, "{home}/.cache/failure-lab"),
+        ({"XDG_CACHE_HOME": "/proc/caches"}, "{venv}/cache"),
+    ],
+)
+def test_what_is_built_is_kept_where_it_can_be(
+    shell: dict[str, str], kept_in: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(toxiproxy_build.os, "access", lambda path, _mode: str(path) != "/proc")
+    places = {"here": tmp_path, "home": tmp_path / "home", "venv": toxiproxy_build.ROOT / ".venv"}
+    told = {name: value.format(**places) for name, value in shell.items()}
+    assert str(toxiproxy_build.cache(told)) == kept_in.format(**places)
+
+
+def test_a_user_without_home_and_name_keeps_it_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(toxiproxy_build.Path, "home", nameless)
+    assert toxiproxy_build.cache({}) == toxiproxy_build.ROOT / ".venv" / "cache"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from lab.checks.slos.of_phase import PhaseCheck
 from lab.checks.wording import capped, result, whom
 from lab.judge.statistics import Numbers, Requests, is_answered, latency_ms
+from lab.lazily import np
 from lab.model import CheckResult, Evidence, Failure
 
 

@@ -9,11 +9,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from lab.checks.slos.of_phase import PhaseCheck
 from lab.checks.wording import result, whom
 from lab.judge.statistics import Mask, Requests, is_wrong, ratio
+from lab.lazily import np
 from lab.model import CheckResult, Evidence, Failure, Outcome, percent
 
 

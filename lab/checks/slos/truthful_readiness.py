@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from lab.checks.wording import result
 from lab.judge.statistics import READINESS, Requests, between, of_ops
+from lab.lazily import np
 from lab.model import RECOVERY, Check, CheckResult, Evidence
 
 READY = 200

@@ -112,6 +112,12 @@ class Process:
             self._popen.wait(max(0.0, (self._kill_at or 0.0) - time.monotonic()))
         self._finish()
 
+    def discard(self) -> None:
+        """SIGKILL at once, for what nobody needs any more; harmless when it has ended."""
+        self._kill_at = time.monotonic()
+        self._family = _descendants(self.pid)
+        self._finish()
+
     def undo(self) -> tuple[Undo, ...]:
         """How it goes on, or is started again, without us."""
         soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # it got ours
@@ -168,23 +174,31 @@ class Processes:
         self._owner = owner
         self._logs = logs
         self._all: list[Process] = []
+        self._disposable: list[Process] = []
         self._starting = threading.Lock()
         self._stopped = False
 
-    def start(self, name: str, command: Sequence[str], **options: Any) -> Process:
-        """A process called "<owner>'s <name>" that writes to <logs>/<name>.log; options as `Process` takes them."""
+    def start(
+        self, name: str, command: Sequence[str], *, disposable: bool = False, **options: Any
+    ) -> Process:
+        """A process called "<owner>'s <name>" that writes to <logs>/<name>.log; options as `Process` takes them.
+
+        What is disposable is killed in the end: it would spend its time on taking leave of clients who have left.
+        """
         with self._starting:
             if self._stopped:
                 raise LabError(f"{self._owner} is being stopped: {name} is not started any more.")
             log = self._logs / f"{name}.log"
             process = Process(f"{self._owner}'s {name}", command, log, self.ledger, **options)
-            self._all.append(process)
+            (self._disposable if disposable else self._all).append(process)
             return process
 
     def stop(self) -> None:
-        """Ask all at once, then end each."""
+        """Kill what is disposable, ask the others all at once, then end each."""
         with self._starting:
             self._stopped = True
+        for process in self._disposable:
+            process.discard()
         for process in self._all:
             process.ask_to_stop()
         for process in self._all:

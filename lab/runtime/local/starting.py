@@ -82,7 +82,7 @@ class Starter:
         return ready[part]()
 
     def seed(self) -> Process:
-        """Loads the schema and the data, then ends."""
+        """Loads the schema and the data as soon as the server takes connections, then ends."""
         dsn = postgres.dsn(self._port(POSTGRES))
         command = [sys.executable, "-m", self.workload.seed, "--dsn", dsn]
         command += ["--schema", self.plan.service, "--defences", self.plan.defences]
@@ -100,8 +100,9 @@ class Starter:
             raise LabError(f"The workload {self.workload.name} has no worker: take it out of the topology.")
         command = [*giving_way(), sys.executable, *self.workload.worker]
         return self.processes.start(
-            WORKER, command, env=environment(**self._surroundings()), cwd=ROOT, stop_timeout_s=STOP_TIMEOUT_S
-        )
+            WORKER, command, env=environment(**self._surroundings()), cwd=ROOT,
+            stop_timeout_s=STOP_TIMEOUT_S, disposable=True,
+        )  # fmt: skip
 
     def _surroundings(self) -> dict[str, str]:
         """The environment of service and worker."""
@@ -122,7 +123,9 @@ class Starter:
         env = environment(PROMETHEUS_MULTIPROC_DIR=str(metrics), **settings)
         server = [sys.executable, "-m", "gunicorn", "-c", "services/gunicorn.conf.py"]
         command = [*giving_way(), *server, "--bind", host_port(port), *options, app]
-        return self.processes.start(name, command, env=env, cwd=ROOT, stop_timeout_s=STOP_TIMEOUT_S)
+        return self.processes.start(
+            name, command, env=env, cwd=ROOT, stop_timeout_s=STOP_TIMEOUT_S, disposable=True
+        )
 
     def _postgres(self) -> Process:
         if self.programs.postgres is None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import platform
+import pwd
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
@@ -21,8 +22,9 @@ from lab.runtime.local.parts import WHEELS, postgres
 from lab.runtime.local.processes import Process
 from lab.runtime.local.starting import Programs
 from lab.runtime.local.twin import LocalTwin
+from lab.runtime.ownership.ledger import holdings
 from lab.runtime.ports_free import Ports
-from lab.runtime.priority import giving_way
+from lab.runtime.priority import cores, giving_way
 from lab.runtime.programs import environment
 from lab.runtime.testbed import PACKAGES, Twins
 from lab.runtime.toxiproxy import server as toxiproxy_server
@@ -52,6 +54,8 @@ class LocalTestbed(Twins[LocalTwin]):
     def __init__(self, stack: Stack, workload: Workload, state_dir: Path) -> None:
         super().__init__(stack, workload, state_dir)
         self._folder = Path(tempfile.gettempdir()) / f"failure-lab-{stack.run}-{os.getpid()}"
+        # An error names them, so they outlive the stack.
+        self._logs = state_dir.absolute() / "logs" / stack.run
         self._children: list[Process] = []
         self._ports = Ports()
 
@@ -59,7 +63,7 @@ class LocalTestbed(Twins[LocalTwin]):
         return {capability: _hindrance(capability) for capability in Capability}
 
     def up(self, journal: Journal) -> None:
-        """Start everything, both twins side by side. On failure all is stopped; logs stay readable until `down`."""
+        """Start everything, both twins side by side. On failure all is stopped; logs stay until the next start."""
         self._journal = journal
         try:
             self._up(journal)
@@ -95,10 +99,16 @@ class LocalTestbed(Twins[LocalTwin]):
 
     def _up(self, journal: Journal) -> None:
         require_space(self._folder.parent)
+        require_space(self._state_dir)
+        remove_old_logs(self._logs.parent, keep={run.run for run in holdings(self._state_dir)})
         ledger = self._guarded()
         ledger.own_folder(self._folder)
         self._folder.mkdir(mode=0o755)
         programs, engine = find_programs(self._stack.topology), toxiproxy_server.find()
+        if programs.postgres is not None and not enters(self._folder.parent):
+            raise LabError(
+                f"{self._folder.parent} cannot be entered by the user that root runs PostgreSQL as. Set TMPDIR=/tmp"
+            )
         self._facts = facts(programs, engine)
         self._twins = {
             plan.name: LocalTwin(
@@ -107,6 +117,7 @@ class LocalTestbed(Twins[LocalTwin]):
                 self._workload,
                 programs,
                 self._folder / plan.name,
+                self._logs / plan.name,
                 self._ports,
                 ledger,
                 self._telling(plan.name),
@@ -136,7 +147,8 @@ class LocalTestbed(Twins[LocalTwin]):
 
 def require_space(folder: Path) -> None:
     """Raises LabError where a run would fill the disk."""
-    free = shutil.disk_usage(folder).free
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    free = shutil.disk_usage(there).free
     if free < DISK_NEEDED_BYTES:
         raise LabError(
             f"The disk of {folder} is full: {free // 1_000_000} MB are free, a run needs "
@@ -144,8 +156,40 @@ def require_space(folder: Path) -> None:
         )
 
 
+def require_name() -> None:
+    """Raises LabError where the user whom PostgreSQL runs as has no name: initdb(1) refuses to work without one."""
+    root = os.geteuid() == 0
+    try:
+        pwd.getpwnam(postgres.UNPRIVILEGED) if root else pwd.getpwuid(os.geteuid())
+    except KeyError:
+        who = f"The user {postgres.UNPRIVILEGED}" if root else f"User id {os.geteuid()}"
+        ids = "65534:65534" if root else f"{os.geteuid()}:{os.getegid()}"
+        name = postgres.UNPRIVILEGED if root else "lab"
+        raise LabError(
+            f"{who} is not in /etc/passwd, and PostgreSQL's initdb refuses to work for one who is not. "
+            f"Add a line there: {name}:x:{ids}::/:/bin/sh"
+        ) from None
+
+
+def enters(folder: Path) -> bool:
+    """Whether the user whom PostgreSQL runs as gets into `folder`. Where there is none, `require_name` says so."""
+    try:
+        return os.geteuid() != 0 or postgres.readable(folder, pwd.getpwnam(postgres.UNPRIVILEGED))
+    except KeyError:
+        return True
+
+
+def remove_old_logs(logs: Path, keep: Container[str]) -> None:
+    """Those of runs that own nothing any more."""
+    for folder in logs.iterdir() if logs.is_dir() else ():
+        if folder.name not in keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def find_programs(topology: Topology) -> Programs:
     """The servers that `topology` needs. Raises LabError where one is missing."""
+    if POSTGRES in topology.parts:
+        require_name()
     return Programs(
         postgres=postgres.installation() if POSTGRES in topology.parts else None,
         servers={part: wheel.installed() for part, wheel in WHEELS.items() if part in topology.parts},
@@ -164,7 +208,7 @@ def facts(programs: Programs, engine: toxiproxy_server.Engine) -> dict[str, Any]
         "python": platform.python_version(),
         **{package: metadata.version(package) for package in PACKAGES},
         "environment": environment(),
-        "limits": {"priority": " ".join(giving_way()), "cpus": os.cpu_count()},
+        "limits": {"priority": " ".join(giving_way()), "cpus": cores()},
     }
 
 

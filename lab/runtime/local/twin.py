@@ -26,7 +26,7 @@ from lab.runtime.local.addresses import Addresses, host_port
 from lab.runtime.local.control import LocalControl
 from lab.runtime.local.members import LocalReplica, Member
 from lab.runtime.local.parts import postgres
-from lab.runtime.local.processes import Process, Processes, log_tail
+from lab.runtime.local.processes import Processes, log_tail
 from lab.runtime.local.starting import Programs, Starter
 from lab.runtime.ownership.ledger import Ledger
 from lab.runtime.parts import Parts, Tell
@@ -54,6 +54,7 @@ class LocalTwin:
         workload: Workload,
         programs: Programs,
         folder: Path,
+        logs: Path,
         ports: Ports,
         ledger: Ledger,
         tell: Tell,
@@ -66,8 +67,9 @@ class LocalTwin:
         self._plan = plan
         self._topology = stack.topology
         self._folder = folder
+        self._logs = logs
         self._ledger = ledger
-        self._servers = Processes(f"the {plan.name} twin", folder / "logs", ledger)
+        self._servers = Processes(f"the {plan.name} twin", logs, ledger)
         self.links: dict[str, Actuator] = {}
         self._restarting: Restarting | None = None
         self._starter = Starter(
@@ -78,10 +80,12 @@ class LocalTwin:
     def up(self, engine: Engine, journal: Journal) -> None:
         """Start all and wait until every part answers, through its proxy. Raises LabError; then `stop` the rest."""
         self._folder.mkdir(mode=0o755)
+        seed = self._starter.seed() if POSTGRES in self._topology.parts else None  # it waits for the server
         for part in FIRST:
             self._start(part)
         await_toxiproxy = self._start_toxiproxy(engine)
-        seed = self._start_seed()
+        for member in self.members.get(POSTGRES, ()):
+            postgres.await_ready(member.process, self._folder)
         await_toxiproxy()
         self._make_links()
         if seed is not None and seed.wait(SEED_TIMEOUT_S) != 0:
@@ -123,7 +127,7 @@ class LocalTwin:
 
     def collect(self, logs: Path) -> None:
         """Copy the logs of all parts into the folder `logs`."""
-        for log in self._folder.glob("logs/*.log"):
+        for log in self._logs.glob("*.log"):
             shutil.copy(log, logs / log.name)
 
     def cpu_s(self) -> float | None:
@@ -155,13 +159,6 @@ class LocalTwin:
             replicas = [LocalReplica(m, port) for m, port in zip(self.members[SERVICE], ports, strict=True)]
             self._restarting = Restarting(self._topology.restarter, self._plan.name, replicas, journal)
             self._restarting.start()
-
-    def _start_seed(self) -> Process | None:
-        """Filling the database, where there is one."""
-        for member in self.members.get(POSTGRES, ()):
-            postgres.await_ready(member.process, self._folder)
-            return self._starter.seed()
-        return None
 
     def _start_toxiproxy(self, engine: Engine) -> Callable[[], None]:
         """Start it; the answer waits until it is there."""

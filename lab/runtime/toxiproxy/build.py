@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lab.model import LabError
@@ -32,10 +32,24 @@ FAILURE_KEPT_S = 3600  # without a network every run would wait for the same fai
 
 
 def cache(environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder for what takes long to get and all clones share."""
+    """The folder for things that take long to get and that all clones share, as an absolute path.
+
+    Without a home folder that can be written, it is inside the environment of this clone.
+    """
     if chosen := environ.get("LAB_CACHE"):
-        return Path(chosen)
-    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "failure-lab"
+        return Path(chosen).absolute()
+    caches = Path(environ.get("XDG_CACHE_HOME", ""))
+    if not caches.is_absolute():  # as its standard has it
+        with suppress(RuntimeError):  # no HOME, and no entry for this user
+            caches = Path.home() / ".cache"
+    usual = caches / "failure-lab"
+    return usual if caches.is_absolute() and _writable(usual) else ROOT / ".venv" / "cache"
+
+
+def _writable(folder: Path) -> bool:
+    """Whether `folder`, or the first of its parents that is there, can be written."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    return os.access(there, os.W_OK)
 
 
 def cached(environ: Mapping[str, str] = os.environ) -> Path:

@@ -95,16 +95,17 @@ def look(environ: Mapping[str, str] = os.environ) -> Engine | None:
     if chosen == EMBEDDED:
         return _embedded("LAB_TOXIPROXY asks for it")
     if chosen:
-        version = version_of(Path(chosen))
+        program = Path(chosen).absolute()  # it is started in another folder
+        version = version_of(program)
         if not version:
             raise LabError(
                 f"LAB_TOXIPROXY names {chosen}, which is no Toxiproxy server. Give a path, or: embedded"
             )
-        return _toxiproxy(version, Path(chosen), "named by LAB_TOXIPROXY")
+        return _toxiproxy(version, program, "named by LAB_TOXIPROXY")
     on_path = shutil.which(PROGRAM, path=environ.get("PATH"))
-    version = version_of(Path(on_path)) if on_path else ""
+    version = version_of(Path(on_path).absolute()) if on_path else ""
     if on_path and version.startswith(SERIES + "."):
-        return _toxiproxy(version, Path(on_path), "found on PATH")
+        return _toxiproxy(version, Path(on_path).absolute(), "found on PATH")
     target = cached(environ)
     if version := version_of(target):
         return _toxiproxy(version, target, BUILT)

@@ -28,6 +28,6 @@ def start(nats: Program, folder: Path, port: int, token: str, processes: Process
     home.mkdir(mode=0o700, exist_ok=True)
     # These are inserted into the file as values, so text needs quotes.
     own = {"HOST": LOOPBACK, "PORT": port, "TOKEN": token, "STORE_DIR": str(home)}
-    env = environment(**{name: json.dumps(value) for name, value in own.items()})
+    env = environment(**{name: json.dumps(value, ensure_ascii=False) for name, value in own.items()})
     command = [*giving_way(), str(nats.path), "--config", str(SETTINGS)]
     return processes.start("queue", command, env=env, cwd=home)

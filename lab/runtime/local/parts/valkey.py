@@ -26,11 +26,13 @@ def start(valkey: Program, folder: Path, port: int, password: str, processes: Pr
     """An empty cache on `port`, starting."""
     home = folder / "cache"
     home.mkdir(exist_ok=True)
-    own = {"bind": LOOPBACK, "port": port, "dir": home, "requirepass": password}
+    own = {"include": SETTINGS, "bind": LOOPBACK, "port": port, "dir": home, "requirepass": password}
     # A file, for everybody on the machine can read a command line.
     settings = home / "valkey.conf"
     settings.touch(mode=0o600)
-    lines = [f"include {SETTINGS}", *(f"{name} {json.dumps(str(value))}" for name, value in own.items())]
+    # In quotes, for a path may hold blanks; with its letters as they are, for this is no JSON.
+    quoted = {name: json.dumps(str(value), ensure_ascii=False) for name, value in own.items()}
+    lines = [f"{name} {value}" for name, value in quoted.items()]
     settings.write_text("\n".join(lines) + "\n")
     command = [*giving_way(), str(valkey.path), str(settings)]
     return processes.start("cache", command, env=environment(), cwd=home)

@@ -11,7 +11,8 @@ from lab.runtime.toxiproxy.embedded.toxics import Toxic
 
 UPSTREAM, DOWNSTREAM = "upstream", "downstream"
 BACKLOG = 1024
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# What people write into a toxiproxy.json to be reached at all; "every address" is loopback here.
+ACCEPTED = ("", "127.0.0.1", "localhost", "::1", "[::1]", "0.0.0.0", "::", "[::]")  # noqa: S104
 
 
 class Proxy:
@@ -119,8 +120,8 @@ def split(address: str) -> tuple[str, int]:
 
 
 def resolved(listen: str) -> str:
-    """`listen` with its host as a number. Raises ValueError for any but loopback: the lab serves this machine only."""
+    """`listen` on loopback, for the lab serves this machine only. Raises ValueError for an address of another one."""
     host, port = split(listen or "127.0.0.1:0")
-    if host and host not in LOOPBACK:
+    if host not in ACCEPTED:
         raise ValueError(f"listen on 127.0.0.1, not on {host}")
     return f"127.0.0.1:{port}"

@@ -1,0 +1,93 @@
+"""Commands that make many runs and compare them: ablate, sweep, matrix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lab.cli.arguments import Json, Runtime, ScenarioName
+
+Full = Annotated[bool, typer.Option("--full", help="Full-length runs instead of quick ones.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="Change a parameter in all runs: load.rate_rps=20.")
+]
+Seed = Annotated[int | None, typer.Option(help="The seed of all runs; random by default.", min=0)]
+Again = Annotated[
+    int, typer.Option(help="How often to repeat a run that a busy machine made invalid.", min=0)
+]
+New = Annotated[
+    bool, typer.Option("--new", help="Start a new campaign, even if the same one was begun and not finished.")
+]
+
+
+def ablate(
+    scenario: ScenarioName,
+    over: Annotated[
+        str,
+        typer.Option(
+            help="Defences to switch, separated by commas; by default those that the scenario names."
+        ),
+    ] = "",
+    full: Full = False,
+    runtime: Runtime = "auto",
+    seed: Seed = None,
+    settings: Settings = None,
+    again: Again = 1,
+    new: New = False,
+    as_json: Json = False,
+) -> None:
+    """Find out which defence makes the difference: leave each out of all, and add each to none."""
+    from lab import catalogue
+    from lab.cli.campaigns import ablation_of, conclude, walk
+
+    found = catalogue.find(scenario).scenario
+    names = [name.strip() for name in over.split(",") if name.strip()]
+    plan = ablation_of(found, names, settings or (), full=full, runtime=runtime, seed=seed)
+    conclude(*walk(plan, again, new=new), as_json)
+
+
+def sweep(
+    scenario: ScenarioName,
+    parameter: Annotated[str, typer.Argument(help="What to vary: fault.latency_ms=50,100,200.")],
+    defences: Annotated[
+        str, typer.Option(help="Which defences are on: all, none, or all,-deadline …")
+    ] = "all",
+    full: Full = False,
+    runtime: Runtime = "auto",
+    seed: Seed = None,
+    settings: Settings = None,
+    again: Again = 1,
+    new: New = False,
+    as_json: Json = False,
+) -> None:
+    """Run a scenario once for each value of a parameter, and compare the twins at each."""
+    from lab import catalogue
+    from lab.cli.campaigns import conclude, sweep_of, walk
+
+    name = catalogue.find(scenario).scenario.name
+    plan = sweep_of(name, parameter, settings or (), defences, full=full, runtime=runtime, seed=seed)
+    conclude(*walk(plan, again, new=new), as_json)
+
+
+def matrix(
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write the page; its data goes next to it.")
+    ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Make the missing runs first: about a minute each.")
+    ] = False,
+    full: Full = False,
+    runtime: Runtime = "auto",
+    seed: Seed = None,
+) -> None:
+    """Write the page that shows, for each scenario, which of its defences make the difference."""
+    from lab import paths
+    from lab.cli.matrix import measure_and_write
+
+    target = out or paths.ROOT / "docs" / "matrix.md"
+    measure_and_write(target, measure=measure, full=full, runtime=runtime, seed=seed)
+
+
+COMMANDS = (ablate, sweep, matrix)

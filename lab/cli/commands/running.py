@@ -1,0 +1,89 @@
+"""Commands that make, judge, draw and open runs: run, report, open, figures, regrade, runs."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from lab.cli.arguments import Json, RunName, Runtime, ScenarioName
+
+
+def run(
+    scenario: ScenarioName,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Short phases: half a minute instead of a minute and a half.")
+    ] = False,
+    runtime: Runtime = "auto",
+    seed: Annotated[
+        int | None,
+        typer.Option(help="The seed of the schedule; random by default, and always recorded.", min=0),
+    ] = None,
+    defences: Annotated[
+        str, typer.Option(help='Which defences are on: "all", "all,-deadline", "none,+deadline" …')
+    ] = "all",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a parameter: fault.latency_ms=200.")
+    ] = None,
+    twin: Annotated[
+        list[str] | None,
+        typer.Option(help="A service to run, given up to three times: hardened, or hardened:all,-deadline."),
+    ] = None,
+    again: Annotated[
+        int, typer.Option(help="How often to repeat a run that a busy machine made invalid.", min=0)
+    ] = 1,
+    as_json: Json = False,
+) -> None:
+    """Run a scenario on all twins, judge it, and write its report."""
+    from lab import paths
+    from lab.cli import running
+
+    planned = partial(running.make_plan, scenario, quick, seed, defences, settings or [], twin or [])
+    running.run_and_conclude(planned, runtime, again, lambda plan: paths.RUNS / plan.stack.run, as_json)
+
+
+def report(run: RunName = "latest") -> None:
+    """Draw the report of a run again, from its folder alone."""
+    from lab.cli import assembly
+    from lab.cli.console import say
+
+    folder = assembly.run_folder(run)
+    assembly.check(folder)
+    say(f"Report: {assembly.report(folder)}")
+
+
+def open_(run: RunName = "latest") -> None:
+    """Open the report of a run in a browser: the newest one, or the one named."""
+    from lab.cli import assembly, opening
+
+    opening.open_report(assembly.run_folder(run))
+
+
+def figures(run: RunName = "latest") -> None:
+    """Draw the figures of a run as PNG and SVG, for slides and papers."""
+    from lab.cli import assembly
+    from lab.cli.console import say
+
+    folder = assembly.run_folder(run)
+    assembly.check(folder)
+    say(f"Figures: {assembly.figures(folder)}")
+
+
+def regrade(run: RunName = "latest", as_json: Json = False) -> None:
+    """Judge a run again, from its folder alone, and draw its report."""
+    from lab.cli import assembly
+    from lab.cli.running import conclude
+
+    folder = assembly.run_folder(run)
+    conclude(assembly.grade(folder), folder, as_json)
+
+
+def runs(as_json: Json = False) -> None:
+    """List all runs, newest first."""
+    from lab.cli.kept import print_runs
+
+    print_runs(as_json=as_json)
+
+
+COMMANDS = (run, report, open_, figures, regrade, runs)

@@ -1,0 +1,63 @@
+"""Commands about what is running, what is left over and what is to come: up, down, ps, heal, clean, prefetch."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lab.cli.arguments import Json, Runtime
+
+
+def up(
+    runtime: Runtime = "auto",
+    defences: Annotated[
+        str, typer.Option(help="Which defences are on: all, none, or all,-deadline …")
+    ] = "all",
+) -> None:
+    """Start both twins and their proxies, leave them running, and print how to reach them."""
+    from lab.cli.stacks import bring_up
+
+    bring_up(runtime, defences)
+
+
+def down() -> None:
+    """Stop what `up` left running."""
+    from lab.cli.stacks import take_all_down
+
+    take_all_down()
+
+
+def ps(as_json: Json = False) -> None:
+    """Show what is running, and what has died: twins started by `up`, and a run in progress."""
+    from lab.cli.stacks import print_standing
+
+    print_standing(as_json=as_json)
+
+
+def heal() -> None:
+    """Clean up after a killed run: toxics, processes, containers, folders."""
+    from lab.cli.stacks import heal_and_tell
+
+    heal_and_tell()
+
+
+def clean(
+    runs: Annotated[bool, typer.Option("--runs", help="Remove all runs too.")] = False,
+) -> None:
+    """Heal, stop what is running, and remove the lab's scratch files."""
+    from lab.cli.cleaning import clean_up
+
+    clean_up(runs=runs)
+
+
+def prefetch(
+    runtime: Annotated[str, typer.Option(help="What to get ready: local or docker.")] = "local",
+) -> None:
+    """Fetch and build now all that any scenario needs. Afterwards no network is needed."""
+    from lab.cli.fetching import fetch
+
+    fetch(runtime)
+
+
+COMMANDS = (up, down, ps, heal, clean, prefetch)

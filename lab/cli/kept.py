@@ -1,0 +1,62 @@
+"""The runs that are kept, each in a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from lab import paths
+from lab.cli.console import columns, console
+from lab.model import LabError
+from lab.record import RunRecord, Status, list_runs, read_verdict
+from lab.runtime.ownership.ledger import holdings
+
+
+def print_runs(*, as_json: bool) -> None:
+    """All of them, newest first."""
+    going_on = {run.run for run in holdings(paths.STATE) if run.owner_alive}
+    rows = [summary(folder, going_on) for folder in list_runs(paths.RUNS)]
+    if as_json:
+        print(json.dumps([asdict(row) for row in rows], indent=2))
+        return
+    if not rows:
+        console.print("No runs yet. Make one: bin/lab run s01-db-latency --quick")
+        return
+    table = columns(("run", "runtime", "status", "twins"))
+    for row in rows:
+        twins = ", ".join(f"{twin} {verdict}" for twin, verdict in row.twins.items())
+        table.add_row(row.run, row.runtime, row.status, twins)
+    console.print(table)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One run in a line: what it was and how each twin came out."""
+
+    run: str
+    runtime: str = ""
+    status: str
+    twins: Mapping[str, str] = field(default_factory=dict)
+
+
+def summary(folder: Path, going_on: Container[str]) -> Row:
+    """The line of the run in `folder`. One that nobody walks any more was killed; one that cannot be read says so."""
+    try:
+        return _summary(folder, going_on)
+    except LabError as error:
+        return Row(run=folder.name, status=f"unreadable: {error}")
+
+
+def _summary(folder: Path, going_on: Container[str]) -> Row:
+    manifest = RunRecord(folder).manifest
+    row = Row(run=folder.name, runtime=manifest.runtime, status=str(manifest.status))
+    if manifest.status is Status.RUNNING and folder.name not in going_on:
+        row = replace(row, status="killed")
+    if not (folder / "verdict.json").exists():
+        return row
+    verdict = read_verdict(folder)
+    status = "as expected" if verdict.as_expected else "not as expected" if verdict.valid else "invalid"
+    twins = {twin.twin: str(twin.verdict) for twin in verdict.twins if verdict.valid}
+    return replace(row, status=status, twins=twins)

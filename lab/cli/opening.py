@@ -1,0 +1,20 @@
+"""Opens a report where a person can read it."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+
+from lab.cli import assembly
+from lab.cli.console import say
+
+
+def open_report(folder: Path) -> None:
+    """In the user's browser, where there is one; the address in any case. A report that is missing is drawn first."""
+    page = folder / "report.html"
+    if not page.exists():
+        assembly.check(folder)
+        assembly.report(folder)
+    say(f"Report: {page}")
+    if not webbrowser.open(page.as_uri()):
+        say(f"No browser was found here. Open it in one yourself: {page.as_uri()}")

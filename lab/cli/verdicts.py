@@ -1,0 +1,48 @@
+"""How a verdict is printed for people."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from lab.cli.console import columns, console, say
+from lab.model import CheckResult, RunVerdict, TwinVerdict, Verdict
+from reports.words import quantity
+
+STYLE = {Verdict.HELD: "green", Verdict.BROKEN: "red", Verdict.INCONCLUSIVE: "yellow"}
+
+
+def print_verdict(verdict: RunVerdict) -> None:
+    """The answer first, then the table that it rests on."""
+    console.print(f"\n{verdict.sentence}\n", style="bold")
+    if not verdict.valid:
+        for gate in verdict.gates:
+            if not gate.passed:
+                console.print(f"  invalid {gate.twin or 'run'}: {gate.name}: {gate.sentence}", style="yellow")
+        return
+    table = columns(["check", *(twin.twin for twin in verdict.twins)])
+    for row in zip(*(twin.checks for twin in verdict.twins), strict=True):
+        cells = [_word(result.verdict, f" {measured(result)}") for result in row]
+        table.add_row(f"{row[0].invariant} {row[0].check}".strip(), *cells)
+    overall = [_word(twin.verdict, f" ({expected(twin)})", "bold ") for twin in verdict.twins]
+    table.add_row(Text("verdict", style="bold"), *overall)
+    console.print(table)
+
+
+def print_repeat(report: object, command: str) -> None:
+    """Where the page is, where there is one, and how to make the run again."""
+    where = f"\nReport: {report}" if report else ""
+    say(f"{where}\nRepeat: {command}")
+
+
+def expected(twin: TwinVerdict) -> str:
+    return f"expected {twin.expected}" if twin.expected else "nothing expected"
+
+
+def measured(result: CheckResult) -> str:
+    """The number beside its threshold, as far as the check has them."""
+    value, limit = quantity(result.value, result.unit), quantity(result.threshold, result.unit)
+    return f"{value} (limit {limit})" if value and limit else value
+
+
+def _word(verdict: Verdict, rest: str, weight: str = "") -> Text:
+    return Text.assemble((str(verdict), f"{weight}{STYLE[verdict]}"), rest)

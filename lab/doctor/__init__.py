@@ -1,0 +1,70 @@
+"""What this machine has of all that the lab can use, what that rules out, and the command that would fix it.
+
+It only looks: nothing is built, started or downloaded. Each part is examined by a function of its own, which takes what
+it looks at as arguments; `examine` asks them all about the real machine.
+"""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from lab import paths
+from lab.doctor import machine, parts
+from lab.doctor.finding import Finding
+from lab.model import LabError
+from lab.runtime.local.parts import WHEELS, postgres
+from lab.runtime.local.testbed import enters, require_name
+from lab.runtime.ports_free import Ports
+from lab.runtime.priority import cores
+from lab.runtime.toxiproxy import build as toxiproxy_build
+from lab.runtime.toxiproxy import server as toxiproxy_server
+
+__all__ = ["Finding", "examine"]
+
+
+def examine() -> list[Finding]:
+    """All findings, in the order in which a newcomer would fix them."""
+    from lab.runtime.containers import testbed as docker
+    from lab.runtime.containers.engine import compose_version
+
+    scratch = Path(tempfile.gettempdir())
+    written = {
+        "scratch files": paths.STATE,
+        "runs": paths.RUNS,
+        "the twins' data": scratch,
+        "what is built once": toxiproxy_build.cache(),
+    }
+    return [
+        machine.python(sys.version_info[:3]),
+        machine.environment(paths.ROOT / ".venv"),
+        machine.account(require_name),
+        machine.folders(written),
+        machine.cache(toxiproxy_build.cache()),
+        machine.scratch(scratch, enters),
+        machine.disk({place: shutil.disk_usage(place).free for place in (paths.ROOT, scratch)}),
+        machine.descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
+        machine.ports(_reserve),
+        machine.cores(cores()),
+        parts.database(postgres.find_binaries),
+        *(parts.part(wheel, used_as) for used_as, wheel in WHEELS.items()),
+        parts.proxy(toxiproxy_server.look),
+        parts.go(toxiproxy_build.go()),
+        parts.docker_engine(docker.available, compose_version),
+        parts.docker_images(docker.available, docker.images_present),
+    ]
+
+
+def _reserve(wanted: int) -> int:
+    """How many of `wanted` ports can be had now; all are given back."""
+    held, had = Ports(), 0
+    with suppress(LabError):
+        while had < wanted:
+            held.reserve()
+            had += 1
+    held.release()
+    return had

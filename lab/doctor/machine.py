@@ -1,0 +1,131 @@
+"""The machine and the user's place on it: Python, folders, disks, limits, ports, cores."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from lab.doctor.finding import LOCAL, Finding
+from lab.model import LabError
+from lab.runtime.ports_free import HIGHEST, LOWEST
+
+DISK_NEEDED_BYTES = 2_000_000_000  # a local stack, the builds, and a few dozen runs
+CORES_NEEDED = 2
+PORTS_NEEDED = 14  # two twins of seven
+DESCRIPTORS_NEEDED = 1_024
+
+
+def python(version: tuple[int, ...]) -> Finding:
+    found = f"Python {'.'.join(map(str, version))} on {platform.system()} {platform.machine()}"
+    if version >= (3, 11):
+        return Finding(name="python", ok=True, found=found)
+    return Finding(
+        name="python", ok=False, found=found, rules_out="everything",
+        fix="install Python 3.11 or newer, or name one: PYTHON=/path/to/python3 bin/lab doctor",
+    )  # fmt: skip
+
+
+def environment(venv: Path) -> Finding:
+    """Whether the lab runs in the environment that bin/lab keeps up to date."""
+    if Path(sys.prefix).resolve() == venv.resolve():
+        return Finding(name="environment", ok=True, found=f"{venv}, as pinned in requirements/")
+    return Finding(
+        name="environment", ok=False, found=f"running in {sys.prefix}, whose packages nobody pinned",
+        rules_out="runs that others can repeat", fix="start the lab by bin/lab, which makes an environment of its own",
+    )  # fmt: skip
+
+
+def account(require_name: Callable[[], None]) -> Finding:
+    """Whether the user has a name, without which PostgreSQL's data folder cannot be made."""
+    try:
+        require_name()
+    except LabError as error:
+        told, _, fix = str(error).partition(". ")
+        return Finding(name="user", ok=False, found=told, rules_out=LOCAL, fix=fix)
+    return Finding(name="user", ok=True, found=f"user id {os.geteuid()}")
+
+
+def folders(needed: Mapping[str, Path]) -> Finding:
+    """Whether all that the lab writes can be written: `needed` says what for, and where."""
+    closed = {use: path for use, path in needed.items() if not _writable(path)}
+    if not closed:
+        return Finding(name="folders", ok=True, found=", ".join(map(str, needed.values())))
+    return Finding(
+        name="folders", ok=False, found="; ".join(f"{path} ({use}) cannot be written" for use, path in closed.items()),
+        rules_out="all runs", fix="work in a clone of your own: git clone; name another folder by TMPDIR or LAB_CACHE",
+    )  # fmt: skip
+
+
+def _writable(folder: Path) -> bool:
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+def cache(folder: Path) -> Finding:
+    """Whether what is built once is ours alone: it is run, so nobody else may have put it there."""
+    there = folder.lstat() if folder.exists() else None
+    if there is None or (there.st_uid == os.geteuid() and not there.st_mode & 0o022):
+        return Finding(name="cache", ok=True, found=str(folder))
+    return Finding(
+        name="cache", ok=False, found=f"{folder} can be written by others", rules_out=LOCAL,
+        fix=f"chmod go-w {folder}, if it is yours; else name a folder of your own by LAB_CACHE",
+    )  # fmt: skip
+
+
+def scratch(folder: Path, enters: Callable[[Path], bool]) -> Finding:
+    """Whether the user whom PostgreSQL runs as gets into the folder of the twins' data."""
+    if enters(folder):
+        return Finding(name="scratch", ok=True, found=f"the twins' data goes to {folder}")
+    return Finding(
+        name="scratch", ok=False, found=f"{folder} cannot be entered by the user that root runs PostgreSQL as",
+        rules_out=LOCAL, fix="name another folder: TMPDIR=/tmp",
+    )  # fmt: skip
+
+
+def descriptors(hard: int) -> Finding:
+    """How many files a process may have open at most: connections count, too. -1 is no limit."""
+    if hard < 0 or hard >= DESCRIPTORS_NEEDED:
+        return Finding(
+            name="open files", ok=True, found="no limit" if hard < 0 else f"up to {hard} a process"
+        )
+    return Finding(
+        name="open files", ok=False, found=f"up to {hard} a process", rules_out="runs with many connections",
+        fix=f"raise the hard limit, as root: ulimit -Hn {DESCRIPTORS_NEEDED}",
+    )  # fmt: skip
+
+
+def disk(free: Mapping[Path, int]) -> Finding:
+    """`free` bytes of each disk that is written to."""
+    folder, free_bytes = min(free.items(), key=lambda place: place[1])
+    found = f"{free_bytes / 1e9:.1f} GB free for {folder}"
+    if free_bytes >= DISK_NEEDED_BYTES:
+        return Finding(name="disk", ok=True, found=found)
+    return Finding(
+        name="disk", ok=False, found=found, rules_out="many runs: each takes some ten megabytes",
+        fix="bin/lab clean --runs, make room, or name a folder on another disk by TMPDIR",
+    )  # fmt: skip
+
+
+def ports(reserve: Callable[[int], int]) -> Finding:
+    """Whether enough loopback ports are free for two twins."""
+    free = reserve(PORTS_NEEDED)
+    if free >= PORTS_NEEDED:
+        return Finding(
+            name="ports", ok=True, found=f"enough free on 127.0.0.1 between {LOWEST} and {HIGHEST}"
+        )
+    return Finding(
+        name="ports", ok=False, found=f"{free} free on 127.0.0.1 between {LOWEST} and {HIGHEST}", rules_out=LOCAL,
+        fix="see what listens there: ss -ltnp",
+    )  # fmt: skip
+
+
+def cores(count: int) -> Finding:
+    if count >= CORES_NEEDED:
+        return Finding(name="cpu", ok=True, found=f"{count} cores")
+    return Finding(
+        name="cpu", ok=False, found="1 core", rules_out="runs at full rate: load and services wait for each other",
+        fix="lower the load: --set load.rate_rps=15",
+    )  # fmt: skip

@@ -1,0 +1,95 @@
+"""What a shell hands on to the lab, put in order before anything else happens, so that it works alike from everywhere.
+
+A notebook, a service manager, nohup or a login script may have set variables that libraries obey, closed the standard
+streams, ignored or blocked signals, narrowed the umask or the number of open files. Children get the rest of their
+surroundings from lab/runtime/programs.py.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+from lab.runtime.programs import HOMELESS, kept_by_the_lab
+
+# Whom root runs PostgreSQL as must be able to read what we make, and nobody else may write there.
+UMASK = 0o022
+DESCRIPTORS = 4_096
+COLUMNS_MIN = 20
+WAIT = b"lab: Stopping already, which takes some seconds. Once more leaves the rest to the guardian of the run.\n"
+
+
+def settle() -> Interrupts:
+    """Put all in order; returns what counts the interrupts from now on."""
+    _open_streams()
+    os.umask(UMASK)
+    _allow_descriptors()
+    _forget_settings()
+    _have_a_home()
+    return _take_signals()
+
+
+class Interrupts:
+    """Ctrl-C and its like. The first stops the lab in good order, the second is told to wait, any more are obeyed."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        self.count += 1
+        if self.count == 2:
+            os.write(2, WAIT)
+            return
+        raise KeyboardInterrupt
+
+
+def _take_signals() -> Interrupts:
+    """What was ignored on purpose (nohup, a job in the background of a script) stays ignored."""
+    interrupts = Interrupts()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would hide how our children end
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupts)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    return interrupts
+
+
+def _open_streams() -> None:
+    """A closed one would be the number of the next file that is opened, and get what was meant for people."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115 - open until the end
+
+
+def _allow_descriptors() -> None:
+    """As many open files for the lab and its children on every machine, as far as it allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < DESCRIPTORS:
+        wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _forget_settings() -> None:
+    """Only what is on a list stays: numpy, libpq, requests and Docker's SDK read their settings in this process."""
+    for name in [name for name in os.environ if not kept_by_the_lab(name)]:
+        del os.environ[name]
+    if not os.environ.get("COLUMNS", "").isdecimal() or int(os.environ["COLUMNS"]) < COLUMNS_MIN:
+        os.environ.pop("COLUMNS", None)  # nothing can be read at such a width, and at 0 nothing is printed
+
+
+def _have_a_home() -> None:
+    """A user id without an entry in /etc/passwd, as containers give them, may have none: then it is nowhere."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = HOMELESS
