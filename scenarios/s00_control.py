@@ -5,6 +5,7 @@ counts: the difference would be there without any fault. It is also where the pr
 """
 
 from lab.checks.invariants import (
+    ChargesMatch,
     CleanEndState,
     Conservation,
     ExactlyOnce,
@@ -12,6 +13,7 @@ from lab.checks.invariants import (
     NoLostAcks,
     NoPhantoms,
     RefusedMeansRefused,
+    StoredAsAsked,
 )
 from lab.checks.slos import GoodRatio
 from lab.model import FAULT, Load, Scenario, Verdict
@@ -46,6 +48,8 @@ SCENARIO = Scenario(
         NoDoubleBooking(),
         Conservation(),
         ExactlyOnce(),
+        ChargesMatch(),
+        StoredAsAsked(),
         CleanEndState(),
     ),
     expected={"naive": Verdict.HELD, "hardened": Verdict.HELD},

@@ -6,7 +6,16 @@ hardened twin refuses in milliseconds, says that nothing was done and when to co
 out of rotation.
 """
 
-from lab.checks.invariants import CleanEndState, NoDoubleBooking, NoLostAcks, NoPhantoms, RefusedMeansRefused
+from lab.checks.invariants import (
+    ChargesMatch,
+    CleanEndState,
+    Conservation,
+    NoDoubleBooking,
+    NoLostAcks,
+    NoPhantoms,
+    RefusedMeansRefused,
+    StoredAsAsked,
+)
 from lab.checks.slos import CleanRefusals, RecoversWithin, TruthfulReadiness
 from lab.faults import Down
 from lab.model import DATABASE, FAULT, Load, Scenario, Verdict
@@ -40,6 +49,9 @@ SCENARIO = Scenario(
         NoPhantoms(),
         RefusedMeansRefused(),
         NoDoubleBooking(),
+        Conservation(),
+        ChargesMatch(),
+        StoredAsAsked(),
         CleanEndState(),
     ),
     defences=("honest_errors", "readiness"),

@@ -5,7 +5,14 @@ two leaves half of the work behind. Swapping them only changes which half. One t
 neither.
 """
 
-from lab.checks.invariants import AtomicPair, CleanEndState, NoLostAcks, NoPhantoms, RefusedMeansRefused
+from lab.checks.invariants import (
+    AtomicPair,
+    CleanEndState,
+    NoLostAcks,
+    NoPhantoms,
+    RefusedMeansRefused,
+    StoredAsAsked,
+)
 from lab.faults import Down, Latency
 from lab.model import DATABASE, Burst, Load, Scenario, Verdict
 
@@ -26,6 +33,7 @@ SCENARIO = Scenario(
         NoLostAcks(),
         NoPhantoms(),
         RefusedMeansRefused(),
+        StoredAsAsked(),
         CleanEndState(),
     ),
     defences=("one_transaction",),
