@@ -1,6 +1,6 @@
-"""Walks a campaign: one run after the other, the table written anew after each. What is done is not done again.
+"""Walks a campaign: one run after the other, with the table rewritten after each. Finished runs are not repeated.
 
-And finds, for each scenario, the ablation that the matrix shows.
+It also finds, for each scenario, the ablation that the matrix shows.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from lab.model import (
 from lab.record.campaigns import CampaignFolder
 from lab.record.campaigns import campaigns as campaigns_below
 
-Place = Callable[[], Path]  # a folder that is free for a run, each time it is asked for
+Place = Callable[[], Path]  # a free folder for a run, at each call
 Perform = Callable[[Cell, Place], RunVerdict]
 
 
 def walk(campaign: CampaignFolder, perform: Perform, say: Callable[[str], None]) -> Table:
-    """The table of all cells. `perform` makes the run of a cell in its place, and judges it there."""
+    """The table of all cells. `perform` makes the run of a cell in its folder, and judges it."""
     cells = campaign.campaign.cells
     results: list[CellResult] = []
     found = Table(headings=(), rows=())
@@ -45,9 +45,9 @@ def walk(campaign: CampaignFolder, perform: Perform, say: Callable[[str], None])
 
 
 def newest(scenario: Scenario, runs: Path, kept: Iterable[Ablated]) -> Ablated | None:
-    """The newest ablation of `scenario` as it stands (no --set) over most of the defences that it names.
+    """The newest ablation of the unchanged `scenario` (no --set) that covers most of the defences it names.
 
-    Looked for below `runs`, and among those that were `kept` of runs that may be gone.
+    Looks below `runs`, and among the `kept` ones, whose runs may be gone.
     """
     here = [_ablated(found) for found in campaigns_below(runs) if _is_of(found, scenario)]
     found = [*(each for each in kept if each.scenario == scenario.name), *here]
@@ -56,7 +56,7 @@ def newest(scenario: Scenario, runs: Path, kept: Iterable[Ablated]) -> Ablated |
     def worth(each: Ablated) -> tuple[int, str]:
         return len(asked.intersection(each.asked)), each.campaign
 
-    return max(reversed(found), key=worth, default=None)  # of two alike the one that lies here
+    return max(reversed(found), key=worth, default=None)  # of two equal ones, prefer the one that is here
 
 
 def _is_of(found: CampaignFolder, scenario: Scenario) -> bool:
@@ -66,7 +66,7 @@ def _is_of(found: CampaignFolder, scenario: Scenario) -> bool:
 
 
 def _ablated(found: CampaignFolder) -> Ablated:
-    """What is there of the campaign, whether it has ended or not."""
+    """What the campaign has found so far, finished or not."""
     campaign, runs = found.campaign, []
     twin = ""
     for cell in campaign.cells:

@@ -1,7 +1,6 @@
 """Finds scenarios by name, and changes their parameters as `--set` asks.
 
-A scenario is found by being there: any module below scenarios/ that defines SCENARIO. There is no list to
-keep.
+Any module below scenarios/ that defines SCENARIO is a scenario. There is no list to keep.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ WORDS = {int: "a whole number", float: "a number", str: "a word"}
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A scenario with its place in the catalogue and the story its module tells."""
+    """A scenario with its place in the catalogue and the story in its module's docstring."""
 
     scenario: Scenario
     module: str  # "a_slow" … or "" for the control
@@ -71,8 +70,8 @@ def find(name: str) -> Entry:
 def configure(scenario: Scenario, quick: bool, settings: Iterable[str]) -> tuple[Scenario, Phases]:
     """The scenario and its phases after `settings` like "fault.latency_ms=200" or "load.rate_rps=80".
 
-    A fault's setting goes to every fault that has the parameter; "fault1.…" names the first fault alone.
-    Raises LabError for a name or a value that does not fit, listing what there is.
+    "fault.…" goes to every fault that has the parameter, "fault1.…" to the first fault only. Raises LabError for a
+    name or a value that does not fit, and lists what there is.
     """
     phases = scenario.quick if quick else scenario.full
     for setting in settings:
@@ -91,7 +90,7 @@ def configure(scenario: Scenario, quick: bool, settings: Iterable[str]) -> tuple
 
 
 def check(fault: Fault) -> None:
-    """Raises LabError for a parameter out of range: better now than with the twins up."""
+    """Raises LabError for a parameter out of range: better now than when the twins are up."""
     fault.target()
     if isinstance(fault, StateFault):
         fault.state()
@@ -100,7 +99,7 @@ def check(fault: Fault) -> None:
 
 
 def _check_there(fault: Fault, topology: Topology) -> None:
-    """Raises LabError where the twins have nothing like what `fault` acts on."""
+    """Raises LabError if the twins do not have what `fault` acts on."""
     target, parts = fault.target(), (SERVICE, *topology.parts)
     there = {
         Kind.LINK: [a_link(link) for link in topology.links],
@@ -114,12 +113,12 @@ def _check_there(fault: Fault, topology: Topology) -> None:
 
 
 def _check_members(faults: Iterable[Fault]) -> None:
-    """Raises LabError where one fault means all members of a part, and another one of them: whose state would count?"""
+    """Raises LabError if one fault hits all members of a part and another only one: which would count?"""
     parts = {fault.target() for fault in faults if fault.target().kind is Kind.PART}
     for part in parts:
         if part.member == ALL and any(other.name == part.name and other != part for other in parts):
             raise LabError(
-                f"Faults of {part} and of one member of it cannot be combined: name the members in each."
+                f"Faults of {part} and of one member of it cannot be combined: name a member in each."
             )
 
 
@@ -174,7 +173,7 @@ def _chosen(scenario: Scenario, target: str, setting: str) -> list[int]:
 
 
 def _settable(value: Any) -> dict[str, type]:
-    """The members of a frozen value that a plain number or word can set, with what they take."""
+    """The fields of a frozen value that a number or a word can set, with their types."""
     takes = get_type_hints(type(value))
     return {member.name: takes[member.name] for member in fields(value) if takes[member.name] in WORDS}
 

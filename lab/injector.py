@@ -1,4 +1,4 @@
-"""Does to the twins what a scenario plans: faults on and off, actions, and healing. Everything goes to the journal."""
+"""Does what a scenario plans: switches faults, performs actions, heals. Everything goes to the journal."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from lab.plan.runs import RunPlan
 from lab.plan.states import active_at, asked, steady_windows, targets
 from lab.ports import Actuator, Clock, Journal, Testbed
 
-Step = tuple[float, Callable[[], None]]  # an instant in seconds from T0, and what is done then
+Step = tuple[float, Callable[[], None]]  # an instant in seconds from T0, and what to do then
 
 
 class Injector:
-    """The faults of one run. Every twin gets the same at the same instant, each by a thread of its own."""
+    """The faults of one run. Every twin gets the same at the same instant, each from its own thread."""
 
     def __init__(self, plan: RunPlan, testbed: Testbed, journal: Journal, clock: Clock) -> None:
         self._plan = plan
         self._faults = plan.scenario.faults
         self._testbed = testbed
         self._journal = journal
-        # A change of the load is in the schedule: nobody has anything to do for it.
+        # A change of the load is in the schedule: there is nothing to inject.
         self._switches = [s for s in plan.switches if self._faults[s.fault].target().kind is not Kind.LOAD]
         self._all = ThreadPoolExecutor(len(plan.twins), "twin", initializer=clock.be_punctual)
         self._actuators: dict[tuple[str, Target], Actuator] = {}
@@ -43,7 +43,7 @@ class Injector:
         self._all.shutdown(wait=True)
 
     def steps(self) -> Iterator[Step]:
-        """All that is to be done, with its instant: changes first, then looks whether they are still there."""
+        """Everything to do, with its instant: changes first, then checks that they are still there."""
         active: frozenset[int] = frozenset()
         for switch in self._switches:
             active = active | {switch.fault} if switch.on else active - {switch.fault}
@@ -54,9 +54,9 @@ class Injector:
             yield (window.on_s + window.off_s) / 2, partial(self._read_back, window.fault)
 
     def heal(self) -> None:
-        """Every link and every broken target of every twin as it must be. Each is tried, whatever becomes of another.
+        """Heal every link and every broken target of every twin. Each is tried, even if others fail.
 
-        Raises LabError, naming each that could not be healed.
+        Raises LabError, which names each that could not be healed.
         """
         links = [a_link(name) for name in self._plan.scenario.topology.links]
         broken = [target for target in targets(self._faults) if target.kind is not Kind.LOAD]
@@ -72,7 +72,7 @@ class Injector:
             raise LabError("Could not heal: " + "; ".join(errors) + ". Run: bin/lab heal")
 
     def _switch(self, switch: Switch, active: frozenset[int]) -> None:
-        """Turn one fault on or off, and write down when, what was asked and what is there."""
+        """Turn one fault on or off, and record when, what was requested and what the target reports."""
         target = self._faults[switch.fault].target()
 
         def change(twin: str) -> Switched:
@@ -89,7 +89,7 @@ class Injector:
             self._journal.tell(event)
 
     def _shoot(self, shot: Shot) -> None:
-        """Make the action of one fault happen, and write down when, and how much it hit."""
+        """Perform the action of one fault, and record when, and how much it hit."""
         fault = self._faults[shot.fault]
         if not isinstance(fault, ActionFault):
             raise TypeError(f"{fault.kind} has no action")
@@ -111,7 +111,7 @@ class Injector:
             self._journal.tell(event)
 
     def _read_back(self, fault: int) -> None:
-        """Ask the target in mid-fault, without touching anything, whether the fault is still there."""
+        """Ask the target in the middle of the fault, without changing anything, whether the fault is still there."""
         target = self._faults[fault].target()
         active = active_at(self._switches, self._journal.now_s())
         for twin in self._plan.names:
@@ -124,14 +124,14 @@ class Injector:
             )
 
     def _actuator(self, twin: str, target: Target) -> Actuator:
-        """The one of `target`, kept: what it saw last spares it a look."""
+        """The actuator of `target`, kept because it remembers the state it saw last."""
         if (twin, target) not in self._actuators:
             self._actuators[twin, target] = self._testbed.actuator(twin, target)
         return self._actuators[twin, target]
 
 
 def _echo(call: Callable[[], State]) -> tuple[State | None, str]:
-    """What a target says it is like; or None and why it does not say, which makes the run invalid."""
+    """The state that a target reports; or None and the reason, which makes the run invalid."""
     try:
         return call(), ""
     except LabError as exc:

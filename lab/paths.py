@@ -1,4 +1,4 @@
-"""Where things lie in this clone: the one place that counts parent folders."""
+"""Where things are in this clone: the only place that counts parent folders."""
 
 from pathlib import Path
 

@@ -10,40 +10,40 @@ from lab.model import Action, Capability, Event, PartSample, State, Target, Undo
 
 
 class Actuator(Protocol):
-    """Whatever changes one target of one twin, and puts it right again."""
+    """Changes one target of one twin, and heals it."""
 
     @property
     def healthy(self) -> State: ...
 
     def set(self, state: State) -> State:
-        """Bring the target into `state` and return what it is like now (the echo).
+        """Put the target into `state` and return the state that it reports (the echo).
 
-        Raises LabError when the target does not answer within 5 s.
+        Raises LabError if the target does not answer within 5 s.
         """
         ...
 
     def get(self) -> State:
-        """What the target is like now; changes nothing."""
+        """The state that the target reports now; changes nothing."""
         ...
 
     def undo(self) -> Sequence[Undo]:
-        """How `lab heal` puts the target right when this process is gone. The ledger has it before the first `set`."""
+        """How `lab heal` can heal the target when this process is gone. It is in the ledger before the first `set`."""
         ...
 
 
 class Performer(Protocol):
-    """Whatever makes an action happen to one target of one twin."""
+    """Makes an action happen to one target of one twin."""
 
     def perform(self, action: Action) -> int:
-        """How much was hit: members, sessions, keys. Raises LabError when the target does not answer within 5 s."""
+        """How much was hit: members, sessions, keys. Raises LabError if the target does not answer within 5 s."""
         ...
 
 
 class Watched(Protocol):
-    """A part whose members can be looked at."""
+    """A part whose members can be observed."""
 
     def look(self) -> Sequence[PartSample]:
-        """A sample of every member; their `start_s` is CLOCK_MONOTONIC, since a testbed knows no T0."""
+        """A sample of every member; `start_s` is CLOCK_MONOTONIC, since a testbed does not know T0."""
         ...
 
 
@@ -51,25 +51,25 @@ class Child(Protocol):
     """A program that runs beside a twin: a process, or a container on the twin's network."""
 
     def wait(self, timeout_s: float) -> int:
-        """Its exit code. Raises LabError, naming the program and its log, when it has not ended in time."""
+        """Its exit code. Raises LabError, naming the program and its log, if it does not end in time."""
         ...
 
     def running(self) -> bool: ...
 
     def stop(self) -> None:
-        """SIGTERM, then SIGKILL after 5 s; harmless when it has ended."""
+        """SIGTERM, then SIGKILL after 5 s; harmless if it has ended."""
         ...
 
 
 class Journal(Protocol):
-    """Where everybody writes down what happens."""
+    """Where everything that happens is recorded."""
 
     def now_s(self) -> float:
         """Seconds from T0."""
         ...
 
     def tell(self, event: Event) -> None:
-        """Write `event` down and tell all listeners. From any thread."""
+        """Record `event` and tell all listeners. From any thread."""
         ...
 
 
@@ -80,19 +80,19 @@ class Testbed(Protocol):
     def runtime(self) -> str: ...
 
     def offers(self) -> Mapping[Capability, str]:
-        """Every capability, with "" where it can be had here, else the reason why not. Asked before `up`."""
+        """Every capability, with "" if this testbed has it, else the reason why not. Asked before `up`."""
         ...
 
     def up(self, journal: Journal) -> None:
-        """Start what the topology has, load the seed data, wait until every part answers. All or nothing."""
+        """Start all parts of the topology, load the seed data, wait until every part answers. All or nothing."""
         ...
 
     def down(self) -> None:
-        """Stop all that `up` started. Safe to call twice, and after half an `up`."""
+        """Stop everything that `up` started. Safe to call twice, and after a failed `up`."""
         ...
 
     def actuator(self, twin: str, target: Target) -> Actuator:
-        """The one that changes `target`. Raises LabError where this runtime has none."""
+        """The actuator of `target`. Raises LabError if this runtime has none."""
         ...
 
     def performer(self, twin: str, target: Target) -> Performer: ...
@@ -102,30 +102,30 @@ class Testbed(Protocol):
     def spawn(self, twin: str, module: str, config: Mapping[str, Any], folder: Path, name: str) -> Child:
         """Run `python -m MODULE CONFIG.json` where it reaches the twin as its clients do.
 
-        `config` is written to `folder/NAME.config.json`; in it every path is relative to the current directory of the
-        child, which is `folder`. Its output goes to `folder/logs/NAME.log`.
+        `config` is written to `folder/NAME.config.json`. Its paths are relative to `folder`, the child's current
+        directory. Its output goes to `folder/logs/NAME.log`.
         """
         ...
 
     def targets(self, twin: str) -> Mapping[str, str]:
         """Addresses as a spawned child must use them.
 
-        For each link of the topology "host:port" of the proxy's listener, and as direct_LINK the same past the proxy;
-        as service/N that of each replica, past the balancer too;
+        For each link of the topology "host:port" of the proxy's listener, and as direct_LINK that past the proxy;
+        as service/N the address of each replica, past the balancer too;
         direct_dsn: a libpq URL past the proxy, as owner; probe_database: user and database name for the probe,
-        "probe/lab". The last two where there is a database.
+        "probe/lab". The last two only if there is a database.
         """
         ...
 
     def published(self, twin: str) -> Mapping[str, str]:
         """Addresses on this machine's loopback for people.
 
-        edge ("http://127.0.0.1:N"), toxiproxy (its API), and where published database.
+        edge ("http://127.0.0.1:N"), toxiproxy (its API), and, if published, database.
         """
         ...
 
     def collect(self, twin: str, folder: Path) -> None:
-        """Bring the logs of the twin's parts into `folder/logs`."""
+        """Copy the logs of the twin's parts into `folder/logs`."""
         ...
 
     def facts(self) -> Mapping[str, Any]:
@@ -133,7 +133,7 @@ class Testbed(Protocol):
         ...
 
     def cpu_s(self, twin: str) -> float | None:
-        """CPU seconds that the twin's service has used so far, None where it cannot be told."""
+        """CPU seconds that the twin's service has used so far; None if unknown."""
         ...
 
 
@@ -145,5 +145,5 @@ class Clock(Protocol):
     def sleep_until(self, at: float) -> None: ...
 
     def be_punctual(self) -> None:
-        """Ask that the calling thread be woken on time on a busy machine; harmless where that is not allowed."""
+        """Ask that the calling thread be woken on time on a busy machine; harmless if that is not allowed."""
         ...

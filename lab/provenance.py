@@ -1,4 +1,4 @@
-"""What a manifest tells of a run: the whole plan, and what it is made on."""
+"""What a manifest says about a run: the whole plan, and where it is made."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GIT_TIMEOUT_S = 10
 
 
 def manifest(plan: RunPlan, testbed: Testbed, status: Status, planned: int, t0: float) -> Manifest:
-    """The manifest of `plan`, which has so many planned requests and began (or will) at the instant `t0`."""
+    """The manifest of `plan`, with that many planned requests, which began (or will begin) at the instant `t0`."""
     t0_wall = datetime.fromtimestamp(time.time() + t0 - time.monotonic(), UTC)
     return Manifest(
         format=FORMAT,
@@ -51,7 +51,7 @@ def isolation(cores: int, twins: int) -> Isolation:
 
 
 def machine() -> Mapping[str, Json]:
-    """The machine that the run is made on, as far as the standard library tells."""
+    """The machine of the run, as far as the standard library knows it."""
     return {
         "system": platform.system(),
         "kernel": platform.release(),
@@ -62,7 +62,7 @@ def machine() -> Mapping[str, Json]:
 
 
 def commit() -> str:
-    """The commit that runs, with "+" where files differ from it; "" outside a checkout."""
+    """The commit that runs, with "+" if files differ from it; "" outside a checkout."""
     git = ("git", "-c", f"safe.directory={paths.ROOT}")
     try:
         head = output((*git, "rev-parse", "--short=12", "HEAD"), timeout_s=GIT_TIMEOUT_S, cwd=paths.ROOT)

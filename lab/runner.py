@@ -1,4 +1,4 @@
-"""Walks one run through its phases, through ports only: what happens when, and nothing of how it is judged.
+"""Walks one run through its phases, using only ports: it decides what happens when, not how it is judged.
 
 Up, heal, warm-up, baseline, fault, heal, recovery, drain, final read. All that is seen goes to the run folder; all that
 was broken on purpose is healed at the start and at the end, whatever happens in between.
@@ -22,7 +22,7 @@ from lab.provenance import manifest
 from lab.record import FolderJournal, RunWriter, Status
 from lab.watching import Watch
 
-LEAD_S = 0.3  # from the go to T0: time for every child to see it
+LEAD_S = 0.3  # from the start signal to T0: time for every child to see it
 READY_TIMEOUT_S = 30.0
 READ_TIMEOUT_S = 20.0
 
@@ -149,14 +149,14 @@ class Runner:
         self._manifest(Status.RUNNING)
 
     def _walk(self) -> None:
-        """Everything that has its instant, in order: changes by faults, phase edges, readings of the targets."""
+        """Everything that has an instant, in order: changes by faults, edges of phases, readings of the targets."""
         self._clock.be_punctual()
         for at_s, step in sorted(self._timeline(), key=lambda item: item[0]):
             self._clock.sleep_until(self._t0 + at_s)
             step()
 
     def _timeline(self) -> Iterator[Step]:
-        """What must be punctual comes first among what shares an instant."""
+        """At the same instant, what must be punctual comes first."""
         yield from self._injector.steps()
         for phase in PHASES:
             yield self._plan.phases.window(phase)[0], partial(self._enter, phase)

@@ -1,1 +1,1 @@
-"""Programs that run beside a twin: the load, the observer, the last read. They import nothing of the lab."""
+"""Programs that run beside a twin: the load, the observer, the final read. They import nothing from lab."""

@@ -1,7 +1,7 @@
-"""The HTTP client of the load: one request, one attempt, and the truth about how it ended.
+"""The HTTP client of the load: one request, one attempt, and an exact record of how it ended.
 
-geventhttpclient repeats idempotent requests when a connection breaks, once for every place in its pool. A
-client that asks twelve times measures itself; here it asks once.
+geventhttpclient repeats idempotent requests when a connection breaks, once for every place in its pool. A client that
+asks twelve times measures itself; this one asks once.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from loadtests.records import Failure
 
 NO_RETRIES = -1
 OUT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
-FAR_AWAY_S = 3_600.0  # the whole-request time-out ends every wait before these do
+FAR_AWAY_S = 3_600.0  # the whole-request timeout ends every wait before these do
 
 
 @dataclass
 class Exchange:
-    """One request and all that became of it."""
+    """One request and everything that became of it."""
 
     started: float
     sent: float = 0.0
@@ -36,7 +36,7 @@ class Exchange:
     status: int = 0
     failure: Failure = Failure.NONE
     body: bytes = b""
-    own_error: str = ""  # this machine ran out of something: no finding about the service
+    own_error: str = ""  # this machine ran out of something: that says nothing about the service
 
     @property
     def reused(self) -> bool:
@@ -44,7 +44,7 @@ class Exchange:
         return self.sent > 0 and not self.fresh
 
     def answered(self) -> Any:
-        """The JSON of the answer; None where there is none."""
+        """The JSON of the answer; None if there is none."""
         try:
             return json.loads(self.body) if self.body else None
         except ValueError:
@@ -52,7 +52,7 @@ class Exchange:
 
 
 class TellingPool(ConnectionPool):
-    """Tells the exchange of the greenlet that asks when it had a socket, and whether that was a new one."""
+    """Records in the current greenlet's exchange when it got a socket, and whether that was a new one."""
 
     def get_socket(self) -> Any:
         sock = super().get_socket()
@@ -64,7 +64,7 @@ class TellingPool(ConnectionPool):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _resolve(self) -> Any:
-        """The address was resolved once, at the start; gevent would ask a thread at each connect."""
+        """The address was resolved once, at the start; gevent would use a thread at each connect."""
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (self._connection_host, self._connection_port))]
 
 
@@ -90,7 +90,7 @@ class Client:
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
     def send(self, arrival: dict[str, Any], request_id: str, give_up: float) -> Exchange:
-        """Ask once, and wait for the whole answer until `give_up`. Returns whatever happens. In a greenlet."""
+        """Send once, and wait for the whole answer until `give_up`. Never raises. Call it in a greenlet."""
         exchange = gevent.getcurrent().exchange = Exchange(started=time.monotonic())
         try:
             with gevent.Timeout(max(0.001, give_up - exchange.started)):
@@ -116,7 +116,7 @@ class Client:
 
 
 def classify(error: BaseException, connected: bool) -> Failure:
-    """How a request failed below HTTP. geventhttpclient tells a reset before the first byte only by its cause."""
+    """How a request failed below HTTP. With geventhttpclient only the cause shows a reset before the first byte."""
     if isinstance(error, gevent.Timeout | TimeoutError):
         return Failure.TIMEOUT if connected else Failure.CONNECT_TIMEOUT
     if isinstance(error, ConnectionRefusedError):

@@ -1,7 +1,7 @@
-"""`python -m loadtests.final_state final.config.json`: all that is in a twin's stores, read past every proxy.
+"""`python -m loadtests.final_state final.config.json`: reads everything in a twin's stores, past every proxy.
 
-It waits for quiet first: a service that queued requests may still be writing for callers who left long ago.
-What is not quiet in time is read as it is, and the sessions say so.
+It waits until the service is idle: one with a backlog may still be writing for callers who left long ago. If it is not
+idle in time it is read as it is, and the list of sessions shows that.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ ACTIVITY = """
            extract(epoch FROM clock_timestamp() - xact_start)::float AS xact_age_s
     FROM pg_stat_activity WHERE usename = 'app'
 """
-CLOCK = "SELECT clock_timestamp() AS now"  # by the clock that dated the rows
-# Since the server started. A session tells its share when it ends a transaction, but at most once a second.
+CLOCK = "SELECT clock_timestamp() AS now"  # the clock that dated the rows
+# Since the server started. A session reports its share when it ends a transaction, at most once a second.
 COUNTERS = (
     "SELECT deadlocks, xact_commit, xact_rollback FROM pg_stat_database WHERE datname = current_database()"
 )
@@ -63,7 +63,7 @@ COLUMNS = "SELECT column_name AS name FROM information_schema.columns WHERE tabl
 
 
 def _await_quiet(connection: psycopg.Connection[dict[str, Any]]) -> None:
-    """Until no session of the service has been at work for a while, or patience ends."""
+    """Until no session of the service has been active for a while, or the time is up."""
     now = quiet_since = time.monotonic()
     give_up = now + QUIET_WITHIN_S
     while now < give_up and now - quiet_since < QUIET_FOR_S:
@@ -74,7 +74,7 @@ def _await_quiet(connection: psycopg.Connection[dict[str, Any]]) -> None:
 
 
 def charges(address: str, token: str, timeout_s: float) -> list[dict[str, Any]]:
-    """All that the payments company at `address` (host:port) has charged."""
+    """All charges of the payments company at `address` (host:port)."""
     directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     asked = urllib.request.Request(f"http://{address}/charges", headers={"Authorization": f"Bearer {token}"})
     with directly.open(asked, timeout=timeout_s) as answer:

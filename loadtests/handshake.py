@@ -1,4 +1,4 @@
-"""How a run starts: each program says that it is ready, then waits for the instant at which all begin."""
+"""How a run starts: each program reports that it is ready, then waits for the instant at which all begin."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ NICER = -10
 
 
 def be_punctual() -> str:
-    """Ask the system to wake us on time, whoever else wants the core; returns what it gave, in a word.
+    """Ask the system to wake us on time even on a busy core; returns what it granted, in one word.
 
-    A request sent late is not the service's fault, and a busy machine makes the whole run invalid. Without
-    the right to ask (only root has it as a rule) nothing changes. What we start inherits nothing of it.
+    A request that is sent late is not the service's fault, and a busy machine makes the whole run invalid. Without the
+    privilege (usually only root has it) nothing changes. Child processes do not inherit it.
     """
     try:
         policy = os.SCHED_RR | os.SCHED_RESET_ON_FORK
@@ -36,18 +36,18 @@ def read_config(path: str) -> dict[str, Any]:
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """All at once: whoever looks for the file finds it whole."""
+    """Written at once: the file is never seen half written."""
     fresh = Path(path).with_name(f".{Path(path).name}")
     fresh.write_text(json.dumps(value) + "\n")
     fresh.replace(path)
 
 
 def await_t0(ready: str, t0: str) -> float:
-    """Say that we are ready; returns the instant (CLOCK_MONOTONIC) of the start. Raises TimeoutError after a minute."""
+    """Report ready; returns the instant of the start (CLOCK_MONOTONIC). Raises TimeoutError after a minute."""
     write_json(ready, {"monotonic": time.monotonic()})
     give_up = time.monotonic() + PATIENCE_S
     while not Path(t0).exists():
         if time.monotonic() > give_up:
-            raise TimeoutError(f"{t0} did not appear within {PATIENCE_S:g} s: the lab never gave the start")
+            raise TimeoutError(f"{t0} did not appear within {PATIENCE_S:g} s: no start signal came")
         time.sleep(POLL_S)
     return float(json.loads(Path(t0).read_text())["t0"])

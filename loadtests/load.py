@@ -1,4 +1,4 @@
-"""`python -m loadtests.load load.config.json`: becomes Locust, headless, with the schedule that it is given."""
+"""`python -m loadtests.load load.config.json`: becomes a headless Locust that plays the given schedule."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 LOCUST_FILE = Path(__file__).with_name("open_loop.py")
-OPEN_FILES = 8_192  # twice the cap on requests in flight; an "unlimited" hard limit is none on macOS
+OPEN_FILES = 8_192  # twice the limit of requests in flight; on macOS an "unlimited" hard limit is not usable
 HEADLESS = (
     "--headless",
     "--users",
@@ -22,7 +22,7 @@ HEADLESS = (
 
 
 def main(config: str) -> None:
-    """Exec, so that the process that was started is the one that loads: a signal sent to it reaches Locust."""
+    """Replace this process by Locust, so that signals sent to it reach Locust."""
     allow_open_files()
     os.environ["LAB_LOAD_CONFIG"] = str(Path(config).resolve())
     command = [sys.executable, "-m", "locust", "-f", str(LOCUST_FILE), *HEADLESS]
@@ -30,7 +30,7 @@ def main(config: str) -> None:
 
 
 def allow_open_files() -> None:
-    """As many as may be: a hanging service holds a connection for each request."""
+    """As many as allowed: a hanging service holds a connection for each request."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))

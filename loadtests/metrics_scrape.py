@@ -1,4 +1,4 @@
-"""Reads a service's own metrics, for the record: every series but the histograms' buckets."""
+"""Reads a service's own metrics: every series except the buckets of histograms."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TIMEOUT_S = 0.8
 
 
 async def scrape(member: str, url: str, at_s: float) -> dict[str, Any]:
-    """One reading of a replica; `ok` is false when it did not answer in time, which is a finding and no error."""
+    """One reading of a replica; `ok` is false if it did not answer in time, which is a finding, not an error."""
     try:
         async with asyncio.timeout(TIMEOUT_S):
             text = await _get(url)

@@ -1,7 +1,7 @@
-"""`python -m loadtests.observe observe.config.json`: what is seen of a twin from outside the load.
+"""`python -m loadtests.observe observe.config.json`: observes a twin, apart from the load.
 
-Probes of what will break (links, through the same proxies that the service uses; the sessions of its database), and
-the service's own metrics. Each probe is a task of its own: one that hangs delays no other.
+It probes what will break (links, through the same proxies that the service uses; the sessions of its database), and
+reads the service's own metrics. Each probe is its own task: one that hangs delays no other.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from loadtests.handshake import await_t0, be_punctual, read_config
 from loadtests.metrics_scrape import scrape
 from loadtests.probes import Probe, look_of
 
-BY_LINE = 1  # a run that is cut short keeps what was seen
+BY_LINE = 1  # so that an interrupted run keeps its samples
 Look = Callable[[], Awaitable[dict[str, Any]]]
 
 
 async def every(interval_s: float, t0: float, until_s: float, look: Look, output: TextIO) -> None:
-    """Look at t0, t0 + interval, …, and write each finding down as it comes."""
+    """Take a sample at t0, t0 + interval, …, and write each one as it comes."""
     looking: set[asyncio.Task[None]] = set()
 
     async def once() -> None:
@@ -67,7 +67,7 @@ def main(path: str) -> None:
     be_punctual()
     looks = [
         look_of(one) for one in config["probes"]
-    ]  # before we are ready: a driver takes its time to import
+    ]  # before we report ready: importing a driver takes time
     asyncio.run(observe(config, looks, await_t0(config["ready"], config["t0"])))
 
 

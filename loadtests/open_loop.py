@@ -1,8 +1,7 @@
-"""The Locust file: one user who walks the schedule and waits for nobody.
+"""The Locust file: one user that walks the schedule and waits for no answer.
 
-Locust's own users are closed loops: they ask again when they have been answered, and go quiet while the
-service hangs. So Locust is the shell here (process, console, web page for debugging), and the schedule is
-the load.
+Locust's own users are closed loops: they ask again only when they have been answered, and go quiet while the service
+hangs. So Locust is only the shell (process, console, web page for debugging); the load is the schedule.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class OpenLoop(User):
 
     @task
     def walk(self) -> None:
-        """Once, and then out: after an error Locust would go on with no users, or play the schedule again."""
+        """Once, then quit: after an error Locust would go on without users, or play the schedule again."""
         try:
             self.player = Player(read_config(os.environ[CONFIG]), self._tell)
             if self.player.play():
@@ -58,5 +57,5 @@ class OpenLoop(User):
 
 @events.init.add_listener
 def fail_until_all_is_recorded(environment: Environment, **_: object) -> None:
-    """A request that fails is a finding, no error: the exit code tells whether all that was planned is recorded."""
+    """A failed request is a finding, not an error: the exit code says whether all planned requests are recorded."""
     environment.process_exit_code = 1

@@ -1,8 +1,8 @@
-"""Plays a schedule at a twin: each arrival at its instant, whatever became of those before it.
+"""Plays a schedule against a twin: each arrival at its instant, whatever became of the earlier ones.
 
-The schedule is read as it is played and every record is written at once, so memory does not grow with the
-run. Latency counts from the intended instant: a request that had to wait for the generator is as late as
-one that waited for the service.
+The schedule is read while it is played and every record is written at once, so memory does not grow with the run.
+Latency counts from the intended instant: a request that had to wait for the generator is as late as one that waited
+for the service.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SAMPLE_S = 1.0
 
 
 class Player:
-    """One twin's load. `told` hears of each request (name, seconds, problem or None), for Locust's own statistics."""
+    """One twin's load. `told` is called for each request (name, seconds, problem or None), for Locust's statistics."""
 
     def __init__(self, config: dict[str, Any], told: Callable[[str, float, str | None], None]) -> None:
         self._config = config
@@ -45,14 +45,14 @@ class Player:
         self._records = Records(config["requests"], config["history"])
         self._history_ops = frozenset(config["history_ops"])
         self._ops: dict[str, int] = {}
-        self._settled: set[int] = set()  # of the requests that may be repeated
+        self._settled: set[int] = set()  # of requests that may be repeated
         self._in_flight = Group()
         self._process = psutil.Process()
         self._cpu_before_s = 0.0
         self._summary: dict[str, Any] = {"planned": 0, "cap_hits": 0, "cpu_share_max": 0.0, "errors": []}
 
     def play(self) -> bool:
-        """The whole schedule, then a bounded wait for what is in flight. Whether all that was planned is recorded."""
+        """Play the whole schedule, then wait for what is in flight. Returns whether all requests are recorded."""
         self._summary["rss_bytes_start"] = self._process.memory_info().rss
         self._summary["priority"] = be_punctual()
         t0 = await_t0(self._config["ready"], self._config["t0"])
@@ -69,8 +69,8 @@ class Player:
         return bool(self._records.count == self._summary["planned"])
 
     def stop(self) -> None:
-        """Cut off what is in flight (recorded as aborted) and write down all that is known. Safe to call twice."""
-        gevent.sleep(0)  # whoever was spawned just now starts, else nobody would record it
+        """Cut off what is in flight (recorded as aborted) and write everything known to disk. Safe to call twice."""
+        gevent.sleep(0)  # let greenlets that were just spawned start, else they would not be recorded
         self._in_flight.kill(block=True, timeout=2)
         self._records.flush()
         self._summary |= {
@@ -140,7 +140,7 @@ class Player:
         self._told(op, exchange.end - intended, problem)
 
     def _sample(self) -> None:
-        """Each second: our own share of a core, and the records to disk for whoever watches."""
+        """Every second: note our own share of a core, and flush the records for the live panel."""
         wall, cpu = time.monotonic(), time.process_time()
         while True:
             gevent.sleep(SAMPLE_S)

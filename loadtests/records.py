@@ -1,7 +1,7 @@
-"""What the load writes down: 42 bytes for every request, a line for every operation that an invariant reads.
+"""What the load records: 42 bytes for every request, a line for every operation that an invariant reads.
 
-The numbers are those of lab.model.Outcome and lab.model.Failure, the layout is lab.record.REQUEST; a test
-compares them.
+The numbers are those of lab.model.Outcome and lab.model.Failure, the layout is lab.record.REQUEST; a test compares
+them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ RECORD = struct.Struct("<IBHBBBdddd")
 REUSED, WRONG, NOT_NEEDED = 1, 2, 4  # flags
 BUFFER_BYTES = 1 << 16
 UNAVAILABLE = 503
-COME_AGAIN = frozenset({502, UNAVAILABLE, 504})
+TRY_AGAIN = frozenset({502, UNAVAILABLE, 504})
 
 
 class Outcome(IntEnum):
@@ -44,7 +44,7 @@ NEVER_SENT = frozenset({Failure.CONNECT_REFUSED, Failure.CONNECT_TIMEOUT, Failur
 def outcome(method: str, status: int, failure: Failure, answered: Any) -> Outcome:
     """What a client may believe: surely done, surely not done, or perhaps.
 
-    A 503 to a read is a plain no. After any other 5xx nobody knows what was going on.
+    A 503 to a read is a refusal. After any other 5xx nobody knows what was done.
     """
     if failure in NEVER_SENT:
         return Outcome.REFUSED
@@ -58,12 +58,12 @@ def outcome(method: str, status: int, failure: Failure, answered: Any) -> Outcom
 
 
 def is_settled(status: int, failure: Failure) -> bool:
-    """Answered for good, with a yes or a no: such a client does not ask again."""
-    return failure is Failure.NONE and status not in COME_AGAIN
+    """Answered for good, ok or refused, so that the client does not ask again."""
+    return failure is Failure.NONE and status not in TRY_AGAIN
 
 
 def is_wrong(expect: dict[str, Any] | None, answered: Any) -> bool:
-    """Whether a success does not say what it must: the oracle."""
+    """The oracle: whether a success has the wrong content."""
     if not expect:
         return False
     return not isinstance(answered, dict) or any(
@@ -72,7 +72,7 @@ def is_wrong(expect: dict[str, Any] | None, answered: Any) -> bool:
 
 
 def oracle_rejects_planted_wrong() -> bool:
-    """Whether the oracle still sees: a planted wrong answer must be rejected, a right one must not."""
+    """Whether the oracle works: it must reject a planted wrong answer, and accept a right one."""
     right = {"id": 1, "status": "confirmed"}
     wrong = ({**right, "id": 2}, {"id": 1}, None, [right])
     return not is_wrong(right, right) and all(is_wrong(right, answer) for answer in wrong)
@@ -92,7 +92,7 @@ class Records:
         self.count += 1
 
     def not_needed(self, i: int, op: int, intended: float, now: float) -> None:
-        """A planned repetition whose first was answered: it was never sent."""
+        """A planned repetition that was never sent, because the first request was answered."""
         self.request(i, op, 0, Failure.NONE, Outcome.REFUSED, NOT_NEEDED, intended, now, 0.0, now)
 
     def operation(self, **members: Any) -> None:

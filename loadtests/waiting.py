@@ -1,8 +1,8 @@
-"""Waiting until an instant without losing the milliseconds that gevent's event loop rounds away.
+"""Waits until an instant without losing the milliseconds that gevent's event loop rounds away.
 
-libev's timeouts are whole milliseconds. A timerfd is a file that becomes readable at an instant of the
-monotonic clock, and the loop watches files precisely. Never spin instead: that starves the reading of
-answers, and the service looks slow.
+libev's timeouts are whole milliseconds. A timerfd is a file that becomes readable at an instant of the monotonic clock,
+and the loop watches files precisely. Never spin instead: that delays the reading of answers, and the service looks
+slow.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ NANOSECONDS = 1_000_000_000
 
 
 class SleepWaiter:
-    """Everywhere: late by up to a millisecond."""
+    """On any system: up to a millisecond late."""
 
     def until(self, at: float) -> None:
         gevent.sleep(max(0.0, at - time.monotonic()))
 
 
 class TimerfdWaiter:
-    """On Linux: late by a tenth of that."""
+    """On Linux: a tenth of that."""
 
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
@@ -42,7 +42,7 @@ class TimerfdWaiter:
 
     def until(self, at: float) -> None:
         if at <= time.monotonic():
-            gevent.sleep(0)  # late: still let the requests in flight get on
+            gevent.sleep(0)  # late already: still let the requests in flight run
             return
         self._value[2], self._value[3] = divmod(int(at * NANOSECONDS), NANOSECONDS)
         self._libc.timerfd_settime(self._fd, ABSOLUTE, ctypes.byref(self._value), None)
@@ -52,7 +52,7 @@ class TimerfdWaiter:
 
 
 def make_waiter() -> SleepWaiter | TimerfdWaiter:
-    """The most exact that this system has."""
+    """The most precise waiter of this system."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             return TimerfdWaiter()

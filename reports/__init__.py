@@ -11,6 +11,6 @@ def render(run_folder: Path, verdict: RunVerdict, no_figures: str = "") -> Path:
     Deterministic: the same folder and the same verdict give the same bytes. A figure that cannot be drawn is
     replaced by the reason; `no_figures` is a reason to draw none.
     """
-    from reports.report import write  # here: whoever draws nothing need not wait for numpy
+    from reports.report import write  # imported here, so that only those who draw wait for numpy
 
     return write(run_folder, verdict, no_figures)

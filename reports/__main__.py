@@ -1,7 +1,7 @@
 """`python -m reports RUN_FOLDER [WHY NO FIGURES]`: writes the report of a run that was judged.
 
-The lab starts this as a program of its own, in an environment of its own: matplotlib reads settings from the current
-folder, the home folder and the environment when it is imported, and whatever happens here, the lab has its verdict.
+The lab starts this as a separate program, in its own environment: matplotlib reads settings from the current folder,
+the home folder and the environment when it is imported. And if anything fails here, the lab still has its verdict.
 """
 
 import sys
@@ -13,7 +13,7 @@ from reports import render
 
 
 def main(run_folder: str, *no_figures: str) -> None:
-    """A folder that cannot be read, or a page that cannot be written, ends it with one sentence."""
+    """If the folder cannot be read or the page not written, it ends with one sentence."""
     folder = Path(run_folder)
     try:
         render(folder, read_verdict(folder), " ".join(no_figures))

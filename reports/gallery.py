@@ -1,6 +1,6 @@
-"""Draws every figure, each on its own: one that fails leaves its reason where it would have been.
+"""Draws every figure by itself: if one fails, the page shows the reason in its place.
 
-What draws is imported only when it is needed: a page without figures needs no matplotlib.
+The drawing code is imported only when needed: a page without figures needs no matplotlib.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from reports.view import RunView
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A figure to draw, by the module of this name in reports.figures. `reading` tells how to read it."""
+    """A figure to draw, by the module of this name in reports.figures. `reading` says how to read it."""
 
     name: str
     title: str
@@ -24,7 +24,7 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A figure as the page shows it: `source` for an <img>, or the `problem` that kept it from being drawn."""
+    """A figure as the page shows it: `source` for an <img>, or the `problem` that prevented it."""
 
     name: str
     title: str
@@ -37,40 +37,40 @@ class Picture:
 WAITS = Plan(
     name="waits",
     title="How long each client waited",
-    reading="One dot for each request, at the time after which its client knew how it ended, whatever the end: an "
-    "answer, a refusal, an error, or giving up (dashed line). Dotted: the limit X. Dots that would hide each other are "
-    "drawn once.",
+    reading="Each dot is one request. Its height is how long the client waited to learn the outcome: an answer, a "
+    "refusal, an error, or giving up (dashed line). Dotted: the limit X. Dots that would cover each other are drawn "
+    "once.",
 )
 TIMELINES = Plan(
     name="timelines",
     title="Second by second",
-    reading="Each second by the instant at which its requests were planned. Grey: a fault was really on. Dotted: "
-    "the limit X. p50 and p95 count every planned request; one without an ok answer is later than any other.",
+    reading="Requests are shown in the second in which they were due. Grey: a fault was really on. Dotted: the limit "
+    "X. p50 and p95 count every planned request; one without an ok answer counts as later than any other.",
 )
 HEATMAPS = Plan(
     name="heatmaps",
     title="Every request",
-    reading="Each cell counts the requests of one span of time and one range of answer times, on one scale for all "
-    "twins. The strips above count those without an ok answer.",
+    reading="The colour of a cell is the number of requests in that time span and range of answer times, on one scale "
+    "for all twins. The strips above count requests without an ok answer.",
 )
 PERCENTILES = Plan(
     name="percentiles",
     title="The slowest tenth, hundredth, thousandth",
-    reading="Answer time by percentile, over all planned requests. A curve that meets the top has run out of ok "
-    "answers. It ends where the phase has too few requests to tell.",
+    reading="Answer time by percentile, over all planned requests. A curve that reaches the top has run out of ok "
+    "answers. It ends where the phase has too few requests to go on.",
 )
 OUTCOMES = Plan(
     name="outcomes",
     title="What became of the requests",
-    reading="Good: correct and within X. Late: correct, but after X. Refused: surely without effect. Unknown: the "
-    "client cannot tell whether it took effect. Wrong: answered as a success, with wrong content.",
+    reading="Good: correct and within X. Late: correct, but after X. Refused: surely had no effect. Unknown: the "
+    "client cannot know whether it had one. Wrong: answered as a success, with wrong content.",
 )
 PROBES = Plan(
     name="probes",
     title="The fault, as the probes saw it",
-    reading="The lab looks for itself. On a link each mark is one small exchange on a fresh connection through the "
-    "same proxy: the line is where the answers should lie, crosses had no answer. A part is seen as the kernel or the "
-    "engine has it, the sessions as the database lists them.",
+    reading="The lab checks for itself that the fault was there. On a link, each mark is one small exchange on a fresh "
+    "connection through the same proxy; the line is where the answers should lie, crosses got no answer. The state of "
+    "a part comes from the kernel or the container engine, the sessions from the database.",
 )
 STORY = (WAITS, TIMELINES, HEATMAPS, OUTCOMES, PERCENTILES)  # in the order of the page
 ALL = (*STORY, PROBES)
@@ -79,13 +79,13 @@ ALL = (*STORY, PROBES)
 def hang(plans: tuple[Plan, ...], run: RunView, folder: Path) -> tuple[Picture, ...]:
     """Draw `plans` into `folder` as PNG and SVG, and return them for the page."""
     if folder.is_symlink():
-        return missing(plans, f"{folder} is a link; the lab writes into real folders only. Remove it.")
+        return missing(plans, f"{folder} is a link, but the lab writes only into real folders. Remove it.")
     folder.mkdir(exist_ok=True)
     return tuple(_picture(plan, run, folder / plan.name) for plan in plans)
 
 
 def missing(plans: tuple[Plan, ...], problem: str) -> tuple[Picture, ...]:
-    """The same pictures when nothing can be drawn at all."""
+    """The same pictures if nothing can be drawn at all."""
     return tuple(_unpainted(plan, problem) for plan in plans)
 
 

@@ -1,8 +1,7 @@
-"""junit.xml: what a build server shows. A test case fails where a twin did not do what the scenario expects of it.
+"""junit.xml: what a build server shows. A test case fails if a twin did not do what the scenario expects of it.
 
-Where a twin is expected to break, its broken checks are told in words and fail nothing; where nothing is expected of
-it, nothing can fail. An invalid run, and what stays inconclusive, is an error rather than a failure: nobody's code is
-to blame.
+If a twin is expected to break, its broken checks are described and fail nothing. If nothing is expected of it, nothing
+can fail. An invalid run and an inconclusive check are errors rather than failures: nobody's code is to blame.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ def _twin(suite: Element, verdict: RunVerdict, twin: TwinVerdict) -> None:
     if twin.expected is not None:
         case = _case(suite, where, f"{twin.twin} is {twin.expected}, as expected")
         if twin.surprising:
-            _fault(case, twin.verdict, f"{twin.twin} is {twin.verdict}, expected was {twin.expected}")
+            _fault(case, twin.verdict, f"{twin.twin} is {twin.verdict}, expected: {twin.expected}")
     for check in twin.checks:
         case = _case(suite, where, check.check)
         if twin.expected is Verdict.HELD and check.verdict is not Verdict.HELD:

@@ -1,6 +1,6 @@
-"""The one look of every figure: colours, line styles and type, readable on a projector and in black and white.
+"""How every figure looks: colours, line styles and type, readable on a projector and in black and white.
 
-A twin is told by colour, line and marker together, since one of the three is always lost on somebody.
+Twins differ in colour, line and marker, because not every reader can tell all three apart.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ RC: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
-    "axes.titley": 1.0,  # where it is anyway: spares matplotlib a layout of every panel
+    "axes.titley": 1.0,  # where it is anyway; spares matplotlib a layout of every panel
     "xtick.color": INK,
     "ytick.color": INK,
     "xtick.labelsize": 8.5,
@@ -62,7 +62,7 @@ class TwinStyle:
     face: str
 
 
-# By the place of the twin in the run; report.css has the same three, a little darker, since it sets text in them.
+# By the place of the twin in the run; report.css has the same three, a little darker because they colour text.
 STYLES = (
     TwinStyle(colour="#D55E00", line="--", marker="o", face="white"),
     TwinStyle(colour="#0072B2", line="-", marker="s", face="#0072B2"),
@@ -85,7 +85,7 @@ def save(figure: Figure, stem: Path) -> None:
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """The context in which figures are drawn and saved: matplotlib's own defaults and ours, nobody's matplotlibrc."""
+    """The context for drawing and saving figures: matplotlib's defaults and ours, no user's matplotlibrc."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(RC)
@@ -104,7 +104,7 @@ def twin_title(axes: Axes, twin: TwinView, note: str = "") -> None:
 
 
 def name_row(axes: Axes, label: str, columns: int) -> None:
-    """The label of the left panel in a row of so many, clear of its ticks."""
+    """The label of a row, at its left panel, clear of the ticks."""
     axes.set_ylabel(label)
     axes.yaxis.set_label_coords(-0.0625 * columns, 0.5)
 

@@ -1,4 +1,4 @@
-"""The tables of numbers: what lab.judge described of each twin, all twins side by side in each phase."""
+"""The tables of numbers from lab.judge: all twins side by side in each phase."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Shown = Mapping[str, tuple[str, Callable[[Any], str]]]
 class NumbersTable:
     """`by_phase` has a cell for each phase and twin, `by_run` one for each twin.
 
-    `cost` says what the treatment costs beside the control while nothing is wrong.
+    `cost` says what the treatment costs compared with the control when nothing is wrong.
     """
 
     twins: tuple[str, ...]
@@ -30,7 +30,7 @@ class NumbersTable:
 
 
 def numbers_table(verdict: RunVerdict, comparable: bool) -> NumbersTable:
-    """The tables of a run; without rows where nothing was described.
+    """The tables of a run; without rows if nothing was described.
 
     `comparable`: latencies of different twins may be compared.
     """
@@ -69,7 +69,7 @@ def _rows(shown: Shown, described: Sequence[object]) -> Iterator[tuple[str, tupl
 
 
 def _cost(twins: Sequence[TwinVerdict], comparable: bool) -> str:
-    """What the treatment takes more or less than the control while nothing is wrong."""
+    """How much more or less the treatment takes than the control when nothing is wrong."""
     by_role = {twin.role: twin for twin in twins}
     if not {Role.CONTROL, Role.TREATMENT} <= by_role.keys():
         return ""

@@ -1,4 +1,4 @@
-"""The page and the summary: what they say, in which order. How they look is in templates/."""
+"""The page and the summary: what they say and in which order. The layout is in templates/."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STORY = {
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """All that the templates may show."""
+    """Everything that the templates may show."""
 
     context: Mapping[str, Any]
 
@@ -84,7 +84,7 @@ def _environment() -> Environment:
 
 
 def _markdown(value: object) -> str:
-    """Text that Markdown shows as it is: one line, nothing that opens a tag, a table cell or an emphasis."""
+    """Escaped so that Markdown shows the text as it is: one line, no tag, table cell or emphasis."""
     line = " ".join(str(value).split())
     return (
         re.sub(r"([\\`*_|\[\]])", r"\\\1", line)
@@ -106,7 +106,7 @@ def _gate(gate: Gate) -> dict[str, Any]:
 
 
 def _checks(verdict: RunVerdict) -> Iterator[dict[str, Any]]:
-    """One row a check, one cell a twin: the n-th check of a name beside the n-th of that name of the others."""
+    """One row per check, one cell per twin. Checks of the same name are matched by their order."""
     columns = [dict(_numbered(twin.checks)) for twin in verdict.twins]
     for key in dict.fromkeys(key for column in columns for key in column):
         found = next(column[key] for column in columns if key in column)
@@ -142,20 +142,20 @@ def _invariants(verdict: RunVerdict) -> Iterator[dict[str, Any]]:
 def _warnings(reading: Reading) -> Iterator[str]:
     manifest = reading.manifest
     if manifest.status is not Status.COMPLETE:
-        yield f"This run did not go to its end (status: {manifest.status}). What is missing below was never recorded."
+        yield f"This run did not complete (status: {manifest.status}). What is missing below was never recorded."
     if reading.problem:
         yield f"The records could not be read in full: {reading.problem}"
     if manifest.isolation is Isolation.SHARED and len(manifest.twins) > 1:
         yield (
-            "The twins shared the cores of this machine, which has fewer cores than the run has twins: one twin's work "
-            "delays the others. Latencies of different twins are therefore not compared; read each for itself."
+            "This machine has fewer cores than the run has twins, so the twins shared cores and delayed each other. "
+            "Latencies of different twins are therefore not compared; read each by itself."
         )
     if "embedded" in engine(manifest):
-        yield "The faults were injected by the embedded proxy, which stands in where Toxiproxy cannot be had."
+        yield "The faults were injected by the lab's own embedded proxy instead of Toxiproxy."
 
 
 def _caption(manifest: Manifest) -> str:
-    """What every figure carries: how much it stands on."""
+    """The caption of every figure: how much evidence it rests on."""
     count = len(manifest.twins)
     whose = ("One twin", "One pair of twins", "One run of three twins")[count - 1]
     each = "" if count == 1 else " for each"

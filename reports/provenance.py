@@ -1,4 +1,4 @@
-"""How a run was made, from its manifest: enough to make it again."""
+"""How a run was made, from its manifest: enough to repeat it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from reports import words
 
 ALL, NONE = "all", "none"  # defences
 TOLD_ALREADY = ("engine", "runtime")  # among the facts
-FOR_MACHINES = ("environment",)  # too long for a page: the manifest has it
+FOR_MACHINES = ("environment",)  # too long for the page; it is in the manifest
 
 
 def provenance(manifest: Manifest) -> list[tuple[str, str]]:
-    """(name, value) pairs in the order of interest; what is empty is left out."""
+    """(name, value) pairs, the most interesting first; empty ones are left out."""
     return [(name, text) for name, text in (*_plan(manifest), *_place(manifest)) if text]
 
 
 def command(manifest: Manifest) -> str:
-    """The command line that makes this run once more."""
+    """The command line that repeats this run."""
     line = ["bin/lab", "run", manifest.scenario.name]
     line += ["--quick"] if manifest.quick else []
     line += ["--runtime", manifest.runtime, "--seed", str(manifest.seed)]
@@ -34,14 +34,14 @@ def command(manifest: Manifest) -> str:
 
 
 def _chosen(twin: TwinPlan, twins: Sequence[TwinPlan]) -> str:
-    """SERVICE, or SERVICE:DEFENCES where it is not what it would be anyway; a service without any has NONE."""
+    """SERVICE, or SERVICE:DEFENCES if the defences are not the default; a service without any has NONE."""
     switchable = any(other.service == twin.service and other.defences != NONE for other in twins)
     usual = ALL if switchable else NONE
     return twin.service if twin.defences == usual else f"{twin.service}:{twin.defences}"
 
 
 def engine(manifest: Manifest) -> str:
-    """The proxy that carried the faults, by name and, where it is known, version."""
+    """The proxy that injected the faults: its name and, if known, its version."""
     name = str(manifest.facts.get("engine", ""))
     return f"{name} {manifest.facts.get(name, '')}".strip()
 
@@ -60,7 +60,7 @@ def _plan(manifest: Manifest) -> Iterator[tuple[str, str]]:
 
 
 def _place(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    """On what it was made: runtime, engine, versions, limits, machine, the lab itself."""
+    """Where it was made: runtime, engine, versions, limits, machine, the lab itself."""
     yield "Runtime", manifest.runtime
     yield "Proxy engine", engine(manifest)
     yield "Cores", manifest.isolation
@@ -80,7 +80,7 @@ def _twin(twin: TwinPlan) -> str:
 
 
 def _instant(iso: str) -> str:
-    """2026-11-21T09:09:05.078232+00:00 as people write it; the lab records UTC."""
+    """2026-11-21T09:09:05.078232+00:00 in a readable form; the lab records UTC."""
     return f"{iso[:19].replace('T', ' ')} UTC" if iso else ""
 
 
@@ -105,7 +105,7 @@ def _load(load: Load, workload: str) -> str:
 
 
 def _listed(facts: Mapping[str, Any]) -> str:
-    """Facts on one line; those that are nested keep their names before them."""
+    """Facts on one line; nested ones are prefixed with their names."""
     named = ((name.replace("_", " "), value) for name, value in facts.items() if value not in (None, ""))
     return ", ".join(
         f"{name} ({_listed(value)})" if isinstance(value, Mapping) else f"{name} {value}"

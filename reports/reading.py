@@ -1,4 +1,4 @@
-"""From the run folder to what the page and the figures look at. Half a run is read as far as it goes."""
+"""From the run folder to what the page and the figures show. An incomplete run is read as far as it goes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """A run folder as far as it could be read; `view` is None, and `problem` says why, if nothing can be drawn."""
+    """A run folder as far as it could be read. If nothing can be drawn, `view` is None and `problem` says why."""
 
     manifest: Manifest
     view: RunView | None
@@ -44,9 +44,9 @@ class Reading:
 
 
 def read(folder: Path) -> Reading:
-    """Read as much as there is: what is missing behind the manifest keeps nobody from seeing the verdict.
+    """Read as much as there is: the verdict can be shown even if everything but the manifest is missing.
 
-    Raises LabError where the manifest itself cannot be read.
+    Raises LabError if the manifest itself cannot be read.
     """
     record = RunRecord(folder)
     try:
@@ -79,7 +79,7 @@ def _twin(place: int, record: TwinRecord) -> TwinView:
     return TwinView(
         name=record.twin,
         place=place,
-        at_s=np.round(at_s, 6),  # an instant on the edge of a bin lies there exactly
+        at_s=np.round(at_s, 6),  # so that an instant on the edge of a bin is exactly there
         latency_ms=np.concatenate([statistics.latency_ms(requests), np.full(missing_at_s.size, np.inf)]),
         kind=np.concatenate([kinds, np.full(missing_at_s.size, Ending.UNRECORDED, np.uint8)]),
         planned=requests.size + missing_at_s.size,
@@ -94,7 +94,7 @@ def _probes(record: TwinRecord) -> Sequence[Sample]:
 
 
 def _if_there(part: Callable[[], T], otherwise: T) -> T:
-    """A part of the record, or `otherwise` where an aborted run has none."""
+    """A part of the record, or `otherwise` if an aborted run has none."""
     try:
         return part()
     except LabError:
@@ -102,7 +102,7 @@ def _if_there(part: Callable[[], T], otherwise: T) -> T:
 
 
 def _missing(record: TwinRecord) -> NDArray[np.float64]:
-    """When those requests were planned of which nothing was recorded."""
+    """When the requests without a record were due."""
     recorded = _if_there(lambda: record.recorded, np.zeros(0, REQUEST))
     if recorded.size == record.planned:
         return np.zeros(0)
@@ -113,7 +113,7 @@ def _missing(record: TwinRecord) -> NDArray[np.float64]:
 
 
 def _asked(events: Sequence[Event], zero: float) -> Iterator[Asked]:
-    """When latency and nothing else was asked for on a link: from one switch of a fault on it to the next."""
+    """When a link was asked for latency and nothing else: from one switch of a fault on it to the next."""
     switches = [event for event in events if isinstance(event, Switched)]
     for target in dict.fromkeys(event.target for event in switches):
         mine = [event for event in switches if event.target == target]
@@ -124,7 +124,7 @@ def _asked(events: Sequence[Event], zero: float) -> Iterator[Asked]:
 
 
 def _latency_ms(state: object) -> int | None:
-    """How much later everything on a link was asked to be; None where something else was asked for as well."""
+    """The delay requested on a link; None if something else was requested as well."""
     if not isinstance(state, LinkState) or not state.enabled or not state.toxics:
         return None
     if any(toxic.type != "latency" for toxic in state.toxics):

@@ -15,7 +15,7 @@ from reports.reading import Reading, read
 def write(run_folder: Path, verdict: RunVerdict, no_figures: str) -> Path:
     """Write everything and return the page. The verdict is shown as it is, whatever happens to a figure.
 
-    Raises LabError where the manifest cannot be read, or a file not written.
+    Raises LabError if the manifest cannot be read or a file not written.
     """
     reading = read(run_folder)
     page = Page.of(verdict, reading, _pictures(run_folder, reading, no_figures))

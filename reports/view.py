@@ -1,4 +1,4 @@
-"""What the figures look at: one run as a few numpy columns, on an axis that is zero where the fault phase starts.
+"""What the figures see: one run as a few numpy columns, on a time axis that is zero at the start of the fault phase.
 
 Every request is of exactly one kind. No figure loops over requests.
 """
@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """A delay that a link was told to make for a while: by how much later a probe must answer, and why so much."""
+    """A delay that was requested on a link for a while: how much later a probe should be answered, and why."""
 
     target: str
     window: Window
@@ -31,7 +31,7 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class TwinView:
-    """One twin's requests in columns, a row for each that was planned, and what the probes saw.
+    """One twin's requests in columns, a row for each planned one, and what the probes saw.
 
     `place` counts from 0 in the order of the run: it decides how the twin is drawn.
     """
@@ -47,7 +47,7 @@ class TwinView:
     probes: Sequence[Sample]
 
     def share(self, kind: int, window: Window) -> float:
-        """The share of `kind` among the requests planned in `window`; nan when there is none."""
+        """The share of `kind` among the requests planned in `window`; nan if there are none."""
         chosen = self.kind[(self.at_s >= window[0]) & (self.at_s < window[1])]
         return float(np.mean(chosen == kind)) if chosen.size else float("nan")
 
@@ -64,7 +64,7 @@ class TwinView:
 
 @dataclass(frozen=True, kw_only=True)
 class RunView:
-    """The twins of one run, in its order, and what they share. `comparable`: their latencies may be compared."""
+    """The twins of one run, in order, and what they share. `comparable`: whether their latencies may be compared."""
 
     twins: tuple[TwinView, ...]
     phases: Phases
@@ -86,14 +86,14 @@ class RunView:
 
     @property
     def time_label(self) -> str:
-        return "planned instant, seconds from the start of the fault" + (
+        return "when requests were due, seconds from the start of the fault" + (
             "" if self.faults else " phase (nothing breaks)"
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seconds:
-    """One twin second by second, by planned instant. Bins never reach across the edge of a phase."""
+    """One twin second by second, by planned instant. No bin spans two phases."""
 
     edges: Floats
     planned: Floats  # per second
@@ -128,7 +128,7 @@ def seconds(run: RunView, twin: TwinView) -> Seconds:
 
 
 def bin_edges(run: RunView, width_s: float) -> Floats:
-    """Edges of bins of `width_s`, starting afresh with every phase; the last bin of a phase may be shorter."""
+    """Edges of bins of `width_s`, starting anew in every phase; the last bin of a phase may be shorter."""
     starts = [np.arange(start, end - 1e-9, width_s) for start, end in map(run.window, LOADED_PHASES)]
     return np.append(np.concatenate(starts), run.span[1])
 
@@ -136,7 +136,7 @@ def bin_edges(run: RunView, width_s: float) -> Floats:
 def _quantiles(
     twin: TwinView, edges: Floats, planned: NDArray[Any], wanted: tuple[float, ...]
 ) -> list[Floats]:
-    """For each bin the wanted order statistics of the answer time over all planned requests."""
+    """For each bin, the wanted quantiles of the answer time over all planned requests."""
     inside = (twin.at_s >= edges[0]) & (twin.at_s < edges[-1])
     bins = np.searchsorted(edges, twin.at_s[inside], side="right") - 1
     answer = np.where(twin.kind[inside] <= Ending.LATE, twin.latency_ms[inside], np.inf)

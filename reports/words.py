@@ -1,4 +1,4 @@
-"""Numbers as people read them: with units, never more digits than they carry, and a word where there is no number."""
+"""Numbers for people: with units, no more digits than are meaningful, and a word where there is no number."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def limit(ms: float) -> str:
 
 
 def percent(share: float | None) -> str:
-    """As everywhere, on one line."""
+    """As everywhere, but on one line."""
     return NONE if share is None or math.isnan(share) else model.percent(share).replace(" ", NBSP)
 
 
 def grouped(number: int) -> str:
-    """Thousands apart, by a narrow no-break space."""
+    """With a narrow no-break space between thousands."""
     return f"{number:,}".replace(",", "\u202f")
 
 
@@ -43,7 +43,7 @@ def series(parts: Iterable[str]) -> str:
 
 
 def quantity(value: float | None, unit: str) -> str:
-    """A value in the unit that a check or a gate names; "" where there is none."""
+    """A value in the unit that a check or a gate names; "" if there is none."""
     if value is None or math.isnan(value):
         return ""
     if math.isinf(value):

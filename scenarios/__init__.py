@@ -1,1 +1,1 @@
-"""The catalogue: one scenario a file, grouped in modules. What is here is found; there is no list to keep."""
+"""The catalogue: one scenario per file, grouped in modules. The lab finds what is here; there is no list to keep."""

@@ -1,7 +1,7 @@
 """Control: nothing is broken.
 
-Both twins get the load of an ordinary day. If one of them fails here, nothing that the other scenarios show
-counts: the difference would be there without any fault. It is also where the price of hardening shows.
+Both twins get the load of an ordinary day. If one of them fails here, the other scenarios prove nothing, because the
+difference is there without any fault. This is also where the price of hardening shows.
 """
 
 from lab.checks.invariants import (
@@ -21,8 +21,8 @@ from lab.model import FAULT, Load, Scenario, Verdict
 SCENARIO = Scenario(
     name="s00-control",
     title="Control: nothing is broken",
-    hypothesis="With no fault both twins answer everything in time and keep their data straight.",
-    question="Which twin is faster with nothing wrong, and by how much?",
+    hypothesis="With no fault, both twins answer everything in time and keep their data consistent.",
+    question="Which twin is faster when nothing is wrong, and by how much?",
     mirrors="No outage: this is the control.",
     load=Load(
         rate_rps=30,
@@ -53,5 +53,5 @@ SCENARIO = Scenario(
         CleanEndState(),
     ),
     expected={"naive": Verdict.HELD, "hardened": Verdict.HELD},
-    lesson="Every defence is paid for here: compare the latency and the CPU per request of the two.",
+    lesson="This is what the defences cost: compare latency and CPU per request of the two twins.",
 )

@@ -1,1 +1,1 @@
-"""The twins, what they share, and what they depend on. They never import the lab."""
+"""The twins, what they share, and what they depend on. Nothing here imports the lab."""

@@ -1,4 +1,4 @@
-"""How gunicorn runs both twins, and the payments company: the same settings, so that only the code differs."""
+"""How gunicorn runs both twins and the payments company: the same settings, so that only the code differs."""
 
 import os
 
@@ -8,15 +8,15 @@ worker_class = "gthread"
 workers = 2
 threads = 32
 backlog = 128
-timeout = 30  # seconds without a heartbeat of the worker; a stuck thread does not stop that
+timeout = 30  # seconds without a heartbeat of the worker; a stuck thread does not stop the heartbeat
 graceful_timeout = 5
 keepalive = 5
 accesslog = None  # the twins log each request themselves
-control_socket_disable = True  # two servers side by side would share its default path
+control_socket_disable = True  # two servers on one machine would share its default path
 
 
 def post_worker_init(worker):
-    """Start what an app does beside answering requests."""
+    """Start what an app does in the background."""
     for start in getattr(worker.wsgi, "extensions", {}).get("background", ()):
         start()
 

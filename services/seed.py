@@ -1,8 +1,8 @@
-"""Loads roles, schema and seed data into a twin's database, replacing all that was there.
+"""Loads roles, schema and seed data into a twin's database, replacing everything that was there.
 
     python -m services.seed --dsn postgresql://lab@127.0.0.1:5432/lab --schema hardened --defences all
 
-Every value follows from the row's number, so a client can tell the right answer from the sizes alone: booking `i` is of
+Every value follows from the row's number, so a client knows the right answer from the sizes alone: booking `i` is for
 room `1 + (i-1) % rooms` by user `1 + (i-1) % users`, confirmed, in 2025, and overlaps no other.
 """
 
@@ -58,7 +58,7 @@ def load(*, dsn: str, schema: str, defences: frozenset[str], **sizes: int) -> No
 
 
 def sections(script: str, defences: frozenset[str]) -> Iterator[str]:
-    """The parts of `script` to run: what follows `-- defence: NAME` only where that defence is on."""
+    """The parts of `script` to run: what follows `-- defence: NAME` only if that defence is on."""
     head, *named = re.split(r"^-- defence: (\w+)$", script, flags=re.MULTILINE)
     yield head
     for name, section in zip(named[::2], named[1::2], strict=True):
@@ -100,7 +100,7 @@ def count(size: int) -> range:
 
 
 def booking(i: int, users: int, rooms: int, bookings: int) -> tuple[object, ...]:
-    """Row `i`: each room is taken hour after hour from the first of January, or less where a year would not do."""
+    """Row `i`: each room is taken hour after hour from the first of January, in shorter slots if they exceed a year."""
     place, room_id = (i - 1) // rooms, 1 + (i - 1) % rooms
     length = min(timedelta(hours=1), YEAR / -(-bookings // rooms))
     starts_at = FIRST_SLOT + place * length

@@ -1,4 +1,4 @@
-"""What every runtime must do with the payments company of a twin that stands: it wants a token, and keeps its charges.
+"""What every runtime must do with a running twin's payments company: it asks for a token, and keeps its charges.
 
 A subclass brings the fixture `testbed`, which stands.
 """
@@ -27,7 +27,7 @@ TRIES = 6
 
 
 def book(testbed: Any, twin: str, month: int) -> str:
-    """The reference of a booking that was made, and paid for, as a client makes it.
+    """Make and pay for a booking as a client does; returns its reference.
 
     The naive twin finds out by a 500 that others ended its sessions before: once in each worker.
     """
@@ -50,7 +50,7 @@ def sent(url: str, asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def charged(testbed: Any, twin: str, token: str = TOKEN) -> list[str]:
-    """What was paid for, as the lab reads it when a run is over."""
+    """What was paid for, as the lab reads it at the end of a run."""
     items = charges(testbed.targets(twin)["direct_payments"], token, 5)
     return [item["reference"] for item in items]
 

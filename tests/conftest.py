@@ -1,4 +1,4 @@
-"""What the tests need of this machine. LAB_REQUIRE=local,docker turns a skip for want of it into a failure."""
+"""What the tests need from this machine. LAB_REQUIRE=local,docker makes a test fail instead of skip without it."""
 
 import os
 from collections import Counter
@@ -28,7 +28,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """The long proofs have bounds of their own."""
+    """The long proofs have their own time limits."""
     box_s = BOXES_S.get(place(item.nodeid), 0)
     if box_s and spent_s[place(item.nodeid)] > box_s and item.get_closest_marker("long") is None:
         pytest.fail(
@@ -37,12 +37,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def place(nodeid: str) -> str:
-    """The folder below tests/ that a test lies in."""
+    """The folder below tests/ that a test is in."""
     return nodeid.split("/")[1] if nodeid.startswith("tests/") else ""
 
 
 def lacking(runtime: str, reason: str) -> NoReturn:
-    """Skip for `reason`, or fail where the run was told that `runtime` is there."""
+    """Skip for `reason`, or fail if LAB_REQUIRE says that `runtime` is there."""
     if runtime in REQUIRED:
         pytest.fail(f"LAB_REQUIRE names {runtime}, but: {reason}", pytrace=False)
     pytest.skip(f"no {runtime} runtime: {reason}")
@@ -50,7 +50,7 @@ def lacking(runtime: str, reason: str) -> NoReturn:
 
 @pytest.fixture(scope="session")
 def needs_local() -> None:
-    """A real Toxiproxy (built now if need be) and a PostgreSQL of the local runtime."""
+    """A real Toxiproxy (built now if necessary) and a PostgreSQL of the local runtime."""
     from lab.runtime.local.parts import postgres
 
     try:

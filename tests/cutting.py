@@ -23,7 +23,7 @@ class CuttingProxy:
     """Passes everything on to `port` until it is told to cut at a point."""
 
     def __init__(self, port: int, *, counts_new: bool) -> None:
-        """`counts_new`: whether connections count that are opened after `cut_at`; a pool's openers should not."""
+        """`counts_new`: whether connections opened after `cut_at` count; those of a pool's openers should not."""
         self._counts_new = counts_new
         self._upstream = ("127.0.0.1", port)
         self._lock = threading.Lock()
@@ -38,7 +38,7 @@ class CuttingProxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut_at(self, point: int, how: Cut) -> None:
-        """Cut at the next thing but `point` − 1 that any client says."""
+        """Cut at the `point`-th message that any client sends from now on."""
         with self._lock:
             self.said, self._point, self._how, self.cut = 0, point, how, False
             self._counted = set(self._sockets)

@@ -38,7 +38,7 @@ def silent_server(
     closes: bool = False,
     accepted: list[socket.socket] | None = None,
 ) -> Iterator[int]:
-    """The port of a server that accepts, acknowledges all it is sent, and says no more than this.
+    """The port of a server that accepts, acknowledges everything it receives, and sends no more than this.
 
     `greeting` answers the first bytes of each connection, at once, and as many requests on it as it `answers`; each
     part of `then` follows a pause later. After that the server `closes` the connection, or is silent. Connections are
@@ -116,6 +116,6 @@ class HoldingProxy:
 
 
 def _shut(end: socket.socket) -> None:
-    """End both directions, which wakes whoever reads it; a mere close would not."""
+    """End both directions, which wakes its readers; a plain close would not."""
     with suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)

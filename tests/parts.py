@@ -1,4 +1,4 @@
-"""What a runtime must be able to do to a part, whichever it is: one suite for both, with the proofs of the faults.
+"""What every runtime must be able to do to a part: one suite for both runtimes, with the proofs of the faults.
 
 A subclass names a fixture `start`: it starts PROGRAM in one of its modes, and answers with its control. The program is
 a family, as servers are: a parent and two children, the second in a session of its own, as PostgreSQL's are.
@@ -76,7 +76,7 @@ FAULTS: list[tuple[str, PartFault]] = [
 
 
 def looks(control: Control, number: int = 12) -> Seen:
-    """As the watch of a run looks."""
+    """Samples, as a run takes them."""
     found: list[PartSample] = []
     for _ in range(number):
         found.append(control.look())

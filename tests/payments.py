@@ -1,4 +1,4 @@
-"""A payments company of the tests' own: the real one behind a front that answers as badly as it is told to."""
+"""A payments company for tests: the real one behind a front that answers as badly as it is told to."""
 
 import json
 import os
@@ -19,7 +19,7 @@ CUT_AFTER_BYTES = 20
 
 
 class Company:
-    """`answers_charges` is called with what would do the charge, and returns what is answered; it may well do it."""
+    """`answers_charges` gets a function that makes the charge, may call it, and returns the answer."""
 
     def __init__(self) -> None:
         with mock.patch.dict(os.environ, TOKEN_KEY=KEY):
@@ -48,7 +48,7 @@ class Company:
             return json.load(answer)["items"]
 
     def kept_cents(self) -> int:
-        """What customers have paid and not got back."""
+        """What customers have paid and not got back, in cents."""
         return sum(charge["amount_cents"] - charge["refunded_cents"] for charge in self.charges())
 
     @contextmanager
@@ -73,7 +73,7 @@ def refusing(status: int, **headers: str) -> Callable:
 
 
 def charging_and_answering(answer: Response) -> Callable:
-    """Charges, and then says something else."""
+    """Makes the charge, but answers something else."""
 
     def lie(do: Callable[[], Response]) -> Response:
         do()
@@ -83,6 +83,6 @@ def charging_and_answering(answer: Response) -> Callable:
 
 
 def cut_off(do: Callable[[], Response]) -> Response:
-    """Charges, and the line breaks in the middle of the answer."""
+    """Makes the charge, but the connection breaks in the middle of the answer."""
     body = do().get_data()
     return Response(body[:CUT_AFTER_BYTES], 201, {"Content-Length": str(len(body))})

@@ -1,4 +1,4 @@
-"""Stacks that really stand, for tests of a runtime: a small one, and somebody to tell what happens to it."""
+"""Running stacks for tests of a runtime: a small one, and a listener for what happens to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How checks speak: whom they are about, results with their examples, and what "too few" means."""
+"""The wording of checks: which requests they are about, results with examples, and how few is too few."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def result(
 
 
 def counted(check: Check, violations: Sequence[str], one: str, many: str, among: str) -> CheckResult:
-    """The result of an invariant: held if nothing violates it. `among` says what was looked at."""
+    """The result of an invariant: held if there are no violations. `among` says what was looked at."""
     count = len(violations)
     return result(
         check,
@@ -52,7 +52,7 @@ def counted(check: Check, violations: Sequence[str], one: str, many: str, among:
 
 
 def capped(examples: Iterable[str]) -> tuple[str, ...]:
-    """First, middle and last of `examples`: enough to look one up, never a flood."""
+    """First, middle and last of `examples`: enough to look one up."""
     found = tuple(examples)
     if len(found) <= EXAMPLES_MAX:
         return found

@@ -1,4 +1,4 @@
-"""The command line: parses, assembles, prints. It decides nothing of its own.
+"""The command line: parses, assembles, prints. It makes no decisions of its own.
 
 Exit codes: 0 as the scenario expects, 1 not as expected, 2 usage, 3 invalid or inconclusive, 130
 interrupted (healed).
@@ -22,7 +22,7 @@ COMPLETION = "_LAB_COMPLETE"  # set by the shell that wants to complete a line
 
 app = typer.Typer(
     name="lab",
-    help="Failure Lab: break a naive service and its hardened twin on purpose, and see what each defence buys.",
+    help="Failure Lab: break a naive service and its hardened twin on purpose, and see which defence helps.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

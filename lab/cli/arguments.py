@@ -28,10 +28,12 @@ def _runtimes(start: str) -> list[str]:
 
 ScenarioName = Annotated[
     str,
-    typer.Argument(help="Its name, or the start of it: s11. See: bin/lab list", autocompletion=_scenarios),
+    typer.Argument(
+        help="A scenario, or how its name begins: s11. See: bin/lab list", autocompletion=_scenarios
+    ),
 ]
 RunName = Annotated[
-    str, typer.Argument(help='Its id, a part of it, its folder, or "latest".', autocompletion=_runs)
+    str, typer.Argument(help='The id of a run, a part of it, its folder, or "latest".', autocompletion=_runs)
 ]
 Runtime = Annotated[str, typer.Option(help="auto, local or docker.", autocompletion=_runtimes)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]

@@ -1,4 +1,4 @@
-"""Picks the adapters: the one place that knows both the ports and what is behind them."""
+"""Chooses the adapters: the only place that knows both the ports and what is behind them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def new_run(scenario: str) -> str:
 
 
 def new_key() -> str:
-    """The key of a run's tokens: who has no part in the run can make none."""
+    """The key for a run's tokens: nobody outside the run can make one."""
     return secrets.token_hex(16)
 
 
@@ -118,7 +118,7 @@ def check(folder: Path) -> None:
     """Raises LabError unless verdict.json is what the evidence beside it says: nothing else is reported."""
     if plain(read_verdict(folder)) != plain(_judged(folder)):
         raise LabError(
-            f"{folder / 'verdict.json'} is not what this lab finds in the run. Judge it again: "
+            f"{folder / 'verdict.json'} does not match the evidence of the run. Judge it again: "
             f"bin/lab regrade {folder.name}"
         )
 

@@ -1,4 +1,4 @@
-"""The faults: one a file, each with its parameters in units, what it makes of its target, and how a probe proves it."""
+"""The faults, one per file: its parameters with units, the state it puts its target into, and how a probe proves it."""
 
 from lab.faults.links.bandwidth import Bandwidth
 from lab.faults.links.down import Down

@@ -1,4 +1,4 @@
-"""What the parameters of every fault have in common: their limits, and how a rhythm is told."""
+"""What the parameters of all faults have in common: their limits, and how a rhythm is described."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
 def rhythm(fault: StateFault) -> str:
-    """How a fault that comes and goes does so, as the end of its description."""
+    """How a fault comes and goes, as the end of its description."""
     if fault.burst is None:
         return ""
     return f" in bursts (about {fault.burst.on_s:g} s on, {fault.burst.off_s:g} s off)"
 
 
 def require_times(fault: Fault) -> None:
-    """Raise LabError unless the part of the phase and the burst of `fault` make sense."""
+    """Raise LabError unless `during` and `burst` of `fault` make sense."""
     start, end = fault.during
     if not 0 <= start < end <= 1:
         raise LabError(
@@ -50,6 +50,6 @@ def identifier(fault: Fault, name: str) -> str:
     value = getattr(fault, name)
     if not isinstance(value, str) or not IDENTIFIER.fullmatch(value):
         raise LabError(
-            f"{fault.kind}: {name} must be a name of small letters, digits and underscores, not {value!r}."
+            f"{fault.kind}: {name} must be a name of lower-case letters, digits and underscores, not {value!r}."
         )
     return f'"{value}"'

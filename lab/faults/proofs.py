@@ -1,7 +1,7 @@
 """How a probe proves a fault: the arithmetic on its samples, and how close is close enough.
 
-Limits are wider than a quiet machine needs (Toxiproxy is late by less than 1 ms), since the lab shares two cores with
-everything that it measures. They never reach half of the effect: a toxic that was not applied does not show.
+The limits are wider than a quiet machine needs (Toxiproxy is less than 1 ms late), because the lab may share two cores
+with everything it measures. They never exceed half of the effect, so a toxic that was not applied never passes.
 """
 
 from __future__ import annotations
@@ -19,13 +19,11 @@ LOW, MIDDLE = 0.1, 0.5  # quantiles
 ANSWERED_MIN = 0.8
 DELAY_SLACK_MS = 15.0
 DELAY_SLACK_SHARE = 0.15
-EFFECT_SHARE_MAX = 0.5  # of the effect looked for: no slack goes beyond
-REFUSED_SHARE_MIN = (
-    0.9  # a probe stalled by the machine between its start and its connect may slip through an edge
-)
+EFFECT_SHARE_MAX = 0.5  # of the effect: no slack is larger
+REFUSED_SHARE_MIN = 0.9  # a probe that a busy machine delays before its connect may fall outside the fault
 
 WELL_SLACK_MS = 15.0
-WELL_SLACK_SHARE = 0.5  # of the baseline, or of what the fault did
+WELL_SLACK_SHARE = 0.5  # of the baseline, or of the effect of the fault
 WELL_SLACK_MS_MAX = 100.0
 WELL_ANSWERED_MIN = 0.95
 
@@ -48,21 +46,20 @@ def close_ms(sample: LinkSample) -> float | None:
 
 
 def typical(samples: Sequence[LinkSample], reading: Reading, share: float = LOW) -> float:
-    """The quantile `share` of that reading.
+    """The quantile `share` of that reading; infinite if fewer than ANSWERED_MIN of the samples have it.
 
-    A low one, for a toxic delays every probe, a busy machine only some, and it makes none faster. (In containers, whose
-    link flaps, storms of reconnections made the lower quartile 17 to 36 ms later than the 60 ms of the fault.)
-    Infinite where fewer than ANSWERED_MIN of the samples have that reading.
+    A low quantile, because a toxic delays every probe, while a busy machine delays only some and speeds up none. (In
+    containers with a flapping link, reconnect storms put the lower quartile 17 to 36 ms above the 60 ms of the fault.)
     """
     values = [value for sample in samples if not sample.error and (value := reading(sample)) is not None]
     return _below(values, share) if len(values) >= ANSWERED_MIN * len(samples) else math.inf
 
 
 def too_few(before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof | None:
-    """A failed proof where there is nothing to compare, else None."""
-    for when, samples in (("before the fault", before), ("while it was on", during)):
+    """A failed proof if there is too little to compare, else None."""
+    for when, samples in (("before the fault", before), ("during it", during)):
         if len(samples) < SAMPLES_MIN:
-            sentence = f"only {len(samples)} probes {when}, at least {SAMPLES_MIN} are needed"
+            sentence = f"only {len(samples)} probes {when}; at least {SAMPLES_MIN} are needed"
             return Proof(
                 proved=False, value=len(samples), limit=SAMPLES_MIN, unit="probes", sentence=sentence
             )
@@ -80,13 +77,15 @@ def delayed(
     slack_ms: float = DELAY_SLACK_MS,
     share: float = LOW,
 ) -> Proof:
-    """What `reading` typically is grew by `expected_ms`, give or take the slack."""
+    """The typical `reading` grew by `expected_ms`, plus or minus the slack."""
     if missing := too_few(before, during):
         return missing
     grown_ms = typical(during, reading, share) - typical(before, reading, share)
     slack_ms = min(max(slack_ms, slack_share * expected_ms), EFFECT_SHARE_MAX * expected_ms)
     if not math.isfinite(grown_ms):
-        sentence = f"{what} did not come for many of the probes, {expected_ms:.0f} ms later expected"
+        sentence = (
+            f"many probes did not get {what}, which was expected {expected_ms:.0f} ms later than before"
+        )
         return Proof(proved=False, value=None, limit=slack_ms, unit="ms off", sentence=sentence)
     off_ms = abs(grown_ms - expected_ms)
     return Proof(
@@ -94,7 +93,7 @@ def delayed(
         value=off_ms,
         limit=slack_ms,
         unit="ms off",
-        sentence=f"{what} came {grown_ms:.1f} ms later than before, {expected_ms:.0f} ms expected",
+        sentence=f"{what} came {grown_ms:.1f} ms later than before; {expected_ms:.0f} ms were expected",
     )
 
 
@@ -107,7 +106,7 @@ def ended_by(
     share_min: float = 1.0,
     also: Callable[[LinkSample], bool] = lambda _sample: True,
 ) -> Proof:
-    """At least `share_min` of the probes ended by one of `errors` (and `also`), whereas before they were answered."""
+    """At least `share_min` of the probes ended in one of `errors` (and `also`), while before they were answered."""
     if missing := too_few(before, during):
         return missing
     hit = sum(sample.error in errors and also(sample) for sample in during)
@@ -126,21 +125,21 @@ def ended_by(
 
 
 def connected(sample: LinkSample) -> bool:
-    """The TCP handshake was made: the silence that follows is not that of a closed door."""
+    """The TCP handshake succeeded, so the silence that follows is not that of a closed port."""
     return sample.connect_ms is not None
 
 
 def link_healed(
     before: Sequence[LinkSample], during: Sequence[LinkSample], after: Sequence[LinkSample]
 ) -> Proof:
-    """Whether the probe is back to what it was: no errors, and no later than before.
+    """Whether probes are as they were before: no errors, and no later.
 
-    A twin that works off its backlog keeps the machine busy and probes late. What the fault did to them tells how late
-    is too late: half of that at most.
+    A twin that works off its backlog keeps the machine busy, which delays probes. A delay of up to half of the fault's
+    effect is accepted.
     """
     if min(len(before), len(after)) < SAMPLES_MIN:
         sentence = (
-            f"only {len(before)} probes before and {len(after)} after, at least {SAMPLES_MIN} are needed"
+            f"only {len(before)} probes before and {len(after)} after; at least {SAMPLES_MIN} are needed"
         )
         return Proof(proved=False, value=None, limit=SAMPLES_MIN, unit="probes", sentence=sentence)
     answered = sum(not sample.error for sample in after) / len(after)
@@ -155,15 +154,15 @@ def link_healed(
         value=well_ms - base_ms,
         limit=limit_ms,
         unit="ms",
-        sentence=f"the probe takes {well_ms:.1f} ms after healing, {base_ms:.1f} ms before the fault",
+        sentence=f"a probe takes {well_ms:.1f} ms after healing; it took {base_ms:.1f} ms before the fault",
     )
 
 
 def _answer_ms(samples: Sequence[LinkSample]) -> float:
-    """The lower decile of those answered, however many were not."""
+    """The lower decile of those that were answered."""
     return _below([sample.last_byte_ms for sample in samples if sample.last_byte_ms is not None], LOW)
 
 
 def _below(values: Sequence[float], share: float) -> float:
-    """The quantile `share` of `values`; infinite for none."""
+    """The quantile `share` of `values`; infinite if there are none."""
     return quantile(np.array(values), share) if values else math.inf

@@ -1,4 +1,4 @@
-"""The answer: which twin held and which broke under what, with the numbers that decide it. A reader sees it first."""
+"""The answer: which twin held, which broke, under what, and the numbers that decide it. A reader sees it first."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ VERB = {Verdict.HELD: "held", Verdict.BROKEN: "broke", Verdict.INCONCLUSIVE: "wa
 
 
 def answer(scenario: Scenario, gates: Sequence[Gate], twins: Sequence[TwinVerdict]) -> str:
-    """One line. For an invalid run it names the failed gate, and nobody is judged."""
+    """One line. For an invalid run it names the failed gate, and no twin is judged."""
     failed = [gate for gate in gates if not gate.passed]
     if failed:
         first, more = failed[0], len(failed) - 1
         whose = f" ({first.twin} twin)" if first.twin else ""
         others = f" {more} more gate{' fails' if more == 1 else 's fail'}." if more else ""
-        return f"Invalid run, nobody is judged: {first.name}{whose}: {first.sentence}{others}"
+        return f"Invalid run, no twin is judged: {first.name}{whose}: {first.sentence}{others}"
     parts = [_part(twin, result) for twin, result in zip(twins, deciding(twins), strict=True)]
     surprise = " Not what was expected." if any(twin.surprising for twin in twins) else ""
     return f"With {_broken(scenario)}: {'; '.join(parts)}.{surprise}"
 
 
 def _broken(scenario: Scenario) -> str:
-    """What was broken, in words; faults that follow each other are told in order."""
+    """What was broken, in words; faults that follow each other are listed in order."""
     faults = sorted(scenario.faults, key=lambda fault: fault.during)
     if not faults:
         return "nothing broken"
@@ -42,9 +42,9 @@ def _part(twin: TwinVerdict, result: CheckResult | None) -> str:
 
 
 def deciding(twins: Sequence[TwinVerdict]) -> list[CheckResult | None]:
-    """For each twin the check that tells: the first that explains all verdicts at once, else its own first.
+    """For each twin the check that decides: the first that explains the verdicts of all twins, else its own first.
 
-    A scenario lists its checks in the order of what it is about.
+    A scenario lists its checks in order of importance.
     """
     columns = list(zip(*(twin.checks for twin in twins), strict=True))
     for column in columns:
@@ -58,6 +58,6 @@ def _explains(twin: TwinVerdict, result: CheckResult) -> bool:
 
 
 def _clause(sentence: str) -> str:
-    """A sentence as a part of another."""
+    """A sentence as a clause of another."""
     clause = sentence.rstrip(".")
     return clause if clause[:2].isupper() else clause[:1].lower() + clause[1:]

@@ -1,4 +1,4 @@
-"""From the verdicts of a campaign's runs to its table. Pure."""
+"""Turns the verdicts of a campaign's runs into its table. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SWEEP_HEADINGS = ("", "twin", "verdict", "good", "right", "refused", "unknown", 
 
 
 def result(cell: str, verdict: RunVerdict) -> CellResult:
-    """The line of the run that `cell` names."""
+    """The result of the run of `cell`."""
     return CellResult(
         cell=cell,
         run=verdict.run,
@@ -41,7 +41,7 @@ def result(cell: str, verdict: RunVerdict) -> CellResult:
 
 
 def table(campaign: Campaign, results: Sequence[CellResult], treatment: str) -> Table:
-    """The table of `campaign`, as far as it has got; `treatment` is the twin whose defences were switched."""
+    """The table of `campaign` so far; `treatment` is the twin whose defences were switched."""
     if campaign.kind is CampaignKind.SWEEP:
         rows = tuple(row for each in results for row in _sweep_rows(each))
         return Table(headings=SWEEP_HEADINGS, rows=rows)
@@ -49,12 +49,12 @@ def table(campaign: Campaign, results: Sequence[CellResult], treatment: str) -> 
 
 
 def treatment(verdict: RunVerdict) -> str:
-    """The twin whose defences a campaign switches: the treatment, or the only one there is."""
+    """The twin whose defences a campaign switches: the treatment, or the only twin."""
     return next((twin.twin for twin in verdict.twins if twin.role is Role.TREATMENT), verdict.twins[0].twin)
 
 
 def told(each: CellResult, twin: str) -> tuple[str, str]:
-    """(verdict, why) of `twin` in one run; an invalid one judges nobody."""
+    """(verdict, reason) of `twin` in one run. An invalid run judges no twin."""
     if not each.valid:
         return INVALID, each.problem
     mine = next(found for found in each.twins if found.twin == twin)
@@ -90,7 +90,7 @@ def _sweep_rows(each: CellResult) -> Iterable[tuple[str, ...]]:
 
 
 def _ablation(campaign: Campaign, by_cell: Mapping[str, CellResult], twin: str) -> Table:
-    """All and none first; then a line for each defence: all but it, and it alone."""
+    """All and none first; then a row for each defence: all but it, and it alone."""
     rows = [(choice, _told(by_cell, choice, twin), "") for choice in (ALL_ON, NONE_ON)]
     names = [
         cell.name.removeprefix(without("")) for cell in campaign.cells if cell.name.startswith(without(""))

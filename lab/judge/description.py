@@ -1,7 +1,7 @@
 """The descriptive numbers of one twin: what happened, phase by phase, without judging it.
 
-A number that cannot be told is None (a quantile of too few requests); one that was never reached is infinite: a
-quantile that falls on a request without a right answer, a recovery that did not come.
+A number that is not known is None (a quantile of too few requests). One that was never reached is infinite: a quantile
+that falls on a request without a right answer, a recovery that did not happen.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _quantile_ms(planned: Requests, q: float) -> float | None:
 
 
 def _time_to_recover_s(twin: TwinEvidence) -> float | None:
-    """None as well where nothing was broken, or where the baseline was not healthy."""
+    """None too if nothing was broken, or if the baseline was not healthy."""
     if not twin.fault_windows or not _base_ratio(twin) >= HEALTHY_RATIO:
         return None
     healed_s = max(window.off_s for window in twin.fault_windows)
@@ -86,7 +86,7 @@ def _base_ratio(twin: TwinEvidence) -> float:
 
 
 def _cpu_ms_per_request(twin: TwinEvidence) -> float | None:
-    """The service's CPU in the baseline, shared among the requests answered there: the price with nothing wrong."""
+    """The service's CPU time in the baseline per answered request: the cost when nothing is wrong."""
     readings = [
         (event.at_s, event.cpu_s)
         for event in twin.events

@@ -1,4 +1,4 @@
-"""What the judge looks at, as a Protocol: `lab.record` provides it from a run folder, tests write it by hand."""
+"""What the judge looks at, as Protocols: `lab.record` reads it from a run folder, tests write it by hand."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class TwinEvidence(Evidence, Protocol):
 
     @property
     def plan(self) -> TwinPlan: ...
-    # All that was written down: `requests`, and beside them the planned repetitions that were not needed.
+    # Everything recorded: `requests`, and the planned repetitions that were not needed.
     @property
     def recorded(self) -> Any: ...
     @property
-    def repeats(self) -> Mapping[int, int]: ...  # of these: which request each would have sent again
+    def repeats(self) -> Mapping[int, int]: ...  # for each of these, the request that it would have repeated
 
 
 class Planned(Protocol):
@@ -38,7 +38,7 @@ class Planned(Protocol):
 
 
 class RunEvidence(Protocol):
-    """One run: its twins in their order, and what happened to them when."""
+    """One run: its twins in order, and what happened to them and when."""
 
     @property
     def manifest(self) -> Planned: ...

@@ -1,7 +1,7 @@
-"""The validity gates: what must be true of a run before anybody is judged by it.
+"""The validity gates: what must be true of a run before any twin is judged by it.
 
-When in doubt, the run is invalid: a generator that lagged, a fault that never took effect or a twin that was ill from
-the start would each make a verdict that says nothing about the twins.
+When in doubt, the run is invalid. A generator that lagged, a fault that never took effect, a twin that was unhealthy
+from the start: each would give a verdict that says nothing about the twins.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ SCHEDULE_LAG, ON_TIME, IN_STEP = "schedule lag", "faults on time", "twins in ste
 BASELINE_HEALTHY = "baseline healthy"
 FAULT_OBSERVED, HEALING_OBSERVED = "fault observed", "healing observed"
 SPOILED = {SCHEDULE_LAG, ON_TIME, IN_STEP, BASELINE_HEALTHY, FAULT_OBSERVED, HEALING_OBSERVED}
-TIMING_SHARE = 0.95  # of the switches: with two it is the worst, with the many of a burst one may slip
+TIMING_SHARE = 0.95  # quantile of the switches: the worst of two; of a burst's many it ignores a few
 
 Change = Switched | Performed
 
 
 def look(run: RunEvidence) -> tuple[Gate, ...]:
-    """Every gate of a run, passed or not, those of the generator first."""
+    """Every gate of a run, passed or failed, those of the generator first."""
     gates: list[Gate] = [_complete(run)]
     for twin in run.twins:
         gates += [_all_recorded(run, twin), _schedule_lag(twin), _generator(twin), _oracle(twin)]
@@ -41,11 +41,11 @@ def look(run: RunEvidence) -> tuple[Gate, ...]:
 
 
 def spoiled_by_the_machine(gates: Sequence[Gate]) -> bool:
-    """Whether a run is invalid only by what a busy machine does: made again, it may well be valid.
+    """Whether a run is invalid only because of a busy machine, so that a repeated run may well be valid.
 
-    A twin that is late before the fault is among it, and a target that says it is as asked while the probes are too
-    late to show it: one twin that works off its backlog can take both cores. Where it was not the machine, the next run
-    says so again.
+    That includes a twin that was late before the fault, and a fault that the target confirms but the probes came too
+    late to see: a twin that works off its backlog can take both cores. If the machine was not the cause, the repeated
+    run fails too.
     """
     failed = {gate.name for gate in gates if not gate.passed}
     return bool(failed) and failed <= SPOILED
@@ -53,18 +53,18 @@ def spoiled_by_the_machine(gates: Sequence[Gate]) -> bool:
 
 def _complete(run: RunEvidence) -> Gate:
     status = str(run.manifest.status)
-    return _yes_or_no("run complete", status == "complete", f"The run ended {status}.")
+    return _yes_or_no("run complete", status == "complete", f"Status of the run: {status}.")
 
 
 def _all_recorded(run: RunEvidence, twin: TwinEvidence) -> Gate:
-    """A repetition that was not sent counts as recorded, provided that what it repeats had been answered by then."""
+    """A repetition that was not sent counts as recorded if the request that it repeats had been answered by then."""
     planned, recorded = run.manifest.planned, len(twin.recorded)
     spared, unfounded = recorded - len(twin.requests), _unfounded(twin)
     sentence = f"{planned} requests were planned, {recorded} recorded"
     if spared:
-        sentence += f" ({spared} as not needed, since what they repeat was answered)"
+        sentence += f" ({spared} as not needed, because the requests that they repeat were answered)"
     if unfounded:
-        sentence += f", but {unfounded} of what they repeat had no answer by then"
+        sentence += f", but {unfounded} of those requests had no answer by then"
     return Gate(
         name="planned = recorded",
         passed=planned == recorded == len(np.unique(twin.recorded["i"])) > 0 and not unfounded,
@@ -77,7 +77,7 @@ def _all_recorded(run: RunEvidence, twin: TwinEvidence) -> Gate:
 
 
 def _unfounded(twin: TwinEvidence) -> int:
-    """How many repetitions were not sent although the first had no answer yet, or one that says: come again."""
+    """How many repetitions were not sent although the first request had no answer yet, or was told to try again."""
     settled = twin.requests[is_settled(twin.requests)]
     end_s = dict(zip(settled["i"].tolist(), settled["end"].tolist(), strict=True))
     spared = twin.recorded[~np.isin(twin.recorded["i"], twin.requests["i"])]
@@ -96,7 +96,7 @@ def _schedule_lag(twin: TwinEvidence) -> Gate:
         value=p99_ms,
         limit=SCHEDULE_LAG_P99_MS,
         unit="ms",
-        sentence="Nothing was sent."
+        sentence="No request was sent."
         if p99_ms is None
         else f"99 % of requests were sent within {p99_ms:.1f} ms of plan.",
         twin=twin.twin,
@@ -105,15 +105,15 @@ def _schedule_lag(twin: TwinEvidence) -> Gate:
 
 def _generator(twin: TwinEvidence) -> Gate:
     hits, errors = twin.summary.cap_hits, twin.summary.errors
-    sentence = f"The generator's own limit held back {hits} requests."
+    sentence = f"The load generator held back {hits} requests at its own limit."
     if errors:
-        sentence += f" It met {len(errors)} errors of its own, first: {errors[0]}."
+        sentence += f" It had {len(errors)} errors of its own; the first: {errors[0]}."
     return Gate(
-        name="generator in good order",
+        name="generator healthy",
         passed=not hits and not errors,
         value=hits + len(errors),
         limit=0,
-        unit="faults",
+        unit="problems",
         sentence=sentence,
         twin=twin.twin,
     )
@@ -122,11 +122,11 @@ def _generator(twin: TwinEvidence) -> Gate:
 def _oracle(twin: TwinEvidence) -> Gate:
     alive = twin.summary.oracle_rejects_planted_wrong
     verb = "rejected" if alive else "accepted"
-    return _yes_or_no("oracle alive", alive, f"The check of bodies {verb} a planted wrong answer.", twin.twin)
+    return _yes_or_no("oracle alive", alive, f"The check of answers {verb} a planted wrong one.", twin.twin)
 
 
 def _baseline(twin: TwinEvidence, good_min: float) -> Gate:
-    """Who was still in time when the fault began belongs to neither: the end of the phase is left out."""
+    """The end of the phase is left out: a request due there may still be waiting in time when the fault begins."""
     start_s, end_s = twin.phases.window(BASELINE)
     within_ms = twin.load.good_within_ms
     planned = between(twin.requests, start_s, end_s - within_ms / 1000)
@@ -143,13 +143,13 @@ def _baseline(twin: TwinEvidence, good_min: float) -> Gate:
 
 
 def _as_asked(manifest: Planned, twin: TwinEvidence) -> Iterator[Gate]:
-    """Every planned change was made, and each time the target said that it is as asked."""
+    """Every planned change was made, and the target always reported the state that was asked for."""
     if not (planned := _changes_planned(manifest)):
         return
     changes = _changes(twin)
     told = [event for event in twin.events if isinstance(event, Switched | Performed | ReadBack)]
     wrong = [event for event in told if not event.ok]
-    sentence = f"{len(changes)} of {planned} changes were made, {len(wrong)} of {len(told)} echoes were not as asked."
+    sentence = f"{len(changes)} of {planned} changes were made; {len(wrong)} of {len(told)} readings contradict them."
     if wrong:
         first = wrong[0]
         at_s = first.at_s if isinstance(first, ReadBack) else first.before_s
@@ -191,15 +191,17 @@ def _proved(name: str, twin: TwinEvidence, proof: Proof, sentence: str) -> Gate:
 
 
 def _on_time(run: RunEvidence) -> Gate:
-    """From the planned instant until a link had done it, or until a part or a store was asked: how long a server takes
-    to stop or to start is its own affair, and a fault counts only from when it was surely there.
+    """From the planned instant until a link was changed, or until a part or a store was asked to change: how long a
+    server takes to stop or start does not count, because a fault counts only from when it was surely there.
     """
     off_ms = [
         1000 * max(abs(event.before_s - event.planned_s), abs(_done_s(event) - event.planned_s))
         for twin in run.twins
         for event in _changes(twin)
     ]
-    return _timing(ON_TIME, off_ms, PLAN_OFF_MS, lambda ms: f"The faults changed within {ms:.1f} ms of plan.")
+    return _timing(
+        ON_TIME, off_ms, PLAN_OFF_MS, lambda ms: f"Faults were switched within {ms:.1f} ms of plan."
+    )
 
 
 def _done_s(event: Change) -> float:
@@ -207,7 +209,7 @@ def _done_s(event: Change) -> float:
 
 
 def _in_step(run: RunEvidence) -> Gate:
-    """Asked of all at once. How long a target then takes is its twin's affair: a proxy closes what hangs."""
+    """Whether all twins were asked at once. How long a target then takes does not count: a proxy closes what hangs."""
     asked: dict[tuple[int, float, bool], list[float]] = {}
     for twin in run.twins:
         for event in _changes(twin):
@@ -215,7 +217,7 @@ def _in_step(run: RunEvidence) -> Gate:
             asked.setdefault((event.fault, event.planned_s, on), []).append(event.before_s)
     skew_ms = [1000 * (max(instants) - min(instants)) for instants in asked.values()]
     return _timing(
-        IN_STEP, skew_ms, SKEW_MS, lambda ms: f"All twins were told within {ms:.1f} ms of each other."
+        IN_STEP, skew_ms, SKEW_MS, lambda ms: f"All twins got each change within {ms:.1f} ms of each other."
     )
 
 
@@ -241,7 +243,7 @@ def _changes(twin: TwinEvidence) -> list[Change]:
 
 
 def _changes_planned(manifest: Planned) -> int:
-    """How many changes somebody has to make in the run: those of the load are in the schedule already."""
+    """How many changes must be made during the run: those of the load are in the schedule already."""
     faults = manifest.scenario.faults
     made = [switch for switch in manifest.switches if faults[switch.fault].target().kind is not Kind.LOAD]
     return len(made) + len(manifest.shots)

@@ -1,4 +1,4 @@
-"""Which samples prove which fault: those of its target that lived inside its windows, clear of their edges.
+"""Which samples prove which fault: those of its target that lay inside its windows, clear of their edges.
 
 While a fault that masks another is on, samples say nothing about the other.
 """
@@ -14,7 +14,7 @@ from lab.judge.statistics import between
 from lab.model import BASELINE, RECOVERY, Fault, FaultWindow, LinkSample, Proof, Sample, Seen, Window
 
 EDGE_S = 0.05  # a switch reaches every connection within this
-WELL_AFTER_S = 1.0  # how long after the last fault a target must be as it was
+WELL_AFTER_S = 1.0  # how long after the last fault a target must be healthy again
 
 
 def fault_proof(number: int, twin: TwinEvidence) -> Proof:
@@ -29,7 +29,7 @@ def fault_proof(number: int, twin: TwinEvidence) -> Proof:
 
 
 def healed_proof(fault: Fault, twin: TwinEvidence) -> Proof:
-    """Whether the target of `fault` was well again after the last fault on it."""
+    """Whether the target of `fault` was healthy again after the last fault on it."""
     mine = _of_target(twin, fault)
     windows = [
         _edges(window)
@@ -63,7 +63,7 @@ def _seen(twin: TwinEvidence, samples: Iterable[Sample], windows: Sequence[Windo
 
 
 def _of_target(twin: TwinEvidence, fault: Fault) -> list[Sample]:
-    """The samples of the target, or of all members of the part of which it is one."""
+    """The samples of the target; for a member of a part, those of all its members."""
     target = fault.target()
     names = {str(target), f"{target.kind}/{target.name}"}
     return [sample for sample in twin.probes if sample.target in names]
@@ -74,7 +74,7 @@ def _masks(other: Fault, fault: Fault) -> bool:
 
 
 def _patience_s(faults: Sequence[Fault], fault: Fault) -> float:
-    """The longest that a probe of the target of `fault` may live."""
+    """The longest that a probe of the target of `fault` may take."""
     probes = [probe for other in faults if other.target() == fault.target() for probe in other.probes()]
     return max((probe.timeout_s for probe in probes), default=0.0)
 
@@ -84,14 +84,14 @@ def _edges(window: FaultWindow) -> Window:
 
 
 def _inside(samples: Iterable[Sample], windows: Sequence[Window]) -> Iterator[Sample]:
-    """Those that lived inside a window. One without an answer has no known end: it counts where it began."""
+    """Those that lay inside a window. One without an answer has no known end: it counts where it began."""
     for sample in samples:
         if any(on + EDGE_S <= sample.start_s and sample.end_s <= off - EDGE_S for on, off in windows):
             yield sample
 
 
 def _touches(sample: Sample, windows: Sequence[Window], longest_s: float) -> bool:
-    """Whether it may have been alive in a window: one without an answer may have lived as long as a probe waits."""
+    """Whether it may overlap a window: one without an answer may have lasted as long as a probe waits."""
     unanswered = isinstance(sample, LinkSample) and bool(sample.error)
     end_s = sample.start_s + longest_s if unanswered else sample.end_s
     return any(sample.start_s <= off + EDGE_S and end_s >= on - EDGE_S for on, off in windows)

@@ -1,7 +1,7 @@
-"""Numbers from request records: a leaf of pure functions that the checks, the judge and the figures share.
+"""Numbers from request records: pure functions that the checks, the judge and the figures share.
 
 A request belongs to the phase of its intended instant, and latency counts from there. Ratios are over all planned
-requests, and a request without a right answer is infinitely late: a fast failure must not look fast.
+requests, and a request without a right answer counts as infinitely late, so that failing fast does not look fast.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ Requests = NDArray[Any]  # lab.record.REQUEST, times in seconds from T0
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.float64]
 
-READINESS = "readyz"  # the operation by which a load balancer asks whether to send requests here
+READINESS = "readyz"  # the operation with which a load balancer asks whether to send requests here
 WRONG_BODY = 2  # bit of `flags`
 CONFLICT = 409
-COME_AGAIN = (502, 503, 504)
-HEALTHY_RATIO = 0.9  # of a bin of one second, to count as recovered
-HEALTHY_FOR_S = 3  # and at least so long, to the end of the recovery phase
+TRY_AGAIN = (502, 503, 504)
+HEALTHY_RATIO = 0.9  # good share of a one-second bin, to count as recovered
+HEALTHY_FOR_S = 3  # at least that long, up to the end of the recovery phase
 BIN_S = 1.0
 
 
@@ -38,8 +38,8 @@ def between(requests: Requests, start_s: float, end_s: float) -> Requests:
 def of_ops(requests: Requests, names: Sequence[str], ops: Sequence[str] = ()) -> Requests:
     """Those of the operations `ops`; `names` are the names of the `op` column.
 
-    Without `ops` all but the readiness probes. Their answers are not good or bad but true or false: a service that says
-    it is ready while it serves nobody has not served anybody by that. `TruthfulReadiness` judges them.
+    Without `ops`, all but the readiness probes: their answers are not good or bad but true or false, and a service that
+    says it is ready while it serves nobody has served nobody. `TruthfulReadiness` judges them.
     """
     numbers = [number for number, name in enumerate(names) if (name in ops if ops else name != READINESS)]
     chosen: Requests = requests[np.isin(requests["op"], numbers)]
@@ -47,18 +47,18 @@ def of_ops(requests: Requests, names: Sequence[str], ops: Sequence[str] = ()) ->
 
 
 def latency_ms(requests: Requests) -> Numbers:
-    """From the intended instant to the end, of whatever kind the end was."""
+    """From the intended instant to the end, however the request ended."""
     return np.asarray((requests["end"] - requests["intended"]) * 1000, dtype=np.float64)
 
 
 def schedule_lag_ms(requests: Requests) -> Numbers:
-    """From the intended instant to the first byte sent, of those that were sent."""
+    """From the intended instant to the first byte sent, for those that were sent."""
     sent = requests[is_sent(requests)]
     return np.asarray((sent["sent"] - sent["intended"]) * 1000, dtype=np.float64)
 
 
 def is_sent(requests: Requests) -> Mask:
-    """A request that was never sent has no instant of sending: it lies before its start, or is not a number."""
+    """A request that was never sent has no valid instant of sending: it lies before its start, or is not a number."""
     return np.asarray(requests["sent"] >= requests["started"], dtype=np.bool_)
 
 
@@ -68,17 +68,17 @@ def is_answered(requests: Requests) -> Mask:
 
 
 def is_settled(requests: Requests) -> Mask:
-    """Answered for good: not by a status that says come again."""
-    return is_answered(requests) & ~np.isin(requests["status"], COME_AGAIN)
+    """Answered for good: not by a status that says "try again"."""
+    return is_answered(requests) & ~np.isin(requests["status"], TRY_AGAIN)
 
 
 def is_wrong(requests: Requests) -> Mask:
-    """A success whose body is not what it must be."""
+    """A success with the wrong body."""
     return np.asarray((requests["flags"] & WRONG_BODY) != 0, dtype=np.bool_)
 
 
 def is_right(requests: Requests) -> Mask:
-    """Acknowledged, and the body is what it must be."""
+    """Acknowledged, with the right body."""
     return np.asarray((requests["outcome"] == Outcome.OK) & ~is_wrong(requests), dtype=np.bool_)
 
 
@@ -88,7 +88,7 @@ def is_good(requests: Requests, within_ms: float) -> Mask:
 
 
 def is_sound(requests: Requests, within_ms: float) -> Mask:
-    """Good, or told in time that somebody else was first (409): what a service with nothing wrong answers."""
+    """Good, or told in time that somebody else was first (409): what a healthy service answers."""
     conflict = (requests["outcome"] == Outcome.REFUSED) & (requests["status"] == CONFLICT)
     return is_good(requests, within_ms) | np.asarray(
         conflict & (latency_ms(requests) <= within_ms), dtype=np.bool_
@@ -96,12 +96,12 @@ def is_sound(requests: Requests, within_ms: float) -> Mask:
 
 
 def ratio(mask: Mask) -> float:
-    """The share of true in `mask`; not a number where there is nothing to share."""
+    """The share of true in `mask`; not a number if it is empty."""
     return float(mask.mean()) if mask.size else math.nan
 
 
 def quantile(values: Numbers, q: float) -> float:
-    """The smallest value that at least the share `q` of `values` does not exceed; not a number for none."""
+    """The smallest value that at least the share `q` of `values` does not exceed; not a number if there are none."""
     if not values.size:
         return math.nan
     rank = max(math.ceil(q * values.size - 1e-9), 1)
@@ -116,7 +116,7 @@ def censored_ms(requests: Requests) -> Numbers:
 def per_bin(
     requests: Requests, mask: Mask, start_s: float, end_s: float, bin_s: float = BIN_S
 ) -> tuple[Numbers, Numbers]:
-    """(planned, of these in `mask`) in each whole bin of [start, end)."""
+    """How many requests were planned in each whole bin of [start, end), and how many of these are in `mask`."""
     count = int((end_s - start_s) / bin_s + 1e-9)
     edges = start_s + bin_s * np.arange(count + 1)
     planned, _ = np.histogram(requests["intended"], bins=edges)
@@ -127,7 +127,7 @@ def per_bin(
 def time_to_recover_s(requests: Requests, within_ms: float, healed_s: float, end_s: float) -> float | None:
     """Seconds from `healed_s` until every later second up to `end_s` is at least HEALTHY_RATIO good.
 
-    None where that was not reached, or held for less than HEALTHY_FOR_S. A second without arrivals is healthy.
+    None if that was never reached, or lasted less than HEALTHY_FOR_S. A second without arrivals is healthy.
     """
     planned, good = per_bin(requests, is_good(requests, within_ms), healed_s, end_s)
     unhealthy = np.flatnonzero(good < HEALTHY_RATIO * planned)
@@ -138,7 +138,7 @@ def time_to_recover_s(requests: Requests, within_ms: float, healed_s: float, end
 def lost_good_s(
     requests: Requests, within_ms: float, base_ratio: float, start_s: float, end_s: float
 ) -> float:
-    """Outage in seconds: what each second of [start, end) fell short of the baseline's good ratio, summed."""
+    """Outage in seconds: the sum of how far each second of [start, end) fell short of the baseline's good ratio."""
     planned, good = per_bin(requests, is_good(requests, within_ms), start_s, end_s)
     seen = planned > 0
     if not base_ratio > 0:
@@ -148,7 +148,7 @@ def lost_good_s(
 
 
 def endings(requests: Requests, within_ms: float) -> NDArray[np.uint8]:
-    """How each request ended, as an Ending; the first that fits counts."""
+    """How each request ended: the first Ending that fits."""
     gave_up = np.isin(requests["failure"], (Failure.TIMEOUT, Failure.CONNECT_TIMEOUT))
     fits = {
         Ending.WRONG: is_wrong(requests),
@@ -161,7 +161,7 @@ def endings(requests: Requests, within_ms: float) -> NDArray[np.uint8]:
 
 
 def ending_counts(requests: Requests, within_ms: float) -> Mapping[str, int]:
-    """How many requests ended in each way, by its word."""
+    """How many requests ended in each way, by the word for it."""
     counts = np.bincount(endings(requests, within_ms), minlength=len(Ending))
     return {ending.word: int(counts[ending]) for ending in Ending if ending is not Ending.UNRECORDED}
 
@@ -181,8 +181,8 @@ def statements_per_request(
 ) -> tuple[float, float] | None:
     """(SQL statements per request, requests) between the last reading before `start_s` and the first after `end_s`.
 
-    A reading that failed is passed over: a twin that cannot answer its own metrics is common in a fault. None where
-    no two readings of a replica are left.
+    A failed reading is skipped: under a fault, a twin often cannot serve its metrics. None if no two readings of a
+    replica are left.
     """
     totals = {"sql_statements_total": 0.0, "http_requests_total": 0.0}
     for member in {reading.member for reading in metrics}:
@@ -199,5 +199,5 @@ def statements_per_request(
 
 
 def increase(values: Sequence[float]) -> float:
-    """By how much a counter grew over these readings of it; one that was started again counts from zero."""
+    """How much a counter grew over these readings; after a restart it counts from zero."""
     return sum(after - before if after >= before else after for before, after in pairwise(values))

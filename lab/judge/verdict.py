@@ -1,4 +1,4 @@
-"""From the evidence of a run to its verdict: gates first, then every check on every twin, then a sentence."""
+"""Turns the evidence of a run into its verdict: gates first, then every check on every twin, then a sentence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lab.model import Check, CheckResult, Gate, LabError, RunVerdict, Scenario, 
 
 
 def judge(run: RunEvidence) -> RunVerdict:
-    """The verdict on `run`, from its folder alone. An invalid run judges nobody: its twins keep only their numbers."""
+    """The verdict on `run`, from its folder alone. In an invalid run no twin is judged; only its numbers are kept."""
     scenario = run.manifest.scenario
     gates = look(run)
     valid = all(gate.passed for gate in gates)
@@ -42,11 +42,11 @@ def _twin(twin: TwinEvidence, scenario: Scenario, valid: bool) -> TwinVerdict:
 
 
 def _safely(check: Check, twin: TwinEvidence) -> CheckResult:
-    """The check's result. A check that crashes has found out nothing, least of all that all is well."""
+    """The check's result. A check that crashes has found out nothing, so it is never held."""
     try:
         return check.judge(twin)
     except LabError:
-        raise  # a file of the run that cannot be read: the run's affair, not the check's
+        raise  # a file of the run that cannot be read: a problem of the run, not of the check
     except Exception as error:  # noqa: BLE001 - whatever it is, it is ours, not the twin's
         return check.undecided(f"The check itself failed: {type(error).__name__}: {error}.")
 

@@ -1,4 +1,4 @@
-"""The vocabulary of the lab, as frozen values: standard library only, no behaviour that touches the world.
+"""The vocabulary of the lab, as frozen values: standard library only, no side effects.
 
 Times are seconds. An instant named `…_at` is a CLOCK_MONOTONIC reading; an offset named `…_s` counts from the run's T0,
 the start of warm-up. Fractions are 0-1. Units end names.

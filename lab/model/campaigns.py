@@ -12,13 +12,13 @@ ALL_ON, NONE_ON = "all", "none"  # choices of defences
 
 
 class CampaignKind(StrEnum):
-    ABLATION = "ablation"  # which defence buys what
-    SWEEP = "sweep"  # how both twins answer to a dose
+    ABLATION = "ablation"  # which defence makes the difference
+    SWEEP = "sweep"  # how the twins respond as one parameter changes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One run of a campaign: what it is called, and in what it differs from the others."""
+    """One run of a campaign: its name, and how it differs from the others."""
 
     name: str
     defences: str
@@ -27,7 +27,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Campaign:
-    """All runs of a campaign, decided beforehand. They share the seed, so that they share the schedule of the load."""
+    """All runs of a campaign, decided beforehand. They share the seed, and so the schedule of the load."""
 
     kind: CampaignKind
     scenario: str
@@ -37,7 +37,7 @@ class Campaign:
     cells: tuple[Cell, ...]
 
     def same_as(self, other: Campaign) -> bool:
-        """Whether the two ask for the same runs, whatever their seeds."""
+        """Whether both consist of the same runs, whatever their seeds."""
         return self.asked() == other.asked()
 
     def asked(self) -> tuple[object, ...]:
@@ -46,16 +46,16 @@ class Campaign:
 
 @dataclass(frozen=True, kw_only=True)
 class TwinCell:
-    """What became of one twin in one run: its verdict, the sentence that decides it, and numbers of the fault phase."""
+    """One twin in one run: its verdict, the sentence that decides it, and numbers of the fault phase."""
 
     twin: str
     verdict: Verdict
     deciding: str
     planned: int
     good: int  # right and within X
-    right: int  # right, at whatever time before the client gave up
+    right: int  # right, at any time before the client gave up
     refused: int
-    unknown: int  # time-outs included
+    unknown: int  # timeouts included
     p50_ms: float | None
     p95_ms: float | None
     cpu_ms_per_request: float | None  # in the baseline
@@ -63,7 +63,7 @@ class TwinCell:
 
 @dataclass(frozen=True, kw_only=True)
 class CellResult:
-    """One line of a campaign's table. An invalid run judges nobody: `problem` says why."""
+    """One line of a campaign's table. If the run is invalid, `problem` says why."""
 
     cell: str
     run: str
@@ -74,7 +74,7 @@ class CellResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """What a campaign found out, for any place that shows tables."""
+    """The results of a campaign, for anything that shows tables."""
 
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -82,10 +82,10 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """What one run of an ablation told of the twin whose defences were switched, and what it was made on."""
+    """What one run of an ablation showed about the twin whose defences were switched, and where it was made."""
 
-    defences: str  # those that were on: the name of its cell
-    verdict: str  # held, broken or inconclusive; "invalid" judges nobody
+    defences: str  # those that were on; also the name of its cell
+    verdict: str  # held, broken, inconclusive or "invalid"
     sentence: str  # with the number that decided, or the gate that failed
     commit: str
     runtime: str
@@ -94,18 +94,18 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True)
 class Ablated:
-    """What an ablation has found out so far, short enough to be kept when its runs are gone."""
+    """What an ablation has found so far, short enough to keep when its runs are gone."""
 
     campaign: str  # its folder's name, which begins with its time
     scenario: str
     twin: str
     quick: bool
     seed: int
-    asked: tuple[str, ...]  # the defences of all its runs, those that are still to be made included
+    asked: tuple[str, ...]  # the defences of all its runs, including those still to be made
     told: tuple[Told, ...]
 
     def of(self, defences: str) -> Told | None:
-        """What the run with these `defences` told; None where it has not been made."""
+        """The result of the run with these `defences`; None if it has not been made."""
         return next((told for told in self.told if told.defences == defences), None)
 
 

@@ -2,6 +2,6 @@
 
 
 class LabError(Exception):
-    """Something the user can act on: the message names the thing and the next step."""
+    """An error that the user can act on: the message names the thing and the next step."""
 
     exit_code = 2

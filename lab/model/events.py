@@ -1,6 +1,6 @@
-"""What happens in a run, as typed events: the journal writes them down and tells whoever listens.
+"""What happens in a run, as typed events: the journal records them and tells its listeners.
 
-Instants are seconds from T0; what happens before T0 is known has None.
+Instants are seconds from T0; None for events before T0 is known.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class StepTaken(Event):
-    """What the lab does now, in words for people."""
+    """What the lab is doing now, in words for people."""
 
     text: str
     at_s: float | None = None
@@ -31,7 +31,7 @@ class PhaseStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Switched(Event):
-    """A fault was switched on or off: when that was planned, asked for and answered, and what the target says it is."""
+    """A fault was switched on or off: when that was planned, requested and answered, and the reported state."""
 
     twin: str
     fault: int
@@ -69,7 +69,7 @@ class Performed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ReadBack(Event):
-    """A target was asked what it is like, without touching anything."""
+    """A target was asked for its state, without changing anything."""
 
     twin: str
     target: str
@@ -85,7 +85,7 @@ class ReadBack(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class CpuRead(Event):
-    """CPU seconds that the twin's service has used so far; None where it cannot be told."""
+    """CPU seconds that the twin's service has used so far; None if unknown."""
 
     twin: str
     at_s: float
@@ -94,7 +94,7 @@ class CpuRead(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Restarted(Event):
-    """A member of a part was started again, by a restarter or by the healing of a fault."""
+    """A member of a part was restarted, by a restarter or by the healing of a fault."""
 
     twin: str
     part: str

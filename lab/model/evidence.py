@@ -1,4 +1,4 @@
-"""What a judge may look at, as Protocols: the run folder provides it, tests write it by hand."""
+"""What a judge may see, as Protocols: read from the run folder, written by hand in tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Tables = Mapping[str, Sequence[Row]]  # all rows of a twin's stores, by table
 
 @dataclass(frozen=True, kw_only=True)
 class MetricsReading:
-    """One scrape of a replica's own metrics; not `ok` where it did not answer."""
+    """One scrape of a replica's own metrics; not `ok` if it did not answer."""
 
     at_s: float
     ok: bool
@@ -28,7 +28,7 @@ class MetricsReading:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadSummary:
-    """The load generator's account of itself (load.json)."""
+    """The load generator's report about itself (load.json)."""
 
     ops: tuple[str, ...]
     planned: int
@@ -71,7 +71,7 @@ class Evidence(Protocol):
     @property
     def probes(self) -> Sequence[Sample]: ...
     @property
-    def events(self) -> Sequence[Event]: ...  # of this twin, in the order in which they happened
+    def events(self) -> Sequence[Event]: ...  # of this twin, in order of time
     @property
     def fault_windows(self) -> Sequence[FaultWindow]: ...
     @property

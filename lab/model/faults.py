@@ -1,4 +1,4 @@
-"""Faults: what is injected, where, when, and how the lab's own probes prove that it was there and that it went away."""
+"""Faults: what is injected, where and when, and how the lab's own probes prove that it came and went."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.model.targets import Action, Capability, State, Target
 
 @dataclass(frozen=True, kw_only=True)
 class Burst:
-    """A seeded on/off schedule: exponential times with these means, cut off at a tenth and at three times the mean."""
+    """A seeded on/off schedule: exponential times with these means, limited to 0.1 to 3 times the mean."""
 
     on_s: float
     off_s: float
@@ -19,14 +19,14 @@ class Burst:
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """The thing injected. Subclasses live in lab/faults, one a file, and add their parameters with units.
+    """What is injected. Subclasses are in lab/faults, one per file, and add their parameters with units.
 
     `during` is the part of the fault phase in which it acts, as fractions.
     """
 
     kind: ClassVar[str]
     needs: ClassVar[Capability]
-    # Of two faults on one target, probes show only the one that masks more.
+    # Of two faults on one target, probes show only the one with the higher value.
     masking: ClassVar[int] = 0
     during: tuple[float, float] = (0.0, 1.0)
 
@@ -43,7 +43,7 @@ class Fault:
         return (Probe(target=self.target()),)
 
     def observed(self, before: Seen, during: Seen) -> Proof:
-        """Whether `during` shows this fault, `before` being the same look without it."""
+        """Whether `during` shows this fault, compared with `before`."""
         raise NotImplementedError
 
     def healed(self, before: Seen, during: Seen, after: Seen) -> Proof:
@@ -53,20 +53,20 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class StateFault(Fault):
-    """A fault that lasts: its target is in `state()` while it is on. With `burst` it flips on and off."""
+    """A fault that lasts: its target is in `state()` while it is on. With `burst` it goes on and off."""
 
     burst: Burst | None = None
 
     def state(self) -> State:
-        """What its target is like while the fault is on. Raises LabError on a parameter out of range."""
+        """The state of its target while the fault is on. Raises LabError on a parameter out of range."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
 class ActionFault(Fault):
-    """A fault that happens `times` times, evenly spread over `during`, beginning with its start.
+    """A fault that happens `times` times, evenly spread over `during`, the first time at its start.
 
-    What it leaves broken (`leaves_damage`) is healed at the end of `during`, as a lasting fault is.
+    Whatever it leaves broken (`leaves_damage`) is healed at the end of `during`, like a lasting fault.
     """
 
     leaves_damage: ClassVar[bool] = False

@@ -1,4 +1,4 @@
-"""The load: what clients ask, how often, and what they must get."""
+"""The load: what clients request, how often, and what they must get."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 from lab.model.outcomes import Outcome
 
-Json = Any  # what json.loads gives: bodies belong to the workload
+Json = Any  # what json.loads returns; the workload knows the bodies
 
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
     """An open-loop load: arrivals do not wait for answers.
 
-    `mix` weighs the operations of the workload by name. `good_within_ms` is X of the SLI: a request is good when it is
-    ok, correct and answered within X of its intended instant. `client_timeout_s` is C: the whole request, connect
-    included, is given up then.
+    `mix` gives the weights of the workload's operations. `good_within_ms` is X of the SLI: a request is good if it is
+    ok, correct and answered within X of its intended instant. After `client_timeout_s` (C) the client gives up the
+    whole request, connect included.
     """
 
     rate_rps: float
@@ -28,10 +28,10 @@ class Load:
 
 @dataclass(frozen=True, kw_only=True)
 class Arrival:
-    """One planned request. `expect` lists top-level members that a right 2xx answer must show (the oracle).
+    """One planned request. `expect` lists top-level members that a right 2xx answer must have (the oracle).
 
-    Its client gives up after `patience_s`, if that is sooner than the load's own time-out. `repeats` is the number of
-    the request that this one sends again, which it does only if that was not answered, or told to come again.
+    Its client gives up after `patience_s`, if that is sooner than the load's own timeout. `repeats` is the number of
+    the request that this one repeats; it is sent only if that one was not answered, or was told to try again.
     """
 
     i: int
@@ -48,7 +48,7 @@ class Arrival:
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """An operation with its asked and answered content, for invariants: the history of one write or versioned read."""
+    """An operation with its request and its answer, for invariants: the history of one write or versioned read."""
 
     i: int
     op: str

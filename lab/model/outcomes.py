@@ -1,4 +1,4 @@
-"""How a request ended, for its client; and how a check ended, for a twin."""
+"""The outcome of a request for its client, and the verdict of a check on a twin."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import IntEnum, StrEnum
 
 
 class Verdict(StrEnum):
-    """The judgement on one check, or on a twin: the worst of its checks wins."""
+    """The result of a check, or of a twin: the worst of its checks counts."""
 
     HELD = "held"
     INCONCLUSIVE = "inconclusive"
@@ -15,7 +15,7 @@ class Verdict(StrEnum):
 
     @classmethod
     def worst(cls, verdicts: Sequence[Verdict]) -> Verdict:
-        """The most severe of `verdicts`; inconclusive when there is none to look at."""
+        """The worst of `verdicts`; inconclusive if there are none."""
         order = (cls.HELD, cls.INCONCLUSIVE, cls.BROKEN)
         return max(verdicts, key=order.index, default=cls.INCONCLUSIVE)
 
@@ -25,7 +25,7 @@ class Outcome(IntEnum):
 
     OK = 0  # acknowledged: the effect must be there
     REFUSED = 1  # surely no effect: a 4xx, a 503 to a read, or a problem document with "effect": "none"
-    UNKNOWN = 2  # may have taken effect: time-out, reset, any other 5xx
+    UNKNOWN = 2  # may have taken effect: timeout, reset, any other 5xx
 
 
 class Failure(IntEnum):
@@ -39,14 +39,14 @@ class Failure(IntEnum):
     CLOSED = 5
     MALFORMED = 6
     ABORTED = 7  # cut off by the generator itself
-    SHED = 8  # never sent: the generator's own cap was hit
+    SHED = 8  # never sent: the generator's own limit was reached
     OTHER = 9
 
 
 class Ending(IntEnum):
     """What became of a planned request, in one of seven ways: the words of every count, table and figure.
 
-    An outcome says what its client may believe; an ending says also whether that was right and in time.
+    An outcome is what the client may believe; an ending also says whether the answer was right and in time.
     """
 
     GOOD = 0  # right, and within X

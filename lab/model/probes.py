@@ -1,7 +1,7 @@
-"""What the lab sees of a target with its own eyes, and what that proves.
+"""What the lab itself observes of a target, and what that proves.
 
-A sample is one look at one target: a fresh connection through a link's proxy, the state of a process, the sessions of
-a database. Instants are seconds from T0.
+A sample is one observation of one target: a fresh connection through a link's proxy, the state of a process, the
+sessions of a database. Instants are seconds from T0.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from lab.model.targets import Life, Target
 from lab.model.topology import DATABASE
 
-# Answers that a probe waits for until its last byte: PostgreSQL's to the start-up packet, then to the query.
+# How many answers a probe waits for, one after the other: PostgreSQL's to the start-up packet, then to the query.
 ROUND_TRIPS: Mapping[str, int] = {DATABASE: 2}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """How a target must be looked at so that a fault shows: sizes of question and answer, patience, and how often."""
+    """How to observe a target so that a fault shows: sizes of request and answer, timeout, and how often."""
 
     target: Target
     request_bytes: int = 0
@@ -27,7 +27,7 @@ class Probe:
     every_s: float = 0.1
 
     def merged(self, other: Probe) -> Probe:
-        """One probe that shows what each of the two would."""
+        """One probe that shows what either of the two would."""
         return Probe(
             target=self.target,
             request_bytes=max(self.request_bytes, other.request_bytes),
@@ -39,7 +39,7 @@ class Probe:
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """One look at `target` (as `str(Target)`), begun at `start_s`. `error` is "" when it was answered."""
+    """One observation of `target` (as `str(Target)`), begun at `start_s`. `error` is "" if it was answered."""
 
     target: str
     start_s: float
@@ -47,7 +47,7 @@ class Sample:
 
     @property
     def end_s(self) -> float:
-        """When the look surely was over; for one without an answer no more is known than when it began."""
+        """When it had surely ended; if there was no answer, only the start is known."""
         return self.start_s
 
 
@@ -75,39 +75,39 @@ class LinkSample(Sample):
 
 @dataclass(frozen=True, kw_only=True)
 class PartSample(Sample):
-    """One member of a part, as the kernel or the engine has it. Counters count from its start; None: untold."""
+    """One member of a part, as the kernel or the engine reports it. Counters count from its start; None: unknown."""
 
     member: str
     pid: int  # 0 where it is dead
     life: Life
-    restarts: int = 0  # how often this member was started again in this run
+    restarts: int = 0  # how often this member was restarted in this run
     cpu_s: float | None = None
     rss_bytes: int | None = None
-    descriptors: int | None = None  # the most that one of its processes has open
-    throttled_s: float | None = None  # held back by a CPU limit
+    descriptors: int | None = None  # the most that any of its processes has open
+    throttled_s: float | None = None  # throttled by a CPU limit
     oom_kills: int | None = None
-    cpus_max: float | None = None  # the limits that it is under just now; None: no limit, or untold
+    cpus_max: float | None = None  # its current limits; None: no limit, or unknown
     rss_max_bytes: int | None = None
     descriptors_max: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class SessionsSample(Sample):
-    """The sessions of a database, asked past every proxy. Where it did not answer, all counts are 0."""
+    """The sessions of a database, read past every proxy. If it did not answer, all counts are 0."""
 
     service: int  # sessions of the service
     held: int  # sessions that the lab holds
     waiting: int  # sessions of the service that wait for a lock
     longest_wait_s: float = 0.0
     oldest_s: float = 0.0  # since the oldest session of the service was opened
-    ended: int = 0  # sessions of the service that were there at the last look and are gone
+    ended: int = 0  # sessions of the service that were in the last sample and are gone
     free: int | None = None  # connections that the service could still open
-    deadlocks: int | None = None  # since the server started, as it counts them: up to some seconds late
+    deadlocks: int | None = None  # since the server started; its count may be some seconds late
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What was seen of a target in some windows: the samples, and the requests planned and recorded there."""
+    """What was observed of a target in some windows: samples, and the requests planned and recorded there."""
 
     samples: Sequence[Sample]
     length_s: float = 0.0

@@ -1,4 +1,4 @@
-"""A scenario: a written failure story, as a value. And what a check is."""
+"""A scenario: a failure story as a value. And what a check is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lab.model.verdicts import CheckResult
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """Judges one twin from its evidence. Subclasses live in lab/checks, one a file; they are pure."""
+    """Judges one twin from its evidence. Subclasses are in lab/checks, one per file; they are pure."""
 
     name: ClassVar[str]
     invariant: ClassVar[str] = ""
@@ -45,26 +45,24 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """What is loaded, what breaks, what must still be true, and what each service is expected to do."""
+    """The load, what breaks, what must still be true, and the verdict expected of each service."""
 
     name: str
     title: str
     hypothesis: str
-    question: str  # what a student answers before running it
+    question: str  # for students, to answer before they run it
     mirrors: str  # the outage it mirrors, with its source
     load: Load
     workload: str = "booking"
     topology: Topology = field(default_factory=Topology)
-    sizes: Mapping[str, int] = field(
-        default_factory=dict
-    )  # of the seed data, where other than the workload's own
+    sizes: Mapping[str, int] = field(default_factory=dict)  # of the seed data, if not the workload's own
     faults: tuple[Fault, ...] = ()
     checks: tuple[Check, ...] = ()
     expected: Mapping[str, Verdict] = field(
         default_factory=dict
-    )  # by service; one that is not named may do anything
-    baseline_good_min: float = 0.99  # below it a run is invalid: that twin was ill before anything was broken
-    defences: tuple[str, ...] = ()  # that make the difference here: an ablation looks at these
+    )  # by service; nothing is expected of one that is not named
+    baseline_good_min: float = 0.99  # below it a run is invalid: the twin was unhealthy from the start
+    defences: tuple[str, ...] = ()  # that make the difference here; an ablation switches these
     lesson: str = ""  # the defences that make the difference, in one sentence
     full: Phases = FULL
     quick: Phases = QUICK

@@ -1,7 +1,7 @@
-"""What a fault acts on, and what it makes of it: targets, their states, and actions that happen at an instant.
+"""What a fault acts on, and what it does to it: targets, their states, and actions that happen at an instant.
 
-States are values: the default of each is "healthy", the states of one target add up (`plus`), and what a runtime reads
-back can be compared with what was asked.
+States are values: the default of each is "healthy", several states of one target add up (`plus`), and what a runtime
+reads back can be compared with what was requested.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class Capability(StrEnum):
     BALANCER = "put a balancer before the service"
     CACHE = "run a cache"
     QUEUE = "run a queue"
-    BOUNDS = "bound a part for a whole run"
+    BOUNDS = "limit a part for a whole run"
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Target:
-    """What is acted on. `member` is one replica ("1", "2", …) of a part, or all."""
+    """What a fault acts on. `member` is one replica ("1", "2", …) of a part, or all."""
 
     kind: Kind
     name: str
@@ -75,7 +75,7 @@ NAMES: Mapping[Kind, tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """What a target is like. `State()` of a subclass is healthy."""
+    """The state of a target. `State()` of a subclass is healthy."""
 
     def plus(self, other: Self) -> Self:
         """Both at once."""
@@ -94,7 +94,7 @@ class Toxic:
 
 @dataclass(frozen=True, kw_only=True)
 class LinkState(State):
-    """A link passes (`enabled`, no toxics), is down, or carries toxics."""
+    """A link works (`enabled`, no toxics), is down, or has toxics."""
 
     enabled: bool = True
     toxics: tuple[Toxic, ...] = ()
@@ -111,9 +111,9 @@ class Life(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class PartState(State):
-    """A part, or one member of it: alive or not, and what bounds it beyond the limits that all parts have.
+    """A part, or one member of it: alive or not, and its limits beyond those that all parts have.
 
-    `grace_s` is how a part gets to be dead, no part of its state: how long it has to end by itself before SIGKILL.
+    `grace_s` says how it gets to be dead, and is not part of the state: how long it has to end before SIGKILL.
     """
 
     life: Life = Life.RUNNING
@@ -135,9 +135,9 @@ class PartState(State):
 
 @dataclass(frozen=True, kw_only=True)
 class HeldSession:
-    """`count` sessions of the lab's own that run `statements` in one transaction and then sit in it.
+    """`count` sessions of the lab that run `statements` in one transaction and then stay in it.
 
-    Without statements they are merely open.
+    Without statements they are just open.
     """
 
     statements: tuple[str, ...]
@@ -156,7 +156,7 @@ class StoreState(State):
 
 @dataclass(frozen=True, kw_only=True)
 class LoadState(State):
-    """What is planned on top of the load: arrivals come `times` as often."""
+    """A change of the planned load: arrivals come `times` as often."""
 
     times: float = 1.0
 
@@ -166,7 +166,7 @@ class LoadState(State):
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """What happens at an instant and leaves no state to read back. Its echo is a count of what was hit."""
+    """Something that happens at an instant and leaves no state to read back; it returns how much it hit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,9 +181,9 @@ class EndSessions(Action):
 
 @dataclass(frozen=True, kw_only=True)
 class Undo:
-    """How a target is healed without the lab that broke it: on disk before anything is broken.
+    """How to heal a target without the lab that broke it: on disk before anything is broken.
 
-    `how` names one of the ways that `lab heal` knows; `details` are plain data for it.
+    `how` names one of the ways that `lab heal` knows; `details` is plain data for it.
     """
 
     how: str

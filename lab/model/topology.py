@@ -1,6 +1,6 @@
-"""What a twin is made of: its parts, the links between them, and what bounds them. A value that a scenario chooses.
+"""What a twin is made of: its parts, the links between them, and their limits. A value that a scenario chooses.
 
-A link is the path from one part to another, through a proxy of the twin's own Toxiproxy. A part is started only where a
+A link is the path from one part to another, through a proxy of the twin's own Toxiproxy. A part is started only if the
 topology has it.
 """
 
@@ -21,11 +21,11 @@ QUEUE = "queue"
 WORKER = "worker"
 PARTS = (SERVICE, POSTGRES, PAYMENTS, BALANCER, CACHE, QUEUE, WORKER)
 
-# Links, each named for what it leads to. `payments`, `cache` and `queue` are called as their parts are.
+# Links, each named after what it leads to. `payments`, `cache` and `queue` have the names of their parts.
 EDGE = "edge"
 DATABASE = "database"
 LINK_TO: Mapping[str, str] = {
-    EDGE: SERVICE,  # from the clients; to the balancer where there is one
+    EDGE: SERVICE,  # from the clients; to the balancer if there is one
     DATABASE: POSTGRES,
     PAYMENTS: PAYMENTS,
     CACHE: CACHE,
@@ -47,10 +47,10 @@ class ServerProfile:
 
 @dataclass(frozen=True, kw_only=True)
 class Balancing:
-    """Which replica gets a request, and how a replica shows that it may get any. compose/Caddyfile carries it out."""
+    """Which replica gets a request, and how health checks decide which replicas may. Used by compose/Caddyfile."""
 
     policy: str = "round_robin"  # or least_conn
-    retries: int = 0  # of requests that met a replica which is not there
+    retries: int = 0  # of requests whose replica was not reachable
     health_path: str = "/readyz"
     health_period_s: float = 1.0
     health_timeout_s: float = 1.0
@@ -60,7 +60,7 @@ class Balancing:
 
 @dataclass(frozen=True, kw_only=True)
 class Restarter:
-    """A liveness probe that restarts a replica which fails it, as orchestrators do. The testbed carries it out."""
+    """A liveness probe that restarts a replica that fails it, as orchestrators do. The testbed runs it."""
 
     path: str = "/healthz"
     period_s: float = 1.0
@@ -70,7 +70,7 @@ class Restarter:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What bounds a part for the whole run. None: whatever the runtime has for every part."""
+    """The limits of a part for the whole run. None: the runtime's default for every part."""
 
     cpus: float | None = None
     memory_bytes: int | None = None
@@ -83,7 +83,7 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Topology:
-    """The parts of one twin besides the service, how many replicas that has, and what bounds them.
+    """The parts of one twin besides the service, how many replicas the service has, and limits.
 
     Raises LabError for parts that do not exist or do not fit together.
     """

@@ -1,4 +1,4 @@
-"""The versions under test in a run: one to three twins, each with a role, and the stack that is brought up for them."""
+"""The versions under test in a run: one to three twins, each with a role, and the stack that runs them."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ class TwinPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """All that a testbed brings up for one run. Everything it owns carries `run`."""
+    """Everything that a testbed starts for one run. All of it carries the id `run`."""
 
     run: str
     workload: str
     twins: tuple[TwinPlan, ...]
     topology: Topology = field(default_factory=Topology)
     sizes: Mapping[str, int] = field(default_factory=dict)  # of the seed data, as the workload names them
-    token_key: str = "lab-key"  # what the services check tokens with; who has it makes them
+    token_key: str = "lab-key"  # signs and checks tokens; whoever has it can make them
     password: str = "lab-password"  # of cache and queue
     linger: bool = False  # `lab up`: outlive the command that started it
 
     @property
     def mark(self) -> str:
-        """What the sessions that the lab holds in a database are called there; PostgreSQL keeps 63 bytes of a name."""
+        """The name of the lab's sessions in a database; PostgreSQL keeps 63 bytes of it."""
         return f"failure-lab-{self.run}"[:63]
 
 
 def line_up(services: Sequence[tuple[str, str]]) -> tuple[TwinPlan, ...]:
-    """A twin for each (service, defences), in this order: the control first, then the treatment, then a guest.
+    """A twin for each (service, defences), in order: the control, the treatment, a guest.
 
-    The same service may come twice; its second twin is called NAME-2. Raises LabError for none or too many.
+    A service may come twice; its second twin is called NAME-2. Raises LabError for none or too many.
     """
     if not 1 <= len(services) <= TWINS_MAX:
         raise LabError(f"A run has 1 to {TWINS_MAX} twins, not {len(services)}.")

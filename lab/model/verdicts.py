@@ -1,4 +1,4 @@
-"""What was judged: gates of a run, checks of a twin, and the numbers beside them. verdict.json is a RunVerdict."""
+"""The verdict: gates of a run, checks of a twin, and their numbers. verdict.json is a RunVerdict."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.model.twins import Role
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """One check's judgement of one twin. `examples` shows what was lost, doubled or late: first, worst, last."""
+    """The result of one check on one twin. `examples` shows what was lost, doubled or late: first, worst, last."""
 
     check: str
     verdict: Verdict
@@ -38,7 +38,7 @@ class Gate:
 
 @dataclass(frozen=True, kw_only=True)
 class PhaseNumbers:
-    """One twin in one phase. A quantile is None with too few requests to tell, infinite where it was never reached."""
+    """One twin in one phase. A quantile is None if there are too few requests, infinite if it was never reached."""
 
     planned: int
     good_ratio: float | None
@@ -46,13 +46,13 @@ class PhaseNumbers:
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
-    endings: Mapping[str, int]  # how many ended in each way, by the words of Ending
+    endings: Mapping[str, int]  # how many requests ended in each way, by the words of Ending
     statements_per_request: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class TwinNumbers:
-    """What happened to one twin, without judging it. `time_to_recover_s` is infinite where it did not recover."""
+    """What happened to one twin, without judging it. `time_to_recover_s` is infinite if it did not recover."""
 
     phases: Mapping[str, PhaseNumbers]
     time_to_recover_s: float | None = None
@@ -63,7 +63,7 @@ class TwinNumbers:
 
 @dataclass(frozen=True, kw_only=True)
 class TwinVerdict:
-    """All that was judged of one twin. `expected` is None where the scenario expects nothing of its service."""
+    """Everything about one twin. `expected` is None if the scenario expects nothing of its service."""
 
     twin: str
     service: str
@@ -80,7 +80,7 @@ class TwinVerdict:
 
 @dataclass(frozen=True, kw_only=True)
 class RunVerdict:
-    """The judgement on a run. `as_expected` is None when the run is invalid."""
+    """The verdict on a run. `as_expected` is None if the run is invalid."""
 
     run: str
     scenario: str

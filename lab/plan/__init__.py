@@ -1,1 +1,1 @@
-"""Pure decisions before a run: arrivals, switches of faults, the configurations of the programs beside a twin."""
+"""Pure decisions before a run: arrivals, switching of faults, configurations of the programs beside a twin."""

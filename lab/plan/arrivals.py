@@ -1,6 +1,6 @@
 """The load as a plan: which request is due when. The same seed gives the same plan, and every twin gets it.
 
-A surge is part of the plan: while it is on, arrivals come so many times as often.
+A surge is part of the plan: while it is on, arrivals come several times as often.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ def plan_arrivals(
     sizes: Mapping[str, int],
     surges: Sequence[Surge] = (),
 ) -> Iterator[Arrival]:
-    """Every arrival in order of time, numbered from 0: Poisson at the planned rate, what follows them on top of it.
+    """Every arrival in order of time, numbered from 0: Poisson at the planned rate, plus what follows them.
 
-    Nothing is kept but the few arrivals that will be followed. Raises LabError for a load that cannot be planned.
+    Only the few arrivals that will be followed are kept. Raises LabError for a load that cannot be planned.
     """
     check_load(load, phases, workload, surges)
     random, numbers = Random(seed), count()
-    followed: list[tuple[float, int, Arrival]] = []  # a heap, by the instant of what follows
+    followed: list[tuple[float, int, Arrival]] = []  # a heap, by the instant of the follower
 
     def intent(at_s: float, op: str) -> Intent:
         return Intent(i=next(numbers), at_s=at_s, op=op, sizes=sizes, random=random)
@@ -72,8 +72,8 @@ def plan_arrivals(
 
 
 def _instants(random: Random, rate_rps: float, until_s: float, surges: Sequence[Surge]) -> Iterator[float]:
-    """A Poisson process whose rate is constant between the edges of surges: what a draw leaves over at an edge is
-    used up at the next rate."""
+    """A Poisson process whose rate is constant between the edges of surges. The rest of a draw at an edge is used up
+    at the next rate."""
     edges = sorted({edge for surge in surges for edge in surge.window if 0 < edge < until_s} | {until_s})
     at_s = 0.0
     due = random.expovariate(1.0)  # in expected arrivals
@@ -97,13 +97,13 @@ def _times(surges: Sequence[Surge], at_s: float) -> float:
 
 
 def check_load(load: Load, phases: Phases, workload: Workload, surges: Sequence[Surge] = ()) -> None:
-    """Raises LabError for a load that cannot be planned, or that is more than a lab should ever send."""
+    """Raises LabError for a load that cannot be planned, or is more than a lab should ever send."""
     if unknown := [op for op in load.mix if op not in workload.operations]:
         raise LabError(f"No such operation: {', '.join(unknown)}. There is {', '.join(workload.operations)}.")
     if load.rate_rps <= 0:
         raise LabError(f"load.rate_rps is {load.rate_rps:g}; it must be above 0.")
     if not sum(load.mix.values()) > 0:
-        raise LabError("load.mix weighs nothing; give at least one operation a weight above 0.")
+        raise LabError("load.mix has no weights; give at least one operation a weight above 0.")
     extra_s = sum((surge.times - 1) * (surge.window[1] - surge.window[0]) for surge in surges)
     if (planned := load.rate_rps * (phases.load_s + extra_s)) > ARRIVALS_MAX:
         raise LabError(

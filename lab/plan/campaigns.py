@@ -14,7 +14,7 @@ def ablation(
 ) -> Campaign:
     """All defences, none; then each left out of all, and each alone.
 
-    Raises LabError where there is no defence to look at.
+    Raises LabError if there is no defence to switch.
     """
     if not defences:
         raise LabError(f"{scenario} names no defence. Say which: --over deadline,circuit_breaker")
@@ -36,7 +36,7 @@ def sweep(
 ) -> Campaign:
     """One run for each value of `parameter`, written like fault.latency_ms=50,100,200.
 
-    Raises LabError where there are not at least two values.
+    Raises LabError for fewer than two values.
     """
     name, equals, text = parameter.partition("=")
     values = list(dict.fromkeys(value.strip() for value in text.split(",") if value.strip()))

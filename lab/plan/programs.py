@@ -1,6 +1,6 @@
 """The configurations of the programs that run beside a twin: load, observer, final read.
 
-They are files of JSON, read by loadtests/, which shares no code with the lab. Paths count from the twin's run folder.
+They are JSON files for loadtests/, which shares no code with the lab. Paths are relative to the twin's run folder.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def final_read(plan: RunPlan, targets: Mapping[str, str], output: str, timeout_s
 
 
 def probes(plan: RunPlan) -> tuple[Probe, ...]:
-    """One probe a target, which shows every fault there. Where no link breaks, one is watched all the same."""
+    """One probe per target, which shows every fault on it. If no link breaks, one is watched all the same."""
     wanted = [probe for fault in plan.scenario.faults for probe in fault.probes()]
     if not any(probe.target.kind is Kind.LINK for probe in wanted):
         links = plan.scenario.topology.links

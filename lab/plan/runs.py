@@ -1,4 +1,4 @@
-"""What is run, all of it decided beforehand: the plan of one run."""
+"""The plan of one run, all of it decided beforehand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a target is asked to be at each moment: the sum of the faults on it that are on."""
+"""The state that a target should be in at each moment: the sum of the faults that are on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lab.model import Fault, FaultWindow, State, StateFault, Switch, Target
 
 
 def describe(faults: Sequence[Fault]) -> str:
-    """All faults in a line."""
+    """All faults in one line."""
     return "; ".join(fault.describe() for fault in faults) or "none (control)"
 
 
@@ -19,7 +19,7 @@ def targets(faults: Sequence[Fault]) -> tuple[Target, ...]:
 
 
 def asked(faults: Sequence[Fault], target: Target, active: frozenset[int], healthy: State) -> State:
-    """What `target` is asked to be while the faults `active` (by number) are on: their sum, or healthy."""
+    """The state that `target` should be in while the faults `active` (by number) are on: their sum, or healthy."""
     states = [
         fault.state()
         for number, fault in enumerate(faults)
@@ -29,7 +29,7 @@ def asked(faults: Sequence[Fault], target: Target, active: frozenset[int], healt
 
 
 def steady_windows(switches: Sequence[Switch], faults: Sequence[Fault]) -> Iterator[FaultWindow]:
-    """When each lasting fault that does not come in bursts is planned to be on, where `switches` switch it at all."""
+    """When each lasting fault without bursts is planned to be on, if `switches` switch it at all."""
     for number, fault in enumerate(faults):
         instants = [switch.at_s for switch in switches if switch.fault == number]
         if instants and isinstance(fault, StateFault) and fault.burst is None:

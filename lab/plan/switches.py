@@ -1,4 +1,4 @@
-"""Turns faults into instants: what goes on and off, and what happens, when. The same seed gives every twin the same."""
+"""Turns faults into instants: what goes on, goes off or happens, and when. Every twin gets the same from one seed."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from random import Random
 
 from lab.model import FAULT, ActionFault, Burst, Fault, Phases, Shot, StateFault, Switch, Window
 
-SHORTEST = 0.1  # of the mean: bounds of a drawn on or off time
+SHORTEST = 0.1  # of the mean: bounds of a random on or off time
 LONGEST = 3.0
-TAIL_S = 0.05  # a burst does not begin so shortly before the end of its part of the phase
+TAIL_S = 0.05  # no burst begins this shortly before the end of its part of the phase
 
 
 def plan_switches(faults: Sequence[Fault], phases: Phases, seed: int) -> tuple[Switch, ...]:
     """Every switch of every lasting fault, and the healing of what an action leaves broken, by time.
 
-    At the same instant off comes before on. Ends with all off.
+    At the same instant off comes before on. At the end all are off.
     """
     switches: list[Switch] = []
     for number, fault in enumerate(faults):

@@ -1,7 +1,6 @@
 """The folder of a campaign: campaign.json, one ordinary run folder for each cell, table.md and table.json.
 
-What is finished is told by the runs themselves, so a campaign that was killed goes on where it was. An invalid run
-judged nobody: it is made again.
+The runs themselves show what is finished, so a campaign that was killed can be continued. Invalid runs are repeated.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class CampaignFolder:
 
     @classmethod
     def create(cls, folder: Path, campaign: Campaign) -> CampaignFolder:
-        """A new one. Raises LabError when that cannot be."""
+        """A new one. Raises LabError if it cannot be made."""
         try:
             folder.mkdir(parents=True)
         except OSError as exc:
@@ -37,12 +36,12 @@ class CampaignFolder:
         return cls(folder=folder, campaign=campaign)
 
     def run_folder(self, cell: str) -> Path:
-        """Where the run of `cell` lies: its number and its name."""
+        """The folder of the run of `cell`: its number and its name."""
         number = [each.name for each in self.campaign.cells].index(cell)
         return self.folder / f"{number:02d}-{cell.replace('/', '-')}"
 
     def verdict(self, cell: str) -> RunVerdict | None:
-        """How the run of `cell` was judged; None where it has not ended."""
+        """The verdict of the run of `cell`; None if it has not ended."""
         try:
             return read_verdict(self.run_folder(cell))
         except LabError:
@@ -53,7 +52,7 @@ class CampaignFolder:
         return read_origin(self.run_folder(cell))
 
     def clear(self, cell: str) -> Path:
-        """The folder of `cell`, free for a run: what a killed one left goes."""
+        """The folder of `cell`, emptied of what a killed run left."""
         folder = self.run_folder(cell)
         if folder.exists():
             shutil.rmtree(folder)
@@ -65,13 +64,13 @@ class CampaignFolder:
         return all(verdict is not None and verdict.valid for verdict in verdicts)
 
     def write(self, results: Sequence[CellResult], table: Table) -> None:
-        """What is known so far, for machines and for people."""
+        """The results so far, for machines and for people."""
         write_value(self.folder / RESULTS, list(results))
         write_text(self.folder / TABLE, markdown(table))
 
 
 def campaigns(runs: Path) -> Iterator[CampaignFolder]:
-    """Every campaign below `runs`, newest first. A damaged one can neither go on nor be in the way."""
+    """Every campaign below `runs`, newest first. Damaged ones are skipped."""
     for path in sorted(runs.glob(f"*/{PLAN}"), reverse=True):
         try:
             yield CampaignFolder(folder=path.parent, campaign=read_value(path, Campaign))
@@ -80,7 +79,7 @@ def campaigns(runs: Path) -> Iterator[CampaignFolder]:
 
 
 def unfinished(runs: Path, campaign: Campaign) -> CampaignFolder | None:
-    """The newest campaign below `runs` that asks for the same and has not ended."""
+    """The newest unfinished campaign below `runs` that asks for the same runs."""
     alike = (found for found in campaigns(runs) if found.campaign.same_as(campaign))
     return next((found for found in alike if not found.finished), None)
 

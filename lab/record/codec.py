@@ -1,6 +1,6 @@
-"""Values as JSON and back, checked: a member that is missing, unknown or of another type is named, never guessed.
+"""Values as JSON and back, validated: a member that is missing, unknown or of another type is an error, never a guess.
 
-Where a value may be of several classes (a fault, a check, a state, an event, a sample) its "type" names the class.
+If a value may be of several classes (a fault, a check, a state, an event, a sample), its "type" names the class.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ FAMILIES: tuple[tuple[type[Any], tuple[type[Any], ...]], ...] = (
     (Check, (*SLOS, *INVARIANTS)),
     (Event, EVENTS),
 )
-DIGITS = 6  # of a fraction: beyond it lies only noise
+DIGITS = 6  # of a fraction: more would only be noise
 
 
 class Damaged(ValueError):
-    """What was read is not what it must be: why, in a few words."""
+    """What was read is invalid; the message says why, in a few words."""
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON has it. Fractions are rounded; what is infinite becomes "inf" or "-inf", NaN becomes null."""
+    """`value` as JSON. Fractions are rounded; infinity becomes "inf" or "-inf", NaN becomes null."""
     return CONVERTER.unstructure(value)
 
 
 def structured(data: Any, into: type[T]) -> T:
-    """The value of class `into` that `data` stands for. Raises Damaged, naming the first member that does not fit."""
+    """The value of class `into` in `data`. Raises Damaged, which names the first member that does not fit."""
     try:
         return CONVERTER.structure(data, into)
     except BaseValidationError as error:
@@ -65,7 +65,7 @@ def structured(data: Any, into: type[T]) -> T:
         TypeError,
         KeyError,
         AttributeError,
-    ) as error:  # a family's tag, or a list for an object
+    ) as error:  # a family's tag, or a list instead of an object
         raise Damaged(str(error) or type(error).__name__) from error
 
 
@@ -73,19 +73,19 @@ def _number(value: Any, _: object) -> float:
     if value in ("inf", "-inf"):
         return float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{value!r} is no number")
+        raise TypeError(f"{value!r} is not a number")
     return float(value)
 
 
 def _whole(value: Any, _: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{value!r} is no whole number")
+        raise TypeError(f"{value!r} is not a whole number")
     return value
 
 
 def _text(value: Any, _: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is not text")
     return value
 
 

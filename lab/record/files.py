@@ -1,6 +1,6 @@
-"""Files of a run folder: written beside and then renamed, never through a link; what is damaged is named.
+"""Files of a run folder: written to a temporary file and renamed, never through a link.
 
-Every read error is one sentence with the next step.
+Every read error is one sentence that names the file and the next step.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ T = TypeVar("T")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """The whole file or nothing of it. A link of that name is replaced, what it leads to stays as it is."""
+    """Write the whole file or nothing. A link of that name is replaced; its target stays as it is."""
     if path.parent.is_symlink():
-        raise LabError(f"{path.parent} is a link; the lab writes into real folders only. Remove it.")
+        raise LabError(f"{path.parent} is a link, but the lab writes only into real folders. Remove it.")
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     with suppress(FileNotFoundError):
         fresh.unlink()
@@ -45,7 +45,7 @@ def write_value(path: Path, value: Any) -> None:
 
 
 def appending(path: Path) -> IO[str]:
-    """A file to add lines to, new or there already; a link is refused."""
+    """A file to append lines to, new or existing; a link is refused."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
     except OSError as exc:
@@ -59,12 +59,12 @@ def read_value(path: Path, into: type[T]) -> T:
 
 
 def read_values(path: Path, into: type[T]) -> list[T]:
-    """One value a line; a last line that a kill cut short is left out."""
+    """One value per line; an incomplete last line, left by a kill, is ignored."""
     return list(_lines(path, lambda line: _decoded(path, line, into)))
 
 
 def read_json_lines(path: Path) -> Iterator[Any]:
-    """One JSON value a line, as it comes: for files too long to keep."""
+    """One JSON value per line, read one at a time: for files too long to keep in memory."""
     return _lines(path, lambda line: _json(path, line))
 
 
@@ -76,11 +76,11 @@ def read_bytes(path: Path) -> bytes:
 
 
 def unreadable(path: Path, why: OSError) -> LabError:
-    return LabError(f"Cannot read {path}: {why.strerror}. The run did not get so far; make it again.")
+    return LabError(f"Cannot read {path}: {why.strerror}. The run did not get that far; repeat it.")
 
 
 def damaged(path: Path, why: object) -> LabError:
-    return LabError(f"{path} is damaged ({why}). Make the run again.")
+    return LabError(f"{path} is damaged ({why}). Repeat the run.")
 
 
 def _lines(path: Path, decode: Callable[[bytes], T]) -> Iterator[T]:

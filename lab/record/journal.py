@@ -1,4 +1,4 @@
-"""The journal of a run: every event goes to events.jsonl, and to everybody who listens."""
+"""The journal of a run: every event goes to events.jsonl and to all listeners."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Listener = Callable[[Event], None]
 
 
 class FolderJournal:
-    """`lab.ports.Journal` in a run folder. `now` is the clock; T0 is told when it is known."""
+    """`lab.ports.Journal` in a run folder. `now` is the clock; `begin` sets T0."""
 
     def __init__(self, path: Path, now: Callable[[], float], *listeners: Listener) -> None:
         self._file = appending(path)
@@ -25,7 +25,7 @@ class FolderJournal:
         self._lock = threading.Lock()
 
     def begin(self, t0: float) -> None:
-        """From here on instants count from `t0`."""
+        """From now on instants count from `t0`."""
         self._t0 = t0
 
     def now_s(self) -> float:
@@ -33,7 +33,7 @@ class FolderJournal:
         return float("-inf") if self._t0 is None else self._now() - self._t0
 
     def tell(self, event: Event) -> None:
-        """The event is in the file when this returns; then the listeners hear of it."""
+        """Write the event to the file, then tell the listeners."""
         line = json.dumps(CONVERTER.unstructure(event, unstructure_as=Event), ensure_ascii=False)
         with self._lock:
             if not self._file.closed:
@@ -43,13 +43,13 @@ class FolderJournal:
             listener(event)
 
     def close(self) -> None:
-        """Nothing more is written; listeners still hear."""
+        """Write nothing more; listeners are still told."""
         with self._lock:
             self._file.close()
 
 
 class NoJournal:
-    """`lab.ports.Journal` of a stack that nobody records: what happens is forgotten."""
+    """`lab.ports.Journal` of a stack without a record: it forgets everything."""
 
     def now_s(self) -> float:
         return float("-inf")

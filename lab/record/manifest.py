@@ -1,6 +1,6 @@
-"""manifest.json, format 2: all that was planned, with its thresholds, and what it ran on.
+"""manifest.json, format 2: everything that was planned, with its thresholds, and where it ran.
 
-Nothing else is needed to judge a run again: whatever today's scenario files say, the run is judged by its own day's.
+Nothing else is needed to judge a run again: it is judged by the scenario of its day, whatever today's files say.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Isolation(StrEnum):
     """How the cores of the machine are divided among the twins."""
 
     SHARED = "shared"  # fewer cores than twins: latencies of different twins are not compared
-    UNPINNED = "unpinned"  # a core each would do, and none is pinned
+    UNPINNED = "unpinned"  # a core each would do, but none is pinned
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """One run as it was planned, and where it was made. Instants are monotonic seconds, `t0_wall` is UTC."""
+    """One run as it was planned, and where it was made. Instants are monotonic seconds; `t0_wall` is UTC."""
 
     format: int
     lab_version: str
@@ -60,7 +60,7 @@ class Manifest:
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Where a run was made; "" for what is not known."""
+    """Where a run was made; "" for what is unknown."""
 
     commit: str = ""
     runtime: str = ""
@@ -68,7 +68,7 @@ class Origin:
 
 
 def read_origin(folder: Path) -> Origin:
-    """From the manifest in `folder`, also where another version of the lab wrote it and the rest cannot be read."""
+    """From the manifest in `folder`, even if another version of the lab wrote it and the rest cannot be read."""
     try:
         data = json.loads(read_bytes(folder / "manifest.json"))
         commit, runtime, t0_wall = (str(data[name]) for name in ("commit", "runtime", "t0_wall"))
@@ -78,7 +78,7 @@ def read_origin(folder: Path) -> Origin:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of the run in `folder`. Raises LabError for one that is missing, damaged or of another format."""
+    """The manifest of the run in `folder`. Raises LabError if it is missing, damaged or of another format."""
     path = folder / "manifest.json"
     try:
         data = json.loads(read_bytes(path))
@@ -87,7 +87,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise damaged(path, error) from error
     if found in (1, *range(FORMAT + 1, 100)):
         raise LabError(
-            f"{folder} was written in format {found}, and this lab reads format {FORMAT}. Make the run again, "
+            f"{folder} was written in format {found}, and this lab reads format {FORMAT}. Repeat the run, "
             "or read it with the version of the lab that made it."
         )
     try:

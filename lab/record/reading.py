@@ -1,4 +1,4 @@
-"""Reads a run folder, each part when it is asked for; every part is checked as it is read."""
+"""Reads a run folder, each part only when it is needed; every part is validated as it is read."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ class Answer:
 
 
 class RunRecord:
-    """A run folder, read as it is asked for. Raises LabError, naming the file, for what is missing or damaged."""
+    """A run folder, read on demand. Raises LabError, which names the file, if something is missing or damaged."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.manifest: Manifest = read_manifest(folder)
 
     def verify(self) -> None:
-        """Raises LabError where the evidence is not what it was when the run ended."""
+        """Raises LabError if the evidence is not what it was when the run ended."""
         sums.verify(self.folder)
 
     @cached_property
@@ -68,7 +68,7 @@ class RunRecord:
         return tuple(TwinRecord(self, plan) for plan in self.manifest.twins)
 
     def arrivals(self, numbers: Iterable[int]) -> Mapping[int, Arrival]:
-        """The planned arrivals with these numbers, as the schedule has them; no other line is checked."""
+        """The planned arrivals with these numbers, from the schedule; no other line is validated."""
         wanted, path = set(numbers), self.folder / "schedule.jsonl"
         lines = (line for i, line in enumerate(read_json_lines(path)) if i in wanted)
         try:
@@ -133,7 +133,7 @@ class TwinRecord:
 
     @cached_property
     def history(self) -> Sequence[Operation]:
-        """The operations that invariants read, with what was asked (from the schedule) and what was answered."""
+        """The operations that invariants read: what was requested (from the schedule) and what was answered."""
         answers = read_values(self.folder / "history.jsonl", Answer)
         arrivals = self.run.arrivals(answer.i for answer in answers)
         operations = (self._operation(answer, arrivals[answer.i]) for answer in answers)
@@ -153,7 +153,7 @@ class TwinRecord:
 
     @cached_property
     def probes(self) -> Sequence[Sample]:
-        """All that was seen, from outside and of the parts, by time."""
+        """All samples, of links, parts and stores, by time."""
         parts = self.folder / "parts.jsonl"
         seen = [self.folder / "probes.jsonl", *([parts] if parts.exists() else [])]
         samples = chain.from_iterable(read_values(path, Sample) for path in seen)

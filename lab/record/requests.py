@@ -1,4 +1,4 @@
-"""requests.bin: 42 bytes for every request, read into a numpy table whose instants count from T0."""
+"""requests.bin: 42 bytes per request, read into a numpy table whose instants count from T0."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ REQUEST = np.dtype(
     [
         ("i", "<u4"),
         ("op", "u1"),  # number in load.json's "ops"
-        ("status", "<u2"),  # 0 without an HTTP answer
+        ("status", "<u2"),  # 0 if there was no HTTP answer
         ("failure", "u1"),  # lab.model.Failure
         ("outcome", "u1"),  # lab.model.Outcome
         ("flags", "u1"),  # 1 connection used before, 2 wrong body, 4 a repetition that was not needed
         ("intended", "<f8"),
         ("started", "<f8"),
-        ("sent", "<f8"),  # 0.0 if never sent; read back as not a number
+        ("sent", "<f8"),  # 0.0 if never sent; read as not a number
         ("end", "<f8"),
     ]
 )
@@ -32,7 +32,7 @@ INSTANTS = ("intended", "started", "sent", "end")
 def read_requests(path: Path, t0: float, operations: int) -> NDArray[Any]:
     """Every recorded request, by its number in the plan. Raises LabError for bytes that cannot be records.
 
-    A last record that a kill cut short is left out.
+    An incomplete last record, left by a kill, is ignored.
     """
     try:
         records = np.fromfile(path, dtype=REQUEST)
@@ -44,8 +44,8 @@ def read_requests(path: Path, t0: float, operations: int) -> NDArray[Any]:
         or records["outcome"].max() > max(Outcome)
         or not all(np.isfinite(records[name]).all() for name in INSTANTS)
     ):
-        raise damaged(path, "it holds records that no load writes")
-    records = records[np.argsort(records["i"], kind="stable")]  # five times as fast as to sort by a field
+        raise damaged(path, "it holds invalid records")
+    records = records[np.argsort(records["i"], kind="stable")]  # five times as fast as sorting by a field
     sent = records["sent"] > 0
     for name in INSTANTS:
         records[name] -= t0

@@ -10,35 +10,35 @@ from lab.model import LabError
 from lab.record.files import read_bytes, write_text
 
 NAME = "SHA256SUMS"
-# Made from the evidence, as often as one likes.
+# Made from the evidence, and can be made again.
 DERIVED = frozenset({NAME, "verdict.json", "report.html", "summary.md", "junit.xml"})
 DERIVED_FOLDERS = frozenset({"figures"})
 
 
 def seal(folder: Path) -> None:
-    """Write the checksums of all evidence in `folder`: from here on it is complete."""
+    """Write the checksums of all evidence in `folder`: from now on it is complete."""
     write_text(folder / NAME, "".join(f"{_sum(folder / name)}  {name}\n" for name in _evidence(folder)))
 
 
 def verify(folder: Path) -> None:
-    """Raises LabError, naming the file, where the evidence is not what it was when the run ended."""
+    """Raises LabError, which names the file, if the evidence is not what it was when the run ended."""
     path = folder / NAME
     if not path.is_file():
-        raise LabError(f"{folder} has no {NAME}: the run did not end, and cannot be judged. Make it again.")
+        raise LabError(f"{folder} has no {NAME}: the run did not end, so it cannot be judged. Repeat it.")
     told = {}
     for line in read_bytes(path).decode(errors="replace").splitlines():
         of_file, _, name = line.partition("  ")
         if not name or ".." in Path(name).parts or Path(name).is_absolute():
-            raise LabError(f"{path} is damaged. Make the run again.")
+            raise LabError(f"{path} is damaged. Repeat the run.")
         told[name] = of_file
     for name in dict.fromkeys((*told, *_evidence(folder))):
         file = folder / name
         if not file.is_file():
-            raise LabError(f"{file} is missing. Make the run again.")
+            raise LabError(f"{file} is missing. Repeat the run.")
         if name not in told:
             raise LabError(f"{file} was not there when the run ended. Move it away.")
         if _sum(file) != told[name]:
-            raise LabError(f"{file} was changed after the run. Make the run again.")
+            raise LabError(f"{file} was changed after the run. Repeat the run.")
 
 
 def _evidence(folder: Path) -> Iterator[str]:

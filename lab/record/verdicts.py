@@ -16,5 +16,5 @@ def write_verdict(folder: Path, verdict: RunVerdict) -> None:
 
 
 def read_verdict(folder: Path) -> RunVerdict:
-    """The judgement as it was written. Raises LabError where a run has none yet, or a damaged one."""
+    """The verdict as it was written. Raises LabError if the run has none yet, or a damaged one."""
     return read_value(folder / NAME, RunVerdict)

@@ -1,4 +1,4 @@
-"""When each fault was surely on: the one place that reads it out of the events."""
+"""When each fault was surely on: the only place that works it out from the events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.model import FAULT, Event, Fault, FaultWindow, Kind, Performed, Phases,
 def fault_windows(
     faults: Sequence[Fault], events: Sequence[Event], switches: Sequence[Switch], phases: Phases
 ) -> Sequence[FaultWindow]:
-    """By the instant at which they began; `events` are those of one twin."""
+    """In the order in which they began; `events` are those of one twin."""
     found: list[FaultWindow] = []
     for number, fault in enumerate(faults):
         if fault.target().kind is Kind.LOAD:
@@ -23,7 +23,7 @@ def fault_windows(
 
 
 def _switched(number: int, events: Sequence[Event]) -> Iterator[FaultWindow]:
-    """From the answer to the injection until the healing was asked for."""
+    """From the answer to the injection until the healing was requested."""
     mine = [event for event in events if isinstance(event, Switched) and event.fault == number]
     for on, off in pairwise(mine):
         if on.on and not off.on:
@@ -31,8 +31,8 @@ def _switched(number: int, events: Sequence[Event]) -> Iterator[FaultWindow]:
 
 
 def _performed(number: int, events: Sequence[Event], phases: Phases) -> Iterator[FaultWindow]:
-    """From when it happened until the healing was asked for, or to the end of the phase: how long it shows is the
-    twin's affair.
+    """From when it happened until the healing was requested, or to the end of the phase: how long it shows depends on
+    the twin.
     """
     healings = [event.before_s for event in events if isinstance(event, Switched) and event.fault == number]
     off_s = min((phases.window(FAULT)[1], *healings))
@@ -42,7 +42,7 @@ def _performed(number: int, events: Sequence[Event], phases: Phases) -> Iterator
 
 
 def _planned(number: int, switches: Sequence[Switch]) -> Iterator[FaultWindow]:
-    """A change of the load is in the schedule: it is on when it was planned to be."""
+    """A change of the load is in the schedule, so it is on exactly when planned."""
     for on, off in pairwise(switch for switch in switches if switch.fault == number):
         if on.on and not off.on:
             yield FaultWindow(fault=number, on_s=on.at_s, off_s=off.at_s)

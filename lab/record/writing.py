@@ -15,10 +15,10 @@ from lab.record.manifest import Manifest
 
 
 class RunWriter:
-    """Writes a run folder. Whole files are replaced at once, so that a kill never leaves half of one."""
+    """Writes a run folder. Files are replaced as a whole, so a kill never leaves half of one."""
 
     def __init__(self, folder: Path) -> None:
-        """Make the folder. Raises LabError when that cannot be."""
+        """Make the folder. Raises LabError if that fails."""
         self.folder = folder
         try:
             folder.mkdir(parents=True)
@@ -38,7 +38,7 @@ class RunWriter:
         write_text(self.folder / "t0.json", json.dumps({"t0": t0}) + "\n")
 
     def schedule(self, arrivals: Iterable[Arrival]) -> int:
-        """Write down every arrival as it comes; returns how many there are."""
+        """Write every arrival as it comes; returns how many there are."""
         planned = 0
         with appending(self.folder / "schedule.jsonl") as file:
             for arrival in arrivals:
@@ -48,17 +48,17 @@ class RunWriter:
         return planned
 
     def parts(self, twin: str, samples: Iterable[Sample]) -> None:
-        """Add what was seen of the twin's parts."""
+        """Append the samples of the twin's parts."""
         with appending(self.twin_folder(twin) / "parts.jsonl") as file:
             for sample in samples:
                 file.write(json.dumps(CONVERTER.unstructure(sample, unstructure_as=Sample)) + "\n")
 
     def seal(self) -> None:
-        """All evidence is there: from here on it can be judged, and no change goes unnoticed."""
+        """All evidence is there: from now on it can be judged, and every change is noticed."""
         sums.seal(self.folder)
 
     def link_latest(self) -> None:
-        """Let `latest` beside the folder name it."""
+        """Point `latest`, next to the folder, to it."""
         latest = self.folder.parent / "latest"
         fresh = self.folder.parent / f".latest-{os.getpid()}"
         fresh.unlink(missing_ok=True)

@@ -1,1 +1,1 @@
-"""Adapters of `lab.ports`: the local processes, Docker, Toxiproxy, and what keeps all of them from outliving a run."""
+"""Adapters of `lab.ports`: local processes, Docker, Toxiproxy, and what keeps them from outliving a run."""

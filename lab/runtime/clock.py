@@ -14,7 +14,7 @@ class MonotonicClock:
         return time.monotonic()
 
     def sleep_until(self, at: float) -> None:
-        """Return at `at`, or at once when that is past."""
+        """Return at `at`, or at once if that is past."""
         while (left_s := at - self.now()) > 0:
             time.sleep(left_s)
 

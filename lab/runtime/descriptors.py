@@ -1,4 +1,4 @@
-"""How many descriptors processes that run may have, and have: prlimit(2) and /proc, which Linux alone has."""
+"""How many descriptors running processes may have and do have: by prlimit(2) and /proc, on Linux only."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ PRLIMIT_TIMEOUT_S = 5.0
 
 
 def open_descriptors(pid: int) -> int:
-    """How many it has open; 0 where that is not told."""
+    """How many it has open; 0 if unknown."""
     with suppress(psutil.Error):
         return int(psutil.Process(pid).num_fds())
     return 0
 
 
 def soft_limit(pid: int) -> int | None:
-    """How many it may have now; None where it has ended, or on other systems than Linux."""
+    """How many it may have now; None if it has ended, or if this is not Linux."""
     with suppress(OSError, StopIteration, ValueError):
         lines = (PROC / str(pid) / "limits").read_text().splitlines()
         return int(next(line for line in lines if line.startswith(LINE)).removeprefix(LINE).split()[0])
@@ -34,12 +34,12 @@ def soft_limit(pid: int) -> int | None:
 
 
 def limit(pid: int, soft: int) -> None:
-    """The process and what it starts from now on may have `soft`, as far as its hard limit goes.
+    """Allow the process and its later children `soft` descriptors, but not more than its hard limit.
 
-    Root in a container may not always limit another user's process, but may ask as that user.
+    Root in a container may not always limit another user's process, but can do it as that user.
     """
     if sys.platform != "linux":
-        raise LabError("Only Linux changes the limits of processes that run.")
+        raise LabError("Only Linux can change the limits of running processes.")
     try:
         process = psutil.Process(pid)
         hard = process.rlimit(psutil.RLIMIT_NOFILE)[1]

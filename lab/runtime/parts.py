@@ -1,6 +1,6 @@
-"""What breaks and watches the parts of a twin, made of what a runtime can do to one member of a part.
+"""Breaks and watches the parts of a twin, built from what a runtime can do to one member of a part.
 
-The faults add up before they come here: an actuator is told the whole state that its members must be in.
+Faults are added up before they come here: an actuator gets the whole state that its members must be in.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from lab.runtime.ownership.ledger import Ledger
 
 T = TypeVar("T")
 HEALTHY = PartState()
-Tell = Callable[[str, str, str], None]  # part, member and why it was started again
+Tell = Callable[[str, str, str], None]  # part, member and why it was restarted
 
 
 class Control(Protocol):
-    """One member of a part, as one runtime has it. From any thread."""
+    """One member of a part in one runtime. From any thread."""
 
     @property
     def name(self) -> str:
@@ -37,13 +37,13 @@ class Control(Protocol):
         ...
 
     def bring(self, state: PartState) -> None:
-        """Make it so. What is dead is started when it was stopped on purpose before, or when all must be healthy."""
+        """Put it into that state. A dead one is started if it was stopped on purpose, or if all must be healthy."""
         ...
 
     def state(self) -> PartState:
-        """What it is like now, as far as the lab is to answer for it.
+        """The state that the lab has put it into.
 
-        One that a kill or its own limit has ended counts as running: nobody asked for it to be dead.
+        One that was ended by a kill or by its own limit counts as running: nobody asked for it to be dead.
         """
         ...
 
@@ -73,7 +73,7 @@ class PartActuator:
         return self.get()
 
     def get(self) -> State:
-        """What all are like; where they differ, the first that is not as asked."""
+        """The state of all; if they differ, the first that is not as requested."""
         found = _at_once(lambda control: control.state(), self._controls)
         return next((state for state in found if state != self._asked), self._asked)
 
@@ -106,8 +106,8 @@ class WatchedPart:
 class Parts:
     """The parts of one twin as the lab breaks and watches them.
 
-    `controls` tells the members of a part, and is asked once for each. Before anything can be broken, the ledger says
-    how to undo it.
+    `controls` returns the members of a part, and is called once for each. Before anything can be broken, the ledger
+    says how to undo it.
     """
 
     def __init__(self, controls: Callable[[str], Sequence[Control]], ledger: Ledger) -> None:
@@ -135,7 +135,7 @@ class Parts:
         return mine
 
     def _members(self, target: Target) -> Sequence[Control]:
-        """Those that `target` means. Raises LabError where there is none."""
+        """The members that `target` means. Raises LabError if there are none."""
         if target.kind is Kind.PART and target.name not in self._known:
             self._known[target.name] = self._controls(target.name)
         mine = [one for one in self._known.get(target.name, ()) if target.member in (ALL, one.name)]
@@ -145,7 +145,7 @@ class Parts:
 
 
 def _at_once(do: Callable[[Control], T], controls: Iterable[Control]) -> list[T]:
-    """`do` to each, side by side: what hits one must hit the next in the same instant."""
+    """`do` to each in parallel: all must be hit at the same instant."""
     everyone = list(controls)
     if len(everyone) == 1:
         return [do(everyone[0])]

@@ -1,9 +1,9 @@
 """Loopback ports that nobody else takes before, during or between their use.
 
-A port that was only looked at may be gone a moment later, and a proxy that is down frees its port in mid-run. On Linux
-a socket that is bound but does not listen keeps it: whoever asks for the port with SO_REUSEADDR, as every server does,
-gets it, and other labs, which look without, see it taken. A connection to it is refused, as it should be. Elsewhere
-ports are only looked at.
+A port that was only checked may be gone a moment later, and a proxy that is down frees its port in mid-run. On Linux, a
+socket that is bound but does not listen reserves it: servers, which use SO_REUSEADDR, can still bind it, while other
+labs, which check without it, see it taken. A connection to it is refused, as it should be. On other systems ports are
+only checked.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from lab.model import LabError
 
 LOOPBACK = "127.0.0.1"
-# Below 32768, where the kernel takes the ports of outgoing connections from.
+# Below 32768, where the kernel's ports for outgoing connections begin.
 LOWEST, HIGHEST = 20_000, 32_767
 ATTEMPTS_MAX = 200
 
@@ -45,7 +45,7 @@ class Ports:
 
 
 def _bound(port: int) -> socket.socket | None:
-    """A socket bound to `port`, None where something has it."""
+    """A socket bound to `port`; None if the port is taken."""
     holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         holder.bind((LOOPBACK, port))

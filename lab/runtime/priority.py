@@ -1,7 +1,7 @@
-"""Who goes first on a machine that all of them share: the lab's own instruments, then the system under test.
+"""Priorities on a shared machine: the lab's own instruments first, then the system under test.
 
-A request that is sent late, or a delay that grows by the scheduler's, is no finding about a service. For a program the
-answer is put before its command line; load and probes ask for themselves (loadtests/handshake.py), once they are ready.
+A request that is sent late, or a delay that the scheduler adds, says nothing about a service. A program gets its
+priority by a prefix to its command line; load and probes ask for theirs (loadtests/handshake.py) once they are ready.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The restarter of a twin: a liveness probe for each replica of the service, and a new start for one that fails it.
+"""The restarter of a twin: a liveness probe for each replica of the service, and a restart for one that fails it.
 
-As an orchestrator has it: what has ended is started again at the next look, what does not answer after so many looks in
-a row. A replica that has just been started is given time to answer for the first time. Every restart is in the journal.
+Like an orchestrator: a replica that has ended is restarted at the next probe, one that does not answer after several
+failures in a row. A new replica is given time for its first answer. Every restart is recorded in the journal.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ END_TIMEOUT_S = 10.0
 
 
 class Replica(Protocol):
-    """One replica of the service, as a runtime has it. From any thread."""
+    """One replica of the service in one runtime. From any thread."""
 
     @property
     def name(self) -> str: ...
 
     def running(self) -> bool:
-        """Whether its first process is there, however it is."""
+        """Whether its first process exists, whatever its state."""
         ...
 
     def answers(self, path: str, timeout_s: float) -> bool:
@@ -33,12 +33,12 @@ class Replica(Protocol):
         ...
 
     def restart(self) -> None:
-        """Start it again as it was; raises LabError where that is not possible (any more)."""
+        """Restart it as it was; raises LabError if that is not possible (any more)."""
         ...
 
 
 class Liveness:
-    """What the looks at one replica so far say: whether, and why, it must be started again."""
+    """The probes of one replica so far: whether, and why, it must be restarted."""
 
     def __init__(self, restarter: Restarter) -> None:
         self._restarter = restarter
@@ -46,7 +46,7 @@ class Liveness:
         self._started_at: float | None = None  # None: it has answered since
 
     def after(self, now: float, *, running: bool, answered: bool) -> str:
-        """Why the replica must be started again after this look; "" where it need not."""
+        """Why the replica must be restarted after this probe; "" if it need not."""
         if answered:
             self._failures, self._started_at = 0, None
             return ""
@@ -85,7 +85,7 @@ class Restarting:
             thread.start()
 
     def stop(self) -> None:
-        """Nothing is started any more when this returns; harmless if it never began."""
+        """When this returns, nothing will be restarted any more; harmless if it never began."""
         self._over.set()
         for thread in self._threads:
             if thread.ident is not None:

@@ -1,4 +1,4 @@
-"""What both runtimes tell the parts of a twin: where things are, and how they are to work. The same words in both."""
+"""What both runtimes tell the parts of a twin: addresses and settings, the same in both."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lab.model import CACHE, DATABASE, PAYMENTS, QUEUE, Balancing, ServerProfile
 
 
 def service_urls(links: Mapping[str, str], password: str) -> dict[str, str]:
-    """Where the service finds what it calls, always behind the proxies: a variable for each of `links`, by its name."""
+    """The addresses of what the service calls, always behind the proxies: a variable for each of `links`."""
     forms = {
         DATABASE: "postgresql://app:app@{}/lab",
         PAYMENTS: "http://{}",
@@ -20,7 +20,7 @@ def service_urls(links: Mapping[str, str], password: str) -> dict[str, str]:
 
 
 def readiness(part: str, password: str) -> tuple[str, str]:
-    """What a cache or a queue is asked, and what its reply then holds, when it is ready and knows the password."""
+    """A question to a cache or a queue, and what its reply contains once it is ready and accepts the password."""
     connect = json.dumps({"auth_token": password, "verbose": False})
     return {
         CACHE: (f"AUTH {password}\r\nPING\r\n", "+PONG"),
@@ -29,7 +29,7 @@ def readiness(part: str, password: str) -> tuple[str, str]:
 
 
 def server_options(profile: ServerProfile) -> tuple[str, ...]:
-    """gunicorn's, for every twin alike."""
+    """gunicorn's options, the same for every twin."""
     options = {"workers": profile.workers, "threads": profile.threads, "timeout": profile.timeout_s}
     return tuple(word for name, value in options.items() for word in (f"--{name}", str(value)))
 

@@ -1,4 +1,4 @@
-"""What both testbeds have in common: a twin for each name, which answers for itself."""
+"""What both testbeds share: a twin for each name, which answers for itself."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from lab.workload import Workload
 if TYPE_CHECKING:
     from lab.runtime.stores.sessions import DatabaseActuator
 
-PACKAGES = ("flask", "gunicorn", "locust", "psycopg", "sqlalchemy")  # whose versions a manifest names
+PACKAGES = ("flask", "gunicorn", "locust", "psycopg", "sqlalchemy")  # whose versions are in the manifest
 
 
 class Twin(Protocol):
-    """One full set of parts that stands or is about to, with its own Toxiproxy."""
+    """One full set of parts, running or about to, with its own Toxiproxy."""
 
     @property
     def links(self) -> Mapping[str, Actuator]: ...
@@ -36,7 +36,7 @@ AnyTwin = TypeVar("AnyTwin", bound=Twin)
 
 
 class Twins(Generic[AnyTwin]):
-    """The part of `lab.ports.Testbed` that hands questions on to the twin they are about."""
+    """The part of `lab.ports.Testbed` that passes calls on to the twin they are about."""
 
     def __init__(self, stack: Stack, workload: Workload, state_dir: Path) -> None:
         self._stack = stack
@@ -71,7 +71,7 @@ class Twins(Generic[AnyTwin]):
         return self._twins[twin].published()
 
     def collect(self, twin: str, folder: Path) -> None:
-        """The logs of the twin's parts; nothing where the twin never began to start."""
+        """The logs of the twin's parts; nothing if the twin never began to start."""
         if twin in self._twins:
             logs = folder / "logs"
             logs.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ class Twins(Generic[AnyTwin]):
         return self._twins[twin].cpu_s()
 
     def _database(self, twin: str) -> DatabaseActuator:
-        """That of the twin's database, past every proxy; the ledger says how to heal it before it is broken."""
+        """The actuator of the twin's database, past every proxy. The ledger first says how to heal it."""
         from lab.runtime.stores.sessions import DatabaseActuator  # few runs need a driver of the database
 
         if twin not in self._databases:
@@ -98,7 +98,7 @@ class Twins(Generic[AnyTwin]):
         return self._databases[twin]
 
     def _telling(self, twin: str) -> Tell:
-        """Writes down which members of `twin` are started again, and why."""
+        """Records which members of `twin` are restarted, and why."""
 
         def tell(part: str, member: str, reason: str) -> None:
             if self._journal is not None:
@@ -108,7 +108,7 @@ class Twins(Generic[AnyTwin]):
         return tell
 
     def _guarded(self) -> Ledger:
-        """From here on what is written into the ledger is ended, whatever happens to this process."""
+        """From now on everything in the ledger will be ended, whatever happens to this process."""
         ledger = self._open_ledger()
         self._guardian = Guardian(self._state_dir, ledger)
         return ledger
@@ -119,13 +119,13 @@ class Twins(Generic[AnyTwin]):
         return self._ledger
 
     def _stand(self) -> None:
-        """All is up: where it is to outlive this process, nobody need guard it."""
+        """All is up: if it is to outlive this process, dismiss the guardian."""
         if self._stack.linger and self._guardian is not None:
             self._open_ledger().left_standing({twin: self.published(twin) for twin in self._twins})
             self._guardian.dismiss()
 
     def _let_go(self, *, everything_gone: bool = True) -> None:
-        """Nothing is left to guard. A ledger that still names something stays, for the next start to work off."""
+        """Nothing is left to guard. A ledger that still names something stays, for the next start to clean up."""
         while self._databases:
             self._databases.popitem()[1].close()
         if self._guardian is not None:
@@ -137,7 +137,7 @@ class Twins(Generic[AnyTwin]):
 
 
 def total(spent_s: Iterable[float | None]) -> float | None:
-    """The CPU seconds of all replicas; None where one of them cannot be told, or there are none."""
+    """The CPU seconds of all replicas; None if one is unknown, or there are none."""
     told = list(spent_s)
     known = [one for one in told if one is not None]
     return sum(known) if known and len(known) == len(told) else None

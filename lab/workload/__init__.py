@@ -1,7 +1,7 @@
-"""What a lab loads its twins with: a product, its operations, its services. plan, judge and the SLOs know none of them.
+"""The product under load: its services and its operations. plan, judge and the SLOs know nothing of it.
 
-One package a product. A workload says how its services are started and filled; what only an invariant needs to know of
-its tables lies beside it.
+One package per product. A workload says how its services are started and filled with data; what only invariants need
+to know of its tables is in the same package.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lab.model import Arrival, TwinPlan
 
 @dataclass(frozen=True, kw_only=True)
 class Intent:
-    """Arrival number `i`, due at `at_s`, of an operation; `random` draws what is not given."""
+    """Arrival number `i` of an operation, due at `at_s`; `random` chooses the rest."""
 
     i: int
     at_s: float
@@ -36,7 +36,7 @@ class Intent:
         return Arrival(i=self.i, at_s=self.at_s, op=self.op, method="GET", path=path, expect=expect or None)
 
     def write(self, method: str, path: str, body: Mapping[str, Any], **expect: Any) -> Arrival:
-        """A write under a key of its own; the answer must show the reference and what `expect` says."""
+        """A write under its own key; the answer must have the reference and what `expect` says."""
         return Arrival(
             i=self.i,
             at_s=self.at_s,
@@ -51,9 +51,9 @@ class Intent:
 
 @dataclass(frozen=True, kw_only=True)
 class Follower:
-    """What comes `after_s` after each request of an operation, planned like any other.
+    """A request that comes `after_s` after each request of an operation, planned like any other.
 
-    `make` makes it, of its own intent and the request that it follows.
+    `make` makes it from its own intent and the request that it follows.
     """
 
     after_s: float
@@ -62,9 +62,9 @@ class Follower:
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """One version of the product: its WSGI application, and the defences that it has when nobody says otherwise.
+    """One version of the product: its WSGI application and its default defences.
 
-    `switchable` services know DEFENCES; the others have none to switch.
+    `switchable` services know DEFENCES; the others have no defences to switch.
     """
 
     app: str
@@ -76,15 +76,15 @@ class Service:
 class Workload:
     """A product under load.
 
-    `programs` are the WSGI applications of the parts that belong to the product (a payments company, say), by part.
-    `worker` is what Python is told to run beside the service, to work off the queue (-m, MODULE); () for none.
-    `seed` and `final_read` are modules: the first fills the database (--dsn, --schema, --defences, a --NAME a size);
-    the second reads all that is left of a twin into a file (loadtests.final_state and its like); "" for none.
+    `programs` are the WSGI applications of the product's other parts (such as a payments company). `worker` is the
+    Python command line of the process that works off the queue (-m, MODULE); () for none. `seed` and `final_read` are
+    modules: the first fills the database (--dsn, --schema, --defences, and one --NAME per size), the second reads
+    everything that is left of a twin into a file (like loadtests.final_state); "" for none.
     """
 
     name: str
     services: Mapping[str, Service]
-    line_up: tuple[str, ...]  # the services of an ordinary run, the control first
+    line_up: tuple[str, ...]  # the services of a default run, the control first
     operations: Mapping[str, Callable[[Intent], Arrival]]
     followers: Mapping[str, Follower] = field(default_factory=dict)  # by the operation that they follow
     history_ops: frozenset[str] = frozenset()  # whose content the invariants read
@@ -94,7 +94,7 @@ class Workload:
     seed: str = ""
     final_read: str = ""
     tables: tuple[str, ...] = ()  # that the final read brings
-    token: Callable[[str], str] = str  # makes the load's own bearer token of the run's key
+    token: Callable[[str], str] = str  # makes the load's bearer token from the run's key
 
     def app(self, twin: TwinPlan) -> str:
         """The WSGI application of `twin`, for gunicorn."""

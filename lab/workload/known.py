@@ -12,7 +12,7 @@ WORKLOADS: Mapping[str, Workload] = {BOOKING.name: BOOKING}
 
 
 def find(name: str) -> Workload:
-    """The workload called `name`. Raises LabError where there is none."""
+    """The workload called `name`. Raises LabError if there is none."""
     if name not in WORKLOADS:
         raise LabError(f"There is no workload called {name!r}. There is {', '.join(WORKLOADS)}.")
     return WORKLOADS[name]

@@ -1,9 +1,9 @@
-"""Probes: how the lab looks at what it breaks, as each entry of `probes` in observe.config.json asks.
+"""Probes: how the lab observes what it breaks, one for each entry of `probes` in observe.config.json.
 
-Of a link: a fresh connection through its proxy, one small exchange, a close; each step with its time. Raw sockets, so
-that nothing between the probe and the link has ideas of its own. Each protocol is a file with one `exchange`: it asks,
-reads the answer through `Steps`, and asks the server to close. What an exchange must say first (a login) goes out with
-the question where the protocol allows that, so that a probe is one round trip.
+A probe of a link is a fresh connection through its proxy, one small exchange, and a close, with the time of each step.
+It uses raw sockets, so that no library in between interferes. Each protocol is a file with one `exchange`: it sends a
+request, reads the answer through `Steps`, and asks the server to close. If the protocol allows it, a login goes out
+together with the request, so that a probe takes one round trip.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ EXCHANGES: dict[str, Exchange] = {
 
 
 def look_of(config: dict[str, Any]) -> Probe:
-    """What `config` asks for, to be called again and again."""
+    """The probe that `config` asks for, as a function to be called again and again."""
     if config["protocol"] == "sessions":  # a driver of the database, which most runs do not need
         from loadtests.probes.sessions import SessionsProbe
 
@@ -37,7 +37,7 @@ def look_of(config: dict[str, Any]) -> Probe:
 
 
 async def probe(config: dict[str, Any], t0: float) -> dict[str, Any]:
-    """One probe as `config` asks, as the members of lab.model.LinkSample. Never raises, never lasts longer."""
+    """One probe as `config` asks, as the fields of lab.model.LinkSample. Never raises, never takes longer."""
     steps = Steps(start=time.monotonic())
     try:
         async with asyncio.timeout(config["timeout_s"]):

@@ -1,4 +1,4 @@
-"""HTTP/1.1: a GET, whose answer is padded as asked where the server knows how; then an end of stream."""
+"""HTTP/1.1: a GET, whose answer is padded if the server can do that; then an end of stream."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ async def exchange(
 ) -> None:
     """GET, then an end of stream, on which the server closes.
 
-    Not `Connection: close`: gunicorn's gthread worker serves nobody until the peer of such a connection has closed,
-    and a late answer would make the probe itself the outage.
+    Not `Connection: close`: gunicorn's gthread worker blocks until the peer of such a connection has closed, so a late
+    answer would make the probe itself the outage.
     """
     path = config["path"] + (f"?bytes={config['reply_bytes']}" if config["reply_bytes"] else "")
     padding = "x" * config["request_bytes"]

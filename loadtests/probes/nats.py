@@ -1,6 +1,6 @@
-"""NATS: a message to ourselves, published and delivered, behind the token that the server asks for.
+"""NATS: a message to ourselves, published and delivered, with the token that the server asks for.
 
-The server greets first. The question does not wait for that: greeting and answer take one round trip together.
+The server greets first. The request does not wait for that, so greeting and answer together take one round trip.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ERROR = b"-ERR"
 async def exchange(
     config: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter, steps: Steps
 ) -> None:
-    """CONNECT, messages of as many bytes as asked each way, PING; then an end of stream, on which the server closes."""
+    """CONNECT, messages of the configured size each way, PING; then an end of stream, on which the server closes."""
     options = {
         "auth_token": config["token"],
         "verbose": False,

@@ -1,4 +1,4 @@
-"""PostgreSQL: the few messages of the protocol that a probe needs, as the role `probe`, which needs no password."""
+"""PostgreSQL: the few protocol messages that a probe needs, as the role `probe`, which needs no password."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ERROR_RESPONSE = b"E"
 async def exchange(
     config: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter, steps: Steps
 ) -> None:
-    """Log in, then one query, whose answer is what counts; then say goodbye, on which the server closes."""
+    """Log in, then run one query, whose answer counts; then say goodbye, on which the server closes."""
     parameters = f"user\0{config['user']}\0database\0{config['database']}\0\0".encode()
     writer.write(struct.pack("!II", len(parameters) + 8, PROTOCOL_3) + parameters)
     await _until_ready(reader, Steps(start=0.0))

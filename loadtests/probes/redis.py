@@ -14,7 +14,7 @@ LIFETIME_S = "5"  # of the key that a probe leaves behind
 async def exchange(
     config: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter, steps: Steps
 ) -> None:
-    """AUTH, SET of as many bytes as asked, PING with as many to send back; then an end of stream, which closes."""
+    """AUTH, SET and PING with the configured sizes each way; then an end of stream, on which the server closes."""
     payload = "x" * config["reply_bytes"]
     for words in (
         ("AUTH", config["password"]),

@@ -1,6 +1,6 @@
-"""The sessions of a database, as the server has them: asked past every proxy, over one connection that stays open.
+"""The sessions of a database, as the server reports them: past every proxy, over one connection that stays open.
 
-A look is one query. One that finds the last still waiting for its answer waits behind it, and gives up in time.
+A sample is one query. If the previous one is still waiting for its answer, it waits behind it, and gives up in time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ QUERY = """
 
 
 class Connection(psycopg.AsyncConnection[dict[str, Any]]):
-    """A connection whose every wait ends after `timeout_s`; a task that is cancelled would go on for seconds."""
+    """A connection whose every wait ends after `timeout_s`; a cancelled task would go on for seconds."""
 
     timeout_s: float
 
@@ -45,7 +45,7 @@ class Connection(psycopg.AsyncConnection[dict[str, Any]]):
 
 
 class SessionsProbe:
-    """Looks at the database of `config`; a connection that broke is opened again by the next look."""
+    """Samples the database of `config`; the next sample reopens a broken connection."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self._config = config
@@ -54,7 +54,7 @@ class SessionsProbe:
         self._pids: set[int] = set()
 
     async def look(self, t0: float) -> dict[str, Any]:
-        """One look, as the members of lab.model.SessionsSample. Never raises; each of its waits has a bound."""
+        """One sample, as the fields of lab.model.SessionsSample. Never raises; each of its waits is bounded."""
         start_s, error, seen = time.monotonic() - t0, "", dict.fromkeys(COUNTS, 0)
         try:
             async with asyncio.timeout(self._config["timeout_s"]):
@@ -99,6 +99,6 @@ class SessionsProbe:
 
 
 def _named(failure: psycopg.Error) -> str:
-    """A word for why there was no answer."""
+    """Why there was no answer, in one word."""
     told = str(failure)
     return next((word for word in ("too many clients", "refused", "starting up") if word in told), "closed")

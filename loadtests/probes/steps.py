@@ -1,4 +1,4 @@
-"""What a probe writes down while it talks: the instant of each step, and the end of them all as one sample."""
+"""What a probe records: the instant of each step, and in the end one sample."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CHUNK = 1 << 16
 
 
 class Malformed(Exception):
-    """The answer was not what the protocol says."""
+    """The answer violates the protocol."""
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Steps:
         return data
 
     def sample(self, target: str, t0: float) -> dict[str, Any]:
-        """The members of lab.model.ProbeSample, times counted from the start of the probe."""
+        """The fields of lab.model.LinkSample, times counted from the start of the probe."""
 
         def since_start_ms(instant: float | None) -> float | None:
             return None if instant is None else round((instant - self.start) * 1_000, 3)
@@ -51,7 +51,7 @@ class Steps:
             "type": "LinkSample",
             "target": target,
             "start_s": round(self.start - t0, 6),
-            "error": "" if self.answered else self.error,  # how it was closed then, closed_ms tells
+            "error": "" if self.answered else self.error,  # closed_ms shows how it was closed
             "connect_ms": since_start_ms(self.connected),
             "first_byte_ms": since_start_ms(self.first_byte),
             "last_byte_ms": since_start_ms(self.last_byte),
@@ -62,7 +62,7 @@ class Steps:
 
 
 def named(error: OSError) -> str:
-    """A probe's word for what went wrong below its protocol."""
+    """What went wrong below the protocol, in one word."""
     if isinstance(error, ConnectionRefusedError):
         return "refused"
     return "reset" if error.errno in (errno.ECONNRESET, errno.EPIPE) else "closed"

@@ -1,1 +1,1 @@
-"""One figure a file: a claim in one sentence with its number, and a drawing. Each looks at a RunView alone."""
+"""One figure per file: a claim in one sentence with its number, and a drawing. Each sees only a RunView."""

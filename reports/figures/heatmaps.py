@@ -26,7 +26,7 @@ WIDTHS_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
 def claim(run: RunView) -> str:
-    """The 95th percentile; the median where no twin has so much to tell, and the share where not even that."""
+    """The 95th percentile; if no twin has one, the median; if none has that either, the share of ok answers."""
     fault = [(twin, twin.answer_ms(run.window(FAULT))) for twin in run.twins]
     for name, q in (("95th percentile", 0.95), ("Median", 0.5)):
         times = [(twin, quantile(answer_ms, q)) for twin, answer_ms in fault]

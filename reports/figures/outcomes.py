@@ -13,7 +13,7 @@ from reports.figures.shading import PHASE_WORDS
 from reports.view import RunView, TwinView
 
 Row = tuple[float, str, TwinView, list[int]]  # y, phase, twin, count of each part
-Part = tuple[str, tuple[int, ...], str, str]  # name, kinds, colour, hatch: told apart in black and white too
+Part = tuple[str, tuple[int, ...], str, str]  # name, kinds, colour, hatch: distinct in black and white too
 
 ROW_IN, ABOVE_IN, BELOW_IN = 0.27, 0.35, 0.5
 SHOWN_PHASES = (BASELINE, FAULT, RECOVERY)
@@ -30,7 +30,7 @@ BAR_START, BAR_END, COUNTS_END = 0.175, 0.57, 0.985  # of the figure's width
 
 def claim(run: RunView) -> str:
     told = words.series(f"{twin.name} {words.grouped(_unknown(run, twin))}" for twin in run.twins)
-    return f"Requests that left their client not knowing whether they took effect, during the fault: {told}."
+    return f"Requests during the fault whose clients cannot know whether they took effect: {told}."
 
 
 def _unknown(run: RunView, twin: TwinView) -> int:

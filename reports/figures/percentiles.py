@@ -1,6 +1,6 @@
-"""Latency by percentile, one panel a phase: how bad the worst answers are, not how bad the mean is.
+"""Latency by percentile, one panel per phase: how bad the worst answers are, not how bad the mean is.
 
-All twins share the panels, but where their latencies cannot be compared: there each has its own row.
+All twins share the panels; if their latencies cannot be compared, each has its own row.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from reports.view import RunView, TwinView
 
 SHOWN_PHASES = (BASELINE, FAULT, RECOVERY)
 PERCENTILES = (0.5, 0.9, 0.99, 0.999)
-NEEDED = {0.99: 368, 0.999: 3_688}  # requests below which no bound on the percentile exists: ln 0.025 / ln p
+NEEDED = {0.99: 368, 0.999: 3_688}  # requests needed for any bound on the percentile: ln 0.025 / ln p
 POINTS = 160
 ABOVE_IN, ROW_IN, BELOW_IN = 0.33, 2.44, 0.53
 FIRST = 1.6  # 1 / (1 - p): the axis begins a little below the median
 
 
 def claim(run: RunView) -> str:
-    """What each twin takes when nothing is wrong; of the ok answers alone where a conflict is the usual answer."""
+    """How long each twin takes when nothing is wrong; of the ok answers alone if most answers are conflicts."""
     answers = [(twin.name, twin.answer_ms(run.window(BASELINE))) for twin in run.twins]
     what = "answer time"
     if any(np.isinf(quantile(answer_ms, 0.5)) for _, answer_ms in answers):
-        what = "time of the ok answers"
+        what = "answer time of the ok answers"
         answers = [(name, answer_ms[np.isfinite(answer_ms)]) for name, answer_ms in answers]
     told = words.series(
         f"{name} {words.milliseconds(quantile(answer_ms, 0.5))}" for name, answer_ms in answers
@@ -56,7 +56,7 @@ def draw(run: RunView) -> Figure:
     for axes, phase in zip(grid[0], SHOWN_PHASES, strict=True):
         weight = "bold" if phase == FAULT else "normal"
         axes.set_title(PHASE_WORDS[phase], fontsize=10, fontweight=weight, loc="left")
-    said = "share of the planned requests that were answered within this time"
+    said = "share of the planned requests that got an ok answer within this time"
     figure.supxlabel(said, fontsize=9, y=0.05 / height)
     return figure
 

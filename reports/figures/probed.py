@@ -1,4 +1,4 @@
-"""What the panels of all probed targets share: a row of the figure, and the samples behind it."""
+"""What the panels of all probed targets share: a row of the figure, and its samples."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Row:
 
 
 def targets(run: RunView) -> tuple[str, ...]:
-    """Whatever was probed, in the order in which it was first probed."""
+    """Everything that was probed, in the order of the first probes."""
     return tuple(dict.fromkeys(sample.target for twin in run.twins for sample in twin.probes))
 
 
@@ -33,7 +33,7 @@ def samples_of(run: RunView, target: str) -> Iterator[Sample]:
 
 
 def of_kind(samples: Iterable[Sample], target: str, kind: type[S]) -> list[S]:
-    """The samples of `target` that are of `kind`."""
+    """The samples of `target` of type `kind`."""
     return [sample for sample in samples if sample.target == target and isinstance(sample, kind)]
 
 

@@ -1,4 +1,4 @@
-"""A probed link: when the answer came, against the delay that was asked for, and how probes without one ended."""
+"""A probed link: when answers came, compared with the requested delay, and how probes without an answer ended."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _usual(samples: Sequence[LinkSample]) -> str:
 
 
 def _top_ms(run: RunView, target: str) -> float:
-    """The upper end of the scale, the same for all twins: above all that was seen and all that was asked."""
+    """The upper end of the scale, the same for all twins: above everything measured and everything requested."""
     seen = [
         sample.last_byte_ms
         for twin in run.twins
@@ -76,7 +76,7 @@ def _panel(axes: Axes, twin: TwinView, target: str, top: float) -> None:
 
 
 def _commanded(axes: Axes, twin: TwinView, target: str, samples: Sequence[LinkSample]) -> None:
-    """The line on which the answers should lie: as before the fault, plus the delay that was asked for."""
+    """The line on which the answers should lie: as before the fault, plus the requested delay."""
     before = [s.last_byte_ms for s in samples if s.last_byte_ms is not None and s.start_s < 0]
     usual = float(np.median(before)) if before else 0.0
     delays = [asked for asked in twin.asked if asked.target == target]
@@ -90,7 +90,7 @@ def _commanded(axes: Axes, twin: TwinView, target: str, samples: Sequence[LinkSa
 
 
 def _errors(axes: Axes, samples: Sequence[LinkSample], top: float) -> None:
-    """Probes without an answer, as crosses above the scale, one line for each way to fail."""
+    """Probes without an answer, as crosses above the scale, one line for each kind of failure."""
     kinds = [error for error in ERRORS if any(sample.error == error for sample in samples)]
     for number, error in enumerate(kinds):
         at_s = [sample.start_s for sample in samples if sample.error == error]

@@ -1,4 +1,4 @@
-"""A probed part: which of its members ran, were paused or dead, and what CPU and memory they took."""
+"""A probed part: which of its members ran, were paused or dead, and how much CPU and memory they used."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def part_claim(run: RunView, target: str) -> str:
 
 
 def part_rows(run: RunView, target: str) -> Iterator[Row]:
-    """Who lived; then CPU and memory, where the runtime tells them."""
+    """Which members were alive; then CPU and memory, if the runtime reports them."""
     members = _members(samples_of(run, target))
     yield Row(
         label=f"{name_of(target)}:\nmembers",
@@ -46,7 +46,7 @@ def part_rows(run: RunView, target: str) -> Iterator[Row]:
 
 
 def _worst(twin: TwinView, samples: Sequence[PartSample]) -> str:
-    """The longest that any member was down, and how often one was started again."""
+    """How long a member was down at most, and how often one was restarted."""
     hit = [sample for sample in samples if during(twin, sample)]
     if not hit:
         return words.NONE
@@ -58,7 +58,7 @@ def _worst(twin: TwinView, samples: Sequence[PartSample]) -> str:
 
 
 def _seconds(own: Sequence[PartSample], life: Life) -> float:
-    """How long one member was in `life`, from look to look."""
+    """How long one member was in `life`, from sample to sample."""
     return sum(after.start_s - sample.start_s for sample, after in pairwise(own) if sample.life is life)
 
 
@@ -76,7 +76,7 @@ def _split(samples: Sequence[PartSample]) -> list[list[PartSample]]:
 
 
 def _lives(axes: Axes, samples: Sequence[PartSample], members: Sequence[str]) -> None:
-    """A bar for each member, coloured by what it was until the next look at it."""
+    """A bar for each member, coloured by its state until the next sample."""
     for y, member in enumerate(members):
         own = [sample for sample in samples if sample.member == member]
         for life, (colour, hatch) in LOOKS.items():
@@ -123,7 +123,7 @@ def _usage(
 
 
 def _cores(own: Sequence[PartSample]) -> list[Point]:
-    """CPU seconds per second, from look to look; nothing across a restart, where the counter begins anew."""
+    """CPU seconds per second, from sample to sample; nothing across a restart, where the counter starts again."""
     return [
         (after.start_s, (after.cpu_s - before.cpu_s) / (after.start_s - before.start_s))
         for before, after in pairwise(own)

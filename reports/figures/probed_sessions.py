@@ -1,4 +1,4 @@
-"""The probed sessions of a database: how many the service has, how many the lab holds, how many wait for a lock."""
+"""The sessions of a database: how many the service has, how many the lab holds, how many wait for a lock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROW_IN = 1.7
 HEADROOM = 1.7  # the names of the lines stand above them
 LINES = (  # of a sample: field, name, line, width
     ("service", "of the service", "-", 1.3),
-    ("waiting", "of these waiting for a lock", "--", 1.3),
+    ("waiting", "of these, waiting for a lock", "--", 1.3),
     ("held", "held by the lab", ":", 1.6),
 )
 
@@ -53,7 +53,7 @@ def _most(twin: TwinView, target: str) -> str:
 
 
 def _panel(axes: Axes, twin: TwinView, target: str, top: float) -> None:
-    """Steps, since a count is what it is until it is counted again; crosses where the database did not answer."""
+    """Steps, since a count holds until the next one; crosses where the database did not answer."""
     told = _told(twin, target)
     axes.grid(axis="y", color=look.GRID, linewidth=0.7)
     for field, name, line, width in LINES:

@@ -1,4 +1,4 @@
-"""What the probes saw of each target: the evidence that the fault was there, and gone again."""
+"""What the probes saw of each target: the evidence that the fault came and went."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BY_SAMPLE = {
 
 
 def claim(run: RunView) -> str:
-    """What was seen of the first target that breaks, without the fault and with it."""
+    """What was seen of the first broken target, without and with the fault."""
     seen = targets(run)
     if not seen:
         return NOTHING
@@ -63,7 +63,7 @@ def draw(run: RunView) -> Figure:
 
 
 def _shows(target: str, broken: str) -> bool:
-    """Whether samples of `target` show what breaks: one replica is among the members of its part."""
+    """Whether samples of `target` show the broken target: a replica is a member of its part."""
     return broken == target or broken.startswith(f"{target}/")
 
 

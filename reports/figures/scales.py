@@ -1,4 +1,4 @@
-"""The logarithmic axis of answer times, alike in every figure: from 1 ms to what the client waits, X dotted."""
+"""The logarithmic axis of answer times, the same in every figure: from 1 ms to the client's timeout, X dotted."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from reports import look, words
 from reports.view import Floats, RunView
 
 FIRST_MS = 1.0
-BEYOND, TOP = 1.45, 2.2  # times the client's limit: where "no ok answer" is drawn, and where the axis ends
+BEYOND, TOP = 1.45, 2.2  # times the client's timeout: where "no ok answer" is drawn, and where the axis ends
 DECADES_MS = (1, 10, 100, 1_000, 10_000, 100_000)
 
 
 def answer_time_axis(axes: Axes, run: RunView, beyond: bool) -> None:
-    """Dress the y axis; with `beyond` there is a band above the client's limit for what got no ok answer."""
+    """Set up the y axis; with `beyond`, a band above the client's timeout shows what got no ok answer."""
     limit = run.client_timeout_ms
     ticks = [float(ms) for ms in DECADES_MS if ms < limit]
     labels = [words.limit(ms) for ms in ticks]
@@ -30,7 +30,7 @@ def answer_time_axis(axes: Axes, run: RunView, beyond: bool) -> None:
 
 
 def name_limit(axes: Axes, run: RunView) -> None:
-    """The name of the dotted line, at its right end: the left is for the names of the curves."""
+    """The label of the dotted line, at its right end: the left end is for the labels of the curves."""
     axes.annotate(
         f"X = {words.limit(run.good_within_ms)}", (1, run.good_within_ms),
         xytext=(-3, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
@@ -39,7 +39,7 @@ def name_limit(axes: Axes, run: RunView) -> None:
 
 
 def drawn_ms(run: RunView, values_ms: Floats) -> Floats:
-    """Where answer times lie on the axis: the infinite ones in the band, the very fast ones on its lower end."""
+    """Where answer times lie on the axis: infinite ones in the band, very fast ones at the lower end."""
     placed: Floats = np.where(
         np.isinf(values_ms), run.client_timeout_ms * BEYOND, np.maximum(values_ms, FIRST_MS)
     )

@@ -11,11 +11,11 @@ from reports.view import LOADED_PHASES, RunView, TwinView
 
 PHASE_WORDS = {WARMUP: "warm-up", BASELINE: "baseline", FAULT: "fault", RECOVERY: "recovery"}
 
-NAME_SHARE = 0.045  # of the span, for each column of the figure: what the name of a phase takes
+NAME_SHARE = 0.045  # of the span, per column of the figure: the width of a phase's name
 
 
 def shade_faults(axes: Axes, twin: TwinView, behind: float = 0) -> None:
-    """A grey band for every stretch in which a fault was really on."""
+    """A grey band for every interval in which a fault was really on."""
     for start, end in twin.windows:
         axes.axvspan(start, end, color=FAULT_BAND, alpha=0.6, linewidth=0, zorder=behind)
 
@@ -26,7 +26,7 @@ def mark_phases(axes: Axes, run: RunView) -> None:
 
 
 def name_phases(axes: Axes, run: RunView) -> None:
-    """The phases' names on top of the upper panel; a phase too short for its name goes without."""
+    """The names of the phases above the upper panel; a phase too short for its name gets none."""
     across = blended_transform_factory(axes.transData, axes.transAxes)
     least = NAME_SHARE * len(run.twins) * (run.span[1] - run.span[0])
     for phase in LOADED_PHASES:

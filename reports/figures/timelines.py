@@ -1,4 +1,4 @@
-"""Twin timelines: the same seconds, the same scales, one column a twin."""
+"""Twin timelines: the same seconds, the same scales, one column per twin."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from reports.figures.shading import mark_phases, name_phases, shade_faults
 from reports.view import LOADED_PHASES, Floats, RunView, Seconds, TwinView, seconds
 
 LABELS = ("good\nper second", "good\n÷ planned", "answer\ntime", "no ok\nanswer")
-MARKERS_MAX = 70  # above that a marker a second is a smear
+MARKERS_MAX = 70  # above that, one marker per second becomes a smear
 
 
 def claim(run: RunView) -> str:
-    """The good share of each twin; a refusal is no good answer, but where there are any it is told beside it."""
+    """The good share of each twin. Refusals are not good, but if there are any their share is added."""
     limit = words.limit(run.good_within_ms)
     refused = any(twin.share(Ending.REFUSED, run.window(FAULT)) > 0 for twin in run.twins)
     beside = f" Surely refused: {_shares(run, Ending.REFUSED)}." if refused else ""
@@ -74,7 +74,7 @@ def _ratio(axes: Axes, run: RunView, twin: TwinView, each: Seconds) -> None:
 
 
 def _latency(axes: Axes, run: RunView, twin: TwinView, each: Seconds) -> None:
-    """p95 and p50 over all planned requests; what got no ok answer lies in the band above the client's limit."""
+    """p95 and p50 over all planned requests; what got no ok answer lies in the band above the client's timeout."""
     answer_time_axis(axes, run, beyond=True)
     name_limit(axes, run)
     p50, p95 = drawn_ms(run, each.p50_ms), drawn_ms(run, each.p95_ms)
@@ -86,7 +86,7 @@ def _latency(axes: Axes, run: RunView, twin: TwinView, each: Seconds) -> None:
 
 
 def _label_quantiles(axes: Axes, twin: TwinView, at_s: Floats, p50: Floats, p95: Floats) -> None:
-    """Names at the left end of the lines, where the baseline keeps them apart from all that follows."""
+    """Labels at the left end of the lines, in the baseline, clear of everything that follows."""
     for name, values, offset in (("p95", p95, 5), ("p50", p50, -11)):
         known = np.flatnonzero(np.isfinite(values))
         if known.size:

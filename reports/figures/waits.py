@@ -1,6 +1,6 @@
-"""Waits: one dot for each request, at the time after which its client knew how it ended, coloured by how it ended.
+"""Waits: one dot per request, at the time its client waited for the outcome, coloured by the outcome.
 
-The only figure in which a quick refusal and a hanging request differ: everywhere else both are "no ok answer".
+The only figure that tells a quick refusal from a hanging request: everywhere else both are "no ok answer".
 """
 
 from __future__ import annotations
@@ -19,14 +19,20 @@ from reports.figures.scales import FIRST_MS, answer_time_axis, name_limit
 from reports.figures.shading import mark_phases, name_phases, shade_faults
 from reports.view import Floats, RunView, TwinView
 
-ABOVE = 1.5  # times the client's limit: the axis ends so far above the dots of those who gave up
-MARKERS = {"good": "o", "late": "^", "refused": "s", "unknown": "x", "wrong": "D"}  # for who sees no colours
-COLUMNS, ROWS = 1_200, 400  # of the grid on which dots that hide each other count as one
+ABOVE = 1.5  # times the client's timeout: the axis ends this far above the dots of those who gave up
+MARKERS = {
+    "good": "o",
+    "late": "^",
+    "refused": "s",
+    "unknown": "x",
+    "wrong": "D",
+}  # for readers who see no colours
+COLUMNS, ROWS = 1_200, 400  # of the grid on which dots that cover each other count as one
 SHOWN = tuple(part for part in PARTS if Ending.UNRECORDED not in part[1])
 
 
 def claim(run: RunView) -> str:
-    """How long the most patient client waited in the fault, for an answer of whatever kind."""
+    """How long the most patient client waited during the fault, for an answer of any kind."""
     told = "; ".join(f"{twin.name} {_longest(run, twin)}" for twin in run.twins)
     return f"Longest wait for any answer during the fault: {told}."
 
@@ -75,7 +81,7 @@ def _panel(axes: Axes, run: RunView, twin: TwinView) -> None:
 
 
 def dots(run: RunView, twin: TwinView, kinds: tuple[int, ...]) -> tuple[Floats, Floats]:
-    """Where to draw: one dot for all of `kinds` that lie on the same place of the grid."""
+    """Where to draw: one dot for all requests of `kinds` in the same place of the grid."""
     chosen = np.isin(twin.kind, kinds)
     at_s = twin.at_s[chosen]
     waited_ms = np.clip(twin.latency_ms[chosen], FIRST_MS, run.client_timeout_ms)
@@ -87,7 +93,7 @@ def dots(run: RunView, twin: TwinView, kinds: tuple[int, ...]) -> tuple[Floats, 
 
 
 def _edge(name: str, colour: str) -> dict[str, Any]:
-    """A hairline around what is filled, so that yellow shows on white."""
+    """A hairline around filled markers, so that yellow shows on white."""
     filled = MARKERS[name] != "x"
     return {
         "markeredgecolor": look.INK if filled else colour,
@@ -96,7 +102,7 @@ def _edge(name: str, colour: str) -> dict[str, Any]:
 
 
 def _legend(figure: Figure, run: RunView) -> None:
-    """Only what there is to see."""
+    """Only for what is in the figure."""
     seen = {int(kind) for twin in run.twins for kind in np.unique(twin.kind)}
     handles = [
         Line2D(

@@ -1,9 +1,9 @@
 """Database latency: every answer of the database comes 100 ms late.
 
-The naive twin reads as SQLAlchemy's session does by itself: BEGIN, SELECT, ROLLBACK. On a laptop three round trips are
-nothing; now each of them waits, and the one that does the work is a third of the bill. When all five connections of its
-pool are in use it also opens another, which takes four round trips more. The hardened twin sends the SELECT alone, over
-connections that are open already.
+The naive twin reads as SQLAlchemy's session does by default: BEGIN, SELECT, ROLLBACK. On a laptop three round trips
+cost nothing; now each takes 100 ms, and only one of them does the work. When all five connections of its pool are in
+use it also opens another, which takes four more round trips. The hardened twin sends the SELECT alone, over
+connections that are already open.
 """
 
 from lab.checks.slos import GoodRatio, LatencyQuantile, RecoversWithin
@@ -29,6 +29,6 @@ SCENARIO = Scenario(
         RecoversWithin(at_most_s=5),
     ),
     defences=("one_round_trip_reads",),
-    lesson="one_round_trip_reads: one question, one round trip; a transaction around it makes three.",
+    lesson="one_round_trip_reads: a read takes one round trip; a transaction around it makes that three.",
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

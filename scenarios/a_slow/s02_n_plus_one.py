@@ -1,7 +1,7 @@
-"""N+1 under latency: one page of twenty users, and a query for the bookings of each.
+"""N+1 under latency: a page of twenty users, and one more query for the bookings of each.
 
-On a laptop the database is a fraction of a millisecond away and nobody sees the twenty-one queries. Put 50
-ms on the link and the page multiplies them. The hardened twin asks for all twenty at once.
+On a laptop the database is a fraction of a millisecond away, and nobody notices twenty-one queries. With 50 ms on the
+link they take more than a second. The hardened twin reads the bookings of all twenty users in one query.
 """
 
 from lab.checks.slos import GoodRatio, LatencyQuantile, StatementsPerRequest
@@ -11,9 +11,9 @@ from lab.model import DATABASE, FAULT, Load, Scenario, Verdict
 SCENARIO = Scenario(
     name="s02-n-plus-one",
     title="N+1 queries under latency",
-    hypothesis="A page of twenty users with their bookings answers within 500 ms at 50 ms from the database.",
-    question="A page of twenty: how many times 50 ms?",
-    mirrors="Closest: Slack, 22 February 2022, a query to every shard turned cache misses into overload "
+    hypothesis="A page of twenty users with their bookings answers within 500 ms although the database is 50 ms away.",
+    question="The page lists twenty users. How many times 50 ms does it take?",
+    mirrors="Closest: Slack, 22 February 2022: a query to every shard turned cache misses into overload "
     "(slack.engineering/slacks-incident-on-2-22-22)",
     load=Load(rate_rps=12, mix={"users_with_bookings": 1, "get_booking": 1}, good_within_ms=500),
     faults=(Latency(link=DATABASE, latency_ms=50),),
@@ -23,6 +23,6 @@ SCENARIO = Scenario(
         GoodRatio(phase=FAULT, at_least=0.95),
     ),
     defences=("batched_reads",),
-    lesson="batched_reads: two queries for a page, however long it is.",
+    lesson="batched_reads: two queries per page, however long the page is.",
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

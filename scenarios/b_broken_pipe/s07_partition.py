@@ -1,9 +1,8 @@
 """Hard partition: the database is gone, and every attempt to reach it fails at once.
 
-Neither twin can do its work now. What differs is what callers and the load balancer are told: the naive
-twin answers 500 with nobody the wiser whether anything was done, and calls itself ready all the while. The
-hardened twin refuses in milliseconds, says that nothing was done and when to come back, and takes itself
-out of rotation.
+Neither twin can do its work now. What differs is what callers and the load balancer are told. The naive twin answers
+500, which does not say whether anything was done, and reports itself ready all the while. The hardened twin refuses
+in milliseconds, says that nothing was done and when to try again, and takes itself out of rotation.
 """
 
 from lab.checks.invariants import (
@@ -23,9 +22,9 @@ from lab.model import DATABASE, FAULT, Load, Scenario, Verdict
 SCENARIO = Scenario(
     name="s07-partition",
     title="Hard partition from the database",
-    hypothesis="Without its database the service refuses honestly and fast, says so to the load balancer, "
-    "and is back within 5 s of healing.",
-    question="When the database is back, when is the service? And what may a caller believe meanwhile?",
+    hypothesis="Without its database the service refuses honestly and fast, tells the load balancer that it is not "
+    "ready, and recovers within 5 s of healing.",
+    question="How long after the database is the service back? And what may a caller believe meanwhile?",
     mirrors="GitHub, October 2018: 43 s of lost connectivity, more than 24 hours degraded "
     "(github.blog/2018-10-30-oct21-post-incident-analysis)",
     load=Load(
@@ -55,6 +54,6 @@ SCENARIO = Scenario(
         CleanEndState(),
     ),
     defences=("honest_errors", "readiness"),
-    lesson="honest_errors and readiness: an error that says what was done, a probe that tells the truth.",
+    lesson="honest_errors: an error says whether anything was done. readiness: the probe tells the truth.",
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

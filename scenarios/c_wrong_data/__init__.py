@@ -1,1 +1,1 @@
-"""Wrong data: what is left when the dust has settled."""
+"""Wrong data: what is left in the database when it is all over."""

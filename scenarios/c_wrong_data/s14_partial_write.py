@@ -1,8 +1,8 @@
 """Partial write: the profile is updated, its audit row is not.
 
-Two statements, each committed by itself, and a network that breaks now and then: whoever was between the
-two leaves half of the work behind. Swapping them only changes which half. One transaction leaves both or
-neither.
+The naive twin commits each of the two statements by itself, and the network breaks now and then. A request cut off
+between the two leaves half of its work behind. Swapping the statements only changes which half. One transaction leaves
+both or neither.
 """
 
 from lab.checks.invariants import (
@@ -20,7 +20,7 @@ SCENARIO = Scenario(
     name="s14-partial-write",
     title="Partial write: profile and audit",
     hypothesis="Every version of a profile has its audit row, and every audit row its version.",
-    question="Which of the two tables will be ahead? And if the two statements are swapped?",
+    question="Which of the two tables will be ahead? And which, if the two statements are swapped?",
     mirrors="Twilio, July 2013: cards were charged while balances were not updated "
     "(twilio.com/blog/2013/07/billing-incident-post-mortem)",
     load=Load(rate_rps=20, mix={"update_profile": 5, "get_booking": 1}, good_within_ms=1_000),

@@ -1,14 +1,14 @@
 """Deadlock: A pays B while B pays A.
 
-The naive twin locks the giver's wallet, then the taker's, as the request names them. Each transfer here is met by one
-the other way, 10 ms later. With nothing wrong the first has both its locks by then, as a rule. With 30 ms on the way
-back from the database each holds one wallet when it asks for the other, and both wait in a circle: some 20 of the 23
-pairs of a quick run. After deadlock_timeout, 1 s, PostgreSQL ends one of them, which the naive twin answers with a 500;
-the other is served, more than a second late. Money is neither made nor lost.
+The naive twin locks the payer's wallet, then the payee's, in the order in which the request names them. Each transfer
+here is met by one the other way, 10 ms later. With nothing wrong the first usually has both its locks by then. With
+30 ms on the way back from the database each holds one wallet when it asks for the other, and the two wait for each
+other: some 20 of the 23 pairs of a quick run. After deadlock_timeout, 1 s, PostgreSQL ends one of them, which the naive
+twin answers with a 500; the other is served, more than a second late. Money is neither made nor lost.
 
-The hardened twin locks in one order, so that no circle can form, and does again what the database asks to be done
-again. Without that order its retries still serve every client, the slowest half as late again, but the database counts
-28 deadlocks.
+The hardened twin locks wallets in one fixed order, so no deadlock can form, and retries what the database asks it to
+retry. Without that order its retries still serve every client, though the slowest waits half as long again, and the
+database counts 28 deadlocks.
 """
 
 from lab.checks.invariants import (
@@ -26,9 +26,9 @@ from lab.model import DATABASE, FAULT, Load, Scenario, Verdict
 SCENARIO = Scenario(
     name="s16-deadlock",
     title="Deadlock between transfers",
-    hypothesis="Transfers both ways between the same wallets never deadlock or end in doubt, and hardly one waits "
-    "for a second.",
-    question="Who breaks the tie, after how long, and does money vanish?",
+    hypothesis="Transfers in both directions between the same wallets never deadlock and never end in doubt, and "
+    "19 in 20 take less than a second.",
+    question="Who ends a deadlock, after how long, and does money vanish?",
     mirrors="Closest: GitHub, November 2021: replicas deadlocked in a migration step "
     "(github.blog/2021-12-01-github-availability-report-november-2021)",
     load=Load(rate_rps=10, mix={"crossing_transfer": 3, "get_booking": 7}, good_within_ms=1_000),
@@ -45,7 +45,7 @@ SCENARIO = Scenario(
         CleanEndState(),
     ),
     defences=("lock_order",),
-    lesson="lock_order: no circle, no deadlock. transaction_retry hides one from the client, after the wait; the "
-    "database still counts it.",
+    lesson="lock_order: no circular wait, no deadlock. transaction_retry only hides a deadlock from the client, after "
+    "the wait; the database still counts it.",
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

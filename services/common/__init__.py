@@ -1,1 +1,1 @@
-"""What both twins share and no scenario is about: authentication, problem documents, logs, metrics."""
+"""What both twins share, and what no scenario is about: authentication, problem documents, logs, metrics."""

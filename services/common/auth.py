@@ -1,7 +1,7 @@
-"""Who asks: a signed bearer token guards everything but the routes that machines probe.
+"""Authentication: a signed bearer token guards all routes except those that machines probe.
 
-The key, random for each run, is the setting TOKEN_KEY. Whoever has it checks a token without asking anybody, and makes
-one: `TOKEN_KEY=… python -m services.common.auth` prints an operator's, with `--user 7` that of user 7.
+The key, random for each run, is the setting TOKEN_KEY. With it anybody can check a token without asking a server, and
+make one: `TOKEN_KEY=… python -m services.common.auth` prints an operator's token, with `--user 7` that of user 7.
 """
 
 import argparse
@@ -30,12 +30,12 @@ class Caller:
 
 
 def token(key: str, **caller: Any) -> str:
-    """The token of a Caller with these members."""
+    """The token of a Caller with these fields."""
     return str(URLSafeSerializer(key, salt=SALT).dumps(caller))
 
 
 def init_app(app: Flask) -> None:
-    """Ask every request for a token that was signed with the app's setting TOKEN_KEY, and note its Caller in `g`."""
+    """Require of every request a token signed with the app's setting TOKEN_KEY, and put its Caller into `g`."""
     app.extensions["tokens"] = URLSafeSerializer(app.config["TOKEN_KEY"], salt=SALT)
     app.before_request(_identify)
 
@@ -43,7 +43,7 @@ def init_app(app: Flask) -> None:
 def _identify() -> None:
     if request.path in OPEN_PATHS:
         return
-    # Not request.authorization: a Basic header that is no ASCII makes Werkzeug raise.
+    # Not request.authorization: Werkzeug raises on a Basic header that is not ASCII.
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     genuine = current_app.extensions["tokens"].loads
     try:

@@ -1,8 +1,8 @@
-"""Structured logs: one JSON object a line on stdout, one line a request, every line with its request's id.
+"""Structured logs: one JSON object per line on stdout, one line per request, and the request's id in every line.
 
-The id comes in by X-Request-Id, or is made here, and goes out again: whoever holds an answer finds its lines. With
-traceparent (W3C Trace Context) the lines also name the trace. Both go on to other services by `identity`. What a client
-sends is quoted by JSON and bounded in length, so no header makes a line of its own.
+The id comes from X-Request-Id, or is made here, and is returned: anybody with an answer can find its lines. With
+traceparent (W3C Trace Context) the lines also name the trace. Both are passed on to other services by `identity`. What
+a client sends is quoted as JSON and limited in length, so no header can forge a line of its own.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""Prometheus metrics, the same names in both twins: what the lab scrapes into the run folder.
+"""Prometheus metrics, with the same names in both twins: the lab scrapes them into the run folder.
 
-With PROMETHEUS_MULTIPROC_DIR set every worker writes to files there and any of them answers for all.
+With PROMETHEUS_MULTIPROC_DIR set, every worker writes to files there, and any of them answers for all.
 """
 
 import os
@@ -84,22 +84,24 @@ def instrument(engine: Engine, app: Flask) -> None:
 
     @event.listens_for(engine, "checkin")
     def _(connection: Any, record: Any) -> None:
-        if record.record_info.pop("in_use", False):  # a failed connect comes in without having gone out
+        if record.record_info.pop(
+            "in_use", False
+        ):  # a failed connect is checked in without having been checked out
             metrics.pool_in_use.dec()
 
 
 def route() -> str:
-    """The rule of the current request: few values, whatever clients ask for."""
+    """The URL rule of the current request: few values, whatever clients ask for."""
     return request.url_rule.rule if has_request_context() and request.url_rule else ""
 
 
 def method() -> str:
-    """The method of the current request, or "other": whoever invents methods makes no series of them."""
+    """The method of the current request, or "other": invented methods create no new series."""
     return request.method if request.method in METHODS else "other"
 
 
 def exposition() -> Response:
-    """The view of /metrics: all workers' values where there are several, else this one's."""
+    """The view of /metrics: the values of all workers if there are several, else this one's."""
     registry = current().registry
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()

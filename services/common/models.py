@@ -1,6 +1,6 @@
 """The tables as SQLAlchemy models: one set for both twins, so that a function of one works in the other.
 
-What a database may enforce beyond columns and keys is in services/schema, since only one twin asks for it.
+What the database enforces beyond columns and keys is in services/schema, since only one twin uses it.
 """
 
 from datetime import datetime
@@ -11,7 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
 class Base(DeclarativeBase):
-    """Each model shows its `fields` as JSON, instants as UTC text with a Z."""
+    """Each model shows its `fields` as JSON, with instants as UTC text ending in Z."""
 
     type_annotation_map = {datetime: DateTime(timezone=True)}  # noqa: RUF012  as SQLAlchemy's own examples have it
     fields: tuple[str, ...] = ()
@@ -110,7 +110,7 @@ class Transfer(Base):
 
 
 class Entry(Base):
-    """One side of a transfer in the ledger; the two of a transfer add up to zero."""
+    """One side of a transfer in the ledger; its two sides add up to zero."""
 
     __tablename__ = "ledger"
 

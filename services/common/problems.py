@@ -1,7 +1,7 @@
 """Errors as problem documents (RFC 9457): every answer that is not a success has the same shape in both twins.
 
-`effect` is the member that a client needs most after an error: "none" means surely nothing was done, "unknown" that it
-may have been. An unexpected exception says neither, since nobody has thought about it.
+After an error a client needs `effect` most: "none" means that surely nothing was done, "unknown" that it may have been.
+An unexpected exception says neither, since nobody has thought about it.
 """
 
 from collections.abc import Callable
@@ -49,27 +49,27 @@ class Problem(Exception):
 
 
 def not_found(what: str) -> Problem:
-    """The path names what is not there."""
+    """The path names something that does not exist."""
     return Problem(404, f"there is no {what}")
 
 
 def conflict(detail: str, reason: str = "") -> Problem:
-    """Asked for rightly, but the state of things is against it."""
+    """A valid request that conflicts with the current state."""
     return Problem(409, detail, reason=reason)
 
 
 def unprocessable(detail: str, reason: str = "") -> Problem:
-    """The body or the query is wrong, or the body names what is not there."""
+    """The body or the query is invalid, or the body names something that does not exist."""
     return Problem(422, detail, reason=reason)
 
 
 def nothing_more(_: Problem) -> dict[str, str]:
-    """The members that a problem document has beside those of RFC 9457: none."""
+    """The members of a problem document beyond those of RFC 9457: none."""
     return {}
 
 
 def init_app(app: Flask, members: Callable[[Problem], dict[str, str]] = nothing_more) -> None:
-    """Answer every error of `app` with a problem document; `members` gives what else it has to say."""
+    """Answer every error of `app` with a problem document; `members` returns its additional members."""
     app.extensions["problem_members"] = members
     app.register_error_handler(Problem, Problem.response)
     app.register_error_handler(HTTPException, _http_error)
@@ -83,6 +83,6 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def unexpected(error: Exception) -> Response:
-    """A bug, or a failure that nobody has thought about: the log has the traceback, the answer promises nothing."""
+    """A bug, or a failure that nobody has thought of: the log has the traceback, the answer promises nothing."""
     log.error("unhandled", exc_info=error)
     return Problem(500, "an unexpected error, see the log", reason=type(error).__name__).response()

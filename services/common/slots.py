@@ -1,4 +1,4 @@
-"""What a slot costs: a room, for a time."""
+"""The price of a slot: a room for a time."""
 
 from datetime import timedelta
 

@@ -1,6 +1,6 @@
-"""`python -m services.defences`: the page of all defences, docs/defences.md, made of what their modules say.
+"""`python -m services.defences`: the page of all defences, docs/defences.md, made from their docstrings.
 
-With `--awaited` it tells as JSON which scenario to come will need each, for the lab's matrix.
+With `--awaited` it prints, as JSON, which scenario to come will need each, for the lab's matrix.
 """
 
 import importlib
@@ -17,11 +17,11 @@ from services.defences.switch import NAMES
 INTRODUCTION = """\
 # The defences
 
-Each is one file and one switch (`--defences all,-deadline`, `--defences none,+connection_pool`), and none is a remedy
-by itself: read how it hurts alone. What each costs while nothing is broken was [measured](#what-each-costs-measured);
-which scenario breaks without it is in [the matrix](matrix.md), and *awaits* names the number of a scenario to come.
+Each defence is one file and one switch (`--defences all,-deadline`, `--defences none,+connection_pool`). None is enough
+by itself: read how it hurts alone. Its cost while nothing is broken was [measured](#what-each-costs-measured),
+[the matrix](matrix.md) shows which scenario breaks without it, and *Awaits* names a scenario to come.
 
-<!-- Made of the modules' own words and docs/defences.json: .venv/bin/python -m services.defences > docs/defences.md -->
+<!-- Generated from docstrings and docs/defences.json: .venv/bin/python -m services.defences > docs/defences.md -->
 """
 PARTS = ("Guards", "Costs", "Hurts alone", "Awaits")
 
@@ -34,7 +34,7 @@ def page() -> str:
 
 
 def chapter(name: str, measured: str = "") -> str:
-    """One defence: what it is, what it guards and costs, how it hurts alone. Raises ValueError if it does not say."""
+    """One defence: what it is, guards, costs, and how it hurts alone. Raises ValueError if its docstring lacks one."""
     module = importlib.import_module(f"services.defences.{name}")
     what, *parts = (with_values(part, module) for part in said(module))
     lines = [
@@ -47,7 +47,7 @@ def chapter(name: str, measured: str = "") -> str:
 
 
 def said(module: ModuleType) -> list[str]:
-    """What the module says it is, guards, costs, how it hurts alone, and what it awaits ("" for nothing)."""
+    """What a docstring says: what it is, guards, costs, how it hurts alone, what it awaits ("" for nothing)."""
     found = re.match(
         r"[^:]+: (.*?)\n\n(Guards .*?)\n(Costs .*?)\n(Hurts alone\b.*?)(?:\n(Awaits .*?))?(?:\n\n|$)",
         inspect.getdoc(module) or "",
@@ -61,7 +61,7 @@ def said(module: ModuleType) -> list[str]:
 
 
 def with_values(text: str, module: ModuleType) -> str:
-    """`text` with the value of each constant of `module` in the place of its name."""
+    """`text` with the names of constants of `module` replaced by their values."""
 
     def value(name: re.Match) -> str:
         return spelled(name[0], getattr(module, name[0], None)) or name[0]
@@ -70,7 +70,7 @@ def with_values(text: str, module: ModuleType) -> str:
 
 
 def spelled(name: str, value: object) -> str:
-    """A constant as people say it, with the unit that ends its name; "" for what is no number."""
+    """A constant for people, with the unit that ends its name; "" if it is not a number."""
     if isinstance(value, timedelta):
         return f"{value.total_seconds() / 3600:g} h"
     if not isinstance(value, int | float):
@@ -80,7 +80,7 @@ def spelled(name: str, value: object) -> str:
 
 
 def awaited() -> dict[str, str]:
-    """For each defence which scenario to come will need it; "" where it says nothing."""
+    """For each defence, which scenario to come will need it; "" if it does not say."""
     modules = {name: importlib.import_module(f"services.defences.{name}") for name in NAMES}
     return {name: said(module)[-1].removeprefix("Awaits ") for name, module in modules.items()}
 

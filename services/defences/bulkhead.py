@@ -1,11 +1,12 @@
-"""Bulkhead: each route, and each dependency, has a compartment: SLOTS requests of a worker in it, the next ones wait.
+"""Bulkhead: each route, and each dependency, has a compartment of SLOTS requests per worker; further ones wait.
 
-Guards those who have nothing to do with the trouble. A hot row, a locked table, a heavy report or a slow dependency
-fills its own compartment and leaves the rest of the pool, and of the threads, to the others. Who waits does so without
-a connection, and no longer than its deadline; of those there are WAITING_MAX at most, so that /healthz finds a thread.
-Costs refusals of the route that is in trouble, and a limit to how much of the pool one route may use when it is not.
-Hurts alone when the slots are never given back: without a `deadline`, a few stuck requests close their route for good.
-Awaits S22: payments are slow, and whoever does not pay should not notice.
+Guards requests that have nothing to do with the trouble. A hot row, a locked table, a heavy report or a slow dependency
+fills only its own compartment, and leaves the rest of the pool and of the threads to the others. A waiting request
+holds no connection, and waits no longer than its deadline. At most WAITING_MAX may wait, so that /healthz finds a
+thread.
+Costs refusals on the route that is in trouble, and a limit on how much of the pool one route may use when all is well.
+Hurts alone when slots are never given back: without a `deadline`, a few stuck requests close their route for good.
+Awaits S22: payments are slow, and requests that do not pay should not notice.
 """
 
 import threading
@@ -19,7 +20,7 @@ from services.defences.unavailable import Refused
 
 SLOTS = 10  # half of the pool
 WAITING_MAX = 16  # of the 32 threads
-WAIT_S = 1.0  # for who has no deadline
+WAIT_S = 1.0  # for requests without a deadline
 
 
 class BulkheadFull(Refused):
@@ -28,7 +29,7 @@ class BulkheadFull(Refused):
 
 @contextmanager
 def slot(name: str) -> Iterator[None]:
-    """Run the block in one of the slots of compartment `name`; raises BulkheadFull when none becomes free in time."""
+    """Run the block in one of the slots of compartment `name`; raises BulkheadFull if none becomes free in time."""
     if not on("bulkhead"):
         yield
         return
@@ -43,7 +44,7 @@ def slot(name: str) -> Iterator[None]:
 
 
 def _waited_for(slots: threading.BoundedSemaphore, name: str) -> bool:
-    """Whether a slot became free in time; not even waited for where all who may wait do so."""
+    """Whether a slot became free in time. Does not wait if too many are waiting already."""
     places = state("bulkhead waiting", lambda: threading.BoundedSemaphore(WAITING_MAX))
     if not places.acquire(blocking=False):
         return False

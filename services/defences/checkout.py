@@ -1,7 +1,7 @@
-"""What stands before the pool: a connection is asked for only if the circuit is closed and the compartment has room.
+"""What stands before the pool: a connection is requested only if the circuit is closed and the compartment has room.
 
-A defence of its own it is not: `circuit_breaker` and `bulkhead` guard any call by a `with` block, and this holds their
-blocks open for as long as a session keeps a connection, whoever wrote the session's code.
+This is no defence of its own: `circuit_breaker` and `bulkhead` guard any call with a `with` block, and here the blocks
+stay open for as long as a session holds a connection, whoever wrote the session's code.
 """
 
 from contextlib import ExitStack
@@ -17,7 +17,7 @@ from services.defences.unavailable import database_rule
 
 
 def guarded(base: type[Pool]) -> type[Pool]:
-    """`base`, with the guards before it."""
+    """`base`, with the guards in front of it."""
     return type(f"Guarded{base.__name__}", (_Guarded, base), {})
 
 
@@ -32,12 +32,12 @@ class _Guarded(Pool):
 
 
 def _route() -> str:
-    """What the connection is for: each route has a compartment of its own."""
+    """What the connection is for: each route has its own compartment."""
     return f"{request.method} {request.url_rule}" if has_request_context() else ""
 
 
 def watch(engine: sa.Engine) -> None:
-    """Discard the connections of `engine` that are broken, and let the guards learn how each use ended."""
+    """Discard broken connections of `engine`, and tell the guards how each use ended."""
 
     @event.listens_for(engine, "handle_error")
     def _(context: sa.ExceptionContext) -> None:
@@ -59,5 +59,5 @@ def watch(engine: sa.Engine) -> None:
 
 
 def _notes(connection: Any) -> dict[str, Any]:
-    """What we know of a pooled connection; it outlives the connection that its place in the pool has now."""
+    """Notes on a place in the pool, which outlive the connection that is in it now."""
     return connection.record_info

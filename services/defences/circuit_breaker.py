@@ -1,12 +1,13 @@
-"""Circuit breaker: when a dependency has not answered for a while, do not even ask; after RESET_S let one find out.
+"""Circuit breaker: when a dependency has not answered for a while, stop asking; after RESET_S let one request try.
 
-Guards the caller's threads, which would all wait for what will not come, and the dependency, which comes back to a
-trickle instead of a flood. Opened, it answers in a millisecond; then a single probe finds out.
+Guards the caller's threads, which would all wait for answers that do not come, and the dependency, which comes back to
+a trickle of requests instead of a flood. While open, the breaker refuses in a millisecond; then a single probe tries.
 Costs an outage that lasts up to RESET_S longer than the fault, and thresholds that someone has to choose.
-Hurts alone, or with the wrong thresholds, by refusing everybody for the trouble of a few. Only an outage counts here:
-never a lost race, a deadlock, or a request that had too little time left. Any answer at all closes the circuit, and it
-opens only when FAILURES_MAX outages in a row took OPEN_AFTER_S: a link that flaps faster is better asked again.
-Awaits S26: a retry storm, in which every try at a database that is down makes it worse.
+Hurts alone, or with the wrong thresholds, by refusing everybody because of the trouble of a few. Here only outages
+count, never a lost race, a deadlock, or a request that had too little time left. Any answer closes the circuit, and it
+opens only after FAILURES_MAX outages in a row that took at least OPEN_AFTER_S: if a link flaps faster, retrying is
+better.
+Awaits S26: a retry storm, in which every attempt at a database that is down makes it worse.
 """
 
 import threading
@@ -32,7 +33,7 @@ class CircuitOpen(Refused):
 
 @contextmanager
 def guard(name: str) -> Iterator[None]:
-    """Run the block unless the circuit to `name` is open; raises CircuitOpen then. Learns from how the block ends."""
+    """Run the block, or raise CircuitOpen if the circuit to `name` is open. Learns from how the block ends."""
     if not on("circuit_breaker"):
         yield
         return
@@ -54,7 +55,7 @@ def guard(name: str) -> Iterator[None]:
 
 
 def learn(name: str, error: Exception | None) -> None:
-    """Tell the circuit to `name` of an answer, or of an error, outside its guard."""
+    """Tell the circuit to `name` about an answer or an error outside its guard."""
     if on("circuit_breaker"):
         _breaker(name).note(error is not None and is_outage(error))
 
@@ -70,20 +71,20 @@ def _breaker(name: str) -> "Breaker":
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """A call that was let through: whether the circuit depends on it alone, and since when it runs."""
+    """A call that was let through: whether it is the probe that decides, and when it began."""
 
     probe: bool
     began_at: float
 
 
 class Breaker:
-    """Closed → open after FAILURES_MAX outages in a row, over OPEN_AFTER_S → after RESET_S one probe → closed, or open.
+    """Closed → open after FAILURES_MAX outages in a row, over OPEN_AFTER_S → after RESET_S one probe → closed or open.
 
-    Thread-safe, and never locked while a call runs.
+    Thread-safe, and not locked while a call runs.
     """
 
     def __init__(self, tell: Callable[[int], None], clock: Callable[[], float] = time.monotonic) -> None:
-        """`tell` is called with the new position whenever it changes."""
+        """`tell` is called with the new state whenever it changes."""
         self._tell, self._clock = tell, clock
         self._lock = threading.Lock()
         self._failures = 0
@@ -92,7 +93,7 @@ class Breaker:
         self._probing = False
 
     def enter(self) -> Call:
-        """A call that may be made. Raises CircuitOpen when it must not be."""
+        """Permission for a call. Raises CircuitOpen if it must not be made."""
         with self._lock:
             if self._opened_at is None:
                 return Call(probe=False, began_at=self._clock())
@@ -106,11 +107,11 @@ class Breaker:
         return self._opened_at is not None
 
     def leave(self, call: Call, failed: bool | None) -> None:
-        """Learn from a call: `failed` is None when it says nothing about the dependency."""
+        """Learn from a call: `failed` is None if it says nothing about the dependency."""
         if failed is False:
             self._answered_at = self._clock()
         if not call.probe and not failed and not self._failures:
-            return  # as nearly always: nothing to learn, and no lock to wait for
+            return  # the usual case: nothing to learn, and no lock to wait for
         with self._lock:
             if call.probe:
                 self._probing = False
@@ -122,7 +123,7 @@ class Breaker:
                 self._tell(OPEN)
 
     def note(self, failed: bool) -> None:
-        """Learn of an answer, or of a failure, that was no call of the guard's."""
+        """Learn of an answer or a failure outside the guard."""
         self.leave(Call(probe=False, began_at=self._clock()), failed)
 
     def _close(self) -> None:

@@ -1,13 +1,13 @@
-"""Connection pool: SIZE connections, open before the first request and reopened behind the requests' backs.
+"""Connection pool: SIZE connections, open before the first request and reopened in the background.
 
-Guards against paying for a connection inside a request: TCP, start-up and authentication are four round trips, 0.4 s at
-100 ms each, before the first statement. Here a request takes what is open, or waits for it until its deadline; threads
-of the pool's own open what is missing. A connection that has failed, has grown old or has something to read while
-nobody asked (which can only be a goodbye) is dropped, that one and no other, whether somebody wants it or not. No ping:
-a round trip to learn that the next one would have worked.
+Guards against paying for a connection inside a request: TCP, start-up and authentication take four round trips, 0.4 s
+at 100 ms each, before the first statement. Here a request takes an open connection, or waits for one until its
+deadline; threads of the pool open the missing ones. A connection that has failed, has grown old, or has data to read
+although nobody asked (which can only be a goodbye) is dropped, but only that one, and even if nobody needs it. There is
+no ping: it would cost a round trip just to learn that the next one works.
 Costs SIZE open connections per worker, busy or not.
-Hurts alone as a queue: whoever finds the pool empty waits, and a pool of connections that answer nothing is emptied by
-hanging requests. Hence `deadline` for the holders, `bulkhead` for the waiters.
+Hurts alone as a queue: a request that finds the pool empty waits, and when connections stop answering, hanging requests
+soon empty the pool. Hence `deadline` for the holders, `bulkhead` for the waiters.
 Awaits S34: 300 ms on the database's link and all sessions ended at once; a pool refilled by requests would not recover.
 """
 
@@ -29,13 +29,13 @@ from services.defences.database_failures import Rule
 from services.defences.switch import on
 
 SIZE = 20  # per worker
-WAIT_S = 1.0  # for who has no deadline
+WAIT_S = 1.0  # for requests without a deadline
 WARM_UP_S = 5.0
 CONNECT_S = 5.0  # ten round trips of half a second
 OPENERS_MAX = 4
 RETRY_S, RETRY_MAX_S, RETRY_GROWTH = 0.05, 0.25, 1.25  # between attempts to open
 AGE_MAX_S = 300.0
-KEEP_S = 0.25  # between two looks at the connections that nobody uses
+KEEP_S = 0.25  # between two checks of the idle connections
 
 
 class NoConnection(psycopg.OperationalError):
@@ -45,7 +45,7 @@ class NoConnection(psycopg.OperationalError):
 
 
 def options() -> dict[str, Any]:
-    """Keywords for `create_engine`; SQLAlchemy's own choice when off."""
+    """Keywords for `create_engine`; SQLAlchemy's own pool when off."""
     if not on("connection_pool"):
         return {"poolclass": checkout.guarded(sa.QueuePool)}
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  the openers are no request
@@ -53,7 +53,7 @@ def options() -> dict[str, Any]:
 
 
 def watch(engine: sa.Engine) -> None:
-    """Where one connection of `engine` fails, drop that one: the others may be well."""
+    """If one connection of `engine` fails, drop only that one: the others may be fine."""
     if not on("connection_pool"):
         return
 
@@ -63,13 +63,13 @@ def watch(engine: sa.Engine) -> None:
 
 
 def warm_up(engine: sa.Engine) -> None:
-    """Open the connections of `engine` now; those that cannot be had in time come later."""
+    """Open the connections of `engine` now; those that take too long come later."""
     if isinstance(engine.pool, WarmPool):
         engine.pool.warm_up(WARM_UP_S)
 
 
 class WarmPool(Pool):
-    """The pool; `app` is whose defences its openers obey."""
+    """The pool. Its opener threads obey the defences of `app`."""
 
     def __init__(self, creator: Any, app: Flask, size: int = SIZE, **how: Any) -> None:
         super().__init__(creator, **how)
@@ -112,7 +112,7 @@ class WarmPool(Pool):
         return f"{self._open} of {self._size} open, {len(self._idle)} idle, {self._opening} being opened"
 
     def _do_get(self) -> ConnectionPoolEntry:
-        """The connection that was used last, so that the few that are needed stay warm."""
+        """The connection that was used last, so that the few in use stay warm."""
         ends_at = time.monotonic() + max(0.0, deadline.left_s(WAIT_S))
         with self._changed:
             while True:
@@ -144,13 +144,13 @@ class WarmPool(Pool):
             record.close()
 
     def _open_missing(self) -> None:
-        """Start openers, as many as connections are missing, up to OPENERS_MAX."""
+        """Start an opener for each missing connection, up to OPENERS_MAX."""
         while not self._disposed.is_set() and self._opening < min(OPENERS_MAX, self._size - self._open):
             self._opening += 1
             threading.Thread(target=self._opener, name="pool", daemon=True).start()
 
     def _opener(self) -> None:
-        """Open connections until none is missing. While the database is away only one opener goes on asking."""
+        """Open connections until none is missing. While the database is down, only one opener keeps trying."""
         pause_s = RETRY_S
         with self._app.app_context():
             while self._goes_on(pause_s):
@@ -166,7 +166,7 @@ class WarmPool(Pool):
                     self._add(record)
 
     def _goes_on(self, pause_s: float) -> bool:
-        """Whether this opener is to open one more connection, now; it waits first where the last attempt failed."""
+        """Whether this opener should open one more connection now; waits first if the last attempt failed."""
         with self._changed:
             failed = pause_s > RETRY_S
             enough = self._disposed.is_set() or self._open + self._opening > self._size
@@ -186,7 +186,7 @@ class WarmPool(Pool):
             else:
                 self._idle.append(record)
                 self._changed.notify_all()
-                self._open_missing()  # where one got through, the others need not wait
+                self._open_missing()  # if one got through, the others need not wait
 
 
 def _usable(record: ConnectionPoolEntry) -> bool:

@@ -1,11 +1,12 @@
-"""Constraints: the database itself refuses what must never be true, here two bookings of one room at one time.
+"""Constraints: the database itself refuses what must never be true, here two bookings of one room at the same time.
 
-Guards against check-then-act. "SELECT says it is free, so INSERT" leaves a gap in which another does the same, and no
-isolation level that people really use closes it. An exclusion constraint has no gap: the second INSERT fails (23P01).
-Costs an index that each write must maintain, and an error to translate into 409 where there was an if.
-Hurts alone when nobody translates the error: a lost race, which is a normal day, then looks like a 500.
+Guards against check-then-act. "SELECT says it is free, so INSERT" leaves a gap in which another request does the same,
+and no isolation level that people really use closes it. An exclusion constraint has no gap: the second INSERT fails
+(23P01).
+Costs an index that each write must maintain, and an error to translate into a 409 where there was an if.
+Hurts alone when nobody translates the error: a lost race, which is an everyday event, then looks like a 500.
 
-The seed loads the constraint itself only when this defence is on.
+The seed loads the constraint only when this defence is on.
 """
 
 import sqlalchemy as sa

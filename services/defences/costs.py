@@ -1,6 +1,6 @@
-"""What the defences cost, as it was measured: docs/defences.json in words. tests/benchmarks/defences_cost.py writes it.
+"""The measured cost of the defences: docs/defences.json in words. tests/benchmarks/defences_cost.py writes it.
 
-A difference is {"low", "added", "high"} and the levels that it lies between, {"base", "other"}.
+A difference is {"low", "added", "high"}, and the two levels that it compares, {"base", "other"}.
 """
 
 import json
@@ -15,17 +15,17 @@ HEADINGS = (
     "| --- | --- | --- | --- | --- | --- | --- |",
 )
 EXPLAINED = """\
-Two twins that differ in one defence answered the same {requests} requests, the one right after the other, while
-nothing was broken; the load was that of `s00-control`. *Alone* compares the defence with none at all, *among all*
-compares all of them with all but it. The table says what the defence adds to a request:
+Two twins that differ in one defence answered the same {requests} requests, one right after the other, while nothing
+was broken; the load was that of `s00-control`. *Alone* compares the defence with none at all, *among all* compares
+all defences with all but this one. The table shows what the defence adds to a request:
 
-- **CPU** and **time**, in milliseconds: for each operation the median difference, added up as the load has them. In
-  brackets is where it would lie in {share:.0%} of such measurements. It is bold where 0 does not lie in there; all
-  others are too small to be told from nothing, whatever their sign. CPU is that of the service's own process.
-- **Trips** to the database and back, counted and not timed: over a link of 10 ms each costs 10 ms.
+- **CPU** and **time**, in milliseconds: the median difference for each operation, weighted as in the load. In brackets
+  is the range in which it would lie in {share:.0%} of such measurements. A value is bold if that range does not include
+  0; all others are too small to tell from nothing, whatever their sign. CPU is that of the service's own process.
+- **Trips** to the database and back, counted, not timed: over a link of 10 ms each costs 10 ms.
 
-The last line compares a twin with itself: that is the noise. Not in these numbers is what a defence costs when it is
-needed (a retry, a refusal), and what is done beside requests (a pool that refills, a sweeper).
+The last row compares a twin with itself, which shows the noise. These numbers do not include what a defence costs when
+it acts (a retry, a refusal), or its work in the background (a pool that refills, a sweeper).
 
 Measured on {day} at commit `{commit}`, on {machine[cores]} cores, {machine[system]} {machine[kernel]}, Python
 {machine[python]}. To measure again, on a machine that has nothing else to do: `{benchmark}`
@@ -34,22 +34,22 @@ Measured = dict[str, Any]
 
 
 def read() -> Measured:
-    """What was measured; empty where nothing was."""
+    """What was measured; empty if nothing was."""
     return json.loads(DATA.read_text()) if DATA.exists() else {}
 
 
 def sentence(measured: Measured, name: str) -> str:
-    """What the defence costs where all others are on."""
+    """What the defence costs when all others are on."""
     found = measured.get("defences", {}).get(name)
     if not found:
         return ""
     cpu, trips = found["among"]["cpu_ms"], _trips(found["among"])
-    of_cpu = "no CPU that stands out of the noise" if _noise(cpu) else f"{_signed(cpu['added'])} ms of CPU"
-    return f"Measured: {of_cpu}, {trips} round trips to the database a request."
+    of_cpu = "no CPU above the noise" if _noise(cpu) else f"{_signed(cpu['added'])} ms of CPU"
+    return f"Measured: {of_cpu}, {trips} round trips to the database per request."
 
 
 def chapter(measured: Measured) -> list[str]:
-    """The table of all, with what one must know to read it."""
+    """The table of all defences, and how to read it."""
     if not measured:
         return [TITLE, "", f"Not measured yet: `{BENCHMARK}`"]
     rows = [_row(f"[{name}](#{name})", found) for name, found in measured["defences"].items()]
@@ -67,10 +67,10 @@ def chapter(measured: Measured) -> list[str]:
 
 
 def _both(twins: Measured) -> list[str]:
-    """The whole twins, side by side."""
+    """The complete twins, side by side."""
     cpu, time, trips = twins["cpu_ms"], twins["time_ms"], twins["round_trips"]
     return [
-        "| a request of | CPU, ms | time, ms | trips |",
+        "| per request | CPU, ms | time, ms | trips |",
         "| --- | --- | --- | --- |",
         f"| naive | {cpu['base']:.2f} | {time['base']:.2f} | {trips['base']:.2f} |",
         f"| hardened, all defences on | {cpu['other']:.2f} | {time['other']:.2f} | {trips['other']:.2f} |",
@@ -99,6 +99,6 @@ def _trips(found: Measured) -> str:
 
 
 def _signed(number: float) -> str:
-    """+0.12, −0.12 or 0, never more digits than carry something."""
+    """+0.12, −0.12 or 0, without meaningless digits."""
     rounded = round(number, 2)
     return f"{rounded:+.2f}".replace("-", "−") if rounded else "0"

@@ -1,9 +1,9 @@
-"""What can go wrong with PostgreSQL, sorted: every class of SQLSTATE, and what psycopg itself raises.
+"""Everything that can go wrong with PostgreSQL, sorted: every class of SQLSTATE, and what psycopg itself raises.
 
-Each kind of failure has its rule: a reason for people and metrics ("" where our own code or the request is at fault),
-whether the session is what failed rather than the statement, whether asking again is safe and may help, and whether
-the database is away, which is for a breaker. A broken session is discarded, never repaired: what it holds (plans,
-settings, a half-open transaction) is not what we believe it to hold.
+Each kind of failure has a rule: a reason for people and metrics ("" if our own code or the request is at fault),
+whether the session failed rather than the statement, whether repeating is safe and may help, and whether the database
+is down, which the circuit breaker wants to know. A broken session is discarded, never repaired: its plans, settings or
+half-open transaction may not be what we think they are.
 """
 
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ CLASSES = {
     "20": BUG,  # case not found
     "21": BUG,  # cardinality violation
     "22": BUG,  # data exception
-    "23": BUG,  # integrity constraint violation: a lost race is answered where it is understood
+    "23": BUG,  # integrity constraint violation: a lost race is handled where it is understood
     "24": CONFUSED,  # invalid cursor state
     "25": CONFUSED,  # invalid transaction state
     "26": CONFUSED,  # invalid statement name: a prepared statement that the server has forgotten
@@ -76,7 +76,7 @@ CLASSES = {
     "XX": FAULTY,  # internal error, corruption among them
 }
 
-# What its class says wrongly.
+# Codes for which the rule of their class is wrong.
 STATES = {
     "25006": Rule(reason="read_only", broken=True),  # a former primary: the next connection finds the new one
     "25P03": Rule(reason="idle_in_transaction_timeout", broken=True),
@@ -101,7 +101,7 @@ def rule(error: psycopg.Error) -> Rule:
 
 
 def _without_an_answer(error: psycopg.Error) -> Rule:
-    """The server said nothing: the line was cut, the protocol was broken, we gave up, or psycopg refused to ask."""
+    """The server gave no answer: the connection broke, the protocol was violated, we gave up, or psycopg refused."""
     own = getattr(error, "rule", None)
     if isinstance(own, Rule):
         return own

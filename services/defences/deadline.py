@@ -1,12 +1,12 @@
 """Deadline: a request has DEADLINE_S, and every wait honours it: on the database here, on HTTP in `deadline_http`.
 
-Guards the thread. When a link swallows packets and acknowledges them, no setting of libpq, TCP or PostgreSQL returns
-the thread: only a wait that the client itself gives up does. One budget for the request, not one timeout per call:
-ten calls of 0.9 s each are nine seconds to the one who waits. Past the deadline nothing begins; what was begun is
-called off or taken back, and all of that together has GRACE_S.
-Costs nothing measurable per query, and the connection when PostgreSQL does not answer within the grace.
-Hurts alone: giving up is not undoing. A write that missed its deadline may have happened, so the client must be able to
-ask again safely (`idempotency`), and all who ask again must not do so at once (`circuit_breaker`).
+Guards the thread. When a link swallows packets but acknowledges them, no setting of libpq, TCP or PostgreSQL frees the
+thread; only a wait that the client itself gives up does. It is one budget for the request, not one timeout per call:
+ten calls of 0.9 s each are nine seconds for the client. Past the deadline nothing new begins; what was begun is
+cancelled or rolled back, and all of that together has GRACE_S.
+Costs nothing measurable per query, and the connection if PostgreSQL does not answer within the grace.
+Hurts alone: giving up is not undoing. A write that missed its deadline may have happened, so clients must be able to
+repeat it safely (`idempotency`), and must not all repeat at once (`circuit_breaker`).
 """
 
 import time
@@ -26,9 +26,9 @@ from services.defences.database_failures import Rule
 from services.defences.switch import on
 
 DEADLINE_S = 1.0
-GRACE_S = 0.25  # for taking back what was begun, all of it together
-PATIENCE_S = 0.5  # who says nothing for so long may be away; for less it is only slow
-LONGEST_WAIT_S = 30.0  # outside a request too, no wait is without a bound
+GRACE_S = 0.25  # to cancel or roll back what was begun, all of it together
+PATIENCE_S = 0.5  # silent for this long, it may be down; for less, it is only slow
+LONGEST_WAIT_S = 30.0  # outside requests, waits have a bound too
 
 WaitTimeout = errors._WaitTimeout  # noqa: SLF001  what `wait(timeout=)` raises has no public name
 
@@ -40,16 +40,16 @@ class DeadlineExceeded(psycopg.OperationalError):
 
 
 class NoAnswer(DeadlineExceeded):
-    """It was, and PostgreSQL did not even answer the request to stop: the state of the work is unknown."""
+    """The budget was spent, and PostgreSQL did not even answer the request to stop: it may have done the work."""
 
     def __init__(self, message: str = "", *, waited_s: float = LONGEST_WAIT_S) -> None:
-        """Whether PostgreSQL is away, or the request had no time left for it, shows in how long it was waited for."""
+        """`waited_s` tells whether PostgreSQL is down, or whether the request just had no time left for it."""
         super().__init__(message)
         self.rule = Rule(reason="no_answer", broken=True, outage=waited_s >= PATIENCE_S)
 
 
 def init_app(app: Flask) -> None:
-    """Give each request of `app` its budget: DEADLINE_S from its settings, or less by X-Deadline-S."""
+    """Give each request of `app` its budget: the setting DEADLINE_S, or less if X-Deadline-S says so."""
     app.config.setdefault("DEADLINE_S", DEADLINE_S)
     app.before_request(_start)
 
@@ -61,14 +61,14 @@ def _start() -> None:
 
 
 def left_s(at_most_s: float = LONGEST_WAIT_S) -> float:
-    """Seconds until this request's deadline, `at_most_s` where that is less or there is none; negative when late."""
+    """Seconds until this request's deadline, but at most `at_most_s`; negative when it has passed."""
     deadline_at = g.get("deadline_at") if has_app_context() else None
     return at_most_s if deadline_at is None else min(at_most_s, deadline_at - time.monotonic())
 
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """A smaller budget for one part of the request, or one for work that belongs to no request."""
+    """A smaller budget for one part of the request, or a budget for work outside requests."""
     if not on("deadline"):
         yield
         return
@@ -81,7 +81,7 @@ def at_most(seconds: float) -> Iterator[None]:
 
 
 def watch(engine: sa.Engine) -> None:
-    """Let no wait of `engine` outlast the deadline, and nothing begin after it. Watch it before all others do."""
+    """Let no wait of `engine` outlast the deadline, and nothing begin after it. Call this before all other watches."""
     if not on("deadline"):
         return
 
@@ -99,10 +99,10 @@ def watch(engine: sa.Engine) -> None:
 
 
 def _resolved(keywords: dict[str, Any]) -> dict[str, Any]:
-    """The host's address, too: libpq would look it up in a blocking call that nothing bounds."""
+    """Adds the host's address: libpq would look it up in a blocking call without a bound."""
     host = keywords.get("host", "")
     if not host or host.startswith(("/", "@")) or "," in host:
-        return keywords  # a socket of this machine, or several hosts
+        return keywords  # a Unix socket, or several hosts
     try:
         return keywords | {"hostaddr": names.addresses(host, left_s())[0]}
     except OSError as error:
@@ -116,7 +116,7 @@ def _require_time() -> None:
 
 
 class DeadlineConnection(psycopg.Connection[Any]):
-    """A psycopg connection whose every wait ends: work at the deadline, what settles it at the end of the grace."""
+    """A psycopg connection whose every wait ends: statements at the deadline, commit and rollback after the grace."""
 
     _settling = False
 
@@ -131,12 +131,12 @@ class DeadlineConnection(psycopg.Connection[Any]):
             self._give_up(began_at)
 
     def commit(self) -> None:
-        """Sent in time, its answer may come in the grace: that it is done is worth knowing."""
+        """A COMMIT sent in time may be answered within the grace: it is worth knowing that it is done."""
         with self._settled():
             super().commit()
 
     def rollback(self) -> None:
-        """Takes the work back; where PostgreSQL does not answer, the end of the session does so."""
+        """Undoes the work. If PostgreSQL does not answer, the end of the session undoes it."""
         with self._settled(), suppress(NoAnswer):
             super().rollback()
 
@@ -149,7 +149,7 @@ class DeadlineConnection(psycopg.Connection[Any]):
             self._settling = False
 
     def _stop(self, gen: Generator[Any, Any, Any], began_at: float) -> None:
-        """Ask the server to stop, and hear it say so; if it says nothing, give the session up."""
+        """Ask the server to stop and wait for it to say so; if it does not answer, give up the session."""
         try:
             self.cancel_safe(timeout=_until_end_s())
             super().wait(gen, timeout=_until_end_s())
@@ -167,7 +167,7 @@ class DeadlineConnection(psycopg.Connection[Any]):
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> Generator[Any, Any, Any]:
-        """psycopg's connect timeout is 2 s at least; this looks at the deadline whenever psycopg wakes, each 0.1 s."""
+        """psycopg's connect timeout is at least 2 s; this checks the deadline whenever psycopg wakes, every 0.1 s."""
         connecting: Generator[Any, Any, Any] = super()._connect_gen(conninfo)
         ready: Any = None
         began_at = time.monotonic()
@@ -183,7 +183,7 @@ class DeadlineConnection(psycopg.Connection[Any]):
 
 
 def _until_end_s() -> float:
-    """Seconds until the end of the grace, which all that has to be settled shares."""
+    """Seconds until the end of the grace, which all cancels, commits and rollbacks share."""
     return max(left_s(LONGEST_WAIT_S) + GRACE_S, 0.001)
 
 

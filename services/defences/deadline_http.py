@@ -1,8 +1,8 @@
-"""Deadline, the other half: an HTTP session whose every wait ends by the deadline of the request.
+"""Deadline, the other half: an HTTP session in which every wait ends by the deadline of the request.
 
-A `timeout=` of requests, httpx or urllib3 bounds each read, not the answer: a server that sends one byte of its headers
-every 0.3 s is read for ever. Here the time that is left is set again before each read and write of the socket. Looking
-up the name of the other side is a wait too, and a connection from the pool may be dead without a sign of it.
+A `timeout=` of requests, httpx or urllib3 bounds each read, not the whole answer: a server that sends one byte of its
+headers every 0.3 s is read for ever. Here each read and write of the socket gets only the time that is left. Looking up
+the host's name is a wait too, and a pooled connection may be dead without any sign of it.
 """
 
 import socket
@@ -25,24 +25,24 @@ from services.defences.unavailable import Refused
 
 
 def session() -> requests.Session:
-    """A session for one dependency; a plain one when `deadline` is off. Plain http only: a dependency inside."""
+    """A session for one dependency; an ordinary one when `deadline` is off. Only for http, on the internal network."""
     made = DeadlineSession() if on("deadline") else requests.Session()
     if on("deadline"):
         adapter = HTTPAdapter(pool_maxsize=32)
         adapter.poolmanager.pool_classes_by_scheme = {"http": DeadlinePool}
         made.mount("http://", adapter)
-        made.trust_env = False  # no proxy and no .netrc of whoever started us
+        made.trust_env = False  # no proxy and no .netrc of the user who started us
     return made
 
 
 def headers() -> dict[str, str]:
-    """What tells the other side how long its answer is of use; nothing when off."""
+    """Tells the other side how long its answer is of use; nothing when off."""
     return {"X-Deadline-S": f"{max(0.0, left_s()):.3f}"} if on("deadline") else {}
 
 
 @contextmanager
 def new_connection() -> Iterator[None]:
-    """In the block no connection from the pool is used: one of them has just disappointed."""
+    """Use no pooled connection in the block: one of them has just failed."""
     g.new_http_connection = True
     try:
         yield
@@ -57,7 +57,7 @@ class TooLate(Refused):
 
 
 class DeadlineSession(requests.Session):
-    """A session that sends nothing after the deadline: nobody would wait for the answer."""
+    """A session that sends nothing after the deadline, when nobody waits for the answer any more."""
 
     def send(self, request: requests.PreparedRequest, **how: Any) -> requests.Response:
         if left_s() <= 0:
@@ -84,14 +84,14 @@ class DeadlineSocket(socket.socket):
 
 
 class DeadlineHTTPConnection(HTTPConnection):
-    """Finds the address and connects within the deadline, then talks through a DeadlineSocket."""
+    """Resolves the name and connects within the deadline, then talks through a DeadlineSocket."""
 
     def connect(self) -> None:
         super().connect()
         self.sock = DeadlineSocket(fileno=self.sock.detach())
 
     def _new_conn(self) -> socket.socket:
-        """One address after the other, as urllib3 does, yet each within what is left."""
+        """Tries one address after the other, as urllib3 does, but each within the time that is left."""
         name, error = self._dns_host, None
         try:
             for address in self._addresses():

@@ -1,9 +1,10 @@
 """Graceful shutdown: on SIGTERM say "not ready" first, then stop accepting, finish what is in flight, close the pool.
 
-Guards the requests of a normal day: every deployment stops a process, and whoever was sent to it a moment too late gets
-a reset. Readiness goes off LEAD_S before the server stops accepting, so that a load balancer can look away in time.
+Guards the requests of an ordinary day: every deployment stops a process, and a request sent to it a moment too late
+gets a reset. Readiness turns off LEAD_S before the server stops accepting, so that a load balancer can look away in
+time.
 Costs LEAD_S with every stop.
-Hurts alone when nobody asks /readyz: then it is only a slower stop. And it helps nothing against SIGKILL.
+Hurts alone when nobody asks /readyz: then it is only a slower stop. And it does not help against SIGKILL.
 Awaits S37: a rolling deploy under load, without a request lost.
 """
 
@@ -21,9 +22,9 @@ LEAD_S = 0.5
 
 
 def init_app(app: Flask, close: Callable[[], None]) -> None:
-    """Precede the server's own SIGTERM handler, which stops accepting and waits for requests in flight; then `close`.
+    """Act before the server's SIGTERM handler, which stops accepting and waits for requests in flight; then `close`.
 
-    Without such a handler (a test, `flask run`) there is nothing to precede, and nothing is installed.
+    Installs nothing if the server has no such handler (a test, `flask run`).
     """
     with app.app_context():
         stop = signal.getsignal(signal.SIGTERM)
@@ -41,7 +42,7 @@ def _flag() -> threading.Event:
 
 
 class Drain:
-    """The SIGTERM handler: turns readiness off now, and passes the signal on to the server's own LEAD_S later."""
+    """The SIGTERM handler: turns readiness off now, and calls the server's own handler LEAD_S later."""
 
     def __init__(
         self, flag: threading.Event, stop: Callable[[int, Any], Any], close: Callable[[], None]
@@ -50,8 +51,8 @@ class Drain:
 
     def __call__(self, number: int, _: Any) -> None:
         if self._flag.is_set():
-            return  # told twice, by the group's signal and by the server's own: once is enough
+            return  # the signal may come twice, to the process group and from the server: once is enough
         self._flag.set()
-        atexit.register(self._close)  # the server leaves its worker by sys.exit, once the requests are done
+        atexit.register(self._close)  # the server ends its worker by sys.exit when the requests are done
         signal.signal(signal.SIGALRM, lambda _, frame: self._stop(number, frame))
         signal.setitimer(signal.ITIMER_REAL, LEAD_S)

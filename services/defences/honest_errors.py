@@ -1,11 +1,11 @@
-"""Honest errors: what is unavailable answers 503, says whether anything was done, and when to come back.
+"""Honest errors: when something is unavailable, answer 503, say whether anything was done, and when to try again.
 
-Guards the one who must decide what to do next: `effect` "none" means that asking again is safe, "unknown" that it is so
-only under a key. It is "none" until something was sent that cannot be taken back: a COMMIT, a write that commits for
-itself, a call to another service. A connection lost before that is a rollback. Under a key it speaks of all tries: this
-one may have done nothing, and one before it all.
-Costs keeping the books of what was sent, in every code path that sends something.
-Hurts alone if it lies: a client believes it, and does not ask again, or asks twice.
+Guards the client, which must decide what to do next: `effect` "none" means that repeating is safe, "unknown" that it is
+safe only under a key. It is "none" until something is sent that cannot be taken back: a COMMIT, a write outside a
+transaction, a call to another service. A connection lost before that is a rollback. Under a key, `effect` covers all
+tries: this one may have done nothing, and an earlier one everything.
+Costs keeping track of what was sent, in every code path that sends something.
+Hurts alone if it lies: the client believes it, and gives up a write that was never made, or makes one twice.
 """
 
 import math
@@ -27,33 +27,33 @@ from services.defences.http_failures import DECLINED, retry_after_s, rule_of
 from services.defences.switch import on
 from services.defences.unavailable import Refused, is_refusal, reason
 
-RETRY_AFTER_S = (1, 3)  # drawn, or all who were refused at one time would come back at one time
+RETRY_AFTER_S = (1, 3)  # random, so that clients refused together do not come back together
 
 
 def members(problem: Problem) -> dict[str, str]:
-    """What a problem document says beyond the naive one: the reason, in one word that programs can rely on."""
+    """What a problem document says beyond the naive one: the reason, as one word for programs."""
     return {"reason": problem.reason} if on("honest_errors") else {}
 
 
 def location(endpoint: str, **ids: Any) -> dict[str, str]:
-    """The header that says where to find what was made, so that a client can look before it asks again."""
+    """The header that says where the new thing is, so that a client can look before it repeats the request."""
     return {"Location": url_for(endpoint, **ids)} if on("honest_errors") else {}
 
 
 def effect_is_possible() -> None:
-    """Note that this request is about to send what cannot be taken back."""
+    """Note that this request is about to send something that cannot be taken back."""
     if has_request_context():
         g.effect_is_possible = True
 
 
 def effect_is_undone() -> None:
-    """Note that whatever this request has done, or an earlier one with its key, is surely undone."""
+    """Note that everything done by this request, or an earlier one with its key, is surely undone."""
     g.effect_is_possible, g.key_is_free = False, True
 
 
 @contextmanager
 def call() -> Iterator[None]:
-    """Note that the call to another service in the block may have an effect, unless its failure says it had none."""
+    """Note that the call to another service in the block may take effect, unless its failure says otherwise."""
     before = g.get("effect_is_possible", False)
     effect_is_possible()
     try:
@@ -66,7 +66,7 @@ def call() -> Iterator[None]:
 
 
 def watch(engine: sa.Engine) -> None:
-    """Note what `engine` sends that cannot be taken back: commits, and writes outside a transaction."""
+    """Note when `engine` sends what cannot be taken back: commits, and writes outside a transaction."""
 
     @event.listens_for(engine, "commit")
     def _(connection: sa.Connection) -> None:

@@ -1,7 +1,7 @@
-"""What can go wrong with a call to another service, sorted: every exception of requests and urllib3, status and body.
+"""All that can go wrong with a call to another service: every exception of requests and urllib3, status and body.
 
-Each kind of failure has its rule: a reason for people and metrics, whether the other side may have done what it was
-asked to, whether to ask again (the call must carry a key), and whether the service is away, which is for a breaker.
+Each kind of failure has a rule: a reason for people and metrics, whether the other side may have done what it was asked
+to do, whether to retry (the call must carry a key), and whether the service is down, for a circuit breaker.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ from urllib3 import exceptions as wire
 class Rule:
     """What a failure means for the caller."""
 
-    reason: str  # "" when the fault is our own code's
+    reason: str  # "" if our own code is at fault
     may_be_done: bool
     retry: bool
     outage: bool
@@ -37,25 +37,25 @@ DECLINED = Rule(reason="payment_declined", may_be_done=False, retry=False, outag
 OUR_BUG = Rule(reason="", may_be_done=False, retry=False, outage=False)
 
 EXCEPTIONS: dict[type[BaseException], Rule] = {
-    # Nothing was sent: the name, the connection, TLS or the proxy in between failed first.
+    # Nothing was sent: the name, the connection, TLS or a proxy failed first.
     **dict.fromkeys(
         (http.ConnectTimeout, http.ProxyError, http.SSLError, wire.NewConnectionError), UNREACHABLE
     ),
     **dict.fromkeys((wire.NameResolutionError, wire.ConnectTimeoutError, wire.ProxyError), UNREACHABLE),
     **dict.fromkeys((wire.SSLError, wire.PoolError, wire.EmptyPoolError, wire.FullPoolError), UNREACHABLE),
     wire.ClosedPoolError: UNREACHABLE,
-    # Sent, or so it may be, and no answer came in time.
+    # It may have been sent, but no answer came in time.
     **dict.fromkeys((http.Timeout, http.ReadTimeout, wire.TimeoutError, wire.ReadTimeoutError), SILENT),
-    # The line broke, before the answer or in the middle of it.
+    # The connection broke before the answer or in the middle of it.
     **dict.fromkeys((http.ConnectionError, http.ChunkedEncodingError, wire.ProtocolError), CUT_OFF),
     **dict.fromkeys((wire.IncompleteRead, wire.InvalidChunkLength, wire.MaxRetryError), CUT_OFF),
     **dict.fromkeys((http.RequestException, http.RetryError, wire.HTTPError, wire.RequestError), CUT_OFF),
-    # An answer came, and it is not what was agreed.
+    # An answer came, but not as agreed.
     **dict.fromkeys((http.JSONDecodeError, http.ContentDecodingError, wire.DecodeError), UNREADABLE),
     **dict.fromkeys((wire.ResponseNotChunked, wire.BodyNotHttplibCompatible), UNREADABLE),
     **dict.fromkeys((wire.HeaderParsingError, wire.ResponseError), UNREADABLE),
     **dict.fromkeys((http.TooManyRedirects, http.HTTPError, wire.HostChangedError), BROKEN),
-    # We asked for what cannot be asked for: a bug or a wrong setting here, found before anything was sent.
+    # An impossible request: a bug or a wrong setting here, found before anything was sent.
     **dict.fromkeys((http.URLRequired, http.MissingSchema, http.InvalidSchema, http.InvalidURL), OUR_BUG),
     **dict.fromkeys((http.InvalidHeader, http.InvalidProxyURL, http.InvalidJSONError), OUR_BUG),
     **dict.fromkeys((http.StreamConsumedError, http.UnrewindableBodyError), OUR_BUG),
@@ -72,11 +72,11 @@ STATUSES = {
 
 
 class UnexpectedAnswer(requests.RequestException):
-    """An answer that is no success, no clear refusal and no JSON object as agreed."""
+    """An answer that is neither a success with the agreed JSON object nor a clear refusal."""
 
 
 def rule_of(error: BaseException) -> Rule | None:
-    """The rule for `error`; None when it does not come from a call over HTTP."""
+    """The rule for `error`; None if it does not come from an HTTP call."""
     if isinstance(error, (http.HTTPError, UnexpectedAnswer)) and error.response is not None:
         return rule_of_status(error.response.status_code)
     causes = [error, *_causes(error)]
@@ -90,7 +90,7 @@ def rule_of(error: BaseException) -> Rule | None:
 
 
 def rule_of_status(status: int) -> Rule:
-    """The rule for an answer of this status that is not the success that was agreed on."""
+    """The rule for an answer with this status that is not the agreed success."""
     if status in STATUSES:
         return STATUSES[status]
     if status < 300:
@@ -99,30 +99,30 @@ def rule_of_status(status: int) -> Rule:
 
 
 def document(answer: requests.Response, fields: Mapping[str, type]) -> dict[str, Any]:
-    """The JSON object of a successful `answer`; raises requests' own error when there is none with these fields."""
+    """The JSON object of a successful `answer`; raises requests' own error if there is none with these fields."""
     answer.raise_for_status()
     if not answer.ok or answer.is_redirect or answer.status_code >= 300:
         raise UnexpectedAnswer("not a success", response=answer)
     found = answer.json()
     if not isinstance(found, dict) or any(type(found.get(name)) is not kind for name, kind in fields.items()):
-        raise UnexpectedAnswer("not the document that was agreed on", response=answer)
+        raise UnexpectedAnswer("not the agreed document", response=answer)
     return found
 
 
 def retry_after_s(error: BaseException) -> float:
-    """How long the other side asks us to wait by Retry-After, in seconds or as a date; 0 when it does not."""
+    """How long Retry-After asks us to wait, in seconds or as a date; 0 if it does not."""
     answer = getattr(error, "response", None)
     asked = answer.headers.get("Retry-After", "") if answer is not None else ""
     if asked.isascii() and asked.isdigit():
         return float(asked)
     try:
         return max(0.0, (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):  # none, or nonsense
+    except (TypeError, ValueError):  # missing or invalid
         return 0.0
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """What requests and urllib3 have wrapped into `error`: as an argument, as `reason` or as the cause."""
+    """The errors that requests and urllib3 have wrapped into `error`: as an argument, as `reason` or as the cause."""
     for inner in (*error.args, getattr(error, "reason", None), error.__cause__):
         if isinstance(inner, BaseException):
             yield inner

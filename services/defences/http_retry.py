@@ -1,12 +1,12 @@
-"""HTTP retry: ask another service again when it was away for a moment. Only for calls that carry a key.
+"""HTTP retry: ask another service again after a brief outage. Only for calls that carry a key.
 
-Guards against the blip: a reset, a refused connection, a 503 while the other side restarts, a connection from the pool
-that died without a sign. The first try has a time-out of its own, FIRST_TRY_S, so that it never costs the time of all;
-those after it open a connection of their own, and have what is left.
-Costs up to ATTEMPTS_MAX times the load on a service that is already in trouble. Hence pauses that grow and are
-jittered, or are as long as Retry-After asks, none of which outlasts the deadline, and a budget for all calls together.
+Guards against blips: a reset, a refused connection, a 503 while the other side restarts, a pooled connection that died
+without a sign. The first try has its own timeout, FIRST_TRY_S, so that it cannot use up the whole budget; later tries
+open a new connection and have the rest of the time.
+Costs up to ATTEMPTS_MAX times the load on a service that is already in trouble. Hence the pauses grow and are jittered,
+or are as long as Retry-After asks; none outlasts the deadline, and all calls together share a budget of retries.
 Hurts alone when the call is not idempotent: the answer was lost, the charge was not, and the customer pays twice.
-Awaits S36: a third party that answers 429 and says when to come back.
+Awaits S36: a third party that answers 429 and says when to try again.
 """
 
 import functools
@@ -24,10 +24,10 @@ from services.defences.switch import on, state
 from services.defences.transaction_retry import Budget
 
 ATTEMPTS_MAX = 3
-PAUSE_S = 0.05  # doubled with each attempt, and up to as much again by chance
+PAUSE_S = 0.05  # doubled with each attempt, plus random jitter of up to as much
 PAUSE_MAX_S = 0.2
-FIRST_TRY_S = 0.25  # at least; more when the service is known to be slow
-FORGET = 0.8  # of what is known about that, per answer
+FIRST_TRY_S = 0.25  # at least; more if the service is known to be slow
+FORGET = 0.8  # how much of that knowledge each answer keeps
 
 
 def retried(call: Callable) -> Callable:
@@ -67,7 +67,7 @@ def retried(call: Callable) -> Callable:
 
 
 class Patience:
-    """How long the first try may take: long enough for a service that is merely slow."""
+    """How long the first try may take: long enough for a service that is just slow."""
 
     def __init__(self) -> None:
         self._slowest_s = 0.0
@@ -80,13 +80,13 @@ class Patience:
         self._slowest_s = max(after_s, FORGET * self._slowest_s)
 
     def missed(self, after_s: float) -> None:
-        """No answer by then: perhaps it is away, perhaps it is slow. The next call is given twice the time."""
+        """No answer by then: it may be down or just slow. The next call gets twice the time."""
         self._slowest_s = max(after_s, self._slowest_s)
 
 
 @contextmanager
 def _one_try(number: int, patience: Patience) -> Iterator[None]:
-    """The limits of one try, and what it teaches."""
+    """The limits of one try, and what we learn from it."""
     began_at = time.monotonic()
     if number > 1:
         metrics.current().retries.labels("http").inc()
@@ -102,6 +102,6 @@ def _one_try(number: int, patience: Patience) -> Iterator[None]:
 
 
 def _in_time(error: Exception) -> bool:
-    """Whether another try may help, and can still be made in time."""
+    """Whether another try may help and there is still time for it."""
     rule = rule_of(error)
     return rule is not None and rule.retry and left_s() > max(retry_after_s(error), PAUSE_MAX_S)

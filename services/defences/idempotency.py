@@ -1,15 +1,17 @@
-"""Idempotency: the same Idempotency-Key has its effect once, and gets the same answer every time for LIFETIME.
+"""Idempotency: a request with the same Idempotency-Key takes effect once, and gets the same answer every time for
+LIFETIME.
 
-Guards the client that lost the answer and must ask again. The claim of the key, the effect and the answer are one
-transaction, so they exist together or not at all. What was asked is compared by its meaning, as the route understood
-it; another meaning under the key is refused (422), and so is whoever comes while the first is under way (409).
-Costs two statements a write, and a table that someone must prune (`prune`, which the sweeper calls).
-Hurts alone when the effect is not in the same database: a remote call inside holds the key while it waits, and is not
-undone by the rollback. Make that a second step, and say by `first_step` what has become of the first: bookings do so
-by `saga`, and without it have no keys.
-Awaits S15: the answer of every first try is lost, and the clients ask again.
+Guards clients that lost the answer and must ask again. The claim of the key, the effect and the answer are one
+transaction, so they exist together or not at all. Requests are compared by meaning, as the route understood them. A
+request with another meaning under the same key is refused (422), and so is one that comes while the first is still
+running (409).
+Costs two statements per write, and a table that someone must prune (`prune`, called by the sweeper).
+Hurts alone when the effect is not in the same database: a remote call inside the transaction holds the key while it
+waits, and the rollback does not undo it. Make the call a second step, and let `first_step` find out what became of the
+first: bookings do so with `saga`, and have no keys without it.
+Awaits S15: the answer to every first try is lost, and the clients ask again.
 
-Its table is in schema/hardened.sql. Keys are the caller's own: nobody sees an answer that was another's.
+Its table is in schema/hardened.sql. Keys belong to their caller: nobody sees an answer that was somebody else's.
 """
 
 import functools
@@ -34,7 +36,7 @@ KEY = re.compile(r"[!-~]{1,128}")
 LIFETIME = timedelta(hours=24)
 PRUNED_AT_ONCE = 1_000
 
-# The lock is let go with the transaction, also by a session that dies. A key beyond its lifetime is claimed anew.
+# The lock ends with the transaction, even if the session dies. An expired key can be claimed again.
 CLAIM = sa.text("""
     INSERT INTO idempotency (caller, route, key, fingerprint)
     SELECT :caller, :route, :key, :fingerprint
@@ -58,7 +60,7 @@ Answer = dict[str, Any]
 
 
 def once(effect: Callable) -> Callable:
-    """Decorator of a function that is one transaction and returns a JSON object: its effect happens once per key.
+    """Decorator for a function that is one transaction and returns a JSON object: it takes effect once per key.
 
     The transaction is opened here, and the function's own `one_transaction.begin` joins it. Without a key, or with the
     defence off, the function is called as it is.
@@ -67,10 +69,10 @@ def once(effect: Callable) -> Callable:
 
 
 def first_step(now: Callable[[Session, Answer], Answer | None]) -> Callable:
-    """Decorator like `once`, of the first of several steps.
+    """Decorator like `once`, for the first of several steps.
 
-    `now(session, answer)` tells what has become of what was begun under the key: the answer to give, or to go on with;
-    None when it was undone and must be done anew. It raises `under_way()` when another request is at it.
+    `now(session, answer)` says what became of the work begun under the key: the answer to give or to continue with, or
+    None if it was undone and must be done again. It raises `under_way()` if another request is working on it.
     """
 
     def decorate(effect: Callable) -> Callable:
@@ -100,7 +102,7 @@ def first_step(now: Callable[[Session, Answer], Answer | None]) -> Callable:
 
 
 def under_way() -> Problem:
-    """What to tell whoever comes with a key that another request is working on."""
+    """The answer to a request whose key another request is working on."""
     return Problem(
         409,
         f"another request with this {HEADER} is under way",
@@ -111,7 +113,7 @@ def under_way() -> Problem:
 
 
 def in_doubt() -> bool:
-    """Whether an earlier request with this one's key may have had the effect: nobody looked, and it is no first try."""
+    """Whether an earlier request with this key may have taken effect: nobody checked, and this is not the first try."""
     keyed = HEADER in request.headers and on("idempotency")
     return keyed and not g.get("key_is_free", request.headers.get(RETRIES) == "0")
 
@@ -122,7 +124,7 @@ def header(key: str) -> dict[str, str]:
 
 
 def prune(connection: sa.Connection) -> int:
-    """Forget keys beyond their lifetime, some at a time; how many those were."""
+    """Delete expired keys, some at a time; returns how many."""
     if not on("idempotency"):
         return 0
     with connection.begin():
@@ -141,13 +143,13 @@ def _claim(key: str, asked: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _fingerprint(asked: tuple[Any, ...]) -> str:
-    """What was asked, as the route understood it: neither the order of members nor a time zone makes a difference."""
+    """The request as the route understood it: the order of members and the time zone make no difference."""
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _stored(session: Session, claim: dict[str, Any]) -> Answer:
     stored = session.execute(STORED, claim).one_or_none()
-    if stored is None:  # claimed by a transaction that has not ended
+    if stored is None:  # claimed by a transaction that is still open
         raise under_way()
     if stored.fingerprint != claim["fingerprint"]:
         raise unprocessable(f"this {HEADER} was used for another request", reason="key_reused")

@@ -1,10 +1,10 @@
-"""Indexes: what the lists ask for is found by an index, not by reading the table.
+"""Indexes: lists find their rows by an index, not by reading the whole table.
 
-Guards the database's CPU, which is everybody's: with 500,000 bookings one list reads them all, and thirty a second are
-more than a core can do. A foreign key does not come with an index in PostgreSQL.
-Costs a little with each write, some memory, and the care to build them on a live table by CREATE INDEX CONCURRENTLY.
-Hurts alone when there are too many: each slows every write, and most are never used.
+Guards the database's CPU, which everybody shares: with 500,000 bookings one list reads them all, and thirty lists a
+second are more than a core can do. PostgreSQL does not create an index for a foreign key.
+Costs a little with each write, some memory, and the care to build them on a live table with CREATE INDEX CONCURRENTLY.
+Hurts alone when there are too many: each slows down every write, and most are never used.
 Awaits S03: 500,000 rows, and lists that need an index.
 
-The seed makes them only when this defence is on.
+The seed creates them only when this defence is on.
 """

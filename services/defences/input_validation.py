@@ -1,13 +1,13 @@
-"""Input validation: what comes from outside is checked at the door: its type, range, size, depth and time of arrival.
+"""Input validation: what comes from outside is checked at the door: type, range, size, depth and time of arrival.
 
-Guards all that is behind the door. A NUL byte, half a surrogate pair, a number beyond 32 bits or JSON nested 100,000
-deep is no bug of the client's alone: it comes out as a 500, and an instant that PostgreSQL can store but Python cannot
-read back breaks every list that shows it. A body has BODY_BYTES_MAX bytes at most, or the worker's memory is the
-client's to fill, and until the request's deadline to arrive, or a slow sender keeps a thread for as long as it likes.
-Costs tens of microseconds a request, one more thread a worker, and a second place that says what a field may be, beside
-the database.
-Hurts alone when it is stricter than the contract, for then it refuses what is right. And it begins after the headers: a
-client that sends those slowly is the business of a balancer before the service.
+Guards everything behind the door. A NUL byte, half a surrogate pair, a number beyond 32 bits or JSON nested 100,000
+deep is the client's bug, but comes out as our 500; and an instant that PostgreSQL can store but Python cannot read back
+breaks every list that shows it. A body has BODY_BYTES_MAX bytes at most, or clients could fill the worker's memory. It
+must arrive by the request's deadline, or a slow sender could keep a thread for as long as it likes.
+Costs tens of microseconds per request, one more thread per worker, and a second place, beside the database, that says
+what a field may be.
+Hurts alone when it is stricter than the contract: then it refuses valid requests. And it begins after the headers: a
+client that sends those slowly must be stopped by a balancer before the service.
 Awaits S12: malformed requests, none of which may end in a 500.
 """
 
@@ -38,7 +38,7 @@ from services.common.problems import Problem, not_found, unprocessable
 from services.defences.deadline import left_s
 from services.defences.switch import on, state
 
-BODY_BYTES_MAX = 16 * 1024  # the longest body of the contract, every letter escaped, has 14
+BODY_BYTES_MAX = 16 * 1024  # the longest body that the contract allows, with every letter escaped, has 14
 LOOKS_EVERY_S = 0.1
 LEAVES_AFTER_S = 5.0
 DETAIL_LENGTH_MAX = 200
@@ -49,19 +49,19 @@ RFC_3339 = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)"
 
 
 class Strict(BaseModel):
-    """A JSON object: these members, no others, none of another type that might do."""
+    """A JSON object with exactly these members, and no conversion of types."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
 
 class Lax(BaseModel):
-    """A query string: all of it is text, and what is not known is not for us."""
+    """A query string: every value is text, and unknown names are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 def looking_like(pattern: str) -> BeforeValidator:
-    """pydantic itself also takes seconds since 1970 for a time, and blanks and underscores within a number."""
+    """Stricter than pydantic, which accepts seconds since 1970 as a time, and blanks and underscores in a number."""
 
     def check(value: Any) -> Any:
         if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
@@ -85,7 +85,7 @@ Instant = Annotated[
 
 
 def init_app(app: Flask) -> None:
-    """Check the path of every request of `app`, and bound its body."""
+    """Check the path of every request of `app`, and limit its body."""
     with app.app_context():
         if on("input_validation"):
             app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
@@ -94,7 +94,7 @@ def init_app(app: Flask) -> None:
 
 
 def body(model: type[Strict]) -> dict[str, Any]:
-    """The request's JSON body as `model` has it; 400 if it is no JSON, 422 if it is not like that."""
+    """The request's JSON body, validated by `model`; 400 if it is not JSON, 422 if it is invalid."""
     if not request.is_json:
         raise UnsupportedMediaType("send the header Content-Type: application/json")
     try:
@@ -104,7 +104,7 @@ def body(model: type[Strict]) -> dict[str, Any]:
 
 
 def query(model: type[Lax]) -> dict[str, Any]:
-    """The request's query string as `model` has it; 422 if it is not like that."""
+    """The request's query string, validated by `model`; 422 if it is invalid."""
     try:
         return model.model_validate(request.args.to_dict()).model_dump()
     except ValidationError as error:
@@ -112,7 +112,7 @@ def query(model: type[Lax]) -> dict[str, Any]:
 
 
 def _refusal(error: ValidationError) -> Problem:
-    """The first thing that is wrong, by the name of its field."""
+    """The first error, with the name of its field."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     if first["type"] == "json_invalid":
         return Problem(400, first["msg"])
@@ -121,14 +121,14 @@ def _refusal(error: ValidationError) -> Problem:
 
 
 def _check_path() -> None:
-    """A number that no row can have names nothing."""
+    """An id that no row can have is not found."""
     for value in (request.view_args or {}).values():
         if isinstance(value, int) and not 1 <= value <= ID_MAX:
             raise not_found("such thing")
 
 
 def _await_body() -> None:
-    """Read the body of a request that has one, as long as the deadline lets it arrive."""
+    """Read the body, if there is one, until the deadline at the latest."""
     length = request.content_length
     if not length and "Transfer-Encoding" not in request.headers:
         return
@@ -136,12 +136,14 @@ def _await_body() -> None:
         try:
             read = len(request.get_data())
         except ParseException as error:
-            raise Problem(400, f"the body is not well chunked: {error}"[:DETAIL_LENGTH_MAX]) from None
+            raise Problem(
+                400, f"the body is not valid chunked encoding: {error}"[:DETAIL_LENGTH_MAX]
+            ) from None
     if sender.late and read < (length or BODY_BYTES_MAX):
-        raise Problem(408, "the body did not come in time", headers={"Connection": "close"})
+        raise Problem(408, "the body did not arrive in time", headers={"Connection": "close"})
     if length and read < length:
         raise Problem(400, "the body ended early", headers={"Connection": "close"})
-    if not length and read >= BODY_BYTES_MAX:  # Werkzeug stops there, and says nothing
+    if not length and read >= BODY_BYTES_MAX:  # Werkzeug stops there without an error
         raise RequestEntityTooLarge
 
 
@@ -155,9 +157,9 @@ class Sender:
 
 
 class Watchdog:
-    """Ends the sending of those whose time is up. A time-out of the socket would not: each byte starts that anew.
+    """Cuts off senders whose time is up. A socket timeout would not: every byte restarts it.
 
-    One thread for all, for one each costs more than the whole rest of the door; it ends when it has nothing to do.
+    One thread for all, since a thread for each costs more than all other checks; it ends when it has nothing to do.
     """
 
     def __init__(self) -> None:
@@ -198,7 +200,7 @@ class Watchdog:
 
 
 def _end(connection: socket.socket | None) -> None:
-    """What was received can still be read, and the answer be sent."""
+    """Stop receiving; what has arrived can still be read, and the answer still be sent."""
     if connection is not None:
         with suppress(OSError):
             connection.shutdown(socket.SHUT_RD)

@@ -1,7 +1,7 @@
-"""Names: the addresses of a host within a bound. getaddrinfo(3) blocks, and no time-out of a socket or libpq ends it.
+"""Names: looks up the addresses of a host within a time limit. getaddrinfo(3) blocks, and no socket timeout ends it.
 
-One thread at most looks up one name, however many ask. What was found is used again for FRESH_S, and for longer when
-a lookup fails or hangs: an old address that works is better than none.
+At most one thread looks up a name, however many requests ask. Results are used again for FRESH_S, and for longer if a
+lookup fails or hangs: an old address that works is better than none.
 """
 
 import ipaddress
@@ -17,13 +17,13 @@ FRESH_S = 30.0
 
 
 def addresses(host: str, within_s: float) -> list[str]:
-    """The addresses of `host`, the preferred one first. Raises OSError when there are none in time."""
+    """The addresses of `host`, the preferred one first. Raises OSError if there are none in time."""
     names: Names = state("names", lambda: Names(socket.getaddrinfo))
     return names.addresses(host, within_s)
 
 
 class Names:
-    """The names of one app that were looked up."""
+    """The names that one app has looked up."""
 
     def __init__(
         self,

@@ -1,12 +1,13 @@
-"""One round trip for a read: what is only read needs no transaction, and what belongs together is one statement.
+"""One round trip for a read: a read needs no transaction, and what belongs together is read in one statement.
 
-Guards the answer's time against distance. A session that opens a transaction for every read sends BEGIN, SELECT and
-ROLLBACK: three round trips, of which one is the work. At 100 ms each that is 300 ms for a row found by its key. And
-psycopg prepares a statement when a connection runs it for the sixth time, a round trip more for a little less parsing.
-Costs the snapshot: two reads of one request may see two states of the database. A request that must not has to say so
-and begin a transaction, as every write does here.
-Hurts alone where somebody writes in such a session: each statement then commits for itself. `one_transaction.begin` is
-the only way to write.
+Guards response time against distance. A session that opens a transaction for every read sends BEGIN, SELECT and
+ROLLBACK: three round trips, of which one does the work. At 100 ms each that is 300 ms for a row found by its key. And
+psycopg prepares a statement the sixth time a connection runs it, which costs one more round trip to save a little
+parsing.
+Costs the snapshot: two reads of one request may see two states of the database. A request that must not has to begin a
+transaction, as every write here does.
+Hurts alone if somebody writes in such a session: each statement then commits by itself. `one_transaction.begin` is the
+only way to write.
 """
 
 from typing import Any
@@ -18,12 +19,12 @@ from services.defences.switch import on
 
 
 def connect_args() -> dict[str, Any]:
-    """What to give psycopg for each new connection; nothing when off."""
+    """Arguments for each new psycopg connection; none when off."""
     return {"prepare_threshold": None} if on("one_round_trip_reads") else {}
 
 
 def sessions(engine: sa.Engine) -> sessionmaker[Session]:
-    """Makes sessions that read without a transaction; sessions like any other when off."""
+    """Makes sessions that read without a transaction; ordinary sessions when off."""
     if not on("one_round_trip_reads"):
         return sessionmaker(engine, expire_on_commit=False)
     alone = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -31,7 +32,7 @@ def sessions(engine: sa.Engine) -> sessionmaker[Session]:
 
 
 class ReadingSession(Session):
-    """In a transaction only after `begin()`; until then each statement stands for itself, on the engine `alone`."""
+    """In a transaction only after `begin()`; until then each statement runs by itself, on the engine `alone`."""
 
     def __init__(self, *, alone: sa.Engine, **how: Any) -> None:
         super().__init__(**how)

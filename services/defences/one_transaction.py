@@ -1,6 +1,6 @@
 """One transaction: writes that belong together become visible together, or not at all.
 
-Guards against the partial write. Two commits leave a gap between them: when the connection dies in it, the profile
+Guards against the partial write. Two commits leave a gap between them: if the connection dies in it, the profile
 says one thing and its audit trail another, and nobody is told.
 Costs nothing in round trips (one COMMIT instead of two), but locks are held until the last statement.
 Hurts alone when the transaction spans something slow: the locks wait with it. Keep remote calls outside.
@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session
 
 @contextmanager
 def begin(session: Session) -> Iterator[Session]:
-    """One transaction for the block, or the part of one that is under way, as opened by `idempotency.once`."""
+    """One transaction for the block, or part of one that is already open (by `idempotency.once`)."""
     if under_way(session):
         yield session
         return
-    session.rollback()  # what was read before was no part of it
+    session.rollback()  # what was read before is not part of it
     session.info["in_block"] = True
     try:
         with session.begin():

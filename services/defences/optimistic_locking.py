@@ -1,11 +1,12 @@
-"""Optimistic locking: who writes on top of what they have read says which version that was; another gets 412.
+"""Optimistic locking: whoever overwrites what they have read says which version that was; if it has changed, they get
+412.
 
-Guards against the lost update between two people. Both open version 3, both save; the second write covers the first,
-and nobody is told. A lock cannot help: nobody holds one while a form is being filled in.
+Guards against the lost update between two people. Both open version 3, both save; the second write overwrites the
+first, and nobody is told. A lock cannot help: nobody holds one while a form is being filled in.
 Costs a version column, one more condition in the UPDATE, and a client that reads again and merges after a 412.
-Hurts alone when clients do not send If-Match: nothing is checked then, and the last one wins as before. Nor is anything
-without `one_transaction`, for the check is part of its UPDATE.
-Awaits S13, its other half: two people who edit one profile, and a lost update.
+Hurts alone when clients send no If-Match: nothing is checked then, and the last one wins as before. Without
+`one_transaction` nothing is checked either, because the check is part of its UPDATE.
+Awaits S13, its other half: two people edit one profile, and one update is lost.
 """
 
 from typing import Any
@@ -20,12 +21,12 @@ VERSION_MAX = 2**31 - 1
 
 
 def etag(version: int) -> dict[str, str]:
-    """The header that names the version of what is shown."""
+    """The header with the version of what is shown."""
     return {"ETag": f'"{version}"'} if on("optimistic_locking") else {}
 
 
 def as_seen(version: Any) -> sa.ColumnElement[bool]:
-    """The condition that the column `version` is one of those in If-Match; true where there is no such header."""
+    """The condition that the column `version` is one of those in If-Match; true without that header."""
     if not on("optimistic_locking") or not request.if_match or request.if_match.star_tag:
         return sa.true()
     seen = [
@@ -35,5 +36,5 @@ def as_seen(version: Any) -> sa.ColumnElement[bool]:
 
 
 def changed() -> Problem:
-    """The answer when it is another version by now."""
+    """The answer if the version has changed."""
     return Problem(412, "it has changed since: read it again", reason="changed")

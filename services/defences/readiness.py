@@ -1,10 +1,10 @@
-"""Readiness: /readyz tells whether this instance can do its work now: database reachable, circuit closed, not draining.
+"""Readiness: /readyz says whether this instance can do its work now: database reachable, circuit closed, not draining.
 
 Guards the clients that a load balancer would otherwise send to an instance that can only answer 503.
-Costs a statement per probe. It may take as long as a request may: a database that is slow is not away.
-Hurts alone when the dependency is shared: then all instances say no at once and the balancer has nowhere to go, so it
-must keep a minimum set. Being busy is no reason here, or a load peak would empty the cluster. /healthz, which decides
-about restarts, must never look at a dependency at all.
+Costs one statement per probe. The probe may take as long as a request may: a slow database is not a dead one.
+Hurts alone when the dependency is shared: then all instances become not ready at once and the balancer has nowhere to
+send requests, so it must keep a minimum set. Being busy is no reason here, or a load peak would empty the cluster.
+/healthz, which decides about restarts, must never look at a dependency at all.
 """
 
 import sqlalchemy as sa
@@ -16,7 +16,7 @@ from services.defences.unavailable import is_refusal, reason
 
 
 def obstacle() -> str:
-    """Why this instance cannot do its work now, in one word; "" when it can."""
+    """Why this instance cannot do its work now, in one word; "" if it can."""
     if graceful_shutdown.draining():
         return "draining"
     try:

@@ -1,11 +1,11 @@
-"""Saga: a booking that is paid for elsewhere is confirmed or undone in the end, whatever fails in between.
+"""Saga: a booking that is paid for elsewhere is always confirmed or undone in the end, whatever fails in between.
 
 Guards the customer's money. Two systems share no transaction: a charge whose booking was never written, or whose room
-went to another, is money taken for nothing. So the booking is written first, as pending; it is charged under its own
-number, never twice; it is confirmed by the answer, or undone at once when there is none. What a crash leaves pending
-is undone by the sweeper, and a refund that is due is written down in the transaction that makes it due, then made.
-Costs a state more (pending), one more write, a thread that sweeps, and refunds that come a little later.
-Hurts alone when a step cannot be repeated: a refund without a key, asked for twice, pays twice.
+went to somebody else, is money taken for nothing. So the booking is written first, as pending, and charged under its
+own number, never twice. The answer confirms it; without one it is undone at once. What a crash leaves pending, the
+sweeper undoes. A due refund is recorded in the transaction that makes it due, and made afterwards.
+Costs one more state (pending), one more write, a thread that sweeps, and refunds that come a little later.
+Hurts alone when a step cannot be repeated: a refund without a key, requested twice, pays twice.
 """
 
 import functools
@@ -24,9 +24,9 @@ from services.defences.deadline import left_s
 from services.defences.switch import on
 from services.defences.unavailable import Refused
 
-PAYING_S = 5.0  # beyond the deadline of its request, nobody is paying for a pending booking any more …
-PAYING_UNBOUNDED_S = 60.0  # … or beyond this, where requests have no deadline
-SETTLING_S = 0.05  # of the budget is kept for what follows the charge, at least
+PAYING_S = 5.0  # this long after its request's deadline, nobody pays for a pending booking any more …
+PAYING_UNBOUNDED_S = 60.0  # … or after this long, if requests have no deadline
+SETTLING_S = 0.05  # at least this much of the budget is kept for what follows the charge
 REFUND_S = 1.0
 AT_ONCE = 100
 
@@ -60,8 +60,8 @@ Booking = dict[str, Any]
 
 
 def key(booking: Booking) -> dict[str, str]:
-    """The header under which a booking is charged: by its own number, which no other booking has; when off, by its
-    reference, which another client may use as well."""
+    """The header with the key of the charge: the booking's own number, which no other booking has; when off, its
+    reference, which another client may use too."""
     if not on("saga"):
         return idempotency.header(quote(booking["reference"]))
     return {idempotency.HEADER: name(booking["id"])}
@@ -72,7 +72,7 @@ def name(booking_id: int) -> str:
 
 
 def or_undone(charge: Callable) -> Callable:
-    """Decorator of the function that charges a booking: when there is no charge, there is no booking either."""
+    """Decorator for the function that charges a booking: without a charge, the booking is undone."""
 
     @functools.wraps(charge)
     def charged(booking: Booking) -> Any:
@@ -89,9 +89,9 @@ def or_undone(charge: Callable) -> Callable:
 
 
 def now(session: Session, begun: Booking) -> Booking | None:
-    """What has become of a booking that was begun: itself, paid or still to be paid; None when it was undone."""
+    """What became of a booking that was begun: the booking, paid or still to be paid; None if it was undone."""
     found = session.execute(STATE, {"id": begun["id"], "paying_s": _request_s()}).one()
-    if found.charge_id is not None:  # and it was confirmed, even if somebody has cancelled it since
+    if found.charge_id is not None:  # it was confirmed, even if somebody has cancelled it since
         return begun | {"status": "confirmed", "charge_id": found.charge_id}
     if found.status == "pending" and found.young:
         raise idempotency.under_way()
@@ -99,23 +99,23 @@ def now(session: Session, begun: Booking) -> Booking | None:
 
 
 def outcome(session: Session, booking: Booking) -> Booking:
-    """What has become of a booking that was paid for, yet is pending no more. Raises 409 when it was given up."""
+    """What became of a booking that was paid for but is no longer pending. Raises 409 if it was given up."""
     found = session.execute(STATE, {"id": booking["id"], "paying_s": 0}).one()
     if found.charge_id is None:
-        raise conflict("paid for too late: the booking was given up, and is paid back", reason="given_up")
+        raise conflict("paid for too late: the booking was given up, the money goes back", reason="given_up")
     return booking | {"status": "confirmed", "charge_id": found.charge_id}
 
 
 def cancelled(session: Session, booking_id: int) -> bool:
-    """Cancel a confirmed booking, with its refund due; whether there was one."""
+    """Cancel a confirmed booking and record its refund as due; returns whether there was one."""
     return session.scalar(CANCEL, {"id": booking_id}) is not None
 
 
 def sweep(connection: sa.Connection, refund: Callable[[Booking], Any]) -> int:
-    """Undo what nobody is paying for any more, and make the refunds that are due; how many those were.
+    """Undo bookings that nobody is paying for any more, and make the refunds that are due; returns how many.
 
-    `connection` commits each statement for itself until a transaction is begun. A refund that fails stays due, and
-    does not hold up those behind it; the last failure is raised at the end.
+    `connection` commits each statement by itself until a transaction is begun. A refund that fails stays due and does
+    not hold up the others; the last failure is raised at the end.
     """
     if not on("saga"):
         return 0
@@ -124,7 +124,7 @@ def sweep(connection: sa.Connection, refund: Callable[[Booking], Any]) -> int:
     last, made, failed = 0, 0, None
     for _ in range(AT_ONCE):
         with connection.begin():
-            # Locked while it is refunded, so that the other workers take the next.
+            # Locked while it is refunded, so that other workers take the next one.
             due = connection.scalar(NEXT_DUE, {"last": last})
             if due is None:
                 break
@@ -143,7 +143,7 @@ def sweep(connection: sa.Connection, refund: Callable[[Booking], Any]) -> int:
 
 
 def _undo(booking_id: int) -> None:
-    """Undo a booking that has no charge, if there is time; else the sweeper will."""
+    """Undo a booking without a charge, if there is time; else the sweeper will."""
     session = current_app.extensions["session"]()
     try:
         undone = session.scalar(UNDO, {"id": booking_id})
@@ -155,12 +155,12 @@ def _undo(booking_id: int) -> None:
 
 
 def _settling_s() -> float:
-    """Time for one more statement: as much as one has taken in this request so far, of about four."""
+    """Time for one more statement: the average so far in this request, which has made about four."""
     return max(SETTLING_S, (time.monotonic() - g.started_at) / 4)
 
 
 def _request_s() -> float:
-    """How long a request may be at work, by its deadline."""
+    """How long a request may take, by its deadline."""
     if not on("deadline"):
         return PAYING_UNBOUNDED_S
     return current_app.config["DEADLINE_S"] + deadline.GRACE_S

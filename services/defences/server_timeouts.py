@@ -1,13 +1,13 @@
-"""Server timeouts: PostgreSQL and the kernel give up on their own, even when the client no longer can.
+"""Server timeouts: PostgreSQL and the kernel give up by themselves, even when the client no longer can.
 
-Guards the database from its clients (a runaway statement, a lock that nobody gives back, the session of a client that
+Guards the database from its clients (a runaway statement, a lock that is never released, the session of a client that
 vanished) and, by keepalives, the client from a peer whose packets are dropped.
-Costs nothing until one of them fires. They must be ordered: deadlock_timeout (DEADLOCK_MS) < lock_timeout (LOCK_MS)
-< statement_timeout (STATEMENT_MS) < the request's deadline; with lock_timeout below deadlock_timeout both victims of a
-deadlock fail instead of one.
-Hurts alone by false confidence: they bound single statements, not requests, and none of them returns a thread whose
-packets are acknowledged and swallowed. For that there is `deadline`.
-Awaits S17: a migration that waits behind an open read, and everybody behind the migration.
+Costs nothing until one of them fires. They must be ordered: deadlock_timeout (DEADLOCK_MS) < lock_timeout (LOCK_MS) <
+statement_timeout (STATEMENT_MS) < the request's deadline. With lock_timeout below deadlock_timeout, both victims of a
+deadlock would fail instead of one.
+Hurts alone by false confidence: they bound single statements, not requests, and none of them frees a thread whose
+packets are acknowledged but swallowed. That takes `deadline`.
+Awaits S17: a migration that waits behind an open read, and everybody else behind the migration.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ NETWORK = {
 
 
 def connect_args() -> dict[str, Any]:
-    """What to give libpq for each new connection; nothing when off."""
+    """Arguments for each new libpq connection; none when off."""
     if not on("server_timeouts"):
         return {}
     return NETWORK | {"options": " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())}

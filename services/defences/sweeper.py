@@ -1,6 +1,6 @@
-"""The sweeper: a thread of each worker that finishes what requests have left, at its own pace and connection.
+"""The sweeper: a thread in each worker that finishes what requests have left behind, on a connection of its own.
 
-Nothing waits for it, and it takes nothing from those who wait: no connection of their pool, one call at a time. Several
+Nothing waits for it, and it takes nothing from requests: no connection of their pool, one call at a time. Several can
 sweep at once, since each takes only rows that no other has locked. What fails is tried again at the next turn.
 """
 
@@ -17,8 +17,8 @@ from services.defences import deadline, server_timeouts
 
 log = structlog.get_logger()
 
-PACE_S = (0.5, 1.5)  # drawn, so that the workers do not sweep in step
-TURN_S = 5.0  # at most, for all the waits of one turn
+PACE_S = (0.5, 1.5)  # random, so that the workers do not sweep in step
+TURN_S = 5.0  # at most, for all waits of one turn
 
 Job = Callable[[sa.Connection], int]
 
@@ -30,7 +30,7 @@ def init_app(app: Flask, jobs: tuple[Job, ...]) -> None:
 
 
 class Sweeper:
-    """The jobs of one app. `turn` does them once, in the caller's thread; `start` keeps doing so in one of its own."""
+    """The jobs of one app. `turn` does them once, in the caller's thread; `start` repeats that in its own thread."""
 
     def __init__(self, app: Flask, jobs: tuple[Job, ...]) -> None:
         self._app, self._jobs = app, jobs
@@ -41,7 +41,7 @@ class Sweeper:
             deadline.watch(self._engine)
 
     def turn(self) -> int:
-        """Do every job once; how much there was to do."""
+        """Do every job once; returns how much there was to do."""
         with self._app.app_context():
             g.request_id, g.trace_parent = f"sweeper-{uuid.uuid4().hex}", ""
             with deadline.at_most(TURN_S), self._engine.connect() as connection:

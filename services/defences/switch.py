@@ -1,4 +1,4 @@
-"""Which defences are on: the names, the `DEFENCES` setting, and what is called instead where one is off.
+"""Which defences are on: the names, the `DEFENCES` setting, and what is called instead when one is off.
 
 The choice and the state of every defence live on the app, so two apps in one process never share a breaker.
 """
@@ -39,13 +39,13 @@ NAMES = (
 )
 
 
-# By name of a defence: which functions it rewrote, and what is called instead where it is off.
+# By defence: the functions that it replaces, and what is called instead when it is off.
 Table = Mapping[str, Mapping[Callable, Callable]]
 
 
 @dataclass
 class Defences:
-    """The defences of one app: the names that are on, what stands in for the others, what each of them remembers."""
+    """The defences of one app: which are on, what is called instead of the others, and the state of each."""
 
     on: frozenset[str]
     stand_ins: Mapping[Callable, Callable] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Defences:
 def parse(text: str) -> frozenset[str]:
     """The names that are on by "all", "none", "all,-deadline", "none,+deadline,+bulkhead" or "" (all).
 
-    Raises ValueError, naming the known ones, on anything else.
+    Raises ValueError, which lists the known names, on anything else.
     """
     first, *changes = [word.strip() for word in (text or "all").split(",")]
     if first not in ("all", "none"):
@@ -74,7 +74,7 @@ def parse(text: str) -> frozenset[str]:
 def init_app(app: Flask, without: Table | None = None) -> None:
     """Read the choice from the app's setting DEFENCES, else from the environment.
 
-    `without` says what is called where a defence is off.
+    `without` says what is called when a defence is off.
     """
     chosen = parse(app.config.get("DEFENCES", os.environ.get("DEFENCES", "all")))
     off = [pairs for name, pairs in (without or {}).items() if known(name) not in chosen]
@@ -84,7 +84,7 @@ def init_app(app: Flask, without: Table | None = None) -> None:
 
 
 def known(name: str) -> str:
-    """`name`; raises ValueError if there is no such defence."""
+    """Returns `name`; raises ValueError if there is no such defence."""
     if name not in NAMES:
         raise ValueError(f"{name!r} is not one of {', '.join(NAMES)}")
     return name
@@ -96,15 +96,15 @@ def on(name: str) -> bool:
 
 
 def state(key: str, make: Callable) -> Any:
-    """What a defence remembers under `key` in the current app, made at first use."""
+    """The state of a defence under `key` in the current app, made at first use."""
     memory = current_app.extensions["defences"].state
     return memory[key] if key in memory else memory.setdefault(key, make())
 
 
 def switchable(function: Callable) -> Callable:
-    """Decorator of a function that a defence rewrote: with that defence off, what the app's table names is called.
+    """Decorator for a function that a defence replaces: when it is off, the function in the app's table is called.
 
-    Put it outermost, so that a defence that is off leaves nothing of itself.
+    Put it outermost, so that nothing remains of a defence that is off.
     """
 
     @functools.wraps(function)

@@ -1,13 +1,13 @@
-"""Transaction retry: do again what PostgreSQL surely did not do: a transaction rolled back, a read that broke off.
+"""Transaction retry: repeat what PostgreSQL surely did not do: a transaction rolled back, a read that broke off.
 
-Guards against losing to a deadlock or a serialization failure, and against the session that dies under a request: what
-was not committed was not done, and another connection may do it in what is left of the deadline. A COMMIT that was
-sent and not answered is not asked for again: it may have happened.
-Costs the work of the attempts that lost, at the very moment when the rows are contended or the database is in trouble.
-Hurts alone by hiding its cause (`lock_order` removes the deadlocks; retrying them is far slower) and, unbounded, by
-multiplying the load that caused it. Hence full jitter, the deadline, and a budget for all requests together.
-Awaits S09: the database is restarted, and whoever was in a transaction begins anew. (In S16 it hides the deadlocks from
-the clients, at the price of the wait; what prevents them is `lock_order`.)
+Guards against losing to a deadlock or a serialization failure, and against a session that dies during a request: what
+was not committed was not done, and another connection may do it in what is left of the deadline. A COMMIT that was sent
+but not answered is not repeated: it may have happened.
+Costs the work of the failed attempts, at the very moment when the rows are contended or the database is in trouble.
+Hurts alone by hiding the cause (`lock_order` removes the deadlocks; retrying them is far slower) and, without a bound,
+by multiplying the load that caused it. Hence full jitter, the deadline, and a budget for all requests together.
+Awaits S09: the database is restarted, and every open transaction must begin again. (In S16 it hides the deadlocks from
+the clients, at the price of the wait; `lock_order` prevents them.)
 """
 
 import functools
@@ -31,13 +31,13 @@ from services.defences.unavailable import database_rule
 T = TypeVar("T")
 
 ATTEMPTS_MAX = 4
-PAUSE_S = 0.01  # doubled with each attempt; the pause is drawn from zero up to it
+PAUSE_S = 0.01  # doubled with each attempt; the pause is random, from zero up to it
 PER_CALL = 0.1  # retries that each call adds to the budget, which holds at most …
 BUDGET_MAX = 20.0
 
 
 class Budget:
-    """A bucket of retries: every call pays in a tenth, every retry takes one."""
+    """A budget of retries: every call adds a tenth of a retry, every retry takes one."""
 
     def __init__(self) -> None:
         self._tokens = BUDGET_MAX
@@ -48,7 +48,7 @@ class Budget:
             self._tokens = min(BUDGET_MAX, self._tokens + PER_CALL)
 
     def withdraw(self) -> bool:
-        """Take one retry; False when there is none left."""
+        """Take one retry; False if there is none left."""
         with self._lock:
             enough = self._tokens >= 1
             self._tokens -= enough
@@ -56,7 +56,7 @@ class Budget:
 
 
 def retried(transaction: Callable) -> Callable:
-    """Decorator of a function that is one whole transaction; put it outermost."""
+    """Decorator for a function that is one whole transaction; put it outermost."""
 
     @functools.wraps(transaction)
     def patient(*args, **kwargs):
@@ -70,13 +70,13 @@ def retried(transaction: Callable) -> Callable:
 
 
 def watch(sessions: sessionmaker[Session]) -> None:
-    """Ask again for what `sessions` read outside a transaction, where it broke off."""
+    """Repeat reads of `sessions` outside a transaction that broke off."""
     if on("transaction_retry"):
         event.listen(sessions, "do_orm_execute", _read)
 
 
 def _read(asked: ORMExecuteState) -> sa.Result | None:
-    """Called by SQLAlchemy in place of a statement; None leaves it to SQLAlchemy, as what loads a relationship."""
+    """Called by SQLAlchemy instead of a statement. None leaves it to SQLAlchemy: writes, and loads of relationships."""
     if not asked.is_select or asked.is_relationship_load or one_transaction.under_way(asked.session):
         return None
     return _again_and_again(asked.invoke_statement, before_the_next=asked.session.rollback)
@@ -99,6 +99,6 @@ def _again_and_again(attempt: Callable[[], T], before_the_next: Callable[[], Non
 
 
 def _surely_not_done(error: sa.exc.DBAPIError) -> bool:
-    """PostgreSQL says so; or the session ended, which rolls back, and nothing had been sent that commits."""
+    """PostgreSQL says so; or the session ended, which rolls back, before anything was sent that commits."""
     rule = database_rule(error)
     return rule.rolled_back or (rule.broken and not g.get("effect_is_possible", False))

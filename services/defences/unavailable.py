@@ -1,6 +1,6 @@
 """What "unavailable" means, in one place: which errors are about availability, and the reason of each.
 
-The tables stand beside it: `database_failures` for PostgreSQL, `http_failures` for other services.
+The tables are next to it: `database_failures` for PostgreSQL, `http_failures` for other services.
 """
 
 import psycopg
@@ -10,13 +10,13 @@ from services.defences import database_failures, http_failures
 
 
 class Refused(Exception):
-    """Raised by a defence that lets nobody through just now. Subclasses name their `reason`."""
+    """Raised by a defence that lets no request through at the moment. Subclasses name their `reason`."""
 
     reason: str
 
 
 def reason(error: BaseException) -> str:
-    """Why `error` is about availability, in one word; "" when it is not."""
+    """Why `error` is about availability, in one word; "" if it is not."""
     if isinstance(error, Refused):
         return error.reason
     if isinstance(error, sa.exc.TimeoutError):
@@ -30,14 +30,14 @@ def reason(error: BaseException) -> str:
 
 
 def database_rule(error: BaseException) -> database_failures.Rule:
-    """What an error of PostgreSQL or psycopg means, SQLAlchemy's wrapping or not."""
+    """What an error of PostgreSQL or psycopg means, wrapped by SQLAlchemy or not."""
     if isinstance(error, sa.exc.DBAPIError) and error.orig is not None:
         error = error.orig
     return database_failures.rule(error) if isinstance(error, psycopg.Error) else database_failures.BUG
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether `error` says that a dependency is away, rather than busy or asked for something wrong."""
+    """Whether `error` says that a dependency is down, rather than busy or wrongly asked."""
     if isinstance(error, (sa.exc.DBAPIError, psycopg.Error)):
         return database_rule(error).outage
     rule = http_failures.rule_of(error)
@@ -45,5 +45,5 @@ def is_outage(error: BaseException) -> bool:
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether `error` was raised before the dependency was asked anything: it tells nothing about it."""
+    """Whether `error` was raised before the dependency was asked, so that it says nothing about it."""
     return isinstance(error, (Refused, sa.exc.TimeoutError))

@@ -1,1 +1,1 @@
-"""The third parties that get slow."""
+"""The third parties that become slow or fail."""

@@ -1,4 +1,4 @@
-"""What the payments company remembers: charges, refunds, and the keys under which they were asked for, in SQLite."""
+"""What the payments company stores in SQLite: charges, refunds, and the keys under which they were requested."""
 
 import json
 import sqlite3
@@ -31,14 +31,14 @@ class Charges:
     """The books. Every method is one transaction; threads take turns."""
 
     def __init__(self, path):
-        # SQLite survives the death of this process without fsync; only a power cut would need it.
+        # Without fsync SQLite survives the death of this process; only a power cut would need it.
         self._books = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._books.row_factory = sqlite3.Row
         self._books.executescript(SCHEMA)
         self._lock = threading.Lock()
 
     def charge(self, key, request_id, *, reference, amount_cents):
-        """The new charge; the one from before when the key was used for it."""
+        """The new charge, or the earlier one if the key was used for it."""
         with self._transaction() as books:
             if books.execute("SELECT 1 FROM voids WHERE key = ?", [key]).fetchone():
                 raise conflict("this key was voided")
@@ -53,7 +53,7 @@ class Charges:
             )
 
     def void(self, *, idempotency_key):
-        """The charge under the key, with all of it refunded; None when there is none, and there never will be."""
+        """The charge under the key, fully refunded; None if there is none, and then there never will be."""
         with self._transaction() as books:
             books.execute("INSERT OR IGNORE INTO voids VALUES (?)", [idempotency_key])
             charge = books.execute(f"{CHARGES} WHERE key = ?", [idempotency_key]).fetchone()
@@ -77,7 +77,7 @@ class Charges:
             self._books.execute("COMMIT")
 
     def _once(self, key, asked, do):
-        """What `do` answers, or answered when `asked` under `key` before; without a key it is done each time."""
+        """The answer of `do`, or the earlier one if `asked` came under `key` before. Without a key, always do it."""
         stored = self._books.execute("SELECT asked, answer FROM answers WHERE key = ?", [key]).fetchone()
         if stored is None:
             answer = do()

@@ -1,9 +1,9 @@
-"""The payments company: the third party that gets slow. It keeps its charges in PAYMENTS_FILE, so a restart loses none.
+"""The payments company: the third party that becomes slow. It keeps its charges in PAYMENTS_FILE over a restart.
 
-It is what a good one is, for the twins are the lesson. It serves nobody without an operator's token. Under one
-Idempotency-Key a thing is done once and answered alike every time; the key with another body is refused. A charge is
-voided by the key it was asked for under: whoever never got the answer has no id, and a charge that is still on its way
-comes too late.
+It behaves as a good one does, for the lesson is in the twins. It serves only callers with an operator's token. Requests
+with the same Idempotency-Key are done once and get the same answer; the key with another body is refused. A charge is
+voided by the key under which it was requested, since a caller who never got the answer has no id. A voided charge that
+is still on its way is refused when it arrives.
 """
 
 import os
@@ -32,7 +32,7 @@ def create_app():
 
 
 def operators_only():
-    """A customer's token is genuine too, yet other people's money is no business of theirs."""
+    """A customer's token is genuine too, but customers must not touch other people's money."""
     if "caller" in g and not g.caller.operator:
         raise Problem(403, "only an operator may ask")
 
@@ -55,7 +55,7 @@ def create_refund(charge_id):
 
 @routes.post("/voids")
 def create_void():
-    """Whatever came of the charge asked for under this key, it is not to be: money goes back, a late one is refused."""
+    """Undo the charge under this key, whatever became of it: money goes back, a late charge is refused."""
     return jsonify(charges().void(**body(idempotency_key=str)))
 
 
@@ -74,7 +74,7 @@ def key():
 
 
 def body(**types):
-    """The fields of the body; ends the request with 422 when one is missing or of a wrong type."""
+    """The fields of the body; answers 422 if one is missing or has a wrong type."""
     asked = request.get_json()
     found = {name: type(value) for name, value in asked.items()} if isinstance(asked, dict) else {}
     if found != types or any("\ud800" <= letter <= "\udfff" for letter in "".join(map(str, asked.values()))):

@@ -1,1 +1,1 @@
-"""The hardened twin: what a senior reviewer would ask for. The same files and functions; read the two side by side."""
+"""The hardened twin: what a senior reviewer would ask for. Same files, same functions: read the two side by side."""

@@ -39,7 +39,7 @@ from services.naive import rooms as naive_rooms
 from services.naive import transfers as naive_transfers
 from services.naive import users as naive_users
 
-# What is called instead where a defence is off: the naive twin's function of the same name.
+# What is called instead when a defence is off: the naive twin's function of the same name.
 WITHOUT: switch.Table = {
     "batched_reads": {users.users_with_bookings: naive_users.users_with_bookings},
     "connection_pool": {reports.utilisation: naive_reports.utilisation},
@@ -77,7 +77,7 @@ def create_app():
     switch.init_app(app, WITHOUT)
     deadline.init_app(app)  # a request's budget starts before anything can wait
     constraints.init_app(app)
-    honest_errors.init_app(app)  # 503 instead of 500, saying whether it may have been done
+    honest_errors.init_app(app)  # 503 instead of 500, and it says whether anything may have been done
     input_validation.init_app(app)
     db.init_app(app)
     payments.init_app(app)

@@ -42,7 +42,7 @@ def reserve(slot):
             raise unprocessable("there is no such user or room", "unknown_user_or_room")
         ensure_free(db, slot)
         booking = slot | {"status": "pending", "price_cents": price_cents(slot, hourly_price_cents)}
-        # Written before it is charged: whatever happens from here on, there is a row that knows of it.
+        # Written before it is charged: whatever happens from here on, a row records it.
         reserved = db.scalar(insert(Booking).values(booking).on_conflict_do_nothing().returning(Booking))
         if reserved is None:
             raise conflict("the room is taken at that time", "room_taken")
@@ -52,12 +52,12 @@ def reserve(slot):
 @switchable
 def ensure_free(db, slot):
     """Raise 409 if the room is taken at that time."""
-    # Nothing to ask: the constraint lets one INSERT through, however many have seen the room free.
+    # Nothing to check: the constraint lets one INSERT through, however many have seen the room free.
 
 
 def pay(booking):
     """The booking, now paid for."""
-    if booking.get("status") == "confirmed":  # under this key, before
+    if booking.get("status") == "confirmed":  # already paid, under the same key
         return booking
     charge = payments.charge(booking)
     return confirm(booking, charge["id"])
@@ -66,7 +66,7 @@ def pay(booking):
 @switchable
 def confirm(booking, charge_id):
     """The booking, now confirmed."""
-    # One statement, which nobody else's has come before: not the sweeper's, nor that of a second try under the key.
+    # One statement, which takes effect only if neither the sweeper nor a second try under the key came first.
     db = session()
     still_pending = update(Booking).where(Booking.id == booking["id"], Booking.status == "pending")
     confirmed = db.scalar(still_pending.values(status="confirmed", charge_id=charge_id).returning(Booking))
@@ -96,9 +96,9 @@ def cancel_booking(booking_id):
 @switchable
 @idempotency.once
 def cancel(booking_id):
-    """Cancel the booking and say which; who paid for it gets the money back."""
+    """Cancel the booking and return its id; the customer gets the money back."""
     with one_transaction.begin(session()) as db:
-        # The refund is written down with the cancellation, and made by the sweeper: payments may be away just now.
+        # The due refund is recorded with the cancellation and made by the sweeper: payments may be down right now.
         if not saga.cancelled(db, booking_id) and db.get_one(Booking, booking_id).status == "pending":
             raise conflict("the booking is being paid for", "payment_under_way")
     return {"id": booking_id}

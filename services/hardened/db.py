@@ -1,4 +1,4 @@
-"""The database: one session for each request, opened at its first use and closed at its end."""
+"""The database: one session per request, opened at its first use and closed at its end."""
 
 from contextlib import suppress
 
@@ -47,5 +47,5 @@ def session():
 def close_session(_):
     """Give the connection back."""
     if "session" in g:
-        with suppress(DBAPIError):  # the answer stands, whatever becomes of the connection
+        with suppress(DBAPIError):  # the answer is ready, whatever becomes of the connection
             g.pop("session").close()

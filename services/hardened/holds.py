@@ -1,4 +1,4 @@
-"""Holds: a room kept for a user who is still deciding. A hold stops nobody; it is a promise to remember."""
+"""Holds: a room noted for a user who is still deciding. A hold blocks nobody; it is a promise to remember."""
 
 from flask import Blueprint, jsonify
 
@@ -37,7 +37,7 @@ def get_hold(hold_id):
 @idempotency.once
 def remember(slot):
     """The hold, with its id."""
-    # In the database: a dict dies with its worker, and the other worker never sees it.
+    # In the database: a dict dies with its worker, and the other workers never see it.
     with one_transaction.begin(session()) as db:
         hold = Hold(**slot)
         db.add(hold)

@@ -52,15 +52,15 @@ class OneDay(Lax):
 
 @switchable
 def slot():
-    """What POST /bookings/ and POST /holds/ ask for: a user, a room, and a time in it."""
-    # Checked as it comes in, member by member: what got past here, nobody behind has to doubt.
+    """What POST /bookings/ and POST /holds/ ask for: a user, a room, and a time."""
+    # Checked at the door, member by member, so that no later code has to doubt it.
     wanted = body(Slot)
     check_times(wanted["starts_at"], wanted["ends_at"])
     return wanted
 
 
 def check_times(starts_at, ends_at):
-    """Refuse a slot in which nobody can be in a room."""
+    """Refuse a slot with impossible times."""
     if not timedelta(0) < ends_at - starts_at <= LENGTH_MAX:
         raise unprocessable("ends_at: must be after starts_at, by 24 hours at most")
 
@@ -74,7 +74,7 @@ def transfer():
 
 
 def check_wallets(giver_id, taker_id):
-    """Refuse a transfer that goes nowhere."""
+    """Refuse a transfer to the same wallet."""
     if giver_id == taker_id:
         raise unprocessable("to_wallet_id: must be another wallet")
 

@@ -18,7 +18,7 @@ AGREED = {"/charges": {"id": str}, "/voids": {"idempotency_key": str}}
 
 def init_app(app):
     with app.app_context():
-        # With plain requests, a server that accepts and says nothing keeps the thread for good.
+        # With plain requests, a server that accepts and never answers would keep the thread for ever.
         http = deadline_http.session()
     http.headers["Authorization"] = f"Bearer {auth.token(app.config['TOKEN_KEY'], operator=True)}"
     app.extensions["payments"] = http
@@ -29,14 +29,14 @@ def init_app(app):
 def charge(booking):
     """Charge the customer and return the charge, with its `id`."""
     asked = {"reference": booking["reference"], "amount_cents": booking["price_cents"]}
-    # Under the key, asking again after a lost answer is no second charge.
+    # Under the key, a repeated request after a lost answer is no second charge.
     return post("/charges", asked, logs.identity() | deadline_http.headers() | saga.key(booking))
 
 
 @http_retry.retried
 def refund(booking):
     """Give the customer the money back."""
-    # By our own key: of a charge whose answer was lost we know neither the id, nor whether it was made.
+    # By our own key: if the answer to a charge was lost, we know neither its id nor whether it was made.
     asked = {"idempotency_key": saga.name(booking["id"])}
     return post("/voids", asked, logs.identity() | deadline_http.headers())
 
@@ -46,5 +46,5 @@ def post(path, asked, headers):
     url, http = current_app.config["PAYMENTS_URL"] + path, current_app.extensions["payments"]
     with honest_errors.call(), circuit_breaker.guard("payments"), bulkhead.slot("payments"):
         answer = http.post(url, json=asked, headers=headers, allow_redirects=False)
-        # Anything else is a failure, whatever it is: a redirect, a page of HTML, a charge without an id.
+        # Anything else is a failure: a redirect, an HTML page, a charge without an id.
         return http_failures.document(answer, AGREED[path])

@@ -39,10 +39,10 @@ def put_profile(user_id):
 @transaction_retry.retried
 @idempotency.once
 def save(user_id, wanted):
-    """The profile as it is now, after writing it and its audit row."""
+    """Write the profile and its audit row; return the profile as it is now."""
     # Both rows or neither: a connection can die between two commits, in either order.
     with one_transaction.begin(session()) as db:
-        # The database counts, so that two who read the same version do not both write the next one.
+        # The database counts, so that two requests that read the same version do not both write the next one.
         seen = update(Profile).where(Profile.user_id == user_id, optimistic_locking.as_seen(Profile.version))
         counted = seen.values(**wanted, version=Profile.version + 1)
         profile = db.scalar(counted.returning(Profile))

@@ -30,8 +30,8 @@ def get_availability(room_id):
 
 @switchable
 def taken(room_id, date):
-    """From when to when the room is taken on that day, in order."""
-    # Whether there is such a room and when it is taken, in one question: a room without bookings has one row, empty.
+    """The times at which the room is taken on that day, in order."""
+    # Whether the room exists and when it is taken, in one query: a room without bookings has one empty row.
     that_day = (
         (Booking.room_id == Room.id)
         & (Booking.status != "cancelled")

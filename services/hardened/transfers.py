@@ -21,7 +21,7 @@ def create_transfer():
 @transaction_retry.retried
 @idempotency.once
 def move(wanted):
-    """The transfer, once made."""
+    """Make the transfer and return it."""
     with one_transaction.begin(session()) as db:
         giver, taker = lock_wallets(db, wanted["from_wallet_id"], wanted["to_wallet_id"])
         if giver is None or taker is None:
@@ -44,8 +44,8 @@ def move(wanted):
 
 @switchable
 def lock_wallets(db, giver_id, taker_id):
-    """Both wallets, None for one that is not there; locked until the transaction ends."""
-    # The lower id first, whoever gives: where all lock in one order, nobody waits in a circle.
+    """Both wallets, None for one that does not exist; locked until the transaction ends."""
+    # The lower id first, whoever pays: if everybody locks in one order, nobody waits in a circle.
     both = select(Wallet).where(Wallet.id.in_((giver_id, taker_id))).order_by(Wallet.id).with_for_update()
     found = {wallet.id: wallet for wallet in db.scalars(both)}
     return found.get(giver_id), found.get(taker_id)

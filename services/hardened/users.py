@@ -28,7 +28,7 @@ def list_users():
 @switchable
 def users_with_bookings(page):
     """The users of the page, each with the list of its bookings."""
-    # The bookings of the whole page by one question: a round trip per user is what a slow link multiplies.
+    # The bookings of the whole page in one query: a slow link would multiply a round trip per user.
     return [
         user.to_dict() | {"bookings": [booking.to_dict() for booking in user.bookings]}
         for user in session().scalars(page.options(selectinload(User.bookings)))

@@ -30,7 +30,7 @@ def reserve(slot):
 
 def ensure_free(db, slot):
     """Raise 409 if the room is taken at that time."""
-    # Asked right before writing, and payment takes but a moment.
+    # Checked right before writing, and the payment takes only a moment.
     overlapping = select(Booking).where(
         Booking.room_id == slot["room_id"],
         Booking.status != "cancelled",
@@ -74,7 +74,7 @@ def cancel_booking(booking_id):
 
 
 def cancel(booking_id):
-    """Cancel the booking and say which; who paid for it gets the money back."""
+    """Cancel the booking and return its id; the customer gets the money back."""
     db = session()
     booking = db.get(Booking, booking_id)
     if booking.status == "confirmed" and booking.charge_id:

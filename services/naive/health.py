@@ -1,4 +1,4 @@
-"""What machines ask: is the process alive, should it get requests, how is it doing."""
+"""What machines ask: is the process alive, should it get requests, how is it doing?"""
 
 from flask import Blueprint, jsonify
 
@@ -24,5 +24,5 @@ def get_metrics():
 
 
 def obstacle():
-    """Why this instance should get no requests, in one word; "" when it should."""
+    """Why this instance should get no requests, in one word; "" if it should get them."""
     return ""  # it answers, so it is ready

@@ -10,7 +10,7 @@ LENGTH_MAX = timedelta(hours=24)
 
 
 def slot():
-    """What POST /bookings/ and POST /holds/ ask for: a user, a room, and a time in it."""
+    """What POST /bookings/ and POST /holds/ ask for: a user, a room, and a time."""
     body = request.json
     try:
         wanted = {
@@ -27,7 +27,7 @@ def slot():
 
 
 def check_times(starts_at, ends_at):
-    """Refuse a slot in which nobody can be in a room."""
+    """Refuse a slot with impossible times."""
     if not timedelta(0) < ends_at - starts_at <= LENGTH_MAX:
         raise unprocessable("ends_at: must be after starts_at, by 24 hours at most")
 
@@ -51,7 +51,7 @@ def transfer():
 
 
 def check_wallets(giver_id, taker_id):
-    """Refuse a transfer that goes nowhere."""
+    """Refuse a transfer to the same wallet."""
     if giver_id == taker_id:
         raise unprocessable("to_wallet_id: must be another wallet")
 

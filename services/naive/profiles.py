@@ -24,7 +24,7 @@ def put_profile(user_id):
 
 
 def save(user_id, wanted):
-    """The profile as it is now, after writing it and its audit row."""
+    """Write the profile and its audit row; return the profile as it is now."""
     db = session()
     profile = db.get(Profile, user_id)
     if profile is None:
@@ -33,7 +33,7 @@ def save(user_id, wanted):
     profile.reference = wanted["reference"]
     profile.version += 1
     db.commit()
-    # The profile first: the trail must not tell of a version that never was.
+    # The profile first: the audit trail must not contain a version that never existed.
     db.add(Audit(user_id=user_id, version=profile.version, **wanted))
     db.commit()
     return profile.to_dict()

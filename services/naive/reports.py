@@ -21,6 +21,6 @@ def get_utilisation():
 
 def utilisation():
     """Each room with the hours for which it is booked."""
-    # Just this one query, and nothing of the models in it: plain SQL on a plain connection.
+    # Just this one query, and it needs no models: plain SQL on a plain connection.
     with psycopg.connect(current_app.config["DATABASE_URL"], row_factory=dict_row) as db:
         return db.execute(UTILISATION).fetchall()

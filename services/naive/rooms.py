@@ -28,7 +28,7 @@ def get_availability(room_id):
 
 
 def taken(room_id, date):
-    """From when to when the room is taken on that day, in order."""
+    """The times at which the room is taken on that day, in order."""
     db = session()
     if db.get(Room, room_id) is None:
         raise not_found("such room")

@@ -16,7 +16,7 @@ def create_transfer():
 
 
 def move(wanted):
-    """The transfer, once made."""
+    """Make the transfer and return it."""
     db = session()
     giver, taker = lock_wallets(db, wanted["from_wallet_id"], wanted["to_wallet_id"])
     if giver is None or taker is None:
@@ -37,8 +37,8 @@ def move(wanted):
 
 
 def lock_wallets(db, giver_id, taker_id):
-    """Both wallets, None for one that is not there; locked until the transaction ends."""
-    # Locked before the balance is read, so nobody spends it twice.
+    """Both wallets, None for one that does not exist; locked until the transaction ends."""
+    # Locked before the balance is read, so that nobody spends it twice.
     giver = db.get(Wallet, giver_id, with_for_update=True)
     taker = db.get(Wallet, taker_id, with_for_update=True)
     return giver, taker

@@ -36,6 +36,6 @@ def list_bookings(user_id):
 
 def bookings_of(user_id):
     """The bookings of the user, by id."""
-    # Somebody books once a week: a list that fits on any page.
+    # People book once a week: the list fits on any page.
     bookings = select(Booking).where(Booking.user_id == user_id).order_by(Booking.id)
     return {"items": [booking.to_dict() for booking in session().scalars(bookings)]}

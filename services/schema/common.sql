@@ -1,4 +1,4 @@
--- What both twins keep: the same tables, columns and keys.
+-- What both twins have: the same tables, columns and keys.
 -- `reference` is the client's own name for one intent; seeded rows have none.
 
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO app;

@@ -1,7 +1,7 @@
--- What the hardened twin lets the database enforce. The loader leaves out the section of a defence that is off.
+-- What the database enforces for the hardened twin. The loader leaves out the section of a defence that is off.
 
 -- defence: constraints
--- No two live bookings of a room overlap. The one-element range stands for `room_id WITH =`, which would need btree_gist.
+-- No two live bookings of a room overlap. The one-element range replaces `room_id WITH =`, which needs btree_gist.
 ALTER TABLE bookings ADD CONSTRAINT bookings_no_overlap EXCLUDE USING gist (
     int4range(room_id, room_id, '[]') WITH &&,
     tstzrange(starts_at, ends_at) WITH &&
@@ -13,7 +13,7 @@ ALTER TABLE transfers ADD CONSTRAINT transfers_amount CHECK (amount_cents > 0 AN
 CREATE UNIQUE INDEX audit_version ON audit (user_id, version);
 
 -- defence: idempotency
--- One row per Idempotency-Key, written in the same transaction as the effect: the answer to give again.
+-- One row per Idempotency-Key, written in the same transaction as the effect: the answer to repeat.
 CREATE TABLE idempotency (
     caller      text NOT NULL,
     route       text NOT NULL,
@@ -26,7 +26,7 @@ CREATE TABLE idempotency (
 CREATE INDEX idempotency_age ON idempotency (created_at);
 
 -- defence: saga
--- What must be paid back, written in the transaction that makes it due. The sweeper refunds, and deletes the row.
+-- What must be paid back, written in the transaction that makes it due. The sweeper makes the refund and deletes the row.
 CREATE TABLE refunds_due (
     booking_id integer PRIMARY KEY REFERENCES bookings,
     since      timestamptz NOT NULL DEFAULT now()
@@ -34,10 +34,10 @@ CREATE TABLE refunds_due (
 CREATE INDEX bookings_pending ON bookings (created_at) WHERE status = 'pending';
 
 -- defence: server_timeouts
--- A deadlock is looked for after deadlock_timeout, which only a superuser may set unless told so.
+-- PostgreSQL looks for a deadlock after deadlock_timeout, which only a superuser may set unless it is granted.
 GRANT SET ON PARAMETER deadlock_timeout TO app;
 
 -- defence: indexes
--- What the lists ask for: the bookings of one user from some key on, those of one room up to some time.
+-- For the lists: the bookings of one user from some key on, and those of one room up to some time.
 CREATE INDEX bookings_user ON bookings (user_id, id);
 CREATE INDEX bookings_room ON bookings (room_id, starts_at);

@@ -1,1 +1,1 @@
--- Nothing more: the code looks before it writes.
+-- Nothing more: the code checks before it writes.

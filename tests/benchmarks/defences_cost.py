@@ -45,13 +45,13 @@ MIX = {op: int(weight) for op, weight in find("s00-control").scenario.load.mix.i
 
 
 class Side:
-    """One of the two twins that are compared. Both are asked the same."""
+    """One of the two twins that are compared. Both get the same requests."""
 
     def __init__(self, app) -> None:
         self._client, self._random, self._asked = app.test_client(), Random(SEED), 0
 
     def arrivals(self, mixes: int) -> list:
-        """The load, so many times, in an order of chance."""
+        """The load, repeated, in random order."""
         ops = [op for op, weight in MIX.items() for _ in range(weight * mixes)]
         self._random.shuffle(ops)
         return [self._arrival(op) for op in ops]
@@ -85,7 +85,7 @@ class RoundTrips:
         self._open.append(connection)
 
     def a_request(self, side: Side) -> float:
-        """How many `side` makes for a request, once its plans are prepared and its caches full."""
+        """How many round trips `side` makes for a request, once its plans are prepared and its caches full."""
         for arrival in side.arrivals(WARM_UP_MIXES):
             side.ask(arrival)
         arrivals = side.arrivals(WARM_UP_MIXES)
@@ -106,7 +106,7 @@ class RoundTrips:
 
 @pytest.fixture
 def compare(server, tmp_path):
-    """What the twin `other` does more than the twin `base`; a twin comes with its defences."""
+    """How much more the twin `other` costs than the twin `base`; each is given with its defences."""
     owners = [database(server, name) for name in ("cost_base", "cost_other")]
     counter = RoundTrips()
     with served("services.dependencies.payments:create_app()", tmp_path / "log") as payments:
@@ -157,7 +157,7 @@ def difference(base: Side, other: Side, trips: list[float]) -> dict:
 
 
 def added(pairs: list, name: str) -> dict[str, float]:
-    """What `other` adds to a request of the load, with the spread by the bootstrap; and the levels of both."""
+    """What `other` adds to a request of the load, with its bootstrap interval, and the levels of both."""
     of = {op: [(one[name], two[name]) for done, one, two in pairs if done == op] for op in MIX}
     more = {op: [two - one for one, two in values] for op, values in of.items()}
     random = Random(SEED)

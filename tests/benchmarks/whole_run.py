@@ -1,4 +1,4 @@
-"""What a whole run costs and how exact it is: python -m tests.benchmarks.whole_run [SCENARIO] [options of bin/lab run].
+"""What a run costs, and how precise it is: python -m tests.benchmarks.whole_run [SCENARIO] [options of bin/lab run].
 
 A real quick run on the local runtime, s01-db-latency if none is named. Not a timed test: it prints. Nothing else should
 run on the machine meanwhile. At a high rate: … s01-db-latency --set load.rate_rps=100.

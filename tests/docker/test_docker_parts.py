@@ -104,7 +104,7 @@ class TestDockerParts(PartSuite):
 
 
 def killed_lab(state: Path, how: str) -> None:
-    """A lab that was killed with four containers broken, each in another way."""
+    """A lab that was killed while four containers were broken, each in a different way."""
     command = [sys.executable, "-c", HOLDER, str(state), how]
     env = {**os.environ, "LAB_TEST_PARTS": RUN}
     done = subprocess.run(

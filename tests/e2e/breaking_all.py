@@ -1,4 +1,4 @@
-"""A scenario that breaks a bit of everything, each for a moment: what counts is what the lab does."""
+"""A scenario that breaks a bit of everything, each for a moment, to exercise the lab."""
 
 from lab.checks.slos import GoodRatio
 from lab.faults import CpuLimit, Kill, Latency, Pause, TableLock

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(180)
 
 
 def killed_in_mid_fault(runtime: str, seen: Callable[[str], Sequence[object]]) -> str:
-    """The id of a run whose lab was killed once it had said that the fault is on, and `seen` had seen its parts."""
+    """The id of a run whose lab was killed after it reported the fault as on and `seen` had seen its parts."""
     command = [*LAB, "run", "s11-blackhole", "--quick", "--runtime", runtime]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

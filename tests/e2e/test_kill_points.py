@@ -54,7 +54,7 @@ def attempt(state: Path, runtime: str, point: int) -> Attempt:
 
 
 def left(state: Path, owned: Holdings) -> list[str]:
-    """Everything on this machine that can be told to be the run's."""
+    """Everything on this machine that is known to belong to the run."""
     return [
         *(f"ledger of {holding.run}" for holding in holdings(state)),
         *(f"process {process.pid} {process.name()}" for process in carrying(owned.run)),
@@ -90,7 +90,7 @@ def left_in_docker(run: str) -> list[str]:
 
 
 def kills(folder: Path, runtime: str, points: list[int]) -> list[str]:
-    """What was left after a kill at each of `points`. Threads take turns: now and then one does not come to it."""
+    """What was left after a kill at each of `points`. Threads vary, so now and then a run does not reach its point."""
     wrong, killed = [], 0
     for point in points:
         state = folder / str(point)
@@ -115,7 +115,7 @@ def one_of_each_kind(effects: list[str]) -> list[int]:
 
 
 def listed(folder: Path, runtime: str) -> list[str]:
-    """Every effect of a run that nobody kills."""
+    """Every effect of a run that is not killed."""
     found = attempt(folder / "whole", runtime, 0)
     assert found.code == 0, found.said
     assert len(found.effects) > 30, "a run without effects would prove nothing"

@@ -1,4 +1,4 @@
-"""Evidence that nobody measured: healthy until told otherwise, and never shown to people as a result.
+"""Fabricated evidence: healthy unless a test says otherwise, and never shown to people as a result.
 
 evidence    twins and runs in memory, for checks, gates and the judge
 history     rows and operations of the booking workload, for the invariants

@@ -1,4 +1,4 @@
-"""Campaigns whose runs nobody made: a manifest and a verdict in each place, and no evidence."""
+"""Campaigns of fabricated runs: a manifest and a verdict in each place, and no evidence."""
 
 from __future__ import annotations
 

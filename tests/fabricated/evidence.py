@@ -1,4 +1,4 @@
-"""Twins and runs in memory; each is healthy, punctual and proved until a test says otherwise."""
+"""Twins and runs in memory; each is healthy, on time and proved unless a test says otherwise."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ T0_AT = 5_000.0
 
 
 def a_scenario(**changes: Any) -> Scenario:
-    """Naive is expected to break and hardened to hold; a third is expected nothing of."""
+    """Naive is expected to break and hardened to hold; nothing is expected of a third."""
     told = dict.fromkeys(("title", "hypothesis", "question", "mirrors"), "told")
     expected = {NAIVE: Verdict.BROKEN, HARDENED: Verdict.HELD}
     return Scenario(**{"name": "s99-made-up", **told, "load": LOAD, "expected": expected, **changes})

@@ -1,4 +1,4 @@
-"""A whole run folder that nobody ran, as the lab's own writer leaves it: complete, sealed, and valid.
+"""A fabricated run folder, written by the lab's own writer: complete, sealed, and valid.
 
 While the fault is on a twin of the naive service suffers (late, refused, without an answer, now and then wrong) and
 loses a booking that it acknowledged; others are a little slower. Everything follows from the seed.
@@ -220,7 +220,7 @@ def _answer(row: Any) -> dict[str, Any]:
 
 
 def _probes(number: int, made_up: Fabricated) -> Iterator[dict[str, Any]]:
-    """Ten looks a second at the database's link, and two at its sessions."""
+    """Ten samples a second of the database's link, and two of its sessions."""
     draw = np.random.default_rng([made_up.seed, 2, number])
     for tick, at_s in enumerate(np.arange(0.0, made_up.phases.total_s, 0.1).tolist()):
         late_ms = 2 * LATENCY_MS if made_up.on(at_s) else 0  # the start-up packet, then the query
@@ -235,7 +235,7 @@ def _probes(number: int, made_up: Fabricated) -> Iterator[dict[str, Any]]:
 
 
 def _members(made_up: Fabricated) -> Iterator[PartSample]:
-    """Five looks a second; the last member is paused, then dead, then started again."""
+    """Five samples a second; the last member is paused, then dead, then restarted."""
     start, end = made_up.phases.window(FAULT)
     for at_s in np.arange(0.0, made_up.phases.total_s, 0.2).tolist():
         for member in range(1, made_up.members + 1):

@@ -30,7 +30,7 @@ from tests.twins import KEY, SIZES
 
 @pytest.fixture(scope="session")
 def server(needs_local):
-    """The port of a PostgreSQL of these tests' own."""
+    """The port of a PostgreSQL for these tests."""
     folder = Path(tempfile.mkdtemp(prefix="lab-tests-"))
     folder.chmod(0o755)
     ports, processes = Ports(), Processes("the test", folder / "logs", Ledger(folder, "test"))
@@ -84,7 +84,7 @@ def toxiproxy(needs_local, tmp_path_factory):
 
 @pytest.fixture
 def link(toxiproxy, server):
-    """The way from a twin to its database, which can be broken."""
+    """The link from a twin to its database, which can be broken."""
     with Link.through(toxiproxy, server) as link:
         yield link
 
@@ -105,7 +105,7 @@ def make(owner, payments_url):
     apps = []
 
     def make(twin: str, defences: str, database: int | None = None, payments: str = payments_url):
-        """`database` is the port by which the twin reaches its database, where that is not the server's own."""
+        """`database` is the port at which the twin reaches its database, if not the server's own."""
         seed.load(dsn=owner, schema=twin, defences=switch.parse(defences), **SIZES)
         environment = settings(owner, payments, defences)
         if database:

@@ -11,7 +11,7 @@ from tests.integration.proxy_bench import ApiClient
 
 @dataclass
 class Link:
-    """The way to a server: `port` is where to connect."""
+    """The link to a server: `port` is where to connect."""
 
     api: ApiClient
     name: str
@@ -32,19 +32,19 @@ class Link:
 
     @contextmanager
     def late_by(self, latency_ms: int) -> Iterator[None]:
-        """In the block every answer comes so much later."""
+        """In the block every answer comes that much later."""
         with self._with("latency", latency=latency_ms):
             yield
 
     @contextmanager
     def silent(self) -> Iterator[None]:
-        """In the block no answer comes at all, and no error either."""
+        """In the block neither an answer nor an error comes."""
         with self._with("timeout", timeout=0):
             yield
 
     @contextmanager
     def down(self) -> Iterator[None]:
-        """In the block every connection is cut and none is accepted."""
+        """In the block every connection is cut, and no new one is accepted."""
         assert self.api.call("PATCH", f"/proxies/{self.name}", {"enabled": False})[0] == 200
         try:
             yield

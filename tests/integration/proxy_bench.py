@@ -22,7 +22,7 @@ PATIENCE_S = 5.0
 
 @dataclass
 class Upstream:
-    """An echo server. `received` is all that arrived on any connection; with `answering` off it keeps it to itself."""
+    """An echo server. `received` is everything that arrived on any connection; without `answering` it keeps silent."""
 
     port: int
     received: bytearray = field(default_factory=bytearray)
@@ -193,7 +193,7 @@ def eventually(happened: Any) -> bool:
 
 
 def quickest_ms(action: Callable[[], object]) -> float:
-    """The least that `action` took: a busy machine only ever adds."""
+    """The shortest time that `action` took: a busy machine only ever adds to it."""
     took = []
     for _ in range(5):
         watch = Stopwatch()

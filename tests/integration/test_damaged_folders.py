@@ -243,7 +243,7 @@ def test_an_undamaged_run_is_judged_and_drawn(lab: Lab, whole: Path) -> None:
 
 
 def commands(lab: Lab) -> Iterator[tuple[str, RESULT]]:
-    """What all commands that read runs say of the damaged one; none of them hides the other run."""
+    """The output of all commands that read runs about the damaged one; none of them hides the other run."""
     for word in ("report", "regrade"):
         yield word, lab(word, NAME)
     code, out, _ = lab("runs", "--json")

@@ -145,7 +145,7 @@ def test_at_every_point(app, owner, company, ways, name, way, keyed, how):
 
 
 def points_of(app, way, write: Write, number: int, keyed: bool) -> int:
-    """How many points the request has when nothing is cut."""
+    """How many points the request has if nothing is cut."""
     way.cut_at(POINTS_MAX, Cut.BEFORE)
     assert ask(app, *write.numbered(number), key=f"key-{number}" if keyed else "").status_code < 300
     way.pass_on()
@@ -153,7 +153,7 @@ def points_of(app, way, write: Write, number: int, keyed: bool) -> int:
 
 
 def tried(app, owner, way, write: Write, number: int, point: int, how: Cut, keyed: bool) -> list[str]:
-    """What is wrong after a request that was cut at `point`, and after asking again under its key."""
+    """What is wrong after a request that was cut at `point`, and after repeating it under its key."""
     request, key = write.numbered(number), f"key-{number}" if keyed else ""
     effects = write.effects.format(number)
     way.cut_at(point, how)
@@ -178,7 +178,7 @@ def tried(app, owner, way, write: Write, number: int, point: int, how: Cut, keye
 
 
 def honest(answer, done: int) -> bool:
-    """Whether the answer is true: done is done, and what surely had no effect has none."""
+    """Whether the answer is true: what it calls done is done, and what it calls undone had no effect."""
     if answer.status_code < 300:
         return done == 1
     if answer.status_code < 500 or answer.json.get("effect") == "none":

@@ -149,7 +149,7 @@ def test_no_route_outlasts_its_deadline_in_a_blackhole(make, link, method, path,
 
 
 def test_the_answer_stands_even_if_giving_the_connection_back_fails(make, link):
-    """A transaction that is left open has to be rolled back at the end, and nothing answers that any more."""
+    """A transaction left open has to be rolled back at the end, but nothing answers any more."""
     app = make(*HARDENED, link.port)
 
     @app.get("/left-open")
@@ -383,7 +383,7 @@ def test_a_slow_dependency_leaves_the_readers_alone(make):
 
 
 def test_who_waits_for_a_lock_is_served_when_it_comes_in_time(make, owner):
-    """As many as naive serves: nobody is refused who could have been served by the deadline."""
+    """As many as naive serves: no request is refused that could have been served by the deadline."""
     served = {}
     for twin in (NAIVE, HARDENED):
         app = make(*twin)

@@ -23,7 +23,7 @@ NOTEBOOK = "module://matplotlib_inline.backend_inline"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A run that was judged and not drawn."""
+    """A run that was judged but not drawn."""
     folder = make_run(tmp_path / "runs" / "run", Fabricated(requests=120))
     write_verdict(folder, judge(RunRecord(folder)))
     return folder

@@ -1,4 +1,4 @@
-"""The load as a real process against a stub service: all that is planned is recorded, whatever happens."""
+"""The load as a real process against a stub service: everything planned is recorded, whatever happens."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Player:
         return self._started[-1]
 
     def play(self, schedule: Iterable[dict[str, Any]], **changes: Any) -> Playing:
-        """From the start to the end, which must be a good one."""
+        """From the start to the end, which must succeed."""
         playing = self.launch(schedule, **changes)
         playing.start()
         assert playing.ended() == 0, (playing.folder / "log").read_text()

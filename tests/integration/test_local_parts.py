@@ -232,7 +232,7 @@ class TestPostgres:
 
 
 def killed_lab(folder: Path, how: str) -> None:
-    """A lab that was killed with four members broken, each in another way."""
+    """A lab that was killed while four members were broken, each in a different way."""
     command = [sys.executable, "-c", HOLDER, str(folder), how, RUN]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr

@@ -49,7 +49,7 @@ def taken(app) -> list:
 
 
 def long_ago(owner: str) -> None:
-    """Make every booking so old that nobody can be paying for it any more."""
+    """Make every booking so old that nobody can still be paying for it."""
     change(owner, "UPDATE bookings SET created_at = created_at - interval '10 seconds'")
 
 
@@ -184,7 +184,7 @@ def test_a_charge_that_comes_after_its_booking_was_undone_is_refused(make, owner
 
 
 def crashed(app, owner: str, key: str = "") -> None:
-    """Begin a booking whose charge is made and whose confirmation is lost."""
+    """Begin a booking whose charge is made but whose confirmation is lost."""
     with dying_before(app, owner, "UPDATE bookings"):
         lost = ask(app, "POST", "/bookings/", SLOT, key=key)
     assert (lost.status_code, lost.json["effect"]) == (503, "unknown")

@@ -1,4 +1,4 @@
-"""The servers that a twin may have besides PostgreSQL: each a real one, alone."""
+"""The servers that a twin may have besides PostgreSQL, each tested alone and for real."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The faults of the database on a real PostgreSQL: what they hold is held, a client feels it, and then it is gone."""
+"""The faults of the database on a real PostgreSQL: they hold what they should, clients notice, and then it is over."""
 
 from __future__ import annotations
 
@@ -317,7 +317,7 @@ def test_a_lock_on_what_is_not_there_is_an_error(
 
 
 def test_a_lock_that_waits_for_the_service_is_not_in_place(owner: str, database: DatabaseActuator) -> None:
-    """Only who waits behind the lab itself is where it should be."""
+    """Only a session that waits behind the lab's own is in place."""
     with a_client(owner) as client:
         client.execute("BEGIN; UPDATE wallets SET balance_cents = 5 WHERE id = 2")
         asking = threading.Timer(0.3, client.execute, ["COMMIT"])
@@ -397,7 +397,7 @@ def test_what_is_on_disk_is_enough_to_heal(owner: str) -> None:
 
 
 def proved(fault: StateFault, before: Seen, during: Seen, after: Seen) -> None:
-    """Observed and healed as seen; neither where it was not so."""
+    """Observed and healed on these samples; neither without them."""
     observed, healed = fault.observed(before, during), fault.healed(before, during, after)
     assert observed.proved, observed
     assert healed.proved, healed

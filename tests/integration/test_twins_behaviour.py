@@ -1,4 +1,4 @@
-"""Hardened holds where naive falls; and with a defence off, hardened falls alike.
+"""Hardened holds where naive breaks; and with a defence off, hardened breaks too.
 
 Between the two stands hardened with DEFENCES=none, which must do as naive does. Races are not left to chance: both
 requests meet inside the gap, where the code has one.

@@ -1,4 +1,4 @@
-"""Hostile requests to both twins and their database: hardened answers none with a 5xx, what naive does is its story."""
+"""Hostile requests to both twins and their database: hardened answers none with a 5xx; naive shows why that matters."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Who may do what: hardened lets users touch their own things and operators all; to naive a genuine token is enough."""
+"""Who may do what: hardened lets users touch only what is theirs, operators everything; naive accepts any token."""
 
 import pytest
 

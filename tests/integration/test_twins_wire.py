@@ -87,7 +87,7 @@ def test_a_client_that_asks_first_is_told_413_before_it_sends_80_mb(serve):
 
 @pytest.mark.parametrize(("twin", "status"), [(NAIVE, None), (UNCHECKED, None), (HARDENED, 408)])
 def test_a_body_that_comes_letter_by_letter(serve, twin, status):
-    """The sender never stops for long; still hardened gives the thread back at the deadline, and naive never does."""
+    """The sender never stops for long; hardened still frees the thread at the deadline, naive never does."""
     with serve(*twin) as server, server.connect() as connection:
         connection.sendall(head(more="X-Deadline-S: 0.5"))
         answered = None

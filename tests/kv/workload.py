@@ -1,4 +1,4 @@
-"""The key-value product as a workload, and a scenario for it: what a lab needs to know of a product, and no more."""
+"""The key-value product as a workload, and a scenario for it: all that the lab needs to know of a product."""
 
 from lab.checks.slos import GoodRatio, RecoversWithin
 from lab.faults import Latency

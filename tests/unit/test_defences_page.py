@@ -66,7 +66,7 @@ def test_a_defence_is_named_by_a_scenario_or_says_which_one_will_need_it(name: s
 
 def test_a_cost_is_told_beside_what_it_is_paid_for() -> None:
     said = costs.sentence(MEASURED, "deadline")
-    assert said == "Measured: +0.25 ms of CPU, −0.50 round trips to the database a request."
+    assert said == "Measured: +0.25 ms of CPU, −0.50 round trips to the database per request."
     assert "- **Costs** nothing measurable per query, and the connection" in chapter("deadline", said)
     assert chapter("deadline", said).count(said) == 1
 
@@ -74,7 +74,7 @@ def test_a_cost_is_told_beside_what_it_is_paid_for() -> None:
 def test_noise_is_not_sold_as_cost() -> None:
     noisy = MEASURED | {"defences": {"deadline": {"alone": SEEN, "among": LOST_IN_NOISE}}}
     said = costs.sentence(noisy, "deadline")
-    assert said == "Measured: no CPU that stands out of the noise, 0 round trips to the database a request."
+    assert said == "Measured: no CPU above the noise, 0 round trips to the database per request."
 
 
 def test_the_table_of_costs_says_how_many_requests_where_and_how_sure() -> None:

@@ -57,6 +57,34 @@ def test_every_command_that_a_page_names_exists(page: Path) -> None:
     assert named <= COMMANDS
 
 
+def test_the_glossary_explains_every_word_of_the_lab() -> None:
+    named = re.search(r"report and docs: (.*?)\.", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    explained = re.findall(r"^\*\*(.+?)\.\*\*", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
+    terms = {term.lower() for entry in explained for term in entry.split(", ")}
+    assert named is not None
+    assert set(re.split(r",\s+", named[1])) - terms == set()
+
+
+STILTED = (
+    "with its own eyes",
+    "judges nobody",
+    "nobody is judged",
+    "come again",
+    "send lag",
+    "so it is |",
+    "what is there was asked for",
+)
+
+
+@pytest.mark.parametrize("phrase", STILTED)
+def test_phrases_that_had_to_be_read_twice_do_not_come_back(phrase: str) -> None:
+    tops = ("docs", "lab", "services", "reports", "loadtests", "scenarios")
+    files = [path for top in tops for path in (ROOT / top).rglob("*") if path.suffix in {".md", ".py", ".j2"}]
+    recorded = ROOT / "docs" / "matrix.md"  # quotes verdicts of the day of their runs
+    told = [path for path in [ROOT / "README.md", *files] if path != recorded]
+    assert [str(path.relative_to(ROOT)) for path in told if phrase in path.read_text()] == []
+
+
 @pytest.mark.parametrize("thing", [*FAULTS, *SLOS, *INVARIANTS], ids=lambda thing: thing.__name__)
 def test_every_fault_and_check_opens_with_what_it_is(thing: type) -> None:
     assert (sys.modules[thing.__module__].__doc__ or "").strip().count(" ") >= 5

@@ -106,8 +106,8 @@ TWIN_GATES: list[tuple[str, dict[str, object]]] = [
     ("planned = recorded", spared(99_999)),
     ("planned = recorded", told_to_come_again()),
     ("schedule lag", {"requests": late(requests())}),
-    ("generator in good order", {"summary": a_summary(cap_hits=1)}),
-    ("generator in good order", {"summary": a_summary(errors=("EMFILE",))}),
+    ("generator healthy", {"summary": a_summary(cap_hits=1)}),
+    ("generator healthy", {"summary": a_summary(errors=("EMFILE",))}),
     ("oracle alive", {"summary": a_summary(oracle_rejects_planted_wrong=False)}),
     ("baseline healthy", {"requests": ill_baseline()}),
     ("fault observed", {"probes": probes(0, PHASES.load_s)}),
@@ -134,7 +134,9 @@ def test_a_repetition_that_was_not_needed_is_recorded_as_such() -> None:
     run = a_run(SCENARIO, healthy(), replace(healthy(PAIR[1]), **spared(3)))
     assert failed(run) == []
     told = [gate.sentence for gate in look(run) if gate.name == "planned = recorded"]
-    assert told[1].endswith(" recorded (1 as not needed, since what they repeat was answered).")
+    assert told[1].endswith(
+        " recorded (1 as not needed, because the requests that they repeat were answered)."
+    )
 
 
 def change_events(run: FabricatedRun, change: Callable[[Event], Event], *twins: str) -> None:

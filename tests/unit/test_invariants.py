@@ -377,7 +377,7 @@ def test_any_sequence_of_transfers_conserves_and_any_drift_is_found(
 @pytest.mark.parametrize(
     ("final", "words"),
     [
-        (profile(3, 2), "without its audit row"),
+        (profile(3, 2), "without an audit row"),
         (profile(2, 2, 3), "the profile never had it"),
         (profile(2, 2, 2), "audited twice"),
         (profile(2, 2, bio="other"), "differ in bio"),

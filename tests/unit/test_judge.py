@@ -165,7 +165,7 @@ def test_an_invalid_run_names_its_gate_and_uses_no_verdict_word() -> None:
     verdict = judged(SLOW, BAD, GOOD, probes=probes(0, PHASES.load_s))
     assert not verdict.valid
     assert verdict.as_expected is None
-    assert verdict.sentence.startswith("Invalid run, nobody is judged: fault observed (naive twin): ")
+    assert verdict.sentence.startswith("Invalid run, no twin is judged: fault observed (naive twin): ")
     assert not VERDICT_WORDS.search(verdict.sentence)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lab import model
-from lab.judge.statistics import COME_AGAIN
+from lab.judge.statistics import TRY_AGAIN
 from lab.record import REQUEST
 from lab.record.requests import NOT_NEEDED
 from loadtests import records
@@ -80,7 +80,7 @@ def test_who_was_answered_does_not_ask_again(status: int, failure: Failure, answ
 
 def test_both_sides_mean_the_same_by_not_needed_and_by_come_again() -> None:
     assert records.NOT_NEEDED == NOT_NEEDED
-    assert set(records.COME_AGAIN) == set(COME_AGAIN)
+    assert set(records.TRY_AGAIN) == set(TRY_AGAIN)
 
 
 def test_a_right_answer_may_say_more_than_expected() -> None:

@@ -64,13 +64,13 @@ def shown(runs: Path, scenario: Scenario = S99) -> str:
     [
         ((HELD, BROKEN, BROKEN, HELD), "needed and enough"),
         ((HELD, BROKEN, BROKEN, BROKEN), "needed, not enough"),
-        ((HELD, BROKEN, HELD, HELD), "enough, not needed: others do it too"),
+        ((HELD, BROKEN, HELD, HELD), "enough, not needed: others have the same effect"),
         ((HELD, BROKEN, HELD, BROKEN), "neither needed nor enough"),
-        ((BROKEN, BROKEN, BROKEN, HELD), "cannot be told: the twin breaks with all of them"),
-        ((HELD, HELD, BROKEN, HELD), "cannot be told: the twin holds with none of them"),
-        ((HELD, BROKEN, "invalid", HELD), "cannot be told yet"),
-        ((HELD, "not run yet", BROKEN, HELD), "cannot be told yet"),
-        ((HELD, BROKEN, BROKEN, Verdict.INCONCLUSIVE), "cannot be told yet"),
+        ((BROKEN, BROKEN, BROKEN, HELD), "not known: the twin breaks even with all of them"),
+        ((HELD, HELD, BROKEN, HELD), "not known: the twin holds even with none of them"),
+        ((HELD, BROKEN, "invalid", HELD), "not known yet"),
+        ((HELD, "not run yet", BROKEN, HELD), "not known yet"),
+        ((HELD, BROKEN, BROKEN, Verdict.INCONCLUSIVE), "not known yet"),
     ],
 )
 def test_four_verdicts_say_what_a_defence_is_worth(verdicts: tuple[str, str, str, str], said: str) -> None:
@@ -90,7 +90,7 @@ def test_the_page_tells_verdicts_numbers_commit_runtime_and_seed(tmp_path: Path)
 def test_half_a_campaign_shows_what_is_there_and_says_what_is_missing(tmp_path: Path) -> None:
     ablated(tmp_path, "20261126-1-ablation", judged(), judged(), judged(), stop)
     text = shown(tmp_path)
-    assert "| broken | not run yet | cannot be told yet |" in text
+    assert "| broken | not run yet | not known yet |" in text
     assert "| all but deadline | broken | new was broken. |" in text
     assert "| deadline alone | not run yet |  |" in text
 
@@ -101,7 +101,7 @@ def test_runs_of_several_commits_say_which_is_whose(tmp_path: Path) -> None:
     assert "The runs were made at 2 commits; each chapter says which." in text
     assert (
         "at commit `0123456`: all, none; "
-        "at commit `abcdef0` with changes that are in no commit: all but deadline, deadline alone." in text
+        "at commit `abcdef0` with uncommitted changes: all but deadline, deadline alone." in text
     )
 
 

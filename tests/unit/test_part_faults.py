@@ -276,12 +276,12 @@ def test_the_grace_of_a_stop_is_no_part_of_the_state() -> None:
     [
         (Kill(part=SERVICE, times=3), "the service killed 3 times"),
         (Kill(part=SERVICE, member="2"), "replica 2 of the service killed"),
-        (Stop(part=POSTGRES), "the database stopped within 2 s, later started again"),
-        (Stop(part=POSTGRES, grace_s=0), "the database stopped at once, later started again"),
+        (Stop(part=POSTGRES), "the database stopped within 2 s, later restarted"),
+        (Stop(part=POSTGRES, grace_s=0), "the database stopped at once, later restarted"),
         (Pause(part=SERVICE, burst=Burst(on_s=0.5, off_s=1)), "the service paused in bursts (about 0.5 s on, 1 s off)"),
-        (CpuLimit(part=SERVICE, cpus=0.25), "the service held to 0.25 CPUs"),
-        (MemoryLimit(part=SERVICE, memory_mib=64), "the service held to 64 MiB of memory"),
-        (DescriptorLimit(part=SERVICE, descriptors=32), "each process of the service held to 32 descriptors"),
+        (CpuLimit(part=SERVICE, cpus=0.25), "the service limited to 0.25 CPUs"),
+        (MemoryLimit(part=SERVICE, memory_mib=64), "the service limited to 64 MiB of memory"),
+        (DescriptorLimit(part=SERVICE, descriptors=32), "each process of the service limited to 32 descriptors"),
     ],
     ids=kind,
 )  # fmt: skip

@@ -174,7 +174,7 @@ def test_a_line_that_a_kill_cut_short_is_left_out(writer: RunWriter) -> None:
 
 
 def test_what_is_missing_is_named_with_the_next_step(writer: RunWriter) -> None:
-    with pytest.raises(LabError, match=r"final\.json.*make it again"):
+    with pytest.raises(LabError, match=r"final\.json.*repeat it"):
         _ = twin(writer).final
 
 

@@ -197,7 +197,7 @@ def test_the_engine_and_the_command_are_named(drawn):
 
 def test_an_embedded_proxy_is_owned_up_to(tmp_path):
     folder = make_run(tmp_path / "run", Fabricated(requests=20, engine="embedded"))
-    assert "stands in where Toxiproxy cannot be had" in page(folder, make_verdict("run")).shown
+    assert "embedded proxy instead of Toxiproxy" in page(folder, make_verdict("run")).shown
 
 
 def test_twins_come_in_the_order_of_the_run_whatever_they_are_called(tmp_path):
@@ -235,7 +235,7 @@ def test_an_aborted_run_with_half_its_files_still_has_a_page(tmp_path):
     with (folder / "events.jsonl").open("a") as events:
         events.write('{"type": "Ph')  # the lab died while it wrote
     text = page(folder, make_verdict("run", valid=False))
-    assert "did not go to its end (status: aborted)" in text.shown
+    assert "did not complete (status: aborted)" in text.shown
     assert read(folder).view is not None
 
 

@@ -105,7 +105,7 @@ def test_transfers_cross_in_pairs_each_with_a_key_of_its_own() -> None:
     [
         (Load(rate_rps=10, mix={"get_bookng": 1}), "No such operation: get_bookng"),
         (Load(rate_rps=0, mix={"get_booking": 1}), "above 0"),
-        (Load(rate_rps=10, mix={"get_booking": 0}), "weighs nothing"),
+        (Load(rate_rps=10, mix={"get_booking": 0}), "has no weights"),
     ],
 )
 def test_a_load_that_cannot_be_planned_is_named(load: Load, said: str) -> None:

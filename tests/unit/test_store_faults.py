@@ -146,11 +146,11 @@ def test_a_migration_for_which_nobody_waits_was_not_behind_anything() -> None:
 
 def test_the_bite_is_told_with_its_numbers() -> None:
     locked = looks(9, 19, held=2, waiting=3, longest_wait_s=2.04)
-    assert "up to 3 sessions of the service waited for a lock, one of them 2.0 s" in (
+    assert "up to 3 sessions of the service waited for a lock, the longest for 2.0 s" in (
         TABLE.observed(seen(*CALM), seen(*locked)).sentence
     )
     full = looks(9, 19, held=150, free=35)
-    assert "the fewest that were left for others were 35" in HOG.observed(seen(*CALM), seen(*full)).sentence
+    assert "at least 35 were left for others" in HOG.observed(seen(*CALM), seen(*full)).sentence
 
 
 @pytest.mark.parametrize(("fault", "during"), [*OBSERVED, (DROP, looks(9, 19, oldest_s=0.1))])
@@ -201,5 +201,5 @@ def test_a_description_tells_what_is_held_and_when() -> None:
     assert RowLock(table="wallets").describe().startswith("a row of the table wallets")
     assert TABLE.describe() == "a migration of the table bookings that waits behind an open read"
     assert "1 s on" in replace(TABLE, burst=Burst(on_s=1, off_s=2)).describe()
-    assert HOG.describe() == "150 idle sessions of somebody else's in the database"
+    assert HOG.describe() == "150 idle sessions of another client in the database"
     assert DropSessions(times=3).describe() == "every session of the service ended by the database, 3 times"

@@ -1,4 +1,4 @@
-"""Invariants: what must be true of history and final data, whatever happened. One check a file."""
+"""Invariants: what must be true of history and final data, whatever happened. One check per file."""
 
 from lab.checks.invariants.atomic_pair import AtomicPair
 from lab.checks.invariants.charges_match import ChargesMatch

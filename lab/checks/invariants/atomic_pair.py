@@ -1,4 +1,4 @@
-"""I8, atomic pair: every version of a profile has its audit row, every audit row its version, and they say the same."""
+"""I8, atomic pair: every version of a profile has its audit row and vice versa, and the two say the same."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Versions = Counter[tuple[int, int]]  # (user, version)
 
 @dataclass(frozen=True, kw_only=True)
 class AtomicPair(Check):
-    """A profile keeps its newest version only: it has had every version from its first up to that."""
+    """The table keeps only the newest version of a profile; every version before it must have existed."""
 
     name: ClassVar[str] = "atomic pair"
     invariant: ClassVar[str] = "I8"
@@ -27,16 +27,16 @@ class AtomicPair(Check):
 
     def judge(self, evidence: Evidence) -> CheckResult:
         if not any(intent.acked for intent in intents(evidence, PROFILES)):
-            return self.undecided("Not one profile update was acknowledged: no pair was written.")
+            return self.undecided("No profile update was acknowledged, so there is no pair to check.")
         had, audited = _had(evidence), _audited(evidence.initial, evidence.final)
         found = [*_one_sided(had, audited), *_different(evidence.final)]
         return counted(
-            self, found, "torn pair", "torn pairs", f"{had.total()} versions of profiles written in this run"
+            self, found, "torn pair", "torn pairs", f"{had.total()} profile versions written in this run"
         )
 
 
 def _had(evidence: Evidence) -> Versions:
-    """Every (user, version) that the profiles went through in the run."""
+    """Every (user, version) that the profiles have had in this run."""
     first = {row["user_id"]: row["version"] for row in evidence.initial[PROFILES]}
     return Counter(
         (row["user_id"], version)
@@ -46,21 +46,21 @@ def _had(evidence: Evidence) -> Versions:
 
 
 def _audited(initial: Mapping[str, Any], final: Mapping[str, Any]) -> Versions:
-    """Every (user, version) that was audited in the run."""
+    """Every (user, version) that was audited in this run."""
     known = {row["id"] for row in initial[AUDIT]}
     return Counter((row["user_id"], row["version"]) for row in final[AUDIT] if row["id"] not in known)
 
 
 def _one_sided(had: Versions, audited: Versions) -> Iterator[str]:
     for user, version in sorted((had - audited).keys()):
-        yield f"user {user}, version {version}: in the profile, without its audit row"
+        yield f"user {user}, version {version}: in the profile, but without an audit row"
     for user, version in sorted((audited - had).keys()):
         twice = ", audited twice" if (user, version) in had else ", audited, but the profile never had it"
         yield f"user {user}, version {version}{twice}"
 
 
 def _different(final: Mapping[str, Any]) -> Iterator[str]:
-    """Profiles whose newest version reads otherwise than its audit row."""
+    """Profiles whose newest version differs from its audit row."""
     audits: dict[tuple[int, int], Row] = {(row["user_id"], row["version"]): row for row in final[AUDIT]}
     for profile in final[PROFILES]:
         audit = audits.get((profile["user_id"], profile["version"]))

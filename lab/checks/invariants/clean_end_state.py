@@ -1,4 +1,4 @@
-"""I12, clean end state: at the end no transaction stays open, no lock is waited for, and nothing is forgotten."""
+"""I12, clean end state: at the end no transaction is open, nothing waits for a lock, and no booking is left pending."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from lab.workload.booking.history import BOOKINGS
 
 @dataclass(frozen=True, kw_only=True)
 class CleanEndState(Check):
-    """Looked at after the drain, when the service has fallen quiet or 4 s have passed."""
+    """Judged after the drain: when the service has become idle, or after 4 s."""
 
     name: ClassVar[str] = "clean end state"
     invariant: ClassVar[str] = "I12"
-    pending_at_most_s: float = 120  # a reservation that nobody came back to lapses after 60 s
-    open_at_most_s: float = 1.0  # a transaction; a service's own background work takes milliseconds
+    pending_at_most_s: float = 120  # an abandoned reservation lapses after 60 s
+    open_at_most_s: float = 1.0  # a transaction; background work of the service takes milliseconds
 
     def title(self) -> str:
         return "nothing is left open at the end"
 
     def judge(self, evidence: Evidence) -> CheckResult:
         if not len(evidence.requests):
-            return self.undecided("Not one request came: there was nothing that could be left open.")
+            return self.undecided("No request was recorded, so nothing could be left open.")
         found = [
             *_sessions(evidence, self.open_at_most_s),
             *_locks(evidence),
@@ -35,9 +35,9 @@ class CleanEndState(Check):
         return counted(
             self,
             found,
-            "thing left open",
-            "things left open",
-            f"{len(evidence.final['activity'])} sessions and all rows at the end",
+            "leftover",
+            "leftovers",
+            f"{len(evidence.final['activity'])} sessions, their locks and all bookings at the end",
         )
 
 
@@ -52,7 +52,7 @@ def _sessions(evidence: Evidence, at_most_s: float) -> Iterator[str]:
 
 def _locks(evidence: Evidence) -> Iterator[str]:
     for lock in evidence.final["locks"]:
-        yield "a lock is waited for: " + ", ".join(
+        yield "a session waits for a lock: " + ", ".join(
             f"{name} {value}" for name, value in lock.items() if value is not None
         )
 

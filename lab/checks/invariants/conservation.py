@@ -1,4 +1,4 @@
-"""I6, conservation: transfers move money; they neither make nor lose any, and nobody falls below zero."""
+"""I6, conservation: transfers move money; they neither create nor lose any, and no balance falls below zero."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from lab.workload.booking.history import TRANSFERS, intents
 
 @dataclass(frozen=True, kw_only=True)
 class Conservation(Check):
-    """The sum of all balances, the sign of each, and the ledger that must explain how each came about."""
+    """Checks the sum of all balances, the sign of each, and that the ledger explains each."""
 
     name: ClassVar[str] = "conservation"
     invariant: ClassVar[str] = "I6"
 
     def title(self) -> str:
-        return "no money is made or lost"
+        return "no money is created or lost"
 
     def judge(self, evidence: Evidence) -> CheckResult:
         acked = [intent for intent in intents(evidence, TRANSFERS) if intent.acked]
         if not acked:
-            return self.undecided("Not one transfer was acknowledged: no money has moved.")
+            return self.undecided("No transfer was acknowledged, so no money has moved.")
         found = [*_total(evidence), *_negative(evidence), *_unexplained(evidence), *_lopsided(evidence)]
         return counted(
             self,
             found,
             "breach of conservation",
             "breaches of conservation",
-            f"{len(acked)} transfers acknowledged",
+            f"{len(acked)} acknowledged transfers",
         )
 
 
@@ -51,7 +51,7 @@ def _negative(evidence: Evidence) -> Iterator[str]:
 
 
 def _unexplained(evidence: Evidence) -> Iterator[str]:
-    """Wallets whose balance is not what they had plus what the ledger says."""
+    """Wallets whose balance is not the initial one plus what the ledger says."""
     moved: dict[int, int] = defaultdict(int)
     known = {row["id"] for row in evidence.initial["ledger"]}
     for row in evidence.final["ledger"]:
@@ -64,7 +64,7 @@ def _unexplained(evidence: Evidence) -> Iterator[str]:
 
 
 def _lopsided(evidence: Evidence) -> Iterator[str]:
-    """Transfers whose two ledger rows are not minus and plus the amount."""
+    """Transfers whose two ledger rows are not exactly minus and plus the amount."""
     rows: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     for row in evidence.final["ledger"]:
         rows[row["transfer_id"]][row["wallet_id"]] += row["delta_cents"]

@@ -25,7 +25,7 @@ from lab.workload.booking.history import (
 
 @dataclass(frozen=True, kw_only=True)
 class ExactlyOnce(Check):
-    """Bookings and transfers by their rows, bookings by their charges too. A profile update may be repeated safely."""
+    """Counts rows of bookings and transfers, and charges of bookings. Profile updates may safely be repeated."""
 
     name: ClassVar[str] = "exactly once"
     invariant: ClassVar[str] = "I9"
@@ -36,8 +36,8 @@ class ExactlyOnce(Check):
     def judge(self, evidence: Evidence) -> CheckResult:
         wanted = [intent for intent in intents(evidence) if intent.kind != PROFILES]
         if not wanted or unacknowledged_kinds(wanted):
-            kinds = " and ".join(unacknowledged_kinds(wanted)) or "booking and transfer"
-            return self.undecided(f"Not one {kinds} was acknowledged: nothing could have been doubled.")
+            kinds = " and no ".join(unacknowledged_kinds(wanted)) or "booking or transfer"
+            return self.undecided(f"No {kinds} was acknowledged, so nothing could have been doubled.")
         rows = {intent.kind: effects(evidence, intent.kind) for intent in wanted}
         charges = effects(evidence, CHARGES) if BOOKINGS in rows else {}
         found = [text for intent in wanted for text in _violations(intent, rows[intent.kind], charges)]
@@ -45,9 +45,9 @@ class ExactlyOnce(Check):
         return counted(
             self,
             found,
-            "intent with a wrong count",
-            "intents with a wrong count",
-            f"{summary(wanted)} asked for ({retried} of them more than once)",
+            "intent with the wrong number of effects",
+            "intents with the wrong number of effects",
+            f"{summary(wanted)} requested ({retried} of them more than once)",
         )
 
 

@@ -1,4 +1,4 @@
-"""NoDeadlocks: nobody waits in a circle, as the database counts it. A retry hides a deadlock from clients only."""
+"""NoDeadlocks: the database counts no deadlocks. Retries can hide them from clients, but not from its counter."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ CROSSINGS_MIN = 10
 
 @dataclass(frozen=True, kw_only=True)
 class NoDeadlocks(Check):
-    """Transfers cross: A pays B while B pays A. Where too few did in `phase`, the lack of deadlocks says nothing."""
+    """Transfers cross when A pays B while B pays A. If too few crossed in `phase`, zero deadlocks mean nothing."""
 
     name: ClassVar[str] = "no deadlocks"
     phase: str = FAULT
-    at_least: int = CROSSINGS_MIN  # crossings, for a twin without deadlocks to have held
+    at_least: int = CROSSINGS_MIN  # crossings needed before a twin without deadlocks counts as held
 
     def title(self) -> str:
         return "no deadlock between transfers that cross"
@@ -31,9 +31,9 @@ class NoDeadlocks(Check):
         crossed = list(_crossed(intents(evidence, TRANSFERS), *evidence.phases.window(self.phase)))
         told = f"{len(crossed)} pairs of transfers crossed in the {self.phase} phase"
         if deadlocks < 0:
-            return self.undecided("The database lost its count of deadlocks when it was started again.")
+            return self.undecided("The database lost its count of deadlocks when it was restarted.")
         if not deadlocks and len(crossed) < self.at_least:
-            return self.undecided(f"Only {told}, at least {self.at_least} are needed.")
+            return self.undecided(f"Only {told}; at least {self.at_least} are needed.")
         hit = [pair for pair in crossed if not all(each.acked for each in pair)] or crossed
         many = f"{deadlocks or 'No'} deadlock{'' if deadlocks == 1 else 's'}"
         return result(
@@ -48,12 +48,12 @@ class NoDeadlocks(Check):
 
 
 def _deadlocks(state: Row) -> int:
-    """As PostgreSQL has counted them since it was started."""
+    """How many PostgreSQL has counted since it was started."""
     return int(state["counters"][0]["deadlocks"])
 
 
 def _crossed(transfers: list[Intent], start_s: float, end_s: float) -> Iterator[tuple[Intent, Intent]]:
-    """Pairs that followed each other between two wallets, there and back, both under way at once, neither refused."""
+    """Pairs of transfers between the same two wallets, in opposite directions and at the same time, neither refused."""
     between: dict[frozenset[int], list[Intent]] = defaultdict(list)
     for transfer in transfers:
         if start_s <= transfer.tries[0].at_s < end_s and not transfer.refused:

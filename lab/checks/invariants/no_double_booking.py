@@ -18,18 +18,18 @@ class NoDoubleBooking(Check):
     invariant: ClassVar[str] = "I4"
 
     def title(self) -> str:
-        return "no room is booked twice at a time"
+        return "no room is booked twice at the same time"
 
     def judge(self, evidence: Evidence) -> CheckResult:
         acked = [intent for intent in intents(evidence, BOOKINGS) if intent.acked]
         if not acked:
-            return self.undecided("Not one booking was acknowledged: none could be doubled.")
+            return self.undecided("No booking was acknowledged, so no room could be booked twice.")
         rows = evidence.final[BOOKINGS]
         confirmed = [row for row in rows if row["status"] == "confirmed"]
         kept = {row["reference"] for row in confirmed} | {
             r["reference"] for r in rows if r["status"] == CANCELLED
         }
-        # Two clients with one seat between them are wronged, even where only one of the rows has survived.
+        # Two clients were promised the same room, even if only one of the rows has survived.
         promised = [
             {"id": None, "status": "acknowledged", **i.asked} for i in acked if i.reference not in kept
         ]

@@ -1,4 +1,4 @@
-"""I1, no lost acknowledgement: whatever was answered with a success is there at the end."""
+"""I1, no lost acknowledgement: every write that was acknowledged is there at the end."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ class NoLostAcks(Check):
     invariant: ClassVar[str] = "I1"
 
     def title(self) -> str:
-        return "what was acknowledged is there"
+        return "every acknowledged write is there at the end"
 
     def judge(self, evidence: Evidence) -> CheckResult:
         wanted = intents(evidence)
         if not wanted or unacknowledged_kinds(wanted):
-            kinds = " and ".join(unacknowledged_kinds(wanted)) or "write"
-            return self.undecided(f"Not one {kinds} was acknowledged: nothing could have been lost.")
+            kinds = " and no ".join(unacknowledged_kinds(wanted)) or "write"
+            return self.undecided(f"No {kinds} was acknowledged, so nothing could have been lost.")
         acked = [intent for intent in wanted if intent.acked]
         there = {intent.kind: effects(evidence, intent.kind) for intent in acked}
         lost = [f"{intent}; nothing is there" for intent in acked if not there[intent.kind][intent.reference]]
         return counted(
-            self, lost, "lost acknowledgement", "lost acknowledgements", f"{summary(acked)} acknowledged"
+            self,
+            lost,
+            "lost acknowledgement",
+            "lost acknowledgements",
+            f"{summary(acked)} that were acknowledged",
         )

@@ -1,4 +1,4 @@
-"""I2, no phantoms: whatever is there at the end was asked for by somebody."""
+"""I2, no phantoms: every write that is there at the end was requested by a client."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ class NoPhantoms(Check):
     invariant: ClassVar[str] = "I2"
 
     def title(self) -> str:
-        return "what is there was asked for"
+        return "no phantom writes"
 
     def judge(self, evidence: Evidence) -> CheckResult:
         wanted = intents(evidence)
         if not any(intent.acked for intent in wanted):
-            return self.undecided("Not one write was acknowledged: nothing tells what ought to be there.")
+            return self.undecided("No write was acknowledged, so it is not known what should be there.")
         asked = {kind: {intent.reference for intent in wanted if intent.kind == kind} for kind in KINDS}
         found = [
             phantom for table in CAUSED_BY for phantom in _phantoms(evidence, table, asked[CAUSED_BY[table]])
         ]
-        return counted(self, found, "phantom", "phantoms", f"what {summary(wanted)} left behind")
+        return counted(self, found, "phantom write", "phantom writes", f"the rows left by {summary(wanted)}")
 
 
 def _phantoms(evidence: Evidence, table: str, asked: set[str]) -> Iterator[str]:
-    """Rows under a reference that nobody used, and rows without one that were not there before."""
+    """Rows with a reference that no client used, and new rows without any reference."""
     identity = IDENTITY.get(table, "id")
     seeded = {row[identity] for row in evidence.initial[table]}
     for row in evidence.final[table]:
         reference = row["reference"]
         if reference not in asked and not (reference is None and row[identity] in seeded):
-            yield f"{table} row {row[identity]} under reference {reference!r}: nobody asked for it"
+            yield f"{table} row {row[identity]} under reference {reference!r}: no client requested it"

@@ -1,4 +1,4 @@
-"""I3, refused means refused: what was answered with "nothing was done" has left nothing behind, no charge either."""
+"""I3, refused means refused: a request that was told "nothing was done" has left no row and no charge."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from lab.workload.booking.history import BOOKINGS, CHARGES, Intent, effects, int
 
 @dataclass(frozen=True, kw_only=True)
 class RefusedMeansRefused(Check):
-    """An intent of which any try was acknowledged or left in doubt may well have its effect, and is not looked at."""
+    """Looks only at intents whose tries were all refused: any other may rightly have an effect."""
 
     name: ClassVar[str] = "refused means refused"
     invariant: ClassVar[str] = "I3"
 
     def title(self) -> str:
-        return "what was refused has left nothing behind"
+        return "no refused request had an effect"
 
     def judge(self, evidence: Evidence) -> CheckResult:
         wanted = intents(evidence)
         if not any(intent.acked for intent in wanted):
-            return self.undecided("Not one write was acknowledged: no refusal can be told from an outage.")
+            return self.undecided("No write was acknowledged, so refusals cannot be told from an outage.")
         refused = [intent for intent in wanted if intent.refused]
         found = [
             text
@@ -36,7 +36,7 @@ class RefusedMeansRefused(Check):
             found,
             "refused request with an effect",
             "refused requests with an effect",
-            f"{summary(refused) or 'no writes'} refused",
+            f"{summary(refused) or '0 writes'} that were refused",
         )
 
 
@@ -45,6 +45,6 @@ def _left_behind(evidence: Evidence, kind: str, refused: list[Intent]) -> Iterat
     charged = effects(evidence, CHARGES) if kind == BOOKINGS else {}
     for intent in refused:
         if intent.kind == kind and there[intent.reference]:
-            yield f"{intent}; yet it is there"
+            yield f"{intent}; but it is there"
         elif intent.kind == kind and charged.get(intent.reference):
-            yield f"{intent}; yet it was charged"
+            yield f"{intent}; but it was charged"

@@ -1,4 +1,4 @@
-"""Service level objectives: what a client gets, phase by phase. One check a file."""
+"""Service level objectives: what a client gets, phase by phase. One check per file."""
 
 from lab.checks.slos.answers_within import AnswersWithin
 from lab.checks.slos.clean_refusals import CleanRefusals

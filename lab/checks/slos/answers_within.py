@@ -15,7 +15,7 @@ from lab.model import CheckResult, Evidence, Failure
 
 @dataclass(frozen=True, kw_only=True)
 class AnswersWithin(PhaseCheck):
-    """The slowest request counts, from its intended instant; one that was never answered is infinitely slow."""
+    """Judges the slowest request, measured from its intended instant; one never answered is infinitely slow."""
 
     name: ClassVar[str] = "answers within"
     at_most_ms: float
@@ -36,16 +36,14 @@ class AnswersWithin(PhaseCheck):
             threshold=self.at_most_ms,
             unit="ms",
             sentence=f"{np.count_nonzero(~late)} of {len(planned)} requests{whom(self.ops)} were answered "
-            f"within {self.at_most_ms:g} ms, {_slowest(waited_ms)}.",
+            f"within {self.at_most_ms:g} ms; {_slowest(waited_ms)}.",
             examples=_examples(planned[late], evidence.ops),
         )
 
 
 def _slowest(waited_ms: Numbers) -> str:
     unanswered = np.count_nonzero(np.isinf(waited_ms))
-    return (
-        f"{unanswered} were never answered" if unanswered else f"the slowest after {waited_ms.max():.0f} ms"
-    )
+    return f"{unanswered} were never answered" if unanswered else f"the slowest took {waited_ms.max():.0f} ms"
 
 
 def _examples(late: Requests, ops: tuple[str, ...]) -> tuple[str, ...]:

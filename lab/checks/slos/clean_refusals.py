@@ -1,6 +1,6 @@
-"""CleanRefusals: whoever cannot be served is told so, and told that nothing was done.
+"""CleanRefusals: a request that cannot be served is refused, and told that nothing was done.
 
-A bare 500, a reset or a time-out leaves the caller in doubt: to ask again may do it twice, not to ask may lose it.
+A bare 500, a reset or a timeout leaves the caller in doubt: asking again may do it twice, not asking may lose it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lab.model import CheckResult, Evidence, Failure, Outcome, percent
 
 @dataclass(frozen=True, kw_only=True)
 class CleanRefusals(PhaseCheck):
-    """At most the share `at_most` ends neither in a right answer nor in a refusal that says nothing was done."""
+    """At most the share `at_most` ends without a right answer and without a refusal that says nothing was done."""
 
     name: ClassVar[str] = "clean refusals"
     at_most: float
@@ -47,7 +47,7 @@ def _in_doubt(planned: Requests) -> Mask:
 
 
 def _how(doubtful: Requests) -> str:
-    """What they got instead, the most common first: " (80 × status 500, 3 × timeout)"."""
+    """How they ended, the most common first: " (80 × status 500, 3 × timeout)"."""
     ends = Counter(
         f"status {request['status']}"
         if request["failure"] == Failure.NONE

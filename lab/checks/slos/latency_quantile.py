@@ -1,4 +1,4 @@
-"""LatencyQuantile: how long the slowest few wait, every request without a right answer being infinitely slow."""
+"""LatencyQuantile: how long the slowest few wait. A request without a right answer counts as infinitely slow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lab.model import CheckResult, Evidence
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyQuantile(PhaseCheck):
-    """Over all planned requests. Where the quantile falls on one without a right answer it is infinite."""
+    """Over all planned requests. If it falls on one without a right answer, it is infinite."""
 
     name: ClassVar[str] = "latency quantile"
     quantile: float
@@ -24,7 +24,7 @@ class LatencyQuantile(PhaseCheck):
         return f"p{100 * self.quantile:g}{whom(self.ops)} at most {self.at_most_ms:g} ms in the {self.phase} phase"
 
     def needed(self) -> int:
-        """So many that the quantile falls on one of them."""
+        """Enough that the quantile falls on one of them."""
         return max(SAMPLES_MIN, math.ceil(1 / max(1 - self.quantile, 1e-9) - 1e-9))
 
     def look(self, planned: Requests, _evidence: Evidence) -> CheckResult:

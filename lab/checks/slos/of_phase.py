@@ -1,4 +1,4 @@
-"""What the checks on the requests of one phase have in common: which they look at, and when there are too few."""
+"""What the checks on the requests of a phase share: which requests they look at, and how many they need."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.model import Check, CheckResult, Evidence
 
 @dataclass(frozen=True, kw_only=True)
 class PhaseCheck(Check):
-    """Looks at all requests that were planned for `phase` but readiness probes, or at those of `ops`."""
+    """Looks at the requests of `ops` planned for `phase`; without `ops`, at all but readiness probes."""
 
     phase: str
     ops: tuple[str, ...] = ()
@@ -21,12 +21,12 @@ class PhaseCheck(Check):
         planned = of_ops(between(evidence.requests, *window), evidence.ops, self.ops)
         if len(planned) < self.needed():
             return self.undecided(
-                f"Only {len(planned)} requests were planned, at least {self.needed()} are needed."
+                f"Only {len(planned)} requests were planned; at least {self.needed()} are needed."
             )
         return self.look(planned, evidence)
 
     def needed(self) -> int:
-        """How many requests can tell anything."""
+        """How many requests it takes to judge."""
         return SAMPLES_MIN
 
     def look(self, planned: Requests, evidence: Evidence) -> CheckResult:

@@ -1,4 +1,4 @@
-"""StatementsPerRequest: how many statements the database sees for one request of a route, by the twin's own metrics."""
+"""StatementsPerRequest: how many SQL statements a request of a route takes, by the twin's own metrics."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ REQUESTS_MIN = 10
 
 @dataclass(frozen=True, kw_only=True)
 class StatementsPerRequest(Check):
-    """Counted over the fault phase, from the reading of the counters before it to the one after."""
+    """Counted over the fault phase, from the counters just before it to those just after."""
 
     name: ClassVar[str] = "statements per request"
     route: str
     at_most: float
 
     def title(self) -> str:
-        return f"at most {self.at_most:g} SQL statements for each request of {self.route}"
+        return f"at most {self.at_most:g} SQL statements per request of {self.route}"
 
     def judge(self, evidence: Evidence) -> CheckResult:
         counted = statements_per_request(evidence.metrics, *evidence.phases.window(FAULT), route=self.route)
         if counted is None:
-            return self.undecided(f"The twin's metrics do not tell how many statements {self.route} made.")
+            return self.undecided(
+                f"The twin's metrics do not show how many SQL statements {self.route} took."
+            )
         statements, requests = counted
         if requests < REQUESTS_MIN:
             return self.undecided(
-                f"Only {requests:.0f} requests of {self.route} ended, at least {REQUESTS_MIN} are needed.",
+                f"Only {requests:.0f} requests of {self.route} ended; at least {REQUESTS_MIN} are needed.",
             )
         return result(
             self,
@@ -38,5 +40,5 @@ class StatementsPerRequest(Check):
             value=statements,
             threshold=self.at_most,
             unit="statements",
-            sentence=f"{statements:.1f} SQL statements for each of {requests:.0f} requests of {self.route}.",
+            sentence=f"{statements:.1f} SQL statements per request, over {requests:.0f} requests of {self.route}.",
         )

@@ -1,6 +1,6 @@
-"""TruthfulReadiness: the readiness probe says no while the service cannot serve, and yes again afterwards.
+"""TruthfulReadiness: the readiness probe says "not ready" while the service cannot serve, and "ready" afterwards.
 
-A load balancer believes it: a false yes sends users into the wall, a false no keeps capacity away.
+A load balancer believes it: a false "ready" sends users to a dead instance, a false "not ready" wastes capacity.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ PROBES_MIN = 3
 
 @dataclass(frozen=True, kw_only=True)
 class TruthfulReadiness(Check):
-    """Later than `at_most_s` after injection no probe says ready, and the last ones of recovery do.
+    """From `at_most_s` after injection no probe gets "ready", and the last ones of the recovery phase do.
 
-    No answer is a no: that is how a load balancer takes it.
+    No answer counts as "not ready", as it does for a load balancer.
     """
 
     name: ClassVar[str] = "truthful readiness"
     at_most_s: float
 
     def title(self) -> str:
-        return f"readiness tells the truth, at most {self.at_most_s:g} s late"
+        return f"readiness probes answer truthfully, at most {self.at_most_s:g} s late"
 
     def judge(self, evidence: Evidence) -> CheckResult:
         asked = of_ops(evidence.requests, evidence.ops, (READINESS,))
@@ -41,22 +41,23 @@ class TruthfulReadiness(Check):
         last = between(asked, *evidence.phases.window(RECOVERY))[-PROBES_MIN:]
         if min(len(during), len(last)) < PROBES_MIN:
             return self.undecided(
-                f"Readiness was asked {len(during)} times in the fault and {len(last)} times at the end.",
+                f"Only {len(during)} readiness probes counted in the fault and {len(last)} at the end; at least "
+                f"{PROBES_MIN} of each are needed.",
             )
         false_yes, false_no = int(_ready(during).sum()), int((~_ready(last)).sum())
-        back = "and was ready again at the end" if not false_no else "and was not ready again at the end"
+        back = "the service was ready again" if not false_no else "the service was not ready again"
         return result(
             self,
             not false_yes and not false_no,
             value=false_yes + false_no,
             threshold=0,
             unit="false answers",
-            sentence=f"{false_yes} of {len(during)} probes were told that it is ready while it was not, {back}.",
+            sentence=f'{false_yes} of {len(during)} probes were told "ready" during the fault; at the end {back}.',
         )
 
 
 def _settled(asked: Requests, healed_s: float) -> Requests:
-    """Without those that were told yes after the healing: they waited, and by then it was true."""
+    """Without those that were told "ready" after healing: by then it was true."""
     settled: Requests = asked[~(_ready(asked) & (asked["end"] > healed_s))]
     return settled
 

@@ -1,1 +1,1 @@
-"""Faults of the path between two parts: what a proxy does to the bytes. One fault a file."""
+"""Faults of the path between two parts: what a proxy does to the bytes. One fault per file."""

@@ -1,4 +1,4 @@
-"""Bandwidth: each connection carries so many bytes a second in one direction, however many connections there are."""
+"""Bandwidth: each connection carries at most so many bytes per second in one direction, however many there are."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from lab.faults.parameters import require
 from lab.faults.proofs import delayed, last_byte_ms
 from lab.model import LinkSample, Probe, Proof
 
-SHOWN_MS = 300  # a probe carries as much as takes so long …
-PROBE_BYTES_MIN = 4_000  # … but so much that what it says before does not count
-PROBE_BYTES_MAX = 256_000  # … and no more than this: ten a second must not be a load of their own
+SHOWN_MS = 300  # a probe carries as much as takes this long …
+PROBE_BYTES_MIN = 4_000  # … but enough that its first messages do not matter
+PROBE_BYTES_MAX = 256_000  # … and no more than this: ten probes a second must not become a load of their own
 SLACK_SHARE = 0.25
 
 
@@ -45,7 +45,7 @@ class Bandwidth(ToxicFault):
         )
 
     def _carried_bytes(self, before: Sequence[LinkSample]) -> int:
-        """What a probe really carries in the direction of the fault: not every server pads its answer as asked."""
+        """What a probe really carries in the direction of the fault: not every server pads its answer as requested."""
         if self.direction == DOWNSTREAM:
             return max((sample.received_bytes for sample in before), default=0)
         return self.probe().request_bytes

@@ -1,4 +1,4 @@
-"""Down: nobody listens. Open connections are closed, new ones refused at once: the hard partition, which fails fast."""
+"""Down: nothing listens. Open connections are closed, new ones refused at once: a hard partition, which fails fast."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lab.model import LinkSample, LinkState, Proof
 
 @dataclass(frozen=True, kw_only=True)
 class Down(LinkFault):
-    """The proxy of the link is disabled. Both directions are gone, so it has none."""
+    """The proxy of the link is disabled. That cuts both directions, so there is no `direction`."""
 
     kind: ClassVar[str] = "down"
     masking: ClassVar[int] = 2

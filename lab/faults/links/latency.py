@@ -1,4 +1,4 @@
-"""Latency: everything that flows in one direction comes late. The TCP handshake itself does not."""
+"""Latency: everything that flows in one direction arrives late, except the TCP handshake."""
 
 from __future__ import annotations
 

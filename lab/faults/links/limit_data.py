@@ -1,4 +1,4 @@
-"""Limit: each connection carries so many bytes in one direction and is then closed: truncated answers."""
+"""Limit: each connection is closed after so many bytes in one direction, which truncates answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Noop: a toxic that does nothing. Injected like any other, it shows what injecting alone costs: the null fault."""
+"""Noop: a toxic that does nothing, injected like any other. This null fault shows what the injection itself costs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lab.model import LinkSample, Proof
 
 @dataclass(frozen=True, kw_only=True)
 class Noop(ToxicFault):
-    """Passes everything on. That it is there rests on the proxy's echo."""
+    """Passes everything on. Only the proxy's own report shows that it is there."""
 
     kind: ClassVar[str] = "noop"
 

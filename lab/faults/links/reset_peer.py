@@ -1,6 +1,6 @@
 """Reset: at the first data in one direction the connection is torn down with a TCP reset.
 
-Downstream the server has done the work and its answer is lost; upstream the question is lost. Connections older than
+Downstream, the server has done the work and its answer is lost; upstream, the request is lost. Connections older than
 the fault see a plain close, so pools should be fresh.
 """
 
@@ -18,7 +18,7 @@ from lab.model import LinkSample, Probe, Proof
 
 @dataclass(frozen=True, kw_only=True)
 class ResetPeer(ToxicFault):
-    """Reset `timeout_ms` after the first data. Kept short: until then removing the fault has to wait."""
+    """Reset `timeout_ms` after the first data. Keep it short: the fault cannot be removed before that."""
 
     kind: ClassVar[str] = "reset_peer"
     masking: ClassVar[int] = 1

@@ -18,9 +18,9 @@ PROBE_SLICES = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Slicer(ToxicFault):
-    """Pieces of `average_size_bytes`, give or take the variation, each followed by a pause of `delay_us`.
+    """Pieces of `average_size_bytes`, plus or minus the variation, each followed by a pause of `delay_us`.
 
-    Without a pause the pieces run together again, and a variation as big as the size crashes Toxiproxy.
+    Without a pause the pieces run together again. A variation as big as the size crashes Toxiproxy.
     """
 
     kind: ClassVar[str] = "slicer"
@@ -54,7 +54,7 @@ class Slicer(ToxicFault):
         )
 
     def _piece_bytes(self) -> int:
-        """The biggest piece there can be."""
+        """The biggest possible piece."""
         return self.average_size_bytes + self.size_variation_bytes
 
     def _in_pieces(self, before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof:
@@ -62,20 +62,22 @@ class Slicer(ToxicFault):
         whole = median_low([sample.chunks for sample in before])
         pieces = median_low([sample.chunks for sample in during if not sample.error] or [0])
         limit = max(whole + 1, EFFECT_SHARE_MAX * carried / self._piece_bytes())
-        sentence = f"the answer came in {pieces} pieces, before in {whole}"
+        sentence = f"the answer came in {pieces} pieces, before the fault in {whole}"
         return Proof(proved=pieces >= limit, value=pieces, limit=limit, unit="pieces", sentence=sentence)
 
     def _slowed(self, before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof:
-        """Pieces of a question cannot be counted from here, their pauses can: at least half of them must show."""
+        """The pieces of a request cannot be counted from here, but its delay shows: at least half of all pauses."""
         grown_ms = typical(during, last_byte_ms) - typical(before, last_byte_ms)
         pauses_ms = self.probe().request_bytes / self._piece_bytes() * self.delay_us / 1000
         limit = EFFECT_SHARE_MAX * pauses_ms
-        sentence = f"the answer came {grown_ms:.1f} ms later than before, at least {limit:.1f} ms expected"
+        sentence = (
+            f"the answer came {grown_ms:.1f} ms later than before; at least {limit:.1f} ms were expected"
+        )
         came = math.isfinite(grown_ms)
         return Proof(
             proved=came and grown_ms >= limit,
             value=grown_ms if came else None,
             limit=limit,
             unit="ms",
-            sentence=sentence if came else "many of the probes were never answered",
+            sentence=sentence if came else "many probes were never answered",
         )

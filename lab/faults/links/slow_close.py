@@ -1,6 +1,6 @@
-"""Slow close: the data flows as ever, only the end of the connection is passed on late.
+"""Slow close: the data flows as usual, but the end of the connection is passed on late.
 
-Shows together with a crash: who is gone still looks connected, and holds its locks.
+It matters together with a crash: a client that is gone still looks connected, and keeps its locks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lab.model import LinkSample, Probe, Proof
 
 @dataclass(frozen=True, kw_only=True)
 class SlowClose(ToxicFault):
-    """An end of stream is held for `delay_ms`."""
+    """The end of a stream is held for `delay_ms`."""
 
     kind: ClassVar[str] = "slow_close"
     delay_ms: int
@@ -37,12 +37,12 @@ class SlowClose(ToxicFault):
         return delayed(before, during, reading=close_ms, what="the end of stream", expected_ms=self.delay_ms)
 
     def _unharmed(self, before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof:
-        """Upstream only the server waits longer: a client sees no difference, so the proxy's echo must do."""
+        """Upstream only the server waits longer. A client sees no difference, so the proxy's own report must do."""
         answered = ended_by(before, during, errors=("",), what="answered as before")
         return Proof(
             proved=answered.proved,
             value=answered.value,
             limit=answered.limit,
             unit=answered.unit,
-            sentence=f"{answered.sentence}; a client cannot feel this fault, so it rests on the proxy's echo",
+            sentence=f"{answered.sentence}; a client cannot observe this fault, so the proxy's own report must do",
         )

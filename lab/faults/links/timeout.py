@@ -1,6 +1,6 @@
-"""Timeout: everything is accepted and nothing arrives. With `timeout_ms=0`, the blackhole, that is for ever.
+"""Timeout: everything is accepted and nothing arrives; with `timeout_ms=0` (a blackhole) for ever.
 
-Removing it closes every connection in that direction: healing is a reconnect storm of its own.
+Removing it closes every connection in that direction, so healing causes a reconnect storm.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Timeout(ToxicFault):
     def describe(self) -> str:
         if self.timeout_ms == 0:
             return f"a blackhole {self.way()}{self.rhythm()}"
-        return f"silence, and a close after {self.timeout_ms} ms of it, {self.way()}{self.rhythm()}"
+        return f"silence and then, after {self.timeout_ms} ms, a close {self.way()}{self.rhythm()}"
 
     def probe(self) -> Probe:
         return self.looking(timeout_s=PROBE_WAIT_S + self.timeout_ms / 1000)
@@ -39,6 +39,6 @@ class Timeout(ToxicFault):
             before,
             during,
             errors=("timeout", "closed", "reset"),
-            what="connected and never answered",
+            what="connected but never answered",
             also=connected,
         )

@@ -1,7 +1,7 @@
 """What the faults of links share: a place, one Toxiproxy toxic, its limits, and how a probe proves them.
 
-Toxiproxy hardly validates (an unknown attribute is ignored, a negative delay accepted, and some values crash the whole
-server), so every parameter is checked here, before anything stands.
+Toxiproxy hardly validates its input: it ignores unknown attributes, accepts negative delays, and some values crash the
+whole server. So every parameter is checked here, before anything is started.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from lab.model import (
 )
 
 DOWNSTREAM = "downstream"  # what the server sends back
-UPSTREAM = "upstream"  # what the client asks
+UPSTREAM = "upstream"  # what the client sends
 DIRECTIONS = (DOWNSTREAM, UPSTREAM)
 PLACE = {
     EDGE: "the service",
@@ -66,7 +66,7 @@ class LinkFault(StateFault):
         return self.looking()
 
     def shown(self, before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof:
-        """As `observed`, from the probe's samples."""
+        """Like `observed`, from the probe's samples."""
         raise NotImplementedError
 
     def probes(self) -> tuple[Probe, ...]:
@@ -118,7 +118,7 @@ class ToxicFault(LinkFault):
         return rhythm(self)
 
     def carrying(self, size_bytes: int, timeout_s: float) -> Probe:
-        """A probe that carries `size_bytes`, or as near as can be, in the direction of the fault."""
+        """A probe that carries `size_bytes`, or as nearly as possible, in the direction of the fault."""
         if self.direction == DOWNSTREAM:
             return self.looking(reply_bytes=size_bytes, timeout_s=timeout_s)
         most = HTTP_QUESTION_BYTES_MAX if self.link in (EDGE, PAYMENTS) else size_bytes

@@ -1,4 +1,4 @@
-"""Surge: clients come several times as often. Nothing is broken; it is merely more than usual."""
+"""Surge: clients come several times as often. Nothing is broken; there is just more load than usual."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import ClassVar
 from lab.faults.parameters import require_number, require_times, rhythm
 from lab.model import ARRIVALS, Capability, LoadState, Probe, Proof, Seen, StateFault, Target
 
-TIMES_MIN, TIMES_MAX = 2.0, 100.0  # less is lost in the chance of arrivals
+TIMES_MIN, TIMES_MAX = 2.0, 100.0  # a smaller surge is lost in the randomness of arrivals
 WELL_TIMES_MAX = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Surge(StateFault):
-    """While it is on, arrivals come `times` as often. What is repeated of them comes a little later, as always."""
+    """While it is on, arrivals come `times` as often; their repetitions come a little later, as always."""
 
     kind: ClassVar[str] = "surge"
     needs: ClassVar[Capability] = Capability.LOAD
@@ -36,13 +36,13 @@ class Surge(StateFault):
         return ()
 
     def observed(self, before: Seen, during: Seen) -> Proof:
-        """The rate grew to what was planned, or nearer to it than to no growth, and every arrival was recorded."""
+        """The rate grew to the planned one, or nearer to it than to the old one, and every arrival was recorded."""
         if missing := _uncounted(before, during):
             return missing
         grown, least = _rate(during) / _rate(before), math.sqrt(self.times)
         lost = during.planned - during.recorded
         sentence = (
-            f"{_rate(during):.1f} arrivals per second came, {grown:.1f} times the {_rate(before):.1f} before"
+            f"{_rate(during):.1f} arrivals came per second, {grown:.1f} times the {_rate(before):.1f} before"
         )
         if lost:
             sentence += f", but {lost} of {during.planned} were not recorded"
@@ -50,12 +50,12 @@ class Surge(StateFault):
         return Proof(proved=proved, value=grown, limit=least, unit="times", sentence=sentence)
 
     def healed(self, before: Seen, during: Seen, after: Seen) -> Proof:
-        """The rate is what it was, or nearer to it than to the surge, and never twice or half of it."""
+        """The rate is the old one again, or nearer to it than to the surge, and never twice or half of it."""
         if missing := _uncounted(before, after):
             return missing
         grown, most = _rate(after) / _rate(before), min(math.sqrt(self.times), WELL_TIMES_MAX)
-        sentence = f"{_rate(before):.1f} arrivals per second came before it, {_rate(during):.1f} in it and "
-        sentence += f"{_rate(after):.1f} after it"
+        sentence = f"there were {_rate(before):.1f} arrivals per second before the surge, "
+        sentence += f"{_rate(during):.1f} during it and {_rate(after):.1f} after it"
         return Proof(
             proved=1 / most <= grown <= most, value=grown, limit=most, unit="times", sentence=sentence
         )
@@ -66,10 +66,8 @@ def _rate(seen: Seen) -> float:
 
 
 def _uncounted(before: Seen, then: Seen) -> Proof | None:
-    """A failed proof where there is nothing to count or to compare with, else None."""
+    """A failed proof if there is nothing to count or to compare with, else None."""
     if before.recorded and then.length_s:
         return None
-    sentence = (
-        f"{before.recorded} arrivals came before the fault, and {then.length_s:g} s were left to compare"
-    )
+    sentence = f"there were {before.recorded} arrivals before the fault, and {then.length_s:g} s to compare them with"
     return Proof(proved=False, value=before.recorded, limit=1, unit="arrivals", sentence=sentence)

@@ -1,4 +1,4 @@
-"""CPU limit: a part gets less CPU time than it wants, as under a container's quota."""
+"""CPU limit: a part gets less CPU time than it needs, as under a container's quota."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from lab.faults.parts.members import PartFault, grown, limited_to, too_few
 from lab.model import Capability, PartSample, PartState, Proof, Seen, StateFault
 
 CPUS_MIN, CPUS_MAX = 0.05, 64.0
-THROTTLED_SHARE_MIN = 0.02  # of the time: a limit that holds nothing back is no fault
+THROTTLED_SHARE_MIN = 0.02  # of the time: a limit that throttles nothing is no fault
 USED_SLACK = 1.25  # of the limit
 USED_SLACK_CPUS = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
 class CpuLimit(PartFault, StateFault):
-    """Each member has `cpus` seconds of CPU time a second, and is held back when they are spent."""
+    """Each member gets `cpus` seconds of CPU time per second, and is throttled when they are used up."""
 
     kind: ClassVar[str] = "cpu_limit"
     needs: ClassVar[Capability] = Capability.CPU_LIMIT
@@ -27,19 +27,19 @@ class CpuLimit(PartFault, StateFault):
         return PartState(cpus=require_number(self, "cpus", CPUS_MIN, CPUS_MAX))
 
     def describe(self) -> str:
-        return f"{self.who()} held to {self.cpus:g} CPUs{rhythm(self)}"
+        return f"{self.who()} limited to {self.cpus:g} CPUs{rhythm(self)}"
 
     def observed(self, before: Seen, during: Seen) -> Proof:
-        """Held back for a part of the time, and no more used than allowed: both counted by the kernel or the lab."""
+        """Throttled for part of the time, and no more used than allowed: both counted by the kernel or the lab."""
         earlier, later = self.looks(before), self.looks(during)
         if missing := too_few(earlier, later):
             return missing
         held = [grown(looks, lambda look: look.throttled_s) for looks in later.values()]
         used = [grown(looks, lambda look: look.cpu_s) for looks in later.values()]
         if not all(lasted_s for _, lasted_s in (*held, *used)):
-            sentence = "its CPU time, or how long it was held back, was not told"
+            sentence = "its CPU time, or how long it was throttled, is not known"
             return Proof(proved=False, value=None, limit=THROTTLED_SHARE_MIN, unit="share", sentence=sentence)
-        # A kernel that counts for each core may come to more than the time that has passed.
+        # A kernel that counts each core separately may report more than the time that has passed.
         share = min(1.0, *(total_s / lasted_s for total_s, lasted_s in held))
         cpus = max(total_s / lasted_s for total_s, lasted_s in used)
         within = cpus <= USED_SLACK * self.cpus + USED_SLACK_CPUS
@@ -48,7 +48,7 @@ class CpuLimit(PartFault, StateFault):
             value=share,
             limit=THROTTLED_SHARE_MIN,
             unit="share",
-            sentence=f"it was held back for {100 * share:.0f} % of the time and used {cpus:.2f} CPUs",
+            sentence=f"it was throttled for {100 * share:.0f} % of the time and used {cpus:.2f} CPUs",
         )
 
     def limit(self, look: PartSample) -> float | None:

@@ -1,4 +1,4 @@
-"""Descriptor limit: no process of a part can open more files and sockets than this. EMFILE, in accept as in connect."""
+"""Descriptor limit: no process of a part can open more files and sockets; accept and connect then fail (EMFILE)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from lab.faults.parts.members import PartFault, limited_to, too_few
 from lab.model import Capability, PartSample, PartState, Proof, Seen, StateFault
 
 DESCRIPTORS_MIN, DESCRIPTORS_MAX = 8, 1_000_000
-NEAR = 2  # to the limit: what cannot be opened for want of one descriptor may need two
+NEAR = 2  # how near to the limit counts: what fails may have needed two descriptors at once
 
 
 @dataclass(frozen=True, kw_only=True)
 class DescriptorLimit(PartFault, StateFault):
-    """Each process has `descriptors` of them. What is open stays open. A limit that nobody reaches is no fault."""
+    """Each process gets `descriptors`. What is open stays open. A limit that is never reached is no fault."""
 
     kind: ClassVar[str] = "descriptor_limit"
     needs: ClassVar[Capability] = Capability.DESCRIPTOR_LIMIT
@@ -25,10 +25,10 @@ class DescriptorLimit(PartFault, StateFault):
         return PartState(descriptors=require(self, "descriptors", DESCRIPTORS_MIN, DESCRIPTORS_MAX))
 
     def describe(self) -> str:
-        return f"each process of {self.who()} held to {self.descriptors} descriptors{rhythm(self)}"
+        return f"each process of {self.who()} limited to {self.descriptors} descriptors{rhythm(self)}"
 
     def observed(self, before: Seen, during: Seen) -> Proof:
-        """The limit was there, and some process of every member had as many open as it may."""
+        """The limit was there, and some process of every member reached it."""
         earlier, later = self.looks(before), self.looks(during)
         if missing := too_few(earlier, later):
             return missing

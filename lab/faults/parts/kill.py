@@ -1,4 +1,4 @@
-"""Kill: SIGKILL, as the kernel does it when memory runs out, or an orchestrator whose patience has."""
+"""Kill: SIGKILL, as from a kernel that is out of memory, or an orchestrator that is out of patience."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ TIMES_MAX = 100
 class Kill(PartFault, ActionFault):
     """All processes of the part are killed at once, `times` times.
 
-    It comes back by the topology's restarter, or else when the fault is over. Killed again while it is down, nothing is
-    hit, which makes the run invalid.
+    The topology's restarter starts it again, or else the end of the fault does. A kill while it is down hits nothing,
+    which makes the run invalid.
     """
 
     kind: ClassVar[str] = "kill"
@@ -33,7 +33,7 @@ class Kill(PartFault, ActionFault):
         return f"{self.who()} killed" + (f" {self.times} times" if self.times > 1 else "")
 
     def observed(self, before: Seen, during: Seen) -> Proof:
-        """Every member was seen dead, or as another process than before."""
+        """Every member was seen dead or as a new process."""
         earlier, later = self.looks(before), self.looks(during)
         if missing := too_few(earlier, later):
             return missing

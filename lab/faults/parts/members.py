@@ -1,7 +1,7 @@
-"""What the faults of parts share: which members they hit, and what the looks at those members say of them.
+"""What the faults of parts share: which members they hit, and what the samples of those members show.
 
-A look is what the kernel or the engine has of one member at one instant. Counters are compared look by look, so that a
-member which was started again, and counts from zero, takes nothing away.
+A sample (a "look") is what the kernel or the engine reports of one member at one instant. Counters are compared from
+sample to sample, so a member that was restarted, and counts from zero, does no harm.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ PART_NAMES: Mapping[str, str] = {
 }
 MEMBERS = (ALL, *(str(n + 1) for n in range(REPLICAS_MAX)))
 LOOKS_MIN = 3
-SHARE_MIN = 0.9  # of the looks while a fault is on
-WELL_SHARE_MIN = 0.5  # of the looks after it: from some look on all was well to the end
-GAP_S_MAX = 1.0  # between two looks: what lies further apart is compared no more
+SHARE_MIN = 0.9  # of the samples while a fault is on
+WELL_SHARE_MIN = 0.5  # of the samples after it: from there to the end all was well
+GAP_S_MAX = 1.0  # samples further apart are not compared
 
 Members = Mapping[str, Sequence[PartSample]]
 Reading = Callable[[PartSample], float | None]
@@ -72,7 +72,7 @@ class PartFault(Fault):
         return name if self.member == ALL else f"replica {self.member} of {name}"
 
     def looks(self, seen: Seen) -> Members:
-        """The looks at each member that is hit, by time."""
+        """The samples of each member that is hit, by time."""
         found: dict[str, list[PartSample]] = {}
         for sample in seen.samples:
             if isinstance(sample, PartSample) and self.member in (ALL, sample.member):
@@ -93,24 +93,24 @@ class PartFault(Fault):
 
 
 def too_few(before: Members, during: Members) -> Proof | None:
-    """A failed proof where some member was hardly looked at, else None."""
-    for when, members in (("before the fault", before), ("while it counts", during)):
+    """A failed proof if some member has too few samples, else None."""
+    for when, members in (("before the fault", before), ("to compare", during)):
         least = min((len(looks) for looks in members.values()), default=0)
         if least < LOOKS_MIN or members.keys() != before.keys():
-            sentence = f"a member was looked at only {least} times {when}, at least {LOOKS_MIN} are needed"
-            return Proof(proved=False, value=least, limit=LOOKS_MIN, unit="looks", sentence=sentence)
+            sentence = f"a member has only {least} samples {when}; at least {LOOKS_MIN} are needed"
+            return Proof(proved=False, value=least, limit=LOOKS_MIN, unit="samples", sentence=sentence)
     return None
 
 
 def was(life: Life, before: Members, during: Members) -> Proof:
-    """Every member was in this state nearly always while the fault was on, and never before."""
+    """Every member was in this state nearly all the time while the fault was on, and never before."""
     if missing := too_few(before, during):
         return missing
     shares = {name: sum(look.life is life for look in looks) / len(looks) for name, looks in during.items()}
     already = any(look.life is life for looks in before.values() for look in looks)
     worst = min(shares.values())
-    sentence = f"it was {life} in {100 * worst:.0f} % of the looks" + (
-        ", but before as well" if already else ""
+    sentence = f"it was {life} in {100 * worst:.0f} % of the samples" + (
+        ", but also before the fault" if already else ""
     )
     return Proof(
         proved=worst >= SHARE_MIN and not already,
@@ -122,22 +122,22 @@ def was(life: Life, before: Members, during: Members) -> Proof:
 
 
 def running_again(after: Members, also: Callable[[PartSample], bool]) -> Proof:
-    """From some look on, at the latest half-way, every member ran to the end without another start, and `also`."""
+    """From half-way at the latest, every member ran to the end without a restart, and `also` was true."""
     worst = min(_well_to_the_end(looks, also) / len(looks) for looks in after.values())
-    sentence = f"it was well in the last {100 * worst:.0f} % of the looks after healing"
+    sentence = f"it was healthy in the last {100 * worst:.0f} % of the samples after healing"
     return Proof(
         proved=worst >= WELL_SHARE_MIN, value=worst, limit=WELL_SHARE_MIN, unit="share", sentence=sentence
     )
 
 
 def limited_to(asked: float, during: Members, limit: Reading) -> bool:
-    """Whether every look at a member that lived saw this limit on it."""
+    """Whether every sample of a live member shows this limit."""
     seen = [limit(look) for looks in during.values() for look in looks if look.life is not Life.DEAD]
     return bool(seen) and all(found is not None and abs(found - asked) < 0.01 * asked for found in seen)
 
 
 def grown(looks: Sequence[PartSample], counter: Reading) -> tuple[float, float]:
-    """(how much a counter grew, in how many seconds): from look to look, whatever was started again between."""
+    """How much a counter grew, and in how many seconds: from sample to sample, restarts in between left out."""
     total = lasted_s = 0.0
     for one, other in pairwise(looks):
         earlier, later = counter(one), counter(other)
@@ -149,7 +149,7 @@ def grown(looks: Sequence[PartSample], counter: Reading) -> tuple[float, float]:
 
 
 def _well_to_the_end(looks: Sequence[PartSample], also: Callable[[PartSample], bool]) -> int:
-    """How many of the last looks saw the same process, running."""
+    """How many of the last samples show the same process, running."""
     count = 0
     for look in reversed(looks):
         if look.life is not Life.RUNNING or look.pid != looks[-1].pid or not also(look):

@@ -1,4 +1,4 @@
-"""Memory limit: a part that needs more than this is killed for it, as a container is at its limit."""
+"""Memory limit: a part that uses more than this is killed, as a container is at its limit."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ MEMORY_MIB_MIN, MEMORY_MIB_MAX = 6, 1024 * 1024  # Docker allows no container le
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryLimit(PartFault, StateFault):
-    """Each member has `memory_mib` × 1,048,576 bytes; of the one that needs more, the biggest process is killed.
+    """Each member gets `memory_mib` × 1,048,576 bytes. If one uses more, its biggest process is killed.
 
-    In a container by the kernel: where that hits the main process the container ends, with exit code 137. A local part
-    is watched by the lab, which kills in the kernel's stead. A limit that nobody reaches is no fault.
+    In a container the kernel does that; if it hits the main process, the container ends with exit code 137. A local
+    part is watched and killed by the lab instead. A limit that is never reached is no fault.
     """
 
     kind: ClassVar[str] = "memory_limit"
@@ -30,16 +30,16 @@ class MemoryLimit(PartFault, StateFault):
         return PartState(memory_bytes=MIB * require(self, "memory_mib", MEMORY_MIB_MIN, MEMORY_MIB_MAX))
 
     def describe(self) -> str:
-        return f"{self.who()} held to {self.memory_mib} MiB of memory{rhythm(self)}"
+        return f"{self.who()} limited to {self.memory_mib} MiB of memory{rhythm(self)}"
 
     def observed(self, before: Seen, during: Seen) -> Proof:
-        """The limit was there, and something was killed for it."""
+        """The limit was there, and something was killed because of it."""
         earlier, later = self.looks(before), self.looks(during)
         if missing := too_few(earlier, later):
             return missing
         kills = sum(_kills(looks) - _kills(earlier[name]) for name, looks in later.items())
         there = limited_to(MIB * self.memory_mib, later, self.limit)
-        sentence = f"{kills} processes were killed for want of memory"
+        sentence = f"{kills} processes were killed for using too much memory"
         return Proof(
             proved=kills >= 1 and there,
             value=kills,
@@ -53,5 +53,5 @@ class MemoryLimit(PartFault, StateFault):
 
 
 def _kills(looks: Sequence[PartSample]) -> int:
-    """How many there were when the last of these looks was taken."""
+    """How many there had been by the last of these samples."""
     return max(look.oom_kills or 0 for look in looks)

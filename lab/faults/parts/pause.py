@@ -1,6 +1,6 @@
-"""Pause: a part stands still, with its memory and its connections: alive to TCP, dead to everybody else.
+"""Pause: a part stands still but keeps its memory and its connections: alive to TCP, dead to everybody else.
 
-A long garbage collection, a virtual machine that is moved, a disk that hangs.
+Like a long garbage collection, a virtual machine being moved, or a disk that hangs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lab.model import Capability, Life, PartState, Proof, Seen, StateFault
 
 @dataclass(frozen=True, kw_only=True)
 class Pause(PartFault, StateFault):
-    """Every process of the part is stopped in its tracks, and later goes on."""
+    """Every process of the part is frozen, and later resumed."""
 
     kind: ClassVar[str] = "pause"
     needs: ClassVar[Capability] = Capability.PAUSE

@@ -1,4 +1,4 @@
-"""Stop: a part ends, stays down until the fault is over, and is started again: a restart, a failover, a deployment."""
+"""Stop: a part is stopped, stays down until the fault is over, and is restarted: a failover, a deployment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GRACE_S_MAX = 4.0  # a target answers within 5 s
 
 @dataclass(frozen=True, kw_only=True)
 class Stop(PartFault, StateFault):
-    """The part is asked to end, and killed after `grace_s`; with 0 at once, as when the power fails."""
+    """The part is asked to end, and killed after `grace_s`; with 0 it is killed at once, as in a power cut."""
 
     kind: ClassVar[str] = "stop"
     needs: ClassVar[Capability] = Capability.STOP
@@ -25,7 +25,7 @@ class Stop(PartFault, StateFault):
 
     def describe(self) -> str:
         how = f" within {self.grace_s:g} s" if self.grace_s else " at once"
-        return f"{self.who()} stopped{how}, later started again{rhythm(self)}"
+        return f"{self.who()} stopped{how}, later restarted{rhythm(self)}"
 
     def observed(self, before: Seen, during: Seen) -> Proof:
         return was(Life.DEAD, self.looks(before), self.looks(during))

@@ -1,1 +1,1 @@
-"""Faults of stores: what the lab's own sessions do to the database, and an end to those of the service."""
+"""Faults of stores: what the lab's own sessions do to the database, and how it ends the sessions of the service."""

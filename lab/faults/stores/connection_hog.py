@@ -1,4 +1,4 @@
-"""ConnectionHog: somebody else's idle sessions use up the connections that the database takes."""
+"""ConnectionHog: another client's idle sessions use up the connections of the database."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SESSIONS_MAX = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectionHog(HeldFault):
-    """`sessions` that do nothing. The lab's databases take 200, of which 3 are kept for their owner."""
+    """`sessions` that do nothing. The lab's databases accept 200, of which 3 are reserved for the owner."""
 
     kind: ClassVar[str] = "connection_hog"
     sessions: int
@@ -25,10 +25,10 @@ class ConnectionHog(HeldFault):
         return StoreState(held=(HeldSession(statements=(), count=count),))
 
     def describe(self) -> str:
-        return f"{self.sessions} idle sessions of somebody else's in the database{rhythm(self)}"
+        return f"{self.sessions} idle sessions of another client in the database{rhythm(self)}"
 
     def bite(self, looks: Sequence[SessionsSample]) -> str:
         free = min((look.free for look in looks if look.free is not None), default=None)
         if free is None:
-            return "how many were left is not known"
-        return f"the fewest that were left for others were {free}"
+            return "how many were left for others is not known"
+        return f"at least {free} were left for others"

@@ -1,4 +1,4 @@
-"""DropSessions: the database ends every session of the service at once, as a failover or an operator does."""
+"""DropSessions: the database ends every session of the service at once, as in a failover or by an operator."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lab.faults.stores.held import StoreFault, answered, too_few
 from lab.model import ActionFault, EndSessions, Proof, Seen
 
 TIMES_MAX = 100
-KEPT_MIN_S = 1.0  # a session that is open for so long is one that the service means to keep
+KEPT_MIN_S = 1.0  # a session open for this long is one that the service means to keep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,16 +28,14 @@ class DropSessions(StoreFault, ActionFault):
         return f"every session of the service ended by the database{often}"
 
     def observed(self, before: Seen, during: Seen) -> Proof:
-        """Of the sessions that were open before, none is left: all that are open now were opened since."""
+        """None of the earlier sessions is left: all that are open now were opened since."""
         calm, looks = answered(before), answered(during)
         if missing := too_few(calm, looks, "after it"):
             return missing
         kept_s = max(look.oldest_s for look in calm)
         left = sum(look.service > 0 and look.start_s - look.oldest_s < calm[-1].start_s for look in looks)
-        sentence = f"{left} of {len(looks)} looks after it still showed a session from before"
+        sentence = f"{left} of {len(looks)} samples after it still showed a session from before"
         if kept_s < KEPT_MIN_S:
-            sentence = (
-                f"there was no session to end: before it, none was open for as long as {KEPT_MIN_S:g} s"
-            )
+            sentence = f"there was no session to end: none had been open for {KEPT_MIN_S:g} s"
         proved = left == 0 and kept_s >= KEPT_MIN_S
-        return Proof(proved=proved, value=left, limit=0, unit="looks", sentence=sentence)
+        return Proof(proved=proved, value=left, limit=0, unit="samples", sentence=sentence)

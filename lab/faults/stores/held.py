@@ -1,4 +1,4 @@
-"""What the faults of the database share: the look at its sessions, and how that proves a session that is held."""
+"""What the faults of the database share: samples of its sessions, and how they prove that a session is held."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class StoreFault(Fault):
         return (Probe(target=STORE, every_s=LOOK_EVERY_S),)
 
     def healed(self, before: Seen, during: Seen, after: Seen) -> Proof:
-        """The lab holds nothing any more, and the service is connected again where it was before."""
+        """The lab holds nothing any more, and the service is connected again if it was before."""
         looks = answered(after)
         if missing := too_few(answered(before), looks, "after healing"):
             return missing
@@ -47,10 +47,10 @@ class StoreFault(Fault):
         held = max(look.held for look in looks)
         back = any(look.service for look in looks) or not any(look.service for look in answered(before))
         most = max((look.held for look in answered(during)), default=0)
-        sentence = f"the lab holds {held} sessions after healing and held {most} before it; "
+        sentence = f"the lab held {most} sessions before healing and {held} after; "
         sentence += f"the service has {looks[-1].service}"
         if told < WELL_ANSWERED_MIN:
-            sentence += f", but only {100 * told:.0f} % of the looks were answered"
+            sentence += f", but only {100 * told:.0f} % of the samples were answered"
         if not back:
             sentence += ", but the service has not come back"
         proved = held == 0 and back and told >= WELL_ANSWERED_MIN
@@ -61,21 +61,21 @@ class StoreFault(Fault):
 class HeldFault(StoreFault, StateFault):
     """A fault that is one or more sessions of the lab's own, for as long as it is on."""
 
-    must_wait: ClassVar[bool] = False  # whether the service cannot but wait for it
+    must_wait: ClassVar[bool] = False  # whether the service must be seen waiting for it
 
     def state(self) -> StoreState:
         raise NotImplementedError
 
     def observed(self, before: Seen, during: Seen) -> Proof:
-        """The sessions are there in nearly every look; before there were none."""
+        """The sessions are there in nearly every sample; before there were none."""
         calm, looks = answered(before), answered(during)
-        if missing := too_few(calm, looks, "while it was on"):
+        if missing := too_few(calm, looks, "during it"):
             return missing
         wanted = sum(session.count for session in self.state().held)
         share = sum(look.held >= wanted for look in looks) / len(looks)
         waiting = max(look.waiting for look in looks)
         sessions = "the lab's session was" if wanted == 1 else f"all {wanted} of the lab's sessions were"
-        sentence = f"{sessions} there in {100 * share:.0f} % of {len(looks)} looks; "
+        sentence = f"{sessions} there in {100 * share:.0f} % of {len(looks)} samples; "
         sentence += self.bite(looks)
         proved = share >= HELD_SHARE_MIN and not any(look.held for look in calm)
         return Proof(
@@ -87,12 +87,12 @@ class HeldFault(StoreFault, StateFault):
         )
 
     def bite(self, looks: Sequence[SessionsSample]) -> str:
-        """What it did to the service, in words."""
+        """Its effect on the service, in words."""
         waiting = max(look.waiting for look in looks)
         if not waiting:
-            return "nobody waited for a lock"
+            return "no session waited for a lock"
         longest_s = max(look.longest_wait_s for look in looks)
-        return f"up to {waiting} sessions of the service waited for a lock, one of them {longest_s:.1f} s"
+        return f"up to {waiting} sessions of the service waited for a lock, the longest for {longest_s:.1f} s"
 
 
 def answered(seen: Seen) -> list[SessionsSample]:
@@ -100,11 +100,11 @@ def answered(seen: Seen) -> list[SessionsSample]:
 
 
 def too_few(before: Sequence[SessionsSample], then: Sequence[SessionsSample], when: str) -> Proof | None:
-    """A failed proof where there is nothing to compare, else None."""
+    """A failed proof if there is too little to compare, else None."""
     fewest = min(len(before), len(then))
     if fewest >= SAMPLES_MIN:
         return None
     sentence = (
-        f"only {len(before)} looks at the sessions before the fault and {len(then)} {when} were answered"
+        f"only {len(before)} samples of the sessions before the fault and {len(then)} {when} were answered"
     )
-    return Proof(proved=False, value=fewest, limit=SAMPLES_MIN, unit="looks", sentence=sentence)
+    return Proof(proved=False, value=fewest, limit=SAMPLES_MIN, unit="samples", sentence=sentence)

@@ -1,4 +1,4 @@
-"""RowLock: somebody else's transaction holds the rows that everybody wants, and does not end."""
+"""RowLock: another client's transaction locks the rows that everybody needs, and does not end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEY_MAX = 2**31 - 1
 
 @dataclass(frozen=True, kw_only=True)
 class RowLock(HeldFault):
-    """One session locks the rows whose `key_column` is `first` to `first + rows - 1`, and sits in its transaction."""
+    """One session locks the rows whose `key_column` is `first` to `first + rows - 1`, and stays in its transaction."""
 
     kind: ClassVar[str] = "row_lock"
     table: str

@@ -1,7 +1,7 @@
 """TableLock: a migration waits for a table behind an open read, and everybody who comes later waits behind it.
 
-Locks are granted in the order in which they were asked for. The read holds up nobody; the migration, which holds
-nothing yet, holds up all.
+Locks are granted in the order in which they were requested. The read blocks nobody; the migration, which holds nothing
+yet, blocks everybody.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lab.model import HeldSession, StoreState
 
 @dataclass(frozen=True, kw_only=True)
 class TableLock(HeldFault):
-    """Two sessions: one has read `table` and sits in its transaction, the other queues for ACCESS EXCLUSIVE."""
+    """Two sessions: one has read `table` and stays in its transaction, the other queues for ACCESS EXCLUSIVE."""
 
     kind: ClassVar[str] = "table_lock"
     must_wait: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""Whether what runs in a container answers."""
+"""Whether a server in a container answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from docker.errors import APIError
 from docker.models.containers import Container
 
 ANSWER_TIMEOUT_S = 2.0
-# Reads the rest of the arguments, host, port, question and what the reply must hold, and says by its exit code.
+# Arguments: host, port, question, and what the reply must contain. The exit code is the answer.
 TALK = """
 import socket, sys
 host, port, question, expected = sys.argv[1:]
@@ -27,13 +27,13 @@ with socket.create_connection((host, int(port)), 1) as connection:
 
 
 def healthy(container: Container) -> bool:
-    """Ask what the container's own health check asks, now: older engines first look after a whole interval."""
+    """Run the container's own health check now: older engines wait a whole interval before the first one."""
     _kind, *command = container.attrs["Config"]["Healthcheck"]["Test"]
     return succeeds(container, command)
 
 
 def replies(container: Container, host: str, port: int, question: str, expected: str) -> bool:
-    """Whether `host` says `expected` somewhere in its reply to `question`, asked by Python in `container`."""
+    """Whether the reply of `host` to `question` contains `expected`, asked by Python in `container`."""
     return succeeds(container, ["python", "-c", TALK, host, str(port), question, expected])
 
 
@@ -47,13 +47,13 @@ def answers(url: str, timeout_s: float = ANSWER_TIMEOUT_S) -> bool:
 
 
 def address(container: Container, network: str) -> str:
-    """Its IP address on `network`, "" while it does not run."""
+    """Its IP address on `network`; "" while it is not running."""
     networks: Mapping[str, Any] = container.attrs["NetworkSettings"]["Networks"]
     return str(networks[network]["IPAddress"])
 
 
 def succeeds(container: Container, command: list[str]) -> bool:
-    """Whether `command` ends well inside `container`."""
+    """Whether `command` succeeds inside `container`."""
     try:
         return bool(container.exec_run(command).exit_code == 0)
     except APIError:  # it does not run

@@ -1,8 +1,8 @@
-"""What the kernel counts and limits of a container, read where it keeps it: its control groups, of version 1 or 2.
+"""The kernel's counters and limits of a container, read from its control groups, version 1 or 2.
 
-The engine's own figures come once a second, and a question waits for the next: too coarse for a phase of a few seconds,
-too slow for a walk that has its instants to keep. Where the engine runs on another machine (Docker Desktop's own, say),
-there is nothing to read, and every answer is None.
+The engine's own figures come once a second, and a request waits for the next: too coarse for a phase of a few seconds,
+and too slow for a run that must be on time. If the engine runs on another machine (such as Docker Desktop's), there is
+nothing to read, and every answer is None.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pathlib import Path
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
 NS, US = 1e9, 1e6
-UNIFIED = ""  # the controller of version 2 that is all of them
+UNIFIED = ""  # version 2 has one hierarchy for all controllers
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cgroup:
-    """The control groups of one container, by controller. They go when it ends, and come back under the same name."""
+    """The control groups of one container, by controller. They vanish when it ends, and return under the same name."""
 
     folders: Mapping[str, Path] = field(default_factory=dict)
 
@@ -30,7 +30,7 @@ class Cgroup:
         return _scaled(self._entry(UNIFIED, "cpu.stat", "usage_usec"), US) if used is None else used / NS
 
     def throttled_s(self) -> float | None:
-        """How long its processes were held back by its CPU limit."""
+        """How long its processes were throttled by its CPU limit."""
         held = self._entry("cpu", "cpu.stat", "throttled_time")
         return _scaled(self._entry(UNIFIED, "cpu.stat", "throttled_usec"), US) if held is None else held / NS
 
@@ -43,12 +43,12 @@ class Cgroup:
         return quota / period if quota > 0 else None
 
     def memory_bytes(self) -> int | None:
-        """What its processes hold, without the pages of files that can be dropped."""
+        """The memory of its processes, without file pages that can be dropped."""
         held = self._entry("memory", "memory.stat", "rss")
         return self._entry(UNIFIED, "memory.stat", "anon") if held is None else held
 
     def charged_bytes(self) -> int | None:
-        """All that its limit counts."""
+        """Everything that counts towards its limit."""
         charged = self._number("memory", "memory.usage_in_bytes")
         return self._number(UNIFIED, "memory.current") if charged is None else charged
 
@@ -57,12 +57,12 @@ class Cgroup:
         return self._number(UNIFIED, "memory.max") if limit is None else limit
 
     def oom_kills(self) -> int | None:
-        """Processes that the kernel killed for want of memory."""
+        """Processes that the kernel killed for lack of memory."""
         kills = self._entry("memory", "memory.oom_control", "oom_kill")
         return self._entry(UNIFIED, "memory.events", "oom_kill") if kills is None else kills
 
     def pids(self) -> list[int]:
-        """Its processes, by this machine's numbers."""
+        """The pids of its processes on this machine."""
         controller = "memory" if "memory" in self.folders else UNIFIED
         return [int(word) for word in self._text(controller, "cgroup.procs").split()]
 
@@ -76,7 +76,7 @@ class Cgroup:
         return next((int(line[1]) for line in lines if line[0] == name), None)
 
     def _text(self, controller: str, file: str) -> str:
-        """What the kernel says there; "" for nothing."""
+        """The contents of the file; "" if there is none."""
         with suppress(OSError):
             if controller in self.folders:
                 return (self.folders[controller] / file).read_text()
@@ -84,16 +84,16 @@ class Cgroup:
 
 
 class Counters:
-    """What the kernel counts of a container, over all its lives: with each it begins at zero."""
+    """The kernel's counters of a container, summed over its restarts: at each they begin at zero."""
 
     def __init__(self) -> None:
         self.cpu_s: float | None = None
         self.throttled_s: float | None = None
         self.oom_kills: int | None = None
-        self._earlier = (0.0, 0.0, 0)  # of the lives before this one
+        self._earlier = (0.0, 0.0, 0)  # from before the last restart
 
     def see(self, cgroup: Cgroup, *, oom: bool = False) -> None:
-        """Read them now; `oom` says that want of memory has ended it, and its counters with it."""
+        """Read them now; `oom`: lack of memory has ended it, and its counters with it."""
         cpu_s, throttled_s, kills = cgroup.cpu_s(), cgroup.throttled_s(), cgroup.oom_kills()
         if cpu_s is not None and self.cpu_s is not None and self._earlier[0] + cpu_s < self.cpu_s:
             self._earlier = (self.cpu_s, self.throttled_s or 0.0, self.oom_kills or 0)

@@ -1,4 +1,4 @@
-"""A program beside a twin: a container on the twin's network, where resets and refusals arrive as they are.
+"""A program beside a twin: a container on the twin's network, where resets and refusals arrive unchanged.
 
 Published ports will not do for load and probes: Docker's userland proxy turns a reset into a clean end of file, and a
 refused connection into one that is accepted first.
@@ -22,8 +22,8 @@ from lab.runtime.ownership.ledger import Ledger
 STOP_TIMEOUT_S = 5
 ENGINE_REAL_TIME = Path("/sys/fs/cgroup/cpu/docker/cpu.rt_runtime_us")
 REAL_TIME_US = 200_000  # of each second, for each of four programs
-# A file descriptor for every request in flight. Its output straight to the run folder: to be read while it runs, and
-# there after a kill.
+# A file descriptor for every request in flight. Output goes straight to the run folder: it can be read meanwhile, and
+# survives a kill.
 SHELL = 'ulimit -n "$(ulimit -Hn)"; exec python -m "$0" "$1" > "$2" 2>&1'
 
 
@@ -49,7 +49,7 @@ class ContainerChild:
                 labels=dict(labels),
                 working_dir=str(folder),
                 volumes={str(folder.parent): {"bind": str(folder.parent), "mode": "rw"}},
-                # What it writes belongs to whoever started the lab.
+                # Its files belong to the user who started the lab.
                 user=f"{os.getuid()}:{os.getgid()}",
                 environment={"HOME": "/tmp", "PYTHONSAFEPATH": "1"},  # noqa: S108 - inside the container
                 use_config_proxy=False,
@@ -90,7 +90,7 @@ class ContainerChild:
         try:
             return dict(self._container.wait(timeout=timeout_s))
         except requests.RequestException as error:
-            # The SDK's time-out comes as one or the other, with urllib3's inside.
+            # The SDK raises its timeout as one or the other, wrapped around urllib3's.
             if isinstance(error, requests.Timeout) or "Read timed out" in str(error):
                 raise TimeoutError from error
             raise

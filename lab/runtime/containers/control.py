@@ -1,4 +1,4 @@
-"""What can be done to one member of a part that is a container, and seen of it: by the engine, the kernel counting."""
+"""What can be done to, and observed of, one member of a part that is a container: by the engine and the kernel."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class ContainerControl:
     def look(self) -> PartSample:
         at, attrs = time.monotonic(), self._inspected()
         life, state = _life(attrs), attrs["State"]
-        if state["StartedAt"] != self._started:  # by whomever
+        if state["StartedAt"] != self._started:  # whoever killed it
             self._started = str(state["StartedAt"])
             self._restarts += 1
         counted, kernel, pids = self._lived, self._cgroup, self._cgroup.pids()
@@ -119,7 +119,7 @@ class ContainerControl:
         getattr(self._container, verb)(**options)
 
     def _pause(self, state: PartState) -> None:
-        """With the CPU that it usually has: one that gets hardly any is not where the kernel can freeze it in time."""
+        """With its usual CPU: the kernel cannot freeze a container in time that gets hardly any."""
         if state.cpus is not None:
             limit_cpus(self._container, self._usual.nano_cpus)
         self._do("pause")
@@ -127,7 +127,7 @@ class ContainerControl:
             limit_cpus(self._container, round(state.cpus * NANO))
 
     def _limit(self, state: PartState) -> None:
-        """Only what differs from what was asked before: each change is a call to the engine."""
+        """Change only what differs: each change is a call to the engine."""
         if state.cpus != self._asked.cpus:
             limit_cpus(
                 self._container, self._usual.nano_cpus if state.cpus is None else round(state.cpus * NANO)
@@ -146,7 +146,7 @@ class ContainerControl:
                 )
 
     def _descriptors_now(self, pid: int) -> int | None:
-        """The limit that was asked for, if it is there; else what is there in its place."""
+        """The requested limit, if it is there; else the limit that is."""
         asked = self._asked.descriptors
         return asked if asked is None or not pid else soft_limit(pid)
 
@@ -154,7 +154,7 @@ class ContainerControl:
         """Whether there was anything to end."""
         life = self._life()
         if life is Life.PAUSED:
-            self._do("unpause")  # the engine ends nothing that stands still
+            self._do("unpause")  # the engine cannot stop a paused container
         if life is not Life.DEAD and grace_s:
             self._do("stop", timeout=math.ceil(grace_s))
         elif life is not Life.DEAD:

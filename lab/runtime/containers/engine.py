@@ -1,4 +1,4 @@
-"""The Docker engine of this machine: whether it can be used, Compose's command line, and the end of what a run left."""
+"""The Docker engine of this machine: whether it can be used, Compose's version, and removing what a run left."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ AT_ONCE = 8
 
 
 class Connection(docker.APIClient):
-    """The SDK's own, but every call that changes something passes by the effects of the lab first."""
+    """The SDK's connection, but every call that changes something is announced to lab.runtime.effects first."""
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
         what, path = str(method).upper(), urlsplit(str(url)).path
@@ -41,19 +41,19 @@ class Connection(docker.APIClient):
 
 class Client(docker.DockerClient):
     def __init__(self, **options: Any) -> None:
-        self.api = Connection(**options)  # all that the SDK's own constructor does
+        self.api = Connection(**options)  # everything that the SDK's own constructor does
 
 
 @cache
 def client() -> docker.DockerClient:
-    """The engine that the environment names. Raises LabError where none answers."""
+    """The engine that the environment names. Raises LabError if none answers."""
     with answering():
         return _connected(CALL_TIMEOUT_S)
 
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Whatever goes wrong with the engine inside the block becomes a LabError."""
+    """Turns any error of the engine inside the block into a LabError."""
     try:
         yield
     except (DockerException, requests.RequestException) as error:
@@ -61,7 +61,7 @@ def answering() -> Iterator[None]:
 
 
 def available() -> str | None:
-    """Why the docker runtime cannot be used on this machine; None when it can."""
+    """Why the docker runtime cannot be used on this machine; None if it can."""
     try:
         _connected(ANSWER_TIMEOUT_S).ping()
     except (DockerException, requests.RequestException):
@@ -78,19 +78,19 @@ def available() -> str | None:
 
 
 def engine_is_here() -> bool:
-    """Whether containers are processes of this machine, whose kernel can be asked about them."""
+    """Whether containers are processes of this machine, so that its kernel knows them."""
     with answering():
         return sys.platform == "linux" and str(client().info()["Name"]) == socket.gethostname()
 
 
 def compose_version() -> str:
-    """Compose's version. Raises LabError where the Docker client has no such plugin."""
+    """Compose's version. Raises LabError if the Docker client has no such plugin."""
     command = ("docker", "compose", "version", "--short")
     return output(command, timeout_s=ANSWER_TIMEOUT_S, env=docker_environment()).strip()
 
 
 def _connected(timeout_s: int) -> docker.DockerClient:
-    """By the same settings as the command line, and by no proxy or ~/.netrc of the user's."""
+    """With the same settings as the command line, and no proxy or ~/.netrc of the user."""
     with docker_configuration():
         found = Client.from_env(timeout=timeout_s)
     found.api.trust_env = False
@@ -98,18 +98,18 @@ def _connected(timeout_s: int) -> docker.DockerClient:
 
 
 def remove_leftovers(run: str) -> list[str]:
-    """Remove every container and network that carries the label of `run`; says in one line each what was removed."""
+    """Remove every container and network with the label of `run`; returns one line for each."""
     wanted: dict[str, Any] = {"filters": {"label": f"{RUN_LABEL}={run}"}}
     with answering(), ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="remove") as threads:
         found = client().containers.list(all=True, ignore_removed=True, **wanted)
         containers = [line for line in threads.map(_remove_container, found) if line]
-        # Only now: a network goes when nobody is on it.
+        # Only now: a network can be removed when nothing is on it.
         networks = [line for line in threads.map(_remove_network, client().networks.list(**wanted)) if line]
     return containers + networks
 
 
 def _remove_container(container: Container) -> str:
-    """What was done; "" where somebody else was quicker."""
+    """What was done; "" if somebody else was quicker."""
     try:
         container.remove(force=True, v=True)
     except NotFound:

@@ -1,7 +1,7 @@
-"""The images that a twin is made of: which there are, which are wanted, and how the missing ones are had.
+"""The images of a twin: which are needed, which exist, and how to get the missing ones.
 
-Base images are official ones, unless a variable names another or compose/offline has built its own. The lab's two are
-tagged by the hash of all that goes into them, so that an edited service is never run from an old image.
+Base images are the official ones, unless a variable names another or compose/offline has built its own. The lab's two
+images are tagged by a hash of everything in them, so that an edited service never runs from an old image.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ OFFICIAL = {
     "nats": "nats:2.15",
 }
 ALWAYS = ("python", "postgres", "toxiproxy")
-SERVERS = {BALANCER: "caddy", CACHE: "valkey", QUEUE: "nats"}  # where a topology has the part
-# What goes into each of our own images, besides the base.
+SERVERS = {BALANCER: "caddy", CACHE: "valkey", QUEUE: "nats"}  # if the topology has the part
+# The sources of each of our own images, besides the base.
 SOURCES = {
     "service": ("compose/Dockerfile.service", "requirements/services.txt", "services"),
     "load": ("compose/Dockerfile.load", "requirements/loadtests.txt", "loadtests"),
@@ -58,7 +58,7 @@ class Images:
 
     @classmethod
     def wanted(cls, topology: Topology) -> Images:
-        """For `topology`, as the environment, the engine and our sources say now."""
+        """The images for `topology`, by the environment, the engine and our sources as they are now."""
         bases = {name: base(name) for name in base_names(topology)}
         made_of = f"{bases['python']} {identity(bases['python'])}"
         ours = {name: f"failure-lab/{name}:{digest(made_of, paths)}" for name, paths in SOURCES.items()}
@@ -87,13 +87,13 @@ def images_present(topology: Topology = PLAIN) -> bool:
 
 
 def tell(text: str) -> None:
-    """To people, at once; standard output is for results."""
+    """Tell people at once, on stderr: standard output is for results."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 
 
 def build_images(topology: Topology = PLAIN, say: Callable[[str], None] = tell) -> Images:
-    """Pull or build what is missing; returns what a run uses. A fraction of a second when all is there."""
+    """Pull or build what is missing; returns the images of a run. Takes a fraction of a second if all are there."""
     for name in base_names(topology):
         if identity(base(name)) is None:
             provide(name, say)
@@ -108,7 +108,7 @@ def build_images(topology: Topology = PLAIN, say: Callable[[str], None] = tell) 
 
 
 def base(name: str) -> str:
-    """The base image called `name`: the one that LAB_…_IMAGE names, else the official or our own, as there is."""
+    """The base image called `name`: the one that LAB_…_IMAGE names, else the official or our own, whichever exists."""
     official, offline = OFFICIAL[name], f"failure-lab/offline-{name}"
     if named := os.environ.get(f"LAB_{name.upper()}_IMAGE"):
         return named
@@ -116,7 +116,7 @@ def base(name: str) -> str:
 
 
 def provide(name: str, say: Callable[[str], None]) -> None:
-    """Pull the base image called `name`; where nothing can be pulled, build all of ours."""
+    """Pull the base image called `name`; if it cannot be pulled, build all of ours."""
     reference = base(name)
     say(f"pulling {reference}")
     try:
@@ -126,7 +126,7 @@ def provide(name: str, say: Callable[[str], None]) -> None:
         if reference != OFFICIAL[name]:
             raise
         say("it cannot be pulled; building base images from packages instead (up to four minutes, once)")
-        # Its lines are for people: they go where ours go.
+        # Its output is for people: it goes to stderr like ours.
         if ended([str(OFFLINE_BUILD)], timeout_s=BUILD_TIMEOUT_S, env=build_environment(), shown=True).code:
             raise LabError(
                 f"No {name} image: {error} compose/offline/build failed too, see above."
@@ -134,7 +134,7 @@ def provide(name: str, say: Callable[[str], None]) -> None:
 
 
 def identity(reference: str) -> str | None:
-    """The id of a local image, None where there is no such image."""
+    """The id of a local image; None if there is none."""
     with answering():
         try:
             return str(client().images.get(reference).id)
@@ -143,7 +143,7 @@ def identity(reference: str) -> str | None:
 
 
 def remove_outdated(images: Images) -> None:
-    """Our own images of older sources, but for those that a container still uses."""
+    """Remove our own images of older sources, except those that a container still uses."""
     for name, wanted in (("service", images.service), ("load", images.load)):
         for image in client().images.list(name=f"failure-lab/{name}"):
             for tag in set(image.tags) - {wanted}:
@@ -152,7 +152,7 @@ def remove_outdated(images: Images) -> None:
 
 
 def digest(made_of: str, paths: Iterable[str]) -> str:
-    """A hash of names and contents of all files at or below `paths`, as the build sees them."""
+    """A hash of the names and contents of all files at or below `paths`, as the build sees them."""
     whole = hashlib.sha256(made_of.encode())
     for path in sorted(file for name in paths for file in files(ROOT / name)):
         whole.update(f"\0{path.relative_to(ROOT)}\0".encode())
@@ -161,14 +161,14 @@ def digest(made_of: str, paths: Iterable[str]) -> str:
 
 
 def files(path: Path) -> list[Path]:
-    """`path` itself, or every file below it but compiled ones."""
+    """`path` itself, or every file below it except compiled ones."""
     if path.is_file():
         return [path]
     return [file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
 
 
 def pinned(packages: Iterable[str]) -> Mapping[str, str]:
-    """Versions of `packages` in our images: they are built from these very pins, hashes included."""
+    """Versions of `packages` in our images, which are built from these pins."""
     names = set(packages)
     pins = (
         line.split(" ")[0].split("==")

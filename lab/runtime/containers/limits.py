@@ -14,8 +14,8 @@ from lab.runtime.containers.cgroups import Cgroup
 from lab.runtime.containers.engine import answering, client
 
 NANO = 1e9
-# What passes: a kernel with version 1 sets no limit below what is used (older and newer engines say so in their own
-# words), and a container that has just died of its limit is not known to have ended yet.
+# Temporary errors: version 1 sets no limit below what is used (engines say so in different words), and a container that
+# has just died of its limit is not known to have ended yet.
 PASSES = ("device or resource busy", "unable to set memory limit", "cannot update a stopped container")
 SQUEEZE_TIMEOUT_S = 4.0
 SQUEEZE_ROOM_BYTES = 1024 * 1024
@@ -24,7 +24,7 @@ ASK_FOR_MEMORY = ["sh", "-c", "head -c 16000000 /dev/zero | tail -c 16000000 >/d
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What the engine holds a container to; 0: to nothing."""
+    """The limits that the engine sets on a container; 0: none."""
 
     nano_cpus: int
     memory_bytes: int
@@ -41,10 +41,10 @@ def limit_cpus(container: Container, nano_cpus: int) -> None:
 
 
 def limit_memory(container: Container, memory_bytes: int, swap_bytes: int, cgroup: Cgroup) -> None:
-    """Raises LabError where it cannot be had.
+    """Raises LabError if that is not possible.
 
     Version 2 kills until the limit is kept. Version 1 refuses a limit below what is used: there the container gets a
-    limit just above, and asks for more than that, until the kernel has killed enough.
+    limit just above, and then allocates more, until the kernel has killed enough.
     """
     give_up = time.monotonic() + SQUEEZE_TIMEOUT_S
     while True:
@@ -63,11 +63,11 @@ def _squeeze(container: Container, cgroup: Cgroup) -> None:
         with answering():
             container.exec_run(ASK_FOR_MEMORY)
     except LabError:
-        return  # it used more by then, or what asked was killed itself: the next try will tell
+        return  # it used more by then, or the allocating process was killed itself: the next try decides
 
 
 def _update(container: Container, **limits: int) -> None:
-    """As `docker update`, whose Python counterpart knows no CPUs."""
+    """Like `docker update`; the SDK's version does not know CPUs."""
     api = client().api
     with answering():
         url = f"{api.base_url}/v{api.api_version}/containers/{container.id}/update"

@@ -14,7 +14,7 @@ from lab.runtime.programs import output
 from lab.runtime.settings import balancer_environment, server_options, service_urls
 from lab.workload import Workload
 
-# Where things listen inside: the proxies as compose/toxiproxy.json has them.
+# Ports inside the network; those of the proxies are in compose/toxiproxy.json.
 PROXIES = {"edge": 8000, "database": 5432, "payments": 8001, "cache": 6379, "queue": 4222}
 SERVICE_PORT = 8000
 PROFILES = (CACHE, QUEUE, WORKER)  # the balancer's comes later
@@ -23,7 +23,7 @@ UP_TIMEOUT_S = 120.0
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """Ports of this machine's loopback behind which a twin's edge and its Toxiproxy's API are."""
+    """The loopback ports of a twin's edge and of its Toxiproxy's API."""
 
     edge: int
     toxiproxy: int
@@ -31,7 +31,7 @@ class Published:
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """Everything that Compose must be told about one twin."""
+    """Everything that Compose must know about one twin."""
 
     plan: TwinPlan
     stack: Stack
@@ -51,14 +51,14 @@ class Project:
         return f"{self.name}-{part}-{member}"
 
     def up(self) -> None:
-        """All but the balancer. Raises LabError with what Compose said."""
+        """Start everything but the balancer. Raises LabError with the output of Compose."""
         if WORKER in self.stack.topology.parts and not self.workload.worker:
             raise LabError(f"The workload {self.workload.name} has no worker: take it out of the topology.")
         profiles = [part for part in PROFILES if part in self.stack.topology.parts]
         self._compose(profiles, "up", "--scale", f"{SERVICE}={self.stack.topology.replicas}")
 
     def balance(self, replicas: Sequence[str]) -> None:
-        """The balancer, before `replicas` (host:port), which answer by now."""
+        """Start the balancer before `replicas` (host:port), which answer by now."""
         upstreams = balancer_environment(self.stack.topology.balancing, replicas)
         told = {f"{BALANCER.upper()}_{name}": value for name, value in upstreams.items()}
         self._compose([BALANCER], "up", "--no-deps", BALANCER, **told)
@@ -76,7 +76,7 @@ class Project:
         sizes = " ".join(f"--{name} {size}" for name, size in self.stack.sizes.items())
         proxies = {link: f"toxiproxy:{PROXIES[link]}" for link in topology.links}
         return docker_environment(
-            **{RUN_MARK: self.stack.run},  # killed in the middle, healing ends this before what it has made
+            **{RUN_MARK: self.stack.run},  # for healing, which ends this process first
             **self.images.environment(),
             **service_urls(proxies, self.stack.password),
             RUN=self.stack.run,
@@ -96,7 +96,7 @@ class Project:
 
 
 def particulars(topology: Topology, workload: Workload) -> str:
-    """A second Compose file: what this twin has that variables cannot say."""
+    """A second Compose file, for settings of this twin that variables cannot express."""
     services: dict[str, dict[str, object]] = {}
     if WORKER in topology.parts:
         services[WORKER] = {"command": ["python", *workload.worker]}

@@ -1,4 +1,4 @@
-"""A container that serves HTTP on the twin's network: whether it answers, and a new start for it."""
+"""A container that serves HTTP on the twin's network: whether it answers, and how to restart it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from lab.runtime.containers.asking import address, answers, succeeds
 from lab.runtime.containers.engine import answering
 from lab.runtime.containers.project import SERVICE_PORT
 
-STOP_TIMEOUT_S = 1  # what hangs in a service is nobody's any more
+STOP_TIMEOUT_S = 1  # nobody waits any more for what hangs in a service
 ASK = "import sys, urllib.request as u; u.urlopen(sys.argv[1], timeout=float(sys.argv[2]))"
 
 
 class DockerReplica:
-    """`lab.runtime.restarter.Replica`. `directly`: whether this machine reaches its containers by their addresses."""
+    """`lab.runtime.restarter.Replica`. `directly`: whether this machine can reach containers by their addresses."""
 
     def __init__(self, name: str, container: Container, network: str, *, directly: bool) -> None:
         self.name = name
@@ -23,7 +23,7 @@ class DockerReplica:
 
     @property
     def host_port(self) -> str:
-        """By a name that stays its own: another start may give it another address."""
+        """By name, which stays the same: a restart may change the address."""
         return f"{self._container.short_id}:{SERVICE_PORT}"
 
     def running(self) -> bool:

@@ -46,7 +46,7 @@ OFFERED = frozenset(
         Capability.BOUNDS,
     }
 )
-# How each server says which version it is.
+# How each server tells its version.
 VERSIONS = {
     BALANCER: ("caddy", "version"),
     CACHE: ("valkey-server", "--version"),
@@ -55,7 +55,7 @@ VERSIONS = {
 
 
 class DockerTestbed(Twins[DockerTwin]):
-    """`lab.ports.Testbed` with containers. What it owns is in the ledger below `state_dir`, and labelled."""
+    """`lab.ports.Testbed` with containers. Everything it owns is in the ledger below `state_dir`, and labelled."""
 
     runtime = "docker"
 
@@ -77,9 +77,9 @@ class DockerTestbed(Twins[DockerTwin]):
         return told
 
     def up(self, journal: Journal) -> None:
-        """Start everything, both twins side by side. After a failure logs stay readable until `down`."""
+        """Start everything, all twins side by side. After a failure, logs stay readable until `down`."""
         self._journal = journal
-        images = build_images(self._stack.topology)  # nothing to do, but where a source was edited just now
+        images = build_images(self._stack.topology)  # does nothing unless a source was edited just now
         ledger = self._guarded()
         ports = self._free_ports()
         self._twins = {
@@ -95,7 +95,7 @@ class DockerTestbed(Twins[DockerTwin]):
         self._stand()
 
     def down(self) -> None:
-        """Remove all that `up` and `spawn` started; harmless when there is nothing."""
+        """Remove everything that `up` and `spawn` started; harmless if there is nothing."""
         if self._ledger is None:
             return
         for twin in self._twins.values():
@@ -111,7 +111,7 @@ class DockerTestbed(Twins[DockerTwin]):
         return Project(plan=plan, stack=self._stack, workload=self._workload, images=images, published=ports)
 
     def _free_ports(self) -> dict[str, Published]:
-        """Ports that are free now: from here on the engine has to be able to take them."""
+        """Ports that are free now; released, so that the engine can take them."""
         ports = Ports()
         try:
             return {
@@ -122,7 +122,7 @@ class DockerTestbed(Twins[DockerTwin]):
             ports.release()
 
     def _learn(self, images: Images) -> dict[str, Any]:
-        """Versions of every part, and what bounds a twin, for the manifest. Both twins are made of the same."""
+        """Versions of every part, and the limits of a twin, for the manifest. All twins are alike."""
         twin = next(iter(self._twins.values()))
         with answering():
             engine = client().version()["Version"]
@@ -147,7 +147,7 @@ class DockerTestbed(Twins[DockerTwin]):
 
 
 def version(said: str) -> str:
-    """The version number in what a server says of itself."""
+    """The version number in a server's output."""
     found = re.search(r"\d+\.\d+\.\d+", said)
     if found is None:
         raise LabError(f"A server does not say its version: {said[:200]!r}.")

@@ -1,4 +1,4 @@
-"""One twin as a Compose project: the parts of its topology and its own Toxiproxy, on a network of their own."""
+"""One twin as a Compose project: the parts of its topology and its own Toxiproxy, on their own network."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ LISTENS = {
     QUEUE: 4222,
 }
 READY_PATH = "/readyz"
-READY_TIMEOUT_S = 90.0  # on a machine that others use too; what ends is noticed at once
+READY_TIMEOUT_S = 90.0  # long, for busy machines; a part that ends is noticed at once
 POLL_S = 0.05
 LOG_LINES = 5
 
 
 class DockerTwin:
-    """Everything of one twin. Whoever made it removes what carries the run's label."""
+    """Everything of one twin. Its maker removes everything with the run's label."""
 
     def __init__(self, project: Project, ledger: Ledger, tell: Tell) -> None:
         self.replicas: list[DockerReplica] = []
@@ -70,7 +70,7 @@ class DockerTwin:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """All that has containers, Toxiproxy included."""
+        """All parts that have containers, including Toxiproxy."""
         return tuple(dict.fromkeys((*ALWAYS, *self._topology.parts)))
 
     def up(self, journal: Journal) -> None:
@@ -111,7 +111,7 @@ class DockerTwin:
         )  # fmt: skip
 
     def targets(self) -> dict[str, str]:
-        """As `lab.ports.Testbed.targets`. Addresses, not names: no look-up may spend a probe's time."""
+        """See `lab.ports.Testbed.targets`. Addresses, not names: a look-up would cost a probe time."""
         links = self._topology.links
         behind = {link: self._topology.behind(link) for link in links}
         return {
@@ -123,7 +123,7 @@ class DockerTwin:
         }
 
     def published(self) -> dict[str, str]:
-        """As `lab.ports.Testbed.published`."""
+        """See `lab.ports.Testbed.published`."""
         return {"edge": f"http://{LOOPBACK}:{self._project.published.edge}", "toxiproxy": self._api}
 
     def collect(self, logs: Path) -> None:
@@ -137,13 +137,13 @@ class DockerTwin:
                         (logs / f"{name}.log").write_bytes(bytes(container.logs(timestamps=True)))
 
     def cpu_s(self) -> float | None:
-        """CPU seconds of the service, None where they cannot be told."""
+        """CPU seconds of the service; None if unknown."""
         for kernel, counters in self._cpu:
             counters.see(kernel)
         return total(counters.cpu_s for _, counters in self._cpu)
 
     def limits(self) -> dict[str, dict[str, float]]:
-        """What the engine holds each part to."""
+        """The limits that the engine sets on each part."""
         hosts = {part: members[0].attrs["HostConfig"] for part, members in self._containers.items()}
         return {
             part: {"cpus": host["NanoCpus"] / 1e9, "memory_bytes": host["Memory"]}
@@ -151,14 +151,14 @@ class DockerTwin:
         }
 
     def environments(self) -> dict[str, dict[str, str]]:
-        """What each part found in its environment: its image's variables and those of compose.yaml."""
+        """The environment of each part: variables of its image and of compose.yaml."""
         return {
             part: dict(line.split("=", 1) for line in members[0].attrs["Config"]["Env"] if "=" in line)
             for part, members in self._containers.items()
         }
 
     def ask(self, part: str, *command: str) -> str:
-        """What `command` prints inside `part`."""
+        """The output of `command` inside `part`."""
         with answering():
             printed: Any = self._containers[part][0].exec_run(list(command)).output
         return str(printed.decode().strip())
@@ -171,7 +171,7 @@ class DockerTwin:
         return address(self._containers[part][0], self._project.network)
 
     def _shortest_api(self) -> str:
-        """Toxiproxy without Docker's proxy between, where this machine reaches its containers: faults have instants."""
+        """Toxiproxy without Docker's proxy in between, if containers can be reached: faults must be on time."""
         direct = f"http://{self._at(TOXIPROXY)}:8474"
         return direct if answers(f"{direct}/version") else self._api
 
@@ -187,7 +187,7 @@ class DockerTwin:
             raise LabError(f"The {name} twin cannot be started. {error}{self._tail(SEED)}") from error
 
     def _find(self, parts: Iterable[str]) -> None:
-        """The containers of `parts`, as they are now."""
+        """The containers of `parts`, in their current state."""
         with answering():
             for part in parts:
                 names = [self._project.container(part, member) for member in self._topology.members(part)]
@@ -213,7 +213,7 @@ class DockerTwin:
         self._cpu = [(cgroup_of(pid), Counters()) for pid in pids]
 
     def _start_balancer(self, give_up: float) -> None:
-        """When the replicas answer: one that does not at the balancer's first look has to wait for the second."""
+        """Started when the replicas answer: one that fails the balancer's first check must wait for the second."""
         for replica in self.replicas:
             self._await(SERVICE, partial(replica.answers, READY_PATH, ANSWER_TIMEOUT_S), give_up)
         self._start(lambda: self._project.balance([replica.host_port for replica in self.replicas]))
@@ -226,7 +226,7 @@ class DockerTwin:
             self._restarting.start()
 
     def _await(self, part: str, ready: Callable[[], bool], give_up: float) -> None:
-        """Return once `ready()`. Raises LabError when a container ends first, or when it takes too long."""
+        """Return once `ready()`. Raises LabError if a container ends first, or if it takes too long."""
         while not ready():
             for container in self._containers[part]:
                 with answering():

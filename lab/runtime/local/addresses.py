@@ -32,7 +32,7 @@ class Addresses:
 
     @property
     def links(self) -> Mapping[str, str]:
-        """host:port of each link, as those who use it are told."""
+        """host:port of each link, for its users."""
         return {link: host_port(port) for link, port in self.proxies.items()}
 
 

@@ -1,4 +1,4 @@
-"""Whether a server on loopback answers: one short question, with a bound."""
+"""Whether a server on loopback answers: one short question, with a time limit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def answers(port: int, path: str, timeout_s: float = ANSWER_TIMEOUT_S) -> bool:
 
 
 def replies(port: int, question: str, expected: str) -> bool:
-    """Whether a server on `port` says `expected` somewhere in its reply to `question`."""
+    """Whether the reply of a server on `port` to `question` contains `expected`."""
     give_up, reply, wanted = time.monotonic() + REPLY_TIMEOUT_S, b"", expected.encode()
     try:
         with socket.create_connection((LOOPBACK, port), REPLY_TIMEOUT_S) as connection:

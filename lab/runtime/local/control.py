@@ -1,6 +1,7 @@
-"""What can be done to one member of a local part, and seen of it. Each capability has a module of its own beside this.
+"""What can be done to, and observed of, one member of a local part. Each capability has its own module next to this.
 
-All its processes are meant, always: gunicorn's master and workers, PostgreSQL's postmaster and the server processes.
+It always means all processes of a member: gunicorn's master and workers, PostgreSQL's postmaster and its server
+processes.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class LocalControl:
         return self._member.process.undo()
 
     def _root(self) -> int:
-        """The pid of its first process; 0 where it has ended."""
+        """The pid of its first process; 0 if it has ended."""
         process = self._member.process
         return process.pid if process.running() else 0
 
@@ -113,7 +114,7 @@ class LocalControl:
         )
 
     def _descriptors_now(self) -> int | None:
-        """The limit that was asked for, if it is there; else what is there in its place."""
+        """The requested limit, if it is there; else the limit that is."""
         asked, root = self._asked.descriptors, self._root()
         return asked if asked is None or not root else descriptors.soft_limit(root)
 

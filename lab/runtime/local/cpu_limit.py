@@ -1,4 +1,4 @@
-"""A CPU limit without root: a member whose budget is spent stands still until it has earned more.
+"""A CPU limit without root: a member whose budget is spent is stopped until it has earned more.
 
 The kernel's quota does the same within a container; here a thread of the lab counts, a hundred times a second,
 and stops.
@@ -15,14 +15,14 @@ from lab.runtime.local.stopping import Stopper
 from lab.runtime.ownership import trees
 
 REASON = "CPU"
-LOOK_S = 0.01  # between two looks: as fine as the kernel counts CPU time
-PERIOD_S = 0.1  # whose budget can be saved up, as the kernel's own period
-RESUME_SHARE = 0.3  # of a period's budget, to go on with: else it would stop at every look
+LOOK_S = 0.01  # between two readings: as fine as the kernel counts CPU time
+PERIOD_S = 0.1  # the most budget that can be saved up, like the kernel's own period
+RESUME_SHARE = 0.3  # of a period's budget, before it may run again: else it would stop at every reading
 END_TIMEOUT_S = 2.0
 
 
 class Budget:
-    """Earns `cpus` seconds a second, up to one period's worth; what was overdrawn is paid back first."""
+    """Earns `cpus` seconds per second, up to one period's worth; overdrafts are paid back first."""
 
     def __init__(self, cpus: float) -> None:
         self._cpus = cpus
@@ -30,7 +30,7 @@ class Budget:
         self._spent = False
 
     def spent(self, used_s: float, passed_s: float) -> bool:
-        """Whether the member must stand still, after it used `used_s` in the last `passed_s`."""
+        """Whether the member must stop, after it used `used_s` in the last `passed_s`."""
         self._credit_s = min(self._credit_s + self._cpus * passed_s - used_s, self._cpus * PERIOD_S)
         if self._credit_s <= 0:
             self._spent = True
@@ -40,7 +40,7 @@ class Budget:
 
 
 class CpuLimit:
-    """Of one member, by `stopper`. `throttled_s` counts over all limits that it had."""
+    """The limit of one member, by `stopper`. `throttled_s` counts over all limits it has had."""
 
     def __init__(self, root: Callable[[], int], stopper: Stopper) -> None:
         self.cpus: float | None = None
@@ -77,7 +77,7 @@ class CpuLimit:
             now = time.monotonic()
             if root != self._root():  # started again
                 root, most_s = self._root(), 0.0
-            # A child that has ended is missing until its parent has taken note of it.
+            # The CPU time of an ended child is missing until its parent has waited for it.
             used_s = max(readings.cpu_s(trees.tree(root)), most_s)
             held = self._stopper.holds(REASON)
             self.throttled_s += now - at if held else 0.0

@@ -1,4 +1,4 @@
-"""A member of a part: one process that can be started again as it was. A replica can be asked how it is, too."""
+"""A member of a part: one process that can be restarted as it was. A replica can also be asked whether it is alive."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Member:
         self._restarting = threading.Lock()
 
     def restart(self) -> None:
-        """End what is left of it and start it again, as it was started the first time; do not wait until it answers.
+        """End what is left of it and start it again with the same command; do not wait until it answers.
 
-        Raises LabError where the twin is being stopped, or the program does not start.
+        Raises LabError if the twin is being stopped, or the program does not start.
         """
         with self._restarting:
             self._spent_s += self.process.cpu_s() or 0.0
@@ -33,7 +33,7 @@ class Member:
             self.restarts += 1
 
     def cpu_s(self) -> float | None:
-        """CPU seconds of all its processes so far, None where they cannot be told."""
+        """CPU seconds of all its processes so far; None if unknown."""
         now_s = self.process.cpu_s()
         return None if now_s is None else self._spent_s + now_s
 

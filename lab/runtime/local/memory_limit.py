@@ -1,4 +1,4 @@
-"""A memory limit without root: the lab watches a member, and kills its biggest process in the kernel's stead."""
+"""A memory limit without root: the lab watches a member and kills its biggest process, as the kernel would."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ END_TIMEOUT_S = 2.0
 
 
 class MemoryLimit:
-    """Of one member. `kills` counts over all limits that it had."""
+    """The limit of one member. `kills` counts over all limits it has had."""
 
     def __init__(self, root: Callable[[], int]) -> None:
         self.memory_bytes: int | None = None

@@ -1,4 +1,4 @@
-"""What the kernel says of processes: CPU time and memory. One that has ended counts nothing."""
+"""The kernel's figures of processes: CPU time and memory. An ended process counts nothing."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ KIB = 1024
 
 
 def cpu_s(pids: Iterable[int]) -> float:
-    """CPU seconds of them and of their children that have ended."""
+    """CPU seconds of them and of their ended children."""
     return sum(map(_cpu_s, pids))
 
 
 def memory_bytes(pid: int) -> int:
-    """The memory of one process: what it shares with others counts in part, as a container's limit counts it."""
+    """The memory of one process: shared pages count proportionally, as a container's limit counts them."""
     with suppress(OSError, StopIteration):
         lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
         return KIB * next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))

@@ -1,4 +1,4 @@
-"""How each part of a twin is started as a process: the same command every time, also after a kill."""
+"""How each part of a twin is started as a process: with the same command every time, also after a kill."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from lab.runtime.programs import environment
 from lab.runtime.settings import readiness, server_options, service_urls
 from lab.workload import Workload
 
-# What hangs in a service is nobody's any more. (PostgreSQL gets its time: killed, it leaves shared memory behind.)
+# Nobody waits any more for what hangs in a service. (PostgreSQL gets time: killed, it leaves shared memory behind.)
 STOP_TIMEOUT_S = 1.0
 READY_PATH, LIVE_PATH = "/readyz", "/healthz"
 
@@ -70,7 +70,7 @@ class Starter:
         return start[part]()
 
     def answers(self, part: str, member: str) -> bool:
-        """Whether `member` of `part` is ready now: seen through its proxy, where it has one of its own."""
+        """Whether `member` of `part` is ready now, asked through its proxy if it has one."""
         port, password = self._address(part, member), self.stack.password
         ready: Mapping[str, Callable[[], bool]] = {
             SERVICE: lambda: answers(port, READY_PATH),
@@ -104,13 +104,13 @@ class Starter:
         )
 
     def _surroundings(self) -> dict[str, str]:
-        """What service and worker find in their environment."""
+        """The environment of service and worker."""
         urls = service_urls(self.addresses.links, self.stack.password)
         return {"TOKEN_KEY": self.stack.token_key, "DEFENCES": self.plan.defences, **urls}
 
     def _payments(self) -> Process:
         app = self.workload.programs[PAYMENTS]
-        books = str(self.folder / "payments.sqlite")  # which a restart must find again
+        books = str(self.folder / "payments.sqlite")  # a restart must find it again
         settings = {"TOKEN_KEY": self.stack.token_key, "PAYMENTS_FILE": books}
         return self._gunicorn(PAYMENTS, app, self._port(PAYMENTS), ("--workers", "1"), **settings)
 

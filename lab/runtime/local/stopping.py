@@ -1,4 +1,4 @@
-"""Stops and continues the processes of a member for whoever has a reason to: a pause, a spent CPU budget, or both."""
+"""Stops and continues the processes of a member, for one reason or several: a pause, a spent CPU budget."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lab.runtime.ownership import trees
 
 
 class Stopper:
-    """The processes below `root()` stand still as long as somebody has a reason. From any thread."""
+    """The processes below `root()` are stopped as long as there is a reason. From any thread."""
 
     def __init__(self, root: Callable[[], int]) -> None:
         self._root = root
@@ -32,6 +32,6 @@ class Stopper:
         return reason in self._reasons
 
     def forget(self) -> None:
-        """Its processes are others now, and run."""
+        """Forget all reasons: its processes are new ones, and run."""
         with self._changing:
             self._reasons.clear()

@@ -1,1 +1,1 @@
-"""What a run owns, on disk, and how it all ends, whoever is left to end it."""
+"""What a run owns, on disk, and how all of it is ended, even if the lab is dead."""

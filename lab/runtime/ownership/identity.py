@@ -1,4 +1,4 @@
-"""Which process a pid means: pids are used again, so each is kept together with the mark of its start."""
+"""Which process a pid means: pids are reused, so each is kept together with a mark of its start."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import psutil
 
 
 def started(pid: int) -> str | None:
-    """A mark that no other process of this pid ever has; None when none runs under it (a zombie does not)."""
+    """A mark that no other process of this pid ever has; None if there is no such process (a zombie does not count)."""
     return _started_linux(pid) if sys.platform == "linux" else _started_elsewhere(pid)
 
 

@@ -1,7 +1,7 @@
-"""A process with all its descendants, stopped, continued or killed as one.
+"""A process with all its descendants, stopped, continued or killed together.
 
-Groups will not do: each server process of PostgreSQL leads a group of its own. A parent is stopped before its children,
-since what stands still cannot start another, and killed after them: as long as it is there, they can be found from it.
+Process groups will not do: each server process of PostgreSQL leads its own group. A parent is stopped before its
+children, because a stopped process cannot start another, and killed after them, because they are found through it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ POLL_S = 0.002
 
 
 def tree(root: int) -> list[int]:
-    """The pids of `root` and of all that descend from it, parents first; those that have ended are left out."""
+    """The pids of `root` and all its descendants, parents first; ended ones are left out."""
     return list(_tree(root)) if root > 0 else []
 
 
 def freeze(root: int) -> None:
-    """Stop every process of the tree; when this returns, they stand still."""
+    """Stop every process of the tree; returns when all have stopped."""
     frozen: set[int] = set()
     for _ in range(ROUNDS_MAX):
         fresh = [pid for pid in tree(root) if pid not in frozen]
@@ -47,14 +47,14 @@ def thaw(root: int) -> None:
 
 
 def kill(root: int) -> None:
-    """SIGKILL to every process of the tree, and nothing of it can start anything in between."""
+    """SIGKILL to every process of the tree; none can start another in between."""
     freeze(root)
     for pid in reversed(tree(root)):
         _send(pid, signal.SIGKILL)
 
 
 def stopped(pid: int) -> bool:
-    """Whether it stands still."""
+    """Whether it is stopped."""
     return _letter(pid) in ("T", "t")
 
 
@@ -78,7 +78,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _letter(pid: int) -> str:
-    """The state of a process as the kernel abbreviates it; "" for none."""
+    """The state of a process, as the kernel's letter; "" if there is none."""
     if CHILDREN_KNOWN:
         try:
             return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]

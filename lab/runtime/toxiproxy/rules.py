@@ -1,4 +1,4 @@
-"""Which toxics may be sent to Toxiproxy: it ignores attributes that it does not know, and dies of some that it does."""
+"""Which toxics may be sent to Toxiproxy: it ignores unknown attributes, and some known ones crash it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ATTRIBUTES: Mapping[str, frozenset[str]] = {
 
 
 def checked(toxic: Toxic) -> Toxic:
-    """`toxic` itself. Raises LabError where Toxiproxy would misunderstand it, or crash."""
+    """Returns `toxic`. Raises LabError if Toxiproxy would misunderstand it, or crash."""
     values, known = toxic.attributes, ATTRIBUTES.get(toxic.type)
     if known is None:
         raise LabError(f"Toxiproxy has no toxic {toxic.type!r}. It has: {', '.join(ATTRIBUTES)}.")

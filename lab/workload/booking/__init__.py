@@ -1,4 +1,4 @@
-"""The studio-booking product: two versions of one service, what clients ask of it, and how much data it starts with."""
+"""The studio-booking product: two versions of one service, its operations, and how much data it starts with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The history of a run by intent: what was asked under one reference, and what the client may believe of it.
+"""The history of a run by intent: what was requested under one reference, and what the client may believe about it.
 
 One intent may be tried more than once (a retransmission with the same key); its rows are found by its reference.
 """
@@ -27,7 +27,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Intent:
-    """All tries at one thing that a client wanted."""
+    """All requests for one thing that a client wanted."""
 
     kind: str  # the table of its effect
     reference: str
@@ -53,7 +53,7 @@ class Intent:
 
 
 def intents(evidence: Evidence, *kinds: str) -> list[Intent]:
-    """Every intent to write, of `kinds` (all, if none is named), in the order of their first try."""
+    """Every intent to write, of `kinds` (all, if none is given), in the order of their first tries."""
     tries: dict[tuple[str, str], list[Operation]] = {}
     for operation in evidence.history:
         kind = _kind(operation.asked)
@@ -63,14 +63,14 @@ def intents(evidence: Evidence, *kinds: str) -> list[Intent]:
 
 
 def unacknowledged_kinds(wanted: Iterable[Intent]) -> list[str]:
-    """The kinds of which nothing was acknowledged: of these a check can say nothing."""
+    """The kinds of which nothing was acknowledged, so that a check can say nothing about them."""
     wanted = list(wanted)
     known = {intent.kind for intent in wanted if intent.acked}
     return sorted(KINDS[kind] for kind in {intent.kind for intent in wanted} - known)
 
 
 def effects(evidence: Evidence, kind: str) -> Counter[str]:
-    """How many effects of `kind` each reference has left. What was cancelled or paid back is none."""
+    """How many effects of `kind` each reference has left. A cancelled booking or a refunded charge does not count."""
     if (
         kind == PROFILES
     ):  # one update is one version: a row in profiles, as long as it is the newest, and one in audit
@@ -79,24 +79,24 @@ def effects(evidence: Evidence, kind: str) -> Counter[str]:
 
 
 def _taken_back(row: Row) -> bool:
-    """A booking that was cancelled, a charge that was paid back."""
+    """Whether it is a cancelled booking or a refunded charge."""
     return row.get("status") == CANCELLED or row.get("refunded_cents", 0) >= row.get("amount_cents", 1)
 
 
 def named(evidence: Evidence, table: str) -> list[Row]:
-    """The rows of `table` at the end that carry a reference: those that the load caused."""
+    """The final rows of `table` with a reference: those that the load caused."""
     return [row for row in evidence.final[table] if row["reference"] is not None]
 
 
 def summary(wanted: Sequence[Intent]) -> str:
-    """What was looked at: 12 bookings and 3 transfers asked for."""
+    """How many intents of each kind: 12 bookings and 3 transfers."""
     counts = Counter(intent.kind for intent in wanted)
     parts = [f"{count} {KINDS[kind]}{'' if count == 1 else 's'}" for kind, count in counts.items()]
     return " and ".join(parts)
 
 
 def _kind(asked: Row) -> str:
-    """Which table the effect of a request must be in; "" for one that writes nothing under a reference."""
+    """The table of a request's effect; "" if it writes nothing under a reference."""
     if asked.get("reference") is None:
         return ""
     path = str(asked["path"])

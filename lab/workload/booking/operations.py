@@ -1,8 +1,7 @@
-"""What a client may ask of a twin: one function an operation, from an intent to the request that it makes.
+"""What a client may request: one function per operation, which turns an intent into a request.
 
-The twins' seed data follow from their sizes, so the right answer to a read is known beforehand (`expect`).
-Bookings are made from 2028 on, out of the way of the seed's; every write carries a key and a reference of its
-own.
+The seed data follow from their sizes, so the right answer to a read is known beforehand (`expect`). Bookings are made
+from 2028 on, out of the way of the seed's; every write has its own key and reference.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from lab.workload import Follower, Intent
 
 FIRST_FREE_SLOT = datetime(2030, 1, 1, tzinfo=UTC)
 CONTESTED_DAY = datetime(2028, 1, 1, tzinfo=UTC)
-CONTESTED_EVERY_S = 0.5  # all who arrive within it want the same hour of the same room
+CONTESTED_EVERY_S = 0.5  # all clients within it want the same hour of the same room
 
-CROSSING_AFTER_S = 0.01  # longer than from lock to lock with nothing wrong, shorter than one slow round trip
+CROSSING_AFTER_S = 0.01  # longer than between two locks when all is well, shorter than one slow round trip
 PATIENCE_S = 2.0
 REPEAT_AFTER_S = 2.1
 PAGE = 20
@@ -36,7 +35,7 @@ def user_bookings(intent: Intent) -> Arrival:
 
 
 def users_with_bookings(intent: Intent) -> Arrival:
-    """A full page from anywhere; the next one goes on after its last user."""
+    """A full page from anywhere in the list; the next one begins after its last user."""
     after = intent.random.randrange(max(1, intent.sizes["users"] - PAGE))
     expect = {"next": after + PAGE} if after + PAGE <= intent.sizes["users"] else {}
     return intent.read(f"/users/?include=bookings&limit={PAGE}&after={after}", **expect)
@@ -73,7 +72,7 @@ def create_booking(intent: Intent) -> Arrival:
 
 
 def contested_booking(intent: Intent) -> Arrival:
-    """The hour that everybody wants who comes in the same half second."""
+    """The hour that all clients of the same half second want."""
     return _booking(intent, 1, CONTESTED_DAY + timedelta(hours=int(intent.at_s / CONTESTED_EVERY_S)))
 
 
@@ -90,14 +89,14 @@ def transfer(intent: Intent) -> Arrival:
 
 
 def crossing_transfer(intent: Intent) -> Arrival:
-    """Between any two neighbours; the taker pays something back at the same time."""
+    """Between any two neighbours; the payee pays something back at the same time."""
     first = 2 * intent.random.randrange(intent.sizes["wallets"] // 2) + 1
     giver, taker = intent.random.sample((first, first + 1), 2)
     return _transfer(intent, giver, taker)
 
 
 def back(intent: Intent, first: Arrival) -> Arrival:
-    """Another transfer, the other way round."""
+    """Another transfer, in the opposite direction."""
     there = first.body or {}
     return _transfer(intent, there["to_wallet_id"], there["from_wallet_id"])
 
@@ -111,7 +110,7 @@ def transfer_repeated(intent: Intent) -> Arrival:
 
 
 def again(intent: Intent, first: Arrival) -> Arrival:
-    """The very same, under the same key, by a client who has given up waiting for the answer."""
+    """The same request under the same key, from a client that has given up waiting for the answer."""
     return replace(first, i=intent.i, at_s=intent.at_s, patience_s=None, repeats=first.i)
 
 

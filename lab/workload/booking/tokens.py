@@ -1,4 +1,4 @@
-"""The token by which the load may act for every user; services/common/auth.py reads it."""
+"""The token that lets the load act for every user; services/common/auth.py checks it."""
 
 from __future__ import annotations
 

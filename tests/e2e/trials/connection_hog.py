@@ -1,4 +1,4 @@
-"""Somebody else's idle sessions leave the service hardly a connection more than it has."""
+"""Another client's idle sessions leave the service hardly more connections than it has."""
 
 from lab.checks.slos import GoodRatio
 from lab.faults import ConnectionHog

@@ -1,4 +1,4 @@
-"""The service gets a fraction of the CPU time that it wants."""
+"""The service gets only a fraction of the CPU time that it needs."""
 
 from lab.checks.slos import GoodRatio
 from lab.faults import CpuLimit

@@ -1,4 +1,4 @@
-"""The database stands still: its connections stay open, and nobody answers."""
+"""The database is paused: its connections stay open, and nothing answers."""
 
 from lab.checks.slos import GoodRatio
 from lab.faults import Pause

@@ -1,4 +1,4 @@
-"""One of two replicas is killed: the balancer puts it aside within a second, and the restarter starts it again."""
+"""One of two replicas is killed: the balancer stops using it within a second, and the restarter restarts it."""
 
 from lab.checks.slos import GoodRatio
 from lab.faults import Kill

@@ -1,7 +1,7 @@
-"""The servers that a twin may have, one a file: where its program is, how it is started, and when it is ready.
+"""The servers that a twin may have, one per file: where its program is, how it is started, and when it is ready.
 
-None reads a configuration of the user's or of the folder that somebody stands in: each gets its settings by name, a
-scratch folder of the run's, and an address on loopback. Whoever connects must know the password.
+None reads a configuration of the user or of the current folder: each gets its settings explicitly, a scratch folder of
+the run, and an address on loopback. Clients must know the password.
 """
 
 from collections.abc import Mapping

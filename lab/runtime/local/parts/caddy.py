@@ -1,7 +1,7 @@
 """Caddy as the balancer before the replicas of a service.
 
-It looks at each replica once a second and sends no request to one that does not answer. What that means for a client:
-compose/Caddyfile, which both runtimes use.
+It checks each replica once a second and sends no request to one that does not answer. compose/Caddyfile, which both
+runtimes use, says what that means for clients.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def start(
 ) -> Process:
     """A balancer on `port` before `replicas`.
 
-    Start it when the replicas answer: one that does not at the first look has to wait for the second.
+    Start it when the replicas answer: one that fails the first check must wait for the second.
     """
     home = folder / "balancer"
     home.mkdir(exist_ok=True)

@@ -26,7 +26,7 @@ def start(nats: Program, folder: Path, port: int, token: str, processes: Process
     """An empty queue on `port`, starting."""
     home = folder / "queue"
     home.mkdir(mode=0o700, exist_ok=True)
-    # The file takes these for values of its own: text wants its quotes.
+    # These are inserted into the file as values, so text needs quotes.
     own = {"HOST": LOOPBACK, "PORT": port, "TOKEN": token, "STORE_DIR": str(home)}
     env = environment(**{name: json.dumps(value) for name, value in own.items()})
     command = [*giving_way(), str(nats.path), "--config", str(SETTINGS)]

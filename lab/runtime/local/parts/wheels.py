@@ -1,6 +1,6 @@
-"""Servers that come as wheels: where each lies, which version it is, or why there is none.
+"""Servers that come as wheels: where each one is, its version, or why there is none.
 
-A program is found in its package's own list of files, however that was installed; a variable may name another.
+A program is found in its package's list of files, however that was installed; a variable may name another.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Program:
 
 @dataclass(frozen=True, kw_only=True)
 class Wheel:
-    """A server by its names: what people call it, its file, the package with it, the variable that names another."""
+    """A server's names: for people, of its file, of its package, and of the variable that names another."""
 
     name: str
     file: str
@@ -37,7 +37,7 @@ class Wheel:
     ask_version: str
 
     def find(self) -> Path:
-        """Where the program is. Raises LabError where there is none, with the next step."""
+        """Where the program is. Raises LabError, with the next step, if there is none."""
         if named := os.environ.get(self.variable):
             if not os.access(named, os.X_OK) or not Path(named).is_file():
                 raise LabError(
@@ -53,7 +53,7 @@ class Wheel:
         )
 
     def installed(self) -> Program:
-        """The program, and which version it says it is. Raises LabError where it cannot be had or does not run."""
+        """The program and its version. Raises LabError if it is missing or does not run."""
         path = self.find()
         try:
             asked = ended([str(path), self.ask_version], timeout_s=VERSION_TIMEOUT_S)

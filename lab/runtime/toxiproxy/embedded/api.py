@@ -1,6 +1,6 @@
 """Toxiproxy's HTTP API, with its statuses, its defaults and its weak validation.
 
-One request at a time looks at the proxies or changes them.
+Requests read or change the proxies one at a time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lab.runtime.toxiproxy.embedded.proxies import DOWNSTREAM, UPSTREAM, Proxy, 
 from lab.runtime.toxiproxy.embedded.toxics import KINDS, Toxic
 
 VERSION = "2.12-embedded"
-Answer = tuple[int, Any]  # status; what becomes JSON, None for no body
+Answer = tuple[int, Any]  # status; the JSON body, None for none
 
 
 class Refusal(Exception):
@@ -26,14 +26,14 @@ class Refusal(Exception):
 
 
 class Api:
-    """All proxies of one server, and what a request does to them."""
+    """All proxies of one server, and what requests do to them."""
 
     def __init__(self) -> None:
         self._proxies: dict[str, Proxy] = {}
         self._lock = asyncio.Lock()
 
     async def answer(self, method: str, path: str, body: str) -> Answer:
-        """What `method` on `path` answers. Never raises."""
+        """The answer to `method` on `path`. Never raises."""
         try:
             async with self._lock:
                 return await self._route(method, path.partition("?")[0].strip("/").split("/"), body)
@@ -116,7 +116,7 @@ class Api:
         return 204, None
 
     async def populate(self, body: str) -> Answer:
-        """Proxies that are there with the same addresses stay untouched; others are replaced."""
+        """Existing proxies with the same addresses stay untouched; others are replaced."""
         asked = parsed(body)
         if not isinstance(asked, list) or not all(isinstance(one, dict) for one in asked):
             raise Refusal(400, "bad request body: a list of proxies is wanted")
@@ -149,14 +149,14 @@ async def add_toxic(proxy: Proxy, asked: Mapping[str, Any]) -> Toxic:
 
 
 async def update_toxic(proxy: Proxy, toxic: Toxic, asked: Mapping[str, Any]) -> Toxic:
-    """Name, type and stream are not for changing, and are passed over in silence."""
+    """Name, type and stream cannot be changed, and are silently ignored."""
     change(toxic, asked)
     await proxy.update(toxic)
     return toxic
 
 
 def change(toxic: Toxic, asked: Mapping[str, Any]) -> None:
-    """Take over toxicity and known attributes. Raises Refusal, with nothing changed, where one is not a number."""
+    """Set toxicity and known attributes. Raises Refusal, with nothing changed, if one is not a number."""
     toxicity, attributes = asked.get("toxicity", toxic.toxicity), asked.get("attributes") or {}
     changed = {name.lower(): value for name, value in attributes.items() if name.lower() in toxic.attributes}
     if isinstance(toxicity, bool) or not isinstance(toxicity, int | float):
@@ -201,7 +201,7 @@ def fields(body: str) -> dict[str, Any]:
 
 
 def shown(proxy: Proxy) -> dict[str, Any]:
-    """As Toxiproxy shows it: toxics by direction, upstream first."""
+    """In Toxiproxy's format: toxics by direction, upstream first."""
     ordered = sorted(proxy.toxics, key=lambda toxic: toxic.stream.lower() != UPSTREAM)
     toxics = [shown_toxic(toxic) for toxic in ordered]
     here = {"name": proxy.name, "listen": proxy.listen, "upstream": proxy.upstream, "enabled": proxy.enabled}

@@ -1,7 +1,7 @@
 """One direction of one connection: reader → chain of toxics → writer, with a bounded channel between any two.
 
-The chain changes in flight: a toxic is added behind the last, and its neighbour starts anew; when one is removed, what
-it holds goes out at once.
+The chain changes in flight: a toxic is added behind the last, and its neighbour restarts; when one is removed, what it
+holds goes out at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: wait 0 s for the peer
 
 
 class Channel:
-    """Chunks between one giver and one taker. `push` never waits: an interrupted toxic lets go of what it holds."""
+    """Chunks between one giver and one taker. `push` never waits, so an interrupted toxic can release what it holds."""
 
     def __init__(self, limit: int = 1) -> None:
         self.chunks: deque[Chunk] = deque()
@@ -53,7 +53,7 @@ class Channel:
         return self.chunks.popleft()
 
     async def room(self) -> None:
-        """Return when something was taken, or `wake` was called."""
+        """Return when something was taken or `wake` was called."""
         self._emptied.clear()
         await self._emptied.wait()
 
@@ -62,7 +62,7 @@ class Channel:
 
 
 class Giver:
-    """Whoever feeds a channel: the reader of a link, or a stub. `output` may be changed while it waits."""
+    """Something that feeds a channel: the reader of a link, or a stub. `output` may change while it waits."""
 
     def __init__(self, output: Channel) -> None:
         self.output = output
@@ -98,7 +98,7 @@ class Stub(Giver):
         self._held = ()
 
     def kill(self) -> None:
-        """The link has ended: nobody takes what comes out."""
+        """The link has ended: nothing takes its output any more."""
         if self._task:
             self._task.cancel()
 
@@ -141,7 +141,7 @@ class Link:
         self._tasks = [loop.create_task(self._read()), loop.create_task(self._write())]
 
     async def add(self, toxic: Toxic) -> None:
-        """Append `toxic`; what its neighbour holds goes out without it."""
+        """Append `toxic`; what its neighbour holds bypasses it."""
         neighbour = self._stubs[-1] if self._stubs else None
         if neighbour:
             await neighbour.interrupt()
@@ -150,26 +150,26 @@ class Link:
             neighbour.start()
 
     async def update(self, toxic: Toxic) -> None:
-        """Start `toxic` anew, with the attributes that it has now."""
+        """Restart `toxic` with its current attributes."""
         for stub in self._stubs:
             if stub.toxic is toxic:
                 await stub.interrupt()
                 stub.start()
 
     async def remove(self, toxic: Toxic) -> None:
-        """Take `toxic` out; what it and the channel before it hold goes out at once."""
+        """Remove `toxic`; what it and the channel before it hold goes out at once."""
         for place, stub in enumerate(self._stubs):
             if stub.toxic is toxic:
                 if toxic.type == "timeout":
                     stub.kill()
-                    stub.output.close()  # the stream has a hole: nobody may read on
+                    stub.output.close()  # the stream has a gap: nobody may read on
                 else:
                     await stub.interrupt()
                     await self._splice_out(place)
                 return
 
     def kill(self) -> None:
-        """Stop at once; whoever calls closes the sockets."""
+        """Stop at once; the caller closes the sockets."""
         for stub in self._stubs:
             stub.kill()
         for task in self._tasks:

@@ -15,7 +15,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Proxy:
-    """Its toxics are in the order in which they were added."""
+    """Toxics are in the order in which they were added."""
 
     def __init__(self, name: str, listen: str, upstream: str) -> None:
         self.name = name
@@ -28,18 +28,18 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
 
     def start(self) -> None:
-        """Listen; nothing where it does already. Raises OSError where the address cannot be had."""
+        """Start listening, unless it already does. Raises OSError if the address is not available."""
         if self._listener:
             return
         host, port = split(self.listen)
         self._listener = socket.create_server((host, port), backlog=BACKLOG)
         self._listener.setblocking(False)
-        # Not asyncio's own server: one that is closed while it accepts leaves that connection open for ever.
+        # Not asyncio's own server: if closed while it accepts, it leaves that connection open for ever.
         asyncio.get_running_loop().add_reader(self._listener, self._accept, self._listener)
         self.listen = f"{host}:{self._listener.getsockname()[1]}"
 
     def stop(self) -> None:
-        """Refuse new connections and close both ends of those that are there."""
+        """Refuse new connections and close both ends of existing ones."""
         if self._listener:
             asyncio.get_running_loop().remove_reader(self._listener)
             self._listener.close()
@@ -79,7 +79,7 @@ class Proxy:
             task.add_done_callback(self._dialling.discard)
 
     async def _serve(self, connection: socket.socket) -> None:
-        """Dial the upstream; where it refuses, the client sees an end of file."""
+        """Connect to the upstream; if it refuses, the client sees an end of file."""
         connection.setblocking(False)
         client_reader, client = await asyncio.open_connection(sock=connection, limit=CHUNK_BYTES_MAX)
         try:
@@ -113,7 +113,7 @@ class Proxy:
 
 
 def split(address: str) -> tuple[str, int]:
-    """Host and port of "host:port". Raises ValueError where it is none."""
+    """Host and port of "host:port". Raises ValueError if it is not one."""
     host, _, port = address.rpartition(":")
     return host, int(port)
 

@@ -13,7 +13,7 @@ ANSWER_TIMEOUT_S = 25.0
 
 
 def serve_api(api: Api, host: str, port: int) -> ThreadingHTTPServer:
-    """Answer on host:port, asking `api` on the loop that runs now. Raises OSError where the port is taken."""
+    """Answer on host:port, asking `api` on the running loop. Raises OSError if the port is taken."""
     loop = asyncio.get_running_loop()
 
     class Handler(ApiHandler):
@@ -40,7 +40,7 @@ class ApiHandler(BaseHTTPRequestHandler):
 
     def reply(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        # A page that a browser has open must not reach the proxies.
+        # A page open in a browser must not reach the proxies.
         if self.headers.get("User-Agent", "").startswith("Mozilla/"):
             status, answer = 403, None
         else:

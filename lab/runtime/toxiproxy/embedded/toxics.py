@@ -1,7 +1,7 @@
 """What each toxic does to the chunks of one direction of one connection, as Toxiproxy 2.12 does it.
 
-A chunk is what one read returned, stamped with its arrival: neither a packet nor a request. A toxic runs in a `Stub`,
-which is interrupted by cancelling it wherever it waits; the chunk that it holds then goes out at once.
+A chunk is what one read returned, with the time of its arrival: neither a packet nor a request. A toxic runs in a
+`Stub` and is interrupted by cancelling it wherever it waits; the chunk that it holds then goes out at once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-SLICE_S = 0.1  # what the bandwidth toxic sends in one go lasts no longer
+SLICE_S = 0.1  # the bandwidth toxic sends no more at once than takes this long
 
 
 @dataclass(frozen=True)
@@ -28,15 +28,15 @@ class Stub(Protocol):
     passed_bytes: int
 
     async def take(self) -> Chunk | None:
-        """The next chunk, which the stub holds from now on; None at the end of the stream, however often asked."""
+        """The next chunk, which the stub holds from now on; None at the end of the stream, every time."""
         ...
 
     async def give(self, chunk: Chunk, rest: Chunk | None = None) -> None:
-        """Pass `chunk` on and hold only `rest` any more. Waits while the next in the chain is full."""
+        """Pass `chunk` on and keep only `rest`. Waits while the next in the chain is full."""
         ...
 
     def drop(self) -> None:
-        """Hold nothing any more: what was taken is lost."""
+        """Drop what was taken: it is lost."""
         ...
 
 
@@ -50,7 +50,7 @@ async def noop(stub: Stub, _: Attributes) -> None:
 
 
 async def latency(stub: Stub, attributes: Attributes) -> None:
-    """Counts from the arrival, so that what queues up behind a chunk is not delayed twice."""
+    """Counts from the arrival, so that chunks queued behind another are not delayed twice."""
     while chunk := await stub.take():
         delay_ms, jitter_ms = attributes["latency"], attributes["jitter"]
         if jitter_ms > 0:
@@ -76,7 +76,7 @@ async def bandwidth(stub: Stub, attributes: Attributes) -> None:
                 await stub.give(head, rest=chunk)
         started = loop.time()
         await asyncio.sleep(owed_s)
-        owed_s -= loop.time() - started  # a sleep is never exact: the error goes into the next
+        owed_s -= loop.time() - started  # a sleep is never exact: the error is added to the next one
         await stub.give(chunk)
 
 
@@ -86,7 +86,7 @@ async def slow_close(stub: Stub, attributes: Attributes) -> None:
 
 
 async def timeout(stub: Stub, attributes: Attributes) -> None:
-    """Swallows everything; closes when nothing has come for so long. 0 never closes."""
+    """Swallows everything; closes when nothing has come for that long. 0 never closes."""
     idle_s = attributes["timeout"] / 1000 or None
     with suppress(TimeoutError):
         while True:
@@ -100,7 +100,7 @@ async def reset_peer(stub: Stub, attributes: Attributes) -> None:
     """Swallows the first chunk and closes; the sockets of the link were told to reset instead of finishing."""
     await stub.take()
     stub.drop()
-    # Once data is lost there is no way back: an interruption closes at once.
+    # Once data is lost the stream cannot go on: an interruption closes at once.
     with suppress(asyncio.CancelledError):
         await asyncio.sleep(attributes["timeout"] / 1000)
 
@@ -122,7 +122,7 @@ def sliced(size: int, average: int, variation: int) -> list[int]:
 
 
 async def limit_data(stub: Stub, attributes: Attributes) -> None:
-    """What has passed survives an interruption: the stub keeps it."""
+    """The count survives an interruption: the stub keeps it."""
     while chunk := await stub.take():
         head, _ = cut(chunk, max(attributes["bytes"] - stub.passed_bytes, 0))
         stub.passed_bytes += len(head.data)
@@ -172,6 +172,6 @@ class Toxic:
         return KINDS[self.type]
 
     async def run(self, stub: Stub) -> None:
-        """Drawn anew at each start: whether this link has the toxic at all."""
+        """At each start, chance decides whether this link has the toxic at all."""
         pipe = self.kind.pipe if random.random() < self.toxicity else noop
         await pipe(stub, self.attributes)
