@@ -19,6 +19,7 @@ from gevent.pool import Group
 
 from loadtests.client import Client, Exchange
 from loadtests.handshake import await_t0, be_punctual, write_json
+from loadtests.oracle import is_wrong, rejects_planted_wrong
 from loadtests.records import (
     REUSED,
     WRONG,
@@ -26,8 +27,6 @@ from loadtests.records import (
     Outcome,
     Records,
     is_settled,
-    is_wrong,
-    oracle_rejects_planted_wrong,
     outcome,
 )
 from loadtests.waiting import make_waiter
@@ -45,6 +44,7 @@ class Player:
         self._records = Records(config["requests"], config["history"])
         self._history_ops = frozenset(config["history_ops"])
         self._ops: dict[str, int] = {}
+        self._oracle: dict[str, bool] = {}  # whether it saw what was planted in a right answer, by operation
         self._settled: set[int] = set()  # of requests that may be repeated
         self._in_flight = Group()
         self._process = psutil.Process()
@@ -76,7 +76,7 @@ class Player:
         self._summary |= {
             "ops": list(self._ops),
             "recorded": self._records.count,
-            "oracle_rejects_planted_wrong": oracle_rejects_planted_wrong(),
+            "oracle": self._oracle,
             "cpu_s": time.process_time() - self._cpu_before_s,
             "rss_bytes_end": self._process.memory_info().rss,
         }
@@ -116,7 +116,15 @@ class Player:
         in_history = op in self._history_ops
         answered = exchange.answered() if in_history or expect or exchange.status >= 500 else None
         result = outcome(arrival["method"], exchange.status, exchange.failure, answered)
-        flags = REUSED * exchange.reused | WRONG * (result is Outcome.OK and is_wrong(expect, answered))
+        wrong = result is Outcome.OK and is_wrong(expect, answered)
+        if (
+            expect is not None
+            and not self._oracle.setdefault(op, False)
+            and result is Outcome.OK
+            and not wrong
+        ):
+            self._oracle[op] = rejects_planted_wrong(expect, answered)
+        flags = REUSED * exchange.reused | WRONG * wrong
         self._records.request(
             arrival["i"], self._ops[op], exchange.status, exchange.failure, result, flags,
             intended, exchange.started, exchange.sent, exchange.end,

@@ -62,22 +62,6 @@ def is_settled(status: int, failure: Failure) -> bool:
     return failure is Failure.NONE and status not in TRY_AGAIN
 
 
-def is_wrong(expect: dict[str, Any] | None, answered: Any) -> bool:
-    """The oracle: whether a success has the wrong content."""
-    if not expect:
-        return False
-    return not isinstance(answered, dict) or any(
-        answered.get(name, ...) != value for name, value in expect.items()
-    )
-
-
-def oracle_rejects_planted_wrong() -> bool:
-    """Whether the oracle works: it must reject a planted wrong answer, and accept a right one."""
-    right = {"id": 1, "status": "confirmed"}
-    wrong = ({**right, "id": 2}, {"id": 1}, None, [right])
-    return not is_wrong(right, right) and all(is_wrong(right, answer) for answer in wrong)
-
-
 class Records:
     """The two files of one twin. Nothing is kept in memory."""
 

@@ -5,6 +5,7 @@ difference is there without any fault. This is also where the price of hardening
 """
 
 from lab.checks.invariants import (
+    ChargesMatch,
     CleanEndState,
     Conservation,
     ExactlyOnce,
@@ -12,6 +13,7 @@ from lab.checks.invariants import (
     NoLostAcks,
     NoPhantoms,
     RefusedMeansRefused,
+    StoredAsAsked,
 )
 from lab.checks.slos import GoodRatio
 from lab.model import FAULT, Load, Scenario, Verdict
@@ -46,6 +48,8 @@ SCENARIO = Scenario(
         NoDoubleBooking(),
         Conservation(),
         ExactlyOnce(),
+        ChargesMatch(),
+        StoredAsAsked(),
         CleanEndState(),
     ),
     expected={"naive": Verdict.HELD, "hardened": Verdict.HELD},

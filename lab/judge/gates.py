@@ -120,9 +120,16 @@ def _generator(twin: TwinEvidence) -> Gate:
 
 
 def _oracle(twin: TwinEvidence) -> Gate:
-    alive = twin.summary.oracle_rejects_planted_wrong
-    verb = "rejected" if alive else "accepted"
-    return _yes_or_no("oracle alive", alive, f"The check of answers {verb} a planted wrong one.", twin.twin)
+    """In a right answer to each operation something wrong was planted, wherever something is expected of it."""
+    tried = twin.summary.oracle
+    blind = sorted(op for op, saw in tried.items() if not saw)
+    sentence = f"The check of answers saw each wrong one that was planted, for {len(tried)} operations."
+    if blind:
+        names = ", ".join(blind)
+        sentence = f"Nothing shows that the check of answers works for {names}: no right answer, or a wrong one unseen."
+    elif not tried:
+        sentence = "Nothing was expected of any answer, so none could be told to be wrong."
+    return _yes_or_no("oracle alive", bool(tried) and not blind, sentence, twin.twin)
 
 
 def _baseline(twin: TwinEvidence, good_min: float) -> Gate:

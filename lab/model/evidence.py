@@ -35,7 +35,7 @@ class LoadSummary:
     recorded: int
     cap_hits: int
     errors: tuple[str, ...]
-    oracle_rejects_planted_wrong: bool
+    oracle: Mapping[str, bool]  # whether it saw wrong answers planted in a right one, by operation
     cpu_share_max: float
     cpu_s: float
     started_at: float

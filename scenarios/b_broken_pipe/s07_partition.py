@@ -5,7 +5,16 @@ Neither twin can do its work now. What differs is what callers and the load bala
 in milliseconds, says that nothing was done and when to try again, and takes itself out of rotation.
 """
 
-from lab.checks.invariants import CleanEndState, NoDoubleBooking, NoLostAcks, NoPhantoms, RefusedMeansRefused
+from lab.checks.invariants import (
+    ChargesMatch,
+    CleanEndState,
+    Conservation,
+    NoDoubleBooking,
+    NoLostAcks,
+    NoPhantoms,
+    RefusedMeansRefused,
+    StoredAsAsked,
+)
 from lab.checks.slos import CleanRefusals, RecoversWithin, TruthfulReadiness
 from lab.faults import Down
 from lab.model import DATABASE, FAULT, Load, Scenario, Verdict
@@ -39,6 +48,9 @@ SCENARIO = Scenario(
         NoPhantoms(),
         RefusedMeansRefused(),
         NoDoubleBooking(),
+        Conservation(),
+        ChargesMatch(),
+        StoredAsAsked(),
         CleanEndState(),
     ),
     defences=("honest_errors", "readiness"),

@@ -10,7 +10,16 @@ it makes the transfer that nobody is waiting for any more, and then the repetiti
 long before and does nothing after that: even without idempotency keys, it makes no transfer of this run twice.
 """
 
-from lab.checks.invariants import CleanEndState, ExactlyOnce, NoLostAcks, NoPhantoms, RefusedMeansRefused
+from lab.checks.invariants import (
+    ChargesMatch,
+    CleanEndState,
+    Conservation,
+    ExactlyOnce,
+    NoLostAcks,
+    NoPhantoms,
+    RefusedMeansRefused,
+    StoredAsAsked,
+)
 from lab.checks.slos import AnswersWithin, GoodRatio, RecoversWithin
 from lab.faults import Timeout
 from lab.model import DATABASE, FAULT, Load, Scenario, ServerProfile, Topology, Verdict
@@ -50,6 +59,9 @@ SCENARIO = Scenario(
         NoPhantoms(),
         RefusedMeansRefused(),
         ExactlyOnce(),
+        Conservation(),
+        ChargesMatch(),
+        StoredAsAsked(),
         CleanEndState(),
     ),
     defences=("deadline",),

@@ -6,7 +6,16 @@ bookings cannot both satisfy. That alone would charge those who lose the race as
 first, as pending, and charges only those whose booking the constraint let in.
 """
 
-from lab.checks.invariants import ExactlyOnce, NoDoubleBooking, NoLostAcks, NoPhantoms, RefusedMeansRefused
+from lab.checks.invariants import (
+    ChargesMatch,
+    ExactlyOnce,
+    JustifiedRefusals,
+    NoDoubleBooking,
+    NoLostAcks,
+    NoPhantoms,
+    RefusedMeansRefused,
+    StoredAsAsked,
+)
 from lab.faults import Latency
 from lab.model import DATABASE, Load, Scenario, Verdict
 
@@ -24,6 +33,9 @@ SCENARIO = Scenario(
         NoPhantoms(),
         RefusedMeansRefused(),
         ExactlyOnce(),
+        ChargesMatch(),
+        StoredAsAsked(),
+        JustifiedRefusals(),
     ),
     defences=("constraints", "saga"),
     lesson=(

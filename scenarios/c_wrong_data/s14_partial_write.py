@@ -5,7 +5,14 @@ between the two leaves half of its work behind. Swapping the statements only cha
 both or neither.
 """
 
-from lab.checks.invariants import AtomicPair, CleanEndState, NoLostAcks, NoPhantoms, RefusedMeansRefused
+from lab.checks.invariants import (
+    AtomicPair,
+    CleanEndState,
+    NoLostAcks,
+    NoPhantoms,
+    RefusedMeansRefused,
+    StoredAsAsked,
+)
 from lab.faults import Down, Latency
 from lab.model import DATABASE, Burst, Load, Scenario, Verdict
 
@@ -26,6 +33,7 @@ SCENARIO = Scenario(
         NoLostAcks(),
         NoPhantoms(),
         RefusedMeansRefused(),
+        StoredAsAsked(),
         CleanEndState(),
     ),
     defences=("one_transaction",),

@@ -11,7 +11,14 @@ retry. Without that order its retries still serve every client, though the slowe
 database counts 28 deadlocks.
 """
 
-from lab.checks.invariants import CleanEndState, Conservation, NoDeadlocks, NoLostAcks, NoPhantoms
+from lab.checks.invariants import (
+    CleanEndState,
+    Conservation,
+    NoDeadlocks,
+    NoLostAcks,
+    NoPhantoms,
+    StoredAsAsked,
+)
 from lab.checks.slos import CleanRefusals, LatencyQuantile
 from lab.faults import Latency
 from lab.model import DATABASE, FAULT, Load, Scenario, Verdict
@@ -34,6 +41,7 @@ SCENARIO = Scenario(
         Conservation(),
         NoLostAcks(),
         NoPhantoms(),
+        StoredAsAsked(),
         CleanEndState(),
     ),
     defences=("lock_order",),

@@ -78,7 +78,7 @@ def a_manifest(scenario: Scenario, twins: Sequence[TwinPlan] = PAIR, **changes: 
 def a_summary(**changes: Any) -> LoadSummary:
     return LoadSummary(
         **{
-            "ops": OPS, "planned": 0, "recorded": 0, "cap_hits": 0, "errors": (), "oracle_rejects_planted_wrong": True,
+            "ops": OPS, "planned": 0, "recorded": 0, "cap_hits": 0, "errors": (), "oracle": {"get_booking": True},
             "cpu_share_max": 0.22, "cpu_s": 3.1, "started_at": T0_AT, "rss_bytes_start": 60_000_000,
             "rss_bytes_end": 61_000_000, "priority": "nice -5", **changes,
         }

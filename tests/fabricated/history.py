@@ -7,6 +7,7 @@ from typing import Any
 from lab.model import Operation, Outcome
 
 TABLES = (
+    "rooms",
     "bookings",
     "wallets",
     "transfers",
@@ -24,6 +25,7 @@ Row = dict[str, Any]
 def seeded() -> dict[str, list[Row]]:
     """What a twin starts with: two users with wallets and profiles, one booking of last year."""
     state: dict[str, list[Row]] = {table: [] for table in TABLES}
+    state["rooms"] = [{"id": 1, "name": "Room 1", "hourly_price_cents": 2_000}]
     state["wallets"] = [{"id": n, "user_id": n, "balance_cents": 1_000} for n in (1, 2)]
     state["profiles"] = [
         {"user_id": n, "display_name": f"User {n}", "bio": "", "version": 1, "reference": None}

@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 from lab.checks.invariants import (
     INVARIANTS,
     AtomicPair,
+    ChargesMatch,
     CleanEndState,
     Conservation,
     ExactlyOnce,
+    JustifiedRefusals,
     NoDeadlocks,
     NoDoubleBooking,
     NoLostAcks,
     NoPhantoms,
     RefusedMeansRefused,
+    StoredAsAsked,
 )
 from lab.model import FAULT, Check, CheckResult, Operation, Outcome, Verdict
 from tests.fabricated.evidence import PHASES, FabricatedTwin
@@ -105,6 +108,9 @@ RIGHT = [
     (AtomicPair(), UPDATED),
     (ExactlyOnce(), BOOKED), (ExactlyOnce(), PAID),
     (CleanEndState(), BOOKED),
+    (ChargesMatch(), BOOKED),
+    (JustifiedRefusals(), FabricatedTwin(history=[booking("r1"), REFUSED], final=BOOKED.final)),
+    (StoredAsAsked(), BOOKED), (StoredAsAsked(), PAID), (StoredAsAsked(), UPDATED),
 ]  # fmt: skip
 
 
@@ -129,7 +135,8 @@ def test_without_an_acknowledged_write_nothing_is_claimed(check: type[Check]) ->
         update("p2", Outcome.REFUSED),
     ]
     assert judged(check(), FabricatedTwin()).verdict is INCONCLUSIVE
-    assert judged(check(), FabricatedTwin(history=doubtful)).verdict is INCONCLUSIVE
+    if check is not JustifiedRefusals:  # which looks at what was refused
+        assert judged(check(), FabricatedTwin(history=doubtful)).verdict is INCONCLUSIVE
 
 
 def test_deadlocks_of_this_run_are_counted_though_every_client_was_served() -> None:
@@ -387,6 +394,159 @@ def test_a_user_whose_first_profile_was_written_in_the_run_is_a_pair_too() -> No
     twin = FabricatedTwin(history=[update("p1")], final=profile(1, 1), initial={**ended(), "profiles": []})
     twin.final["profiles"].pop()
     assert judged(AtomicPair(), twin).verdict is HELD
+
+
+# -- I14 money
+
+
+@pytest.mark.parametrize(
+    ("bookings", "charges", "words"),
+    [
+        ([booking_row(2, "r1", charge_id=None)], [], "no charge for it"),
+        (
+            [booking_row(2, "r1")],
+            [{**charge_row(1, "r1"), "amount_cents": 1_999}],
+            "costs 2000 cents, 1999 were kept",
+        ),
+        (
+            [booking_row(2, "r1")],
+            [{**charge_row(1, "r1"), "refunded_cents": 2_000}],
+            "costs 2000 cents, 0 were kept",
+        ),
+        ([], [charge_row(2, "r2")], "no confirmed booking"),
+        (
+            [booking_row(2, "r2", status="pending", charge_id="ch_2")],
+            [charge_row(2, "r2")],
+            "no confirmed booking",
+        ),
+        (
+            [booking_row(2, "r1"), booking_row(3, "r2", **LATER)],
+            [charge_row(1, "r1")],
+            "pays for booking 2 (r1) and",
+        ),
+    ],
+    ids=[
+        "not charged",
+        "too little",
+        "paid back",
+        "charged for nothing",
+        "charged while pending",
+        "two for one",
+    ],
+)
+def test_money_that_does_not_match_its_booking_is_found(
+    bookings: list[dict[str, Any]], charges: list[dict[str, Any]], words: str
+) -> None:
+    """Beside a booking and a charge that match, so that there is something to match at all."""
+    matched = booking_row(9, "ok", room_id=7, charge_id="ch_9")
+    final = ended(bookings=[matched, *bookings], charges=[charge_row(9, "ok"), *charges])
+    result = judged(ChargesMatch(), FabricatedTwin(history=[booking("r1")], final=final))
+    assert (result.verdict, result.value) == (BROKEN, 1)
+    assert words in result.examples[0]
+
+
+def test_a_charge_that_was_paid_back_in_full_needs_no_booking() -> None:
+    back = {**charge_row(2, "r2"), "refunded_cents": 2_000}
+    final = ended(bookings=[booking_row(2, "r1")], charges=[charge_row(1, "r1"), back])
+    assert judged(ChargesMatch(), FabricatedTwin(history=[booking("r1")], final=final)).verdict is HELD
+
+
+# -- I15 contents
+
+
+@pytest.mark.parametrize(
+    ("asked", "left"),
+    [
+        (booking("r1"), ended(bookings=[booking_row(2, "r1", **{name: value})]))
+        for name, value in {
+            "room_id": 2,
+            "user_id": 2,
+            "starts_at": "2030-01-02T10:00:00+00:00",
+            "ends_at": "2030-01-01T12:00:00+00:00",
+            "price_cents": 1,
+        }.items()
+    ]
+    + [
+        (transfer("t1", cents=200), transferred(100)),
+        (update("p2"), profile(2, 2, display_name="Ne")),
+        (update("p2", user=2), profile(2, 2)),
+        (operation("create_hold", {**booking("h1").asked, "path": "/holds/"}),
+         ended(holds=[{**booking_row(1, "r1"), "room_id": 2}])),
+    ],
+)  # fmt: skip
+def test_a_row_that_says_something_else_than_was_asked_for_is_found(
+    asked: Operation, left: dict[str, Any]
+) -> None:
+    if asked.op == "create_hold":
+        left["holds"][0]["reference"] = "h1"
+    result = judged(StoredAsAsked(), FabricatedTwin(history=[asked], final=left))
+    assert (result.verdict, result.value) == (BROKEN, 1)
+    assert "asked for" in result.examples[0]
+
+
+def test_a_row_that_says_something_else_than_was_acknowledged_is_found() -> None:
+    said = booking(
+        "r1", answered={"id": 2, "room_id": 1, "price_cents": 1_500, "starts_at": "2030-01-01T10:00:00Z"}
+    )
+    result = judged(StoredAsAsked(), FabricatedTwin(history=[said], final=BOOKED.final))
+    assert "price_cents 2000, acknowledged 1500" in result.examples[0]
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        {"id": 2, "status": "confirmed", "ends_at": "2030-01-01T11:00:00Z"},
+        {"id": 9, "room_id": 5},
+        "text",
+        None,
+    ],
+    ids=["the same instant", "another row", "no object", "nothing"],
+)
+def test_what_is_no_difference(answered: object) -> None:
+    twin = FabricatedTwin(history=[booking("r1", answered=answered)], final=BOOKED.final)
+    assert judged(StoredAsAsked(), twin).verdict is HELD
+
+
+# -- I16 justified refusals
+
+HELD_HOUR = booking("r1")
+SEEDED_HOUR = {"starts_at": "2025-01-01T10:00:00Z", "ends_at": "2025-01-01T11:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("history", "justified"),
+    [
+        ([HELD_HOUR, REFUSED], True),
+        ([booking("r1", Outcome.UNKNOWN), REFUSED], True),
+        ([booking("r1", starts_at="2030-01-01T09:30:00Z", ends_at="2030-01-01T10:30:00Z"), REFUSED], True),
+        ([booking("r1", Outcome.REFUSED), REFUSED], False),
+        ([booking("r1", room_id=2), REFUSED], False),
+        ([booking("r1", starts_at="2030-01-01T11:00:00Z", ends_at="2030-01-01T12:00:00Z"), REFUSED], False),
+        ([HELD_HOUR, replace(REFUSED, status=404)], False),
+        ([HELD_HOUR, replace(REFUSED, status=422)], False),
+        ([booking("r2", Outcome.REFUSED, **SEEDED_HOUR)], True),
+        ([booking("r2"), REFUSED], True),  # its own first try, still under way
+        ([transfer("t1", Outcome.REFUSED, cents=1_000)], False),
+        ([transfer("t1", Outcome.REFUSED, cents=1_001)], True),
+        ([transfer("t0", Outcome.UNKNOWN, cents=900), transfer("t1", Outcome.REFUSED, cents=200)], True),
+        ([update("p1"), update("p2", Outcome.REFUSED)], True),
+        ([update("p1", user=2), update("p2", Outcome.REFUSED)], False),
+    ],
+)  # fmt: skip
+def test_a_refusal_needs_something_that_may_have_stood_in_its_way(
+    history: list[Operation], justified: bool
+) -> None:
+    result = judged(JustifiedRefusals(), FabricatedTwin(history=history))
+    assert result.verdict is (HELD if justified else BROKEN)
+    assert result.value == (
+        0 if justified else len([each for each in history if each.outcome is Outcome.REFUSED])
+    )
+
+
+@pytest.mark.parametrize("status", [503, 429, 500])
+def test_a_refusal_for_want_of_health_is_not_looked_at(status: int) -> None:
+    history = [HELD_HOUR, replace(REFUSED, status=status)]
+    assert judged(JustifiedRefusals(), FabricatedTwin(history=history)).verdict is INCONCLUSIVE
 
 
 # -- I9 exactly once

@@ -34,7 +34,7 @@ from tests.fabricated.verdicts import make_verdict
 SCENARIO = scenario_of(Fabricated())
 SUMMARY = {
     "ops": ["get_booking"], "planned": 3, "recorded": 3, "cap_hits": 0, "errors": [], "cpu_share_max": 0.1,
-    "oracle_rejects_planted_wrong": True, "cpu_s": 1, "started_at": 1, "rss_bytes_start": 1, "rss_bytes_end": 1,
+    "oracle": {"get_booking": True}, "cpu_s": 1, "started_at": 1, "rss_bytes_start": 1, "rss_bytes_end": 1,
     "priority": "",
 }  # fmt: skip
 

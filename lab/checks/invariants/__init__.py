@@ -1,37 +1,46 @@
 """Invariants: what must be true of history and final data, whatever happened. One check per file."""
 
 from lab.checks.invariants.atomic_pair import AtomicPair
+from lab.checks.invariants.charges_match import ChargesMatch
 from lab.checks.invariants.clean_end_state import CleanEndState
 from lab.checks.invariants.conservation import Conservation
 from lab.checks.invariants.exactly_once import ExactlyOnce
+from lab.checks.invariants.justified_refusals import JustifiedRefusals
 from lab.checks.invariants.no_deadlocks import NoDeadlocks
 from lab.checks.invariants.no_double_booking import NoDoubleBooking
 from lab.checks.invariants.no_lost_acks import NoLostAcks
 from lab.checks.invariants.no_phantoms import NoPhantoms
 from lab.checks.invariants.refused_means_refused import RefusedMeansRefused
+from lab.checks.invariants.stored_as_asked import StoredAsAsked
 from lab.model import Check
 
 INVARIANTS: tuple[type[Check], ...] = (
     AtomicPair,
+    ChargesMatch,
     CleanEndState,
     Conservation,
     ExactlyOnce,
+    JustifiedRefusals,
     NoDeadlocks,
     NoDoubleBooking,
     NoLostAcks,
     NoPhantoms,
     RefusedMeansRefused,
+    StoredAsAsked,
 )
 
 __all__ = [
     "INVARIANTS",
     "AtomicPair",
+    "ChargesMatch",
     "CleanEndState",
     "Conservation",
     "ExactlyOnce",
+    "JustifiedRefusals",
     "NoDeadlocks",
     "NoDoubleBooking",
     "NoLostAcks",
     "NoPhantoms",
     "RefusedMeansRefused",
+    "StoredAsAsked",
 ]

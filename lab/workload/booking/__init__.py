@@ -21,6 +21,6 @@ BOOKING = Workload(
     programs={PAYMENTS: "services.dependencies.payments:create_app()"},
     seed="services.seed",
     final_read="loadtests.final_state",
-    tables=("bookings", "wallets", "transfers", "ledger", "profiles", "audit", "holds"),
+    tables=("rooms", "bookings", "wallets", "transfers", "ledger", "profiles", "audit", "holds"),
     token=operator,
 )

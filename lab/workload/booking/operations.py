@@ -13,6 +13,7 @@ from typing import Any
 
 from lab.model import Arrival
 from lab.workload import Follower, Intent
+from lab.workload.booking import seeded
 
 FIRST_FREE_SLOT = datetime(2030, 1, 1, tzinfo=UTC)
 CONTESTED_DAY = datetime(2028, 1, 1, tzinfo=UTC)
@@ -22,39 +23,57 @@ CROSSING_AFTER_S = 0.01  # longer than between two locks when all is well, short
 PATIENCE_S = 2.0
 REPEAT_AFTER_S = 2.1
 PAGE = 20
+ROOMS_SHOWN = 100
+FIRST = (
+    "$first"  # the list begins with these (loadtests/oracle.py): rows of the run come after those of the seed
+)
 
 
 def get_booking(intent: Intent) -> Arrival:
-    sizes, booking = intent.sizes, intent.one_of(intent.sizes["bookings"])
-    room, user = 1 + (booking - 1) % sizes["rooms"], 1 + (booking - 1) % sizes["users"]
-    return intent.read(f"/bookings/{booking}/", id=booking, room_id=room, user_id=user)
+    booking = intent.one_of(intent.sizes["bookings"])
+    return intent.read(f"/bookings/{booking}/", **seeded.booking(booking, intent.sizes))
 
 
 def user_bookings(intent: Intent) -> Arrival:
-    return intent.read(f"/users/{intent.one_of(intent.sizes['users'])}/bookings/")
+    user = intent.one_of(intent.sizes["users"])
+    bookings = [seeded.booking(i, intent.sizes) for i in seeded.bookings_of(user, intent.sizes)[:PAGE]]
+    return intent.read(f"/users/{user}/bookings/", items={FIRST: bookings})
 
 
 def users_with_bookings(intent: Intent) -> Arrival:
-    """A full page from anywhere in the list; the next one begins after its last user."""
+    """A full page from anywhere; the next one continues after its last user."""
     after = intent.random.randrange(max(1, intent.sizes["users"] - PAGE))
-    expect = {"next": after + PAGE} if after + PAGE <= intent.sizes["users"] else {}
-    return intent.read(f"/users/?include=bookings&limit={PAGE}&after={after}", **expect)
+    last = min(after + PAGE, intent.sizes["users"])
+    users = [_with_bookings(user, intent) for user in range(after + 1, last + 1)]
+    following = last if len(users) == PAGE else None
+    return intent.read(f"/users/?include=bookings&limit={PAGE}&after={after}", items=users, next=following)
+
+
+def _with_bookings(user: int, intent: Intent) -> dict[str, Any]:
+    ids = seeded.bookings_of(user, intent.sizes)[:PAGE]
+    prices = [{"id": i, "price_cents": seeded.booking(i, intent.sizes)["price_cents"]} for i in ids]
+    return {**seeded.user(user), "bookings": {FIRST: prices}}
 
 
 def rooms_search(intent: Intent) -> Arrival:
-    return intent.read(f"/rooms/?q={intent.one_of(intent.sizes['rooms'])}")
+    wanted = str(intent.one_of(intent.sizes["rooms"]))
+    found = [i for i in range(1, intent.sizes["rooms"] + 1) if wanted in str(i)]
+    return intent.read(f"/rooms/?q={wanted}", items=[seeded.room(i) for i in found[:ROOMS_SHOWN]])
 
 
 def availability(intent: Intent) -> Arrival:
     room = intent.one_of(intent.sizes["rooms"])
-    day = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(days=intent.random.randrange(365))
+    day = seeded.FIRST_DAY + timedelta(days=intent.random.randrange(seeded.DAYS))
+    taken = seeded.taken(room, day, intent.sizes)
     return intent.read(
-        f"/rooms/{room}/availability/?date={day:%Y-%m-%d}", room_id=room, date=f"{day:%Y-%m-%d}"
+        f"/rooms/{room}/availability/?date={day:%Y-%m-%d}", room_id=room, date=f"{day:%Y-%m-%d}", taken=taken
     )
 
 
 def utilisation(intent: Intent) -> Arrival:
-    return intent.read("/reports/utilisation/")
+    """Every room; for how long each is booked grows in a run."""
+    rooms = range(1, intent.sizes["rooms"] + 1)
+    return intent.read("/reports/utilisation/", items=[{"room_id": i, "name": f"Studio {i}"} for i in rooms])
 
 
 def healthz(intent: Intent) -> Arrival:
@@ -79,7 +98,7 @@ def contested_booking(intent: Intent) -> Arrival:
 def update_profile(intent: Intent) -> Arrival:
     user, name = intent.one_of(intent.sizes["users"]), f"Name {intent.i}"
     body = {"display_name": name, "bio": f"Bio of version {intent.i}"}
-    return intent.write("PUT", f"/users/{user}/profile/", body, user_id=user, display_name=name)
+    return intent.write("PUT", f"/users/{user}/profile/", body, user_id=user, **body)
 
 
 def transfer(intent: Intent) -> Arrival:
@@ -117,12 +136,15 @@ def again(intent: Intent, first: Arrival) -> Arrival:
 def create_hold(intent: Intent) -> Arrival:
     hours, room = divmod(intent.i, intent.sizes["rooms"])
     starts_at = FIRST_FREE_SLOT + timedelta(hours=hours)
-    return intent.write("POST", "/holds/", _slot(intent, room + 1, starts_at), room_id=room + 1)
+    body = _slot(intent, room + 1, starts_at)
+    return intent.write("POST", "/holds/", body, **body)
 
 
 def _booking(intent: Intent, room: int, starts_at: datetime) -> Arrival:
     body = _slot(intent, room, starts_at)
-    return intent.write("POST", "/bookings/", body, room_id=room, user_id=body["user_id"], status="confirmed")
+    return intent.write(
+        "POST", "/bookings/", body, **body, status="confirmed", price_cents=seeded.price_cents(room)
+    )
 
 
 def _slot(intent: Intent, room: int, starts_at: datetime) -> dict[str, Any]:
@@ -137,7 +159,7 @@ def _slot(intent: Intent, room: int, starts_at: datetime) -> dict[str, Any]:
 def _transfer(intent: Intent, giver: int, taker: int) -> Arrival:
     amount = intent.one_of(500)
     body = {"from_wallet_id": giver, "to_wallet_id": taker, "amount_cents": amount}
-    return intent.write("POST", "/transfers/", body, amount_cents=amount)
+    return intent.write("POST", "/transfers/", body, **body)
 
 
 def _utc(instant: datetime) -> str:

@@ -1,0 +1,103 @@
+"""I16, justified refusals: whoever was told "taken" or "not enough" can be shown what took it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from lab.checks.wording import counted
+from lab.model import Check, CheckResult, Evidence, Operation, Outcome
+from lab.workload.booking.history import BOOKINGS, HOLDS, KINDS, PROFILES, TRANSFERS, Intent, Row, intents
+
+CONFLICT = 409
+NOT_NOW = (408, 425, 429)  # say nothing about the request itself
+HOUR_S = 3_600
+Hour = tuple[str, int, int]  # of a booking or a hold, of a room, since 1970
+
+
+@dataclass(frozen=True, kw_only=True)
+class JustifiedRefusals(Check):
+    """Every request of the load is right in itself, so only a conflict (409) may refuse one for good.
+
+    What it conflicts with was acknowledged, may have taken effect, or was there before. Refusals for want of health
+    (503 and its like) are the matter of SLOs.
+    """
+
+    name: ClassVar[str] = "justified refusals"
+    invariant: ClassVar[str] = "I16"
+
+    def title(self) -> str:
+        return "whoever was refused was refused for a reason"
+
+    def judge(self, evidence: Evidence) -> CheckResult:
+        wanted = intents(evidence)
+        refused = [(intent, each) for intent in wanted for each in intent.tries if _is_final(each)]
+        if not refused:
+            return self.undecided("Nothing was refused for good, so no refusal had to be justified.")
+        held = _Held(wanted, evidence)
+        found = [
+            f"{intent}; nothing stood in its way"
+            for intent, each in refused
+            if not held.excuses(intent, each)
+        ]
+        kinds = " and ".join(sorted({KINDS[intent.kind] for intent, _ in refused}))
+        return counted(
+            self,
+            found,
+            "unjustified refusal",
+            "unjustified refusals",
+            f"{len(refused)} refusals of a {kinds}",
+        )
+
+
+def _is_final(each: Operation) -> bool:
+    return each.outcome == Outcome.REFUSED and 400 <= each.status < 500 and each.status not in NOT_NOW
+
+
+class _Held:
+    """What may stand in the way of a request: who may have an hour or a profile, and how little a wallet may hold."""
+
+    def __init__(self, wanted: Iterable[Intent], evidence: Evidence) -> None:
+        self._taken: set[Hour] = set()
+        self._edited: set[int] = set()
+        self._least_cents = {row["id"]: row["balance_cents"] for row in evidence.initial["wallets"]}
+        for kind in (BOOKINGS, HOLDS):
+            for row in evidence.initial[kind]:
+                self._taken.update(_hours(kind, row))
+        for intent in wanted:
+            if not intent.refused:
+                self._note(intent)
+
+    def excuses(self, intent: Intent, refused: Operation) -> bool:
+        """Whether something may have stood in the way; another try of its own that may have taken effect, too."""
+        if refused.status != CONFLICT:
+            return False
+        if not intent.refused:
+            return True
+        if intent.kind == TRANSFERS:
+            return bool(self._least_cents.get(intent.asked["from_wallet_id"], 0) < intent.asked["amount_cents"])
+        if intent.kind == PROFILES:
+            return _user(intent) in self._edited
+        return not self._taken.isdisjoint(_hours(intent.kind, intent.asked))
+
+    def _note(self, intent: Intent) -> None:
+        if intent.kind == TRANSFERS:
+            giver = intent.asked["from_wallet_id"]
+            self._least_cents[giver] = self._least_cents.get(giver, 0) - intent.asked["amount_cents"]
+        elif intent.kind == PROFILES:
+            self._edited.add(_user(intent))
+        else:
+            self._taken.update(_hours(intent.kind, intent.asked))
+
+
+def _hours(kind: str, slot: Row) -> Iterator[Hour]:
+    """Every hour of a room that a slot lies in."""
+    first, last = (datetime.fromisoformat(slot[name]).timestamp() for name in ("starts_at", "ends_at"))
+    for hour in range(int(first // HOUR_S), int(-(-last // HOUR_S))):
+        yield kind, slot["room_id"], hour
+
+
+def _user(intent: Intent) -> int:
+    return int(str(intent.asked["path"]).split("/")[2])

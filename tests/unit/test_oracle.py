@@ -1,0 +1,113 @@
+"""The oracle sees every wrong answer, and what it expects is what the seed data say."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lab.workload.booking import seeded
+from loadtests import oracle
+from loadtests.oracle import FIRST, is_wrong, planted, rejects_planted_wrong
+from services import seed
+
+ONE = {"id": 7, "status": "confirmed"}
+PAGE = {"items": [{"id": 1, "bookings": {FIRST: [{"id": 1, "price_cents": 5}]}}], "next": None}
+SHOWN = {
+    "items": [
+        {"id": 1, "name": "Ada", "bookings": [{"id": 1, "price_cents": 5}, {"id": 99, "price_cents": 8}]}
+    ],
+    "next": None,
+}
+SIZES = {"users": 500, "rooms": 40, "bookings": 2_000}
+
+
+@pytest.mark.parametrize(
+    ("expect", "answer"),
+    [
+        (None, None),
+        (None, "anything"),
+        (ONE, {**ONE, "price_cents": 100}),
+        (PAGE, SHOWN),
+        ({"items": {FIRST: []}}, {"items": [1]}),
+        ({"taken": []}, {"taken": []}),
+    ],
+)
+def test_a_right_answer_may_say_more_than_expected(expect: Any, answer: Any) -> None:
+    assert not is_wrong(expect, answer)
+    assert expect is None or rejects_planted_wrong(expect, answer)
+
+
+@pytest.mark.parametrize(
+    ("expect", "answer"),
+    [
+        (ONE, {**ONE, "id": 8}),
+        (ONE, {"id": 7}),
+        (ONE, {**ONE, "id": "7"}),
+        (ONE, {**ONE, "id": 7.0}),
+        (ONE, None),
+        (ONE, [ONE]),
+        (PAGE, {"items": [], "next": None}),
+        (PAGE, {**SHOWN, "next": 20}),
+        (PAGE, {"items": [{**SHOWN["items"][0], "bookings": []}], "next": None}),  # type: ignore[index]
+        (PAGE, {"items": [{"id": 1, "bookings": [{"id": 1, "price_cents": -1}]}], "next": None}),
+        (PAGE, {"items": SHOWN["items"] * 2, "next": None}),  # type: ignore[operator]
+        ({"taken": []}, {"taken": [1]}),
+    ],
+)
+def test_a_wrong_answer_is_wrong(expect: Any, answer: Any) -> None:
+    assert is_wrong(expect, answer)
+
+
+def test_something_wrong_is_planted_at_every_place_where_something_is_expected() -> None:
+    wrong = list(planted(PAGE, SHOWN))
+    (ada,) = SHOWN["items"]  # type: ignore[misc]
+    for expected in (
+        oracle.PLANTED,
+        {"items": [ada]},
+        {"next": None},
+        {**SHOWN, "next": oracle.PLANTED},
+        {**SHOWN, "items": [ada, oracle.PLANTED]},
+        {**SHOWN, "items": []},
+        {**SHOWN, "items": [{**ada, "id": oracle.PLANTED}]},
+        {**SHOWN, "items": [{**ada, "bookings": [{"id": 99, "price_cents": 8}]}]},
+    ):
+        assert expected in wrong
+
+
+def test_a_blind_oracle_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oracle, "is_wrong", lambda _expect, _answered: False)
+    assert not rejects_planted_wrong(ONE, ONE)
+
+
+@pytest.mark.parametrize("bookings", [2_000, 500_000])
+@pytest.mark.parametrize("i", [1, 40, 41, 1_999])
+def test_what_is_expected_of_a_booking_is_what_is_seeded(i: int, bookings: int) -> None:
+    sizes = {**SIZES, "bookings": bookings}
+    number, user, room, starts_at, ends_at, status, cents = seed.booking(i, **sizes)
+    assert seeded.booking(i, sizes) == {
+        "id": number, "user_id": user, "room_id": room, "starts_at": seeded.utc(starts_at),  # type: ignore[arg-type]
+        "ends_at": seeded.utc(ends_at), "status": status, "price_cents": cents,  # type: ignore[arg-type]
+    }  # fmt: skip
+    assert i in seeded.bookings_of(user, sizes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bookings", [90, 2_000, 2_001])
+@pytest.mark.parametrize("room", [1, 2, 40])
+def test_what_is_taken_on_a_day_is_what_is_seeded(room: int, bookings: int) -> None:
+    sizes = {**SIZES, "bookings": bookings}
+    rows = [seeded.booking(i, sizes) for i in range(1, bookings + 1)]
+    for day in (
+        seeded.FIRST_DAY,
+        seeded.FIRST_DAY + timedelta(days=2),
+        seeded.FIRST_DAY + timedelta(days=300),
+    ):
+        there = [
+            {"starts_at": row["starts_at"], "ends_at": row["ends_at"]}
+            for row in rows
+            if row["room_id"] == room
+            and datetime.fromisoformat(row["starts_at"]) < day + timedelta(days=1)
+            and datetime.fromisoformat(row["ends_at"]) > day
+        ]
+        assert seeded.taken(room, day, sizes) == there
