@@ -46,6 +46,7 @@ def examine() -> list[Finding]:
     """All findings, in the order in which a newcomer would fix them."""
     from lab.runtime.containers import testbed as docker
     from lab.runtime.containers.engine import compose_version
+    from lab.runtime.containers.real_time import lacking
 
     return [
         python(sys.version_info[:3]),
@@ -56,6 +57,7 @@ def examine() -> list[Finding]:
         go(toxiproxy_build.go()),
         docker_engine(docker.available, compose_version),
         docker_images(docker.available, docker.images_present),
+        docker_real_time(lacking),
         disk(shutil.disk_usage(ROOT).free),
         ports(_reserve),
         cores(os.cpu_count() or 1),
@@ -140,7 +142,7 @@ def docker_engine(available: Callable[[], str | None], compose_version: Callable
         return Finding(name="docker", ok=True, found=f"an engine answers, Compose {compose_version()}")
     return Finding(
         name="docker", ok=False, found=reason, rules_out=DOCKER,
-        fix="Debian: apt install docker.io, start it, and build today's Compose: compose/offline/compose-plugin/build",
+        fix="as it says; on Debian: apt install docker.io, and compose/offline/compose-plugin/build for Compose",
     )  # fmt: skip
 
 
@@ -154,6 +156,18 @@ def docker_images(available: Callable[[], str | None], present: Callable[[], boo
     return Finding(
         name="docker images", ok=False, found="not built yet", rules_out="--runtime auto taking Docker",
         fix="bin/lab up --runtime docker builds them; where nothing can be pulled: compose/offline/build",
+    )  # fmt: skip
+
+
+def docker_real_time(lacking: Callable[[], bool]) -> Finding:
+    """Whether load and probes in containers are woken on time on a busy machine."""
+    from lab.runtime.containers.real_time import REMEDY
+
+    if not lacking():
+        return Finding(name="real time", ok=True, found="containers may ask for it")
+    return Finding(
+        name="real time", ok=False, found="this kernel rations it, and gives containers none",
+        rules_out=f"punctual runs in {DOCKER}: many would be invalid", fix=REMEDY,
     )  # fmt: skip
 
 

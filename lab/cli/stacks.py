@@ -80,6 +80,9 @@ def heal() -> None:
 
 def clean(
     runs: Annotated[bool, typer.Option("--runs", help="Remove the kept runs, too.")] = False,
+    images: Annotated[
+        bool, typer.Option("--images", help="Remove the Docker images that the lab has built, too.")
+    ] = False,
 ) -> None:
     """Heal, take down what is up, and remove the lab's own scratch files."""
     lines = [*heal_all(paths.STATE), *take_down(paths.STATE)]
@@ -88,6 +91,10 @@ def clean(
             kept = [folder for folder in paths.RUNS.iterdir() if not folder.is_symlink()]
             shutil.rmtree(paths.RUNS)
             lines.append(f"removed {len(kept)} runs")
+    if images:
+        from lab.runtime.containers.images import remove_images  # few ever need the engine here
+
+        lines += remove_images()
     shutil.rmtree(paths.STATE, ignore_errors=True)
     console.print("\n".join([*lines, "Clean."]), soft_wrap=True)
 

@@ -19,7 +19,7 @@ from lab.model.campaigns import (
     alone,
     without,
 )
-from lab.model.errors import LabError
+from lab.model.errors import LabError, Spoiled
 from lab.model.events import (
     EVENTS,
     CpuRead,
@@ -173,6 +173,7 @@ __all__ = [
     "ServerProfile",
     "SessionsSample",
     "Shot",
+    "Spoiled",
     "Stack",
     "State",
     "StateFault",
