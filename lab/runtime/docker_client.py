@@ -74,7 +74,7 @@ def docker_configuration() -> Iterator[None]:
     """Inside the block this process has the same surroundings, for the SDK, which takes no other hint."""
     ours = {"DOCKER_CONFIG": str(_configuration()), **chosen_engine()}
     before = {name: os.environ.get(name) for name in ours}
-    os.environ |= ours
+    os.environ.update(ours)
     try:
         yield
     finally:
