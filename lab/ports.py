@@ -87,6 +87,10 @@ class Testbed(Protocol):
         """Start all parts of the topology, load the seed data, wait until every part answers. All or nothing."""
         ...
 
+    def check(self) -> None:
+        """Raises LabError where what carries the twins has gone, such as the engine of their containers."""
+        ...
+
     def down(self) -> None:
         """Stop everything that `up` started. Safe to call twice, and after a failed `up`."""
         ...

@@ -8,7 +8,7 @@ stack: by then the folder is complete, so it can be judged meanwhile.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
@@ -21,11 +21,13 @@ from lab.plan.states import describe
 from lab.ports import Child, Clock, Testbed
 from lab.provenance import manifest
 from lab.record import FolderJournal, RunWriter, Status
-from lab.watching import Watch
+from lab.watching import Alive, Watch
 
 LEAD_S = 0.3  # from the start signal to T0: time for every child to see it
 READY_TIMEOUT_S = 30.0
 READ_TIMEOUT_S = 20.0
+LOOK_S = 0.2  # between two looks whether all that measures is still alive
+LOAD, OBSERVE = "load", "observe"  # what runs beside each twin: the modules of loadtests
 
 
 class Runner:
@@ -46,6 +48,7 @@ class Runner:
         self._clock = clock
         self._faults = plan.scenario.faults
         self._injector = Injector(plan, testbed, journal, clock)
+        self._watch = Watch(plan, testbed, writer, journal)
         self._t0 = 0.0
         self._planned = 0
 
@@ -58,17 +61,17 @@ class Runner:
         try:
             with self._starting():
                 self._injector.heal()
-                with self._children() as (loads, observers):
+                with self._children() as children:
                     self._read_data("initial")  # while they load what they need
-                    self._await_ready([*loads, *observers])
+                    self._await_ready(children)
                     self._go()
-                    with Watch(self._plan, self._testbed, self._writer, self._journal):
+                    with self._watch, Alive(children, self._testbed) as alive:
                         try:
-                            self._walk()
+                            self._walk(alive)
                         finally:
                             self._injector.heal()
-                        self._await(loads, self._plan.scenario.load.client_timeout_s + 10)
-                    self._await(observers, self._plan.phases.drain_s + 10)
+                        self._await(children, LOAD, self._plan.scenario.load.client_timeout_s + 10)
+                    self._await(children, OBSERVE, self._plan.phases.drain_s + 10)
                 self._say("reading the data that is left")
                 self._read_data("final")
         except BaseException:
@@ -114,36 +117,31 @@ class Runner:
         return self._writer.schedule(arrivals)
 
     @contextmanager
-    def _children(self) -> Iterator[tuple[list[Child], list[Child]]]:
-        """Load and observer of each twin, getting ready to wait for T0; stopped at the end if they still run."""
-        children: list[Child] = []
+    def _children(self) -> Iterator[dict[tuple[str, str], Child]]:
+        """Load and observer of each twin, by (twin, program), getting ready for T0; stopped if they still run."""
+        children: dict[tuple[str, str], Child] = {}
         try:
-            loads = [self._spawn(twin, "load", children) for twin in self._plan.names]
-            observers = [self._spawn(twin, "observe", children) for twin in self._plan.names]
-            yield loads, observers
+            for program in (LOAD, OBSERVE):
+                for twin in self._plan.names:
+                    children[twin, program] = self._spawn(twin, program)
+            yield children
         finally:
-            for child in children:
+            for child in children.values():
                 child.stop()
 
-    def _spawn(self, twin: str, program: str, children: list[Child]) -> Child:
+    def _spawn(self, twin: str, program: str) -> Child:
         plan, addresses = self._plan, self._testbed.targets(twin)
         config = (
-            programs.load(twin, plan, addresses) if program == "load" else programs.observe(plan, addresses)
+            programs.load(twin, plan, addresses) if program == LOAD else programs.observe(plan, addresses)
         )
         folder = self._writer.twin_folder(twin)
-        child = self._testbed.spawn(twin, f"loadtests.{program}", config, folder, program)
-        children.append(child)
-        return child
+        return self._testbed.spawn(twin, f"loadtests.{program}", config, folder, program)
 
-    def _await_ready(self, children: list[Child]) -> None:
+    def _await_ready(self, children: Mapping[tuple[str, str], Child]) -> None:
         give_up = time.monotonic() + READY_TIMEOUT_S
-        ready = [
-            self._writer.twin_folder(twin) / f"{name}.ready.json"
-            for twin in self._plan.names
-            for name in ("load", "observe")
-        ]
+        ready = [self._writer.twin_folder(twin) / f"{program}.ready.json" for twin, program in children]
         while not all(path.exists() for path in ready):
-            dead = [child for child in children if not child.running()]
+            dead = [child for child in children.values() if not child.running()]
             if dead or time.monotonic() > give_up:
                 missing = ", ".join(f"{path.parent.name}/{path.name}" for path in ready if not path.exists())
                 raise LabError(
@@ -151,9 +149,10 @@ class Runner:
                 )
             time.sleep(0.02)
 
-    def _await(self, children: list[Child], timeout_s: float) -> None:
-        for child in children:
-            child.wait(timeout_s)
+    def _await(self, children: Mapping[tuple[str, str], Child], wanted: str, timeout_s: float) -> None:
+        for (_twin, program), child in children.items():
+            if program == wanted:
+                child.wait(timeout_s)
 
     # -- the walk ---------------------------------------------------------------------------------------------
 
@@ -163,11 +162,13 @@ class Runner:
         self._writer.t0(self._t0)
         self._manifest(Status.RUNNING)
 
-    def _walk(self) -> None:
+    def _walk(self, alive: Alive) -> None:
         """Everything that has an instant, in order: changes by faults, edges of phases, readings of the targets."""
         self._clock.be_punctual()
         for at_s, step in sorted(self._timeline(), key=lambda item: item[0]):
-            self._clock.sleep_until(self._t0 + at_s)
+            while (left_s := self._t0 + at_s - self._clock.now()) > 0:
+                self._clock.sleep_until(self._clock.now() + min(left_s, LOOK_S))
+                alive.check()
             step()
 
     def _timeline(self) -> Iterator[Step]:

@@ -1,23 +1,26 @@
-"""Looks at the parts that break, a few times a second while a run goes on: alive or not, limits, memory, CPU.
+"""Looks around while a run goes on, a few times a second.
 
-Only where a scenario breaks parts or has a restarter; a run without them has no such thread.
+`Watch` looks at the parts that break: alive or not, limits, memory, CPU. Only where a scenario breaks parts or has a
+restarter; a run without them has no such thread. `Alive` looks whether all that measures is still there.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from lab.model import SERVICE, Kind, LabError, Target, a_part
+from lab.model import SERVICE, Kind, LabError, Spoiled, Target, a_part
 from lab.plan.programs import probes
 from lab.plan.runs import RunPlan
-from lab.ports import Journal, Testbed, Watched
+from lab.ports import Child, Journal, Testbed, Watched
 from lab.record import RunWriter
 
 EVERY_S = 0.2
+ALIVE_EVERY_S = 0.5
 END_TIMEOUT_S = 5.0
 
 
@@ -58,6 +61,50 @@ class Watch:
             return
         t0 = time.monotonic() - self._journal.now_s()
         self._writer.parts(twin, [replace(sample, start_s=round(sample.start_s - t0, 6)) for sample in seen])
+
+
+class Alive:
+    """A context manager: within it a thread looks whether the testbed and `children`, by (twin, program), stand."""
+
+    def __init__(self, children: Mapping[tuple[str, str], Child], testbed: Testbed) -> None:
+        self._children = children
+        self._testbed = testbed
+        self._gone: Spoiled | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="alive", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join(END_TIMEOUT_S)
+
+    def check(self) -> None:
+        """Raises Spoiled as soon as something without which nothing is measured has gone."""
+        if self._gone is not None:
+            raise self._gone
+
+    def _watch(self) -> None:
+        while self._gone is None and not self._stop.wait(ALIVE_EVERY_S):
+            try:
+                self._testbed.check()
+                for (twin, program), child in self._children.items():
+                    _must_not_have_failed(twin, program, child)
+            except LabError as error:
+                self._gone = Spoiled(str(error))
+
+
+def _must_not_have_failed(twin: str, program: str, child: Child) -> None:
+    """A child that is done early has done all that it had to do."""
+    if not child.running() and (code := child.wait(END_TIMEOUT_S)) != 0:
+        raise LabError(
+            f"The program {program!r} beside the {twin} twin ended in mid-run, with exit code {code}, so nobody is "
+            f"judged. See {twin}/logs/{program}.log in the run's folder, and run it again."
+        )
 
 
 def watched_parts(plan: RunPlan) -> tuple[Target, ...]:

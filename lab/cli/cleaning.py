@@ -16,12 +16,16 @@ MANIFEST = "manifest.json"
 RUN_ID = re.compile(r"\d{8}-\d{6}-")  # as lab.cli.assembly.new_run makes them
 
 
-def clean_up(*, runs: bool) -> None:
+def clean_up(*, runs: bool, images: bool) -> None:
     """Heal, take down what is up, then remove. A folder that is a link is emptied of what is the lab's, and stays."""
     lines = [*heal(paths.STATE), *take_down(paths.STATE)]
     with run_lock(paths.STATE):
         if runs:
             lines.append(f"removed {remove_runs(paths.RUNS)} runs")
+    if images:
+        from lab.runtime.containers.images import remove_images  # few ever need the engine here
+
+        lines += remove_images()
     remove_within(paths.STATE)
     say("\n".join([*lines, "Clean."]))
 

@@ -31,6 +31,7 @@ def examine() -> list[Finding]:
     """All findings, in the order in which a newcomer would fix them."""
     from lab.runtime.containers import testbed as docker
     from lab.runtime.containers.engine import compose_version
+    from lab.runtime.containers.real_time import lacking
 
     scratch = Path(tempfile.gettempdir())
     written = {
@@ -56,6 +57,7 @@ def examine() -> list[Finding]:
         parts.go(toxiproxy_build.go()),
         parts.docker_engine(docker.available, compose_version),
         parts.docker_images(docker.available, docker.images_present),
+        parts.docker_real_time(lacking),
     ]
 
 

@@ -69,7 +69,7 @@ def docker_engine(available: Callable[[], str | None], compose_version: Callable
     if reason is None:
         return Finding(name="docker", ok=True, found=f"an engine answers, Compose {compose_version()}")
     compose = "build today's Compose: compose/offline/compose-plugin/build"
-    fix = compose if "Compose" in reason else f"Debian: apt install docker.io, start it, and {compose}"
+    fix = compose if "Compose" in reason else f"as it says; on Debian: apt install docker.io, and {compose}"
     return Finding(name="docker", ok=False, found=reason, rules_out=DOCKER, fix=fix)
 
 
@@ -83,4 +83,16 @@ def docker_images(available: Callable[[], str | None], present: Callable[[], boo
     return Finding(
         name="docker images", ok=False, found="not built yet", rules_out="--runtime auto taking Docker",
         fix="bin/lab up --runtime docker builds them; where nothing can be pulled: compose/offline/build",
+    )  # fmt: skip
+
+
+def docker_real_time(lacking: Callable[[], bool]) -> Finding:
+    """Whether load and probes in containers are woken on time on a busy machine."""
+    from lab.runtime.containers.real_time import REMEDY
+
+    if not lacking():
+        return Finding(name="real time", ok=True, found="containers may ask for it")
+    return Finding(
+        name="real time", ok=False, found="this kernel rations it, and gives containers none",
+        rules_out=f"punctual runs in {DOCKER}: many would be invalid", fix=REMEDY,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from lab.model import Event, Evidence, Scenario, Shot, Switch, TwinPlan
+from lab.model import Event, Evidence, Json, Scenario, Shot, Switch, TwinPlan
 
 
 class TwinEvidence(Evidence, Protocol):
@@ -35,6 +35,8 @@ class Planned(Protocol):
     def shots(self) -> Sequence[Shot]: ...
     @property
     def planned(self) -> int: ...
+    @property
+    def facts(self) -> Mapping[str, Json]: ...  # of the testbed, its advice about lateness among them
 
 
 class RunEvidence(Protocol):

@@ -7,36 +7,39 @@ from the start: each would give a verdict that says nothing about the twins.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from lab.judge.evidence import Planned, RunEvidence, TwinEvidence
 from lab.judge.proofs import fault_proof, healed_proof
-from lab.judge.statistics import Numbers, between, is_settled, is_sound, quantile, ratio, schedule_lag_ms
-from lab.model import BASELINE, Fault, Gate, Kind, Performed, Proof, ReadBack, Switched, percent
+from lab.judge.punctuality import (
+    IN_STEP,
+    ON_TIME,
+    SCHEDULE_LAG,
+    changes,
+    changes_planned,
+    in_step,
+    on_time,
+    schedule_lag,
+)
+from lab.judge.statistics import between, is_settled, is_sound, ratio
+from lab.model import BASELINE, Fault, Gate, Performed, Proof, ReadBack, Switched, percent
 
-SCHEDULE_LAG_P99_MS = 5.0
-PLAN_OFF_MS = 50.0
-SKEW_MS = 10.0
-SCHEDULE_LAG, ON_TIME, IN_STEP = "schedule lag", "faults on time", "twins in step"
 BASELINE_HEALTHY = "baseline healthy"
 FAULT_OBSERVED, HEALING_OBSERVED = "fault observed", "healing observed"
 SPOILED = {SCHEDULE_LAG, ON_TIME, IN_STEP, BASELINE_HEALTHY, FAULT_OBSERVED, HEALING_OBSERVED}
-TIMING_SHARE = 0.95  # quantile of the switches: the worst of two; of a burst's many it ignores a few
-
-Change = Switched | Performed
 
 
 def look(run: RunEvidence) -> tuple[Gate, ...]:
     """Every gate of a run, passed or failed, those of the generator first."""
     gates: list[Gate] = [_complete(run)]
     for twin in run.twins:
-        gates += [_all_recorded(run, twin), _schedule_lag(twin), _generator(twin), _oracle(twin)]
+        gates += [_all_recorded(run, twin), schedule_lag(run.manifest, twin), _generator(twin), _oracle(twin)]
         gates += [_baseline(twin, run.manifest.scenario.baseline_good_min), *_as_asked(run.manifest, twin)]
         gates += [*_observed(twin), *_healed(twin)]
-    if _changes_planned(run.manifest):
-        gates += [_on_time(run), _in_step(run)]
+    if changes_planned(run.manifest):
+        gates += [on_time(run), in_step(run)]
     return tuple(gates)
 
 
@@ -84,22 +87,6 @@ def _unfounded(twin: TwinEvidence) -> int:
     return sum(
         end_s.get(twin.repeats.get(i, -1), math.inf) > started_s
         for i, started_s in zip(spared["i"].tolist(), spared["started"].tolist(), strict=True)
-    )
-
-
-def _schedule_lag(twin: TwinEvidence) -> Gate:
-    lag_ms = schedule_lag_ms(twin.requests)
-    p99_ms = quantile(lag_ms, 0.99) if len(lag_ms) else None
-    return Gate(
-        name=SCHEDULE_LAG,
-        passed=p99_ms is not None and p99_ms <= SCHEDULE_LAG_P99_MS,
-        value=p99_ms,
-        limit=SCHEDULE_LAG_P99_MS,
-        unit="ms",
-        sentence="No request was sent."
-        if p99_ms is None
-        else f"99 % of requests were sent within {p99_ms:.1f} ms of plan.",
-        twin=twin.twin,
     )
 
 
@@ -151,20 +138,22 @@ def _baseline(twin: TwinEvidence, good_min: float) -> Gate:
 
 def _as_asked(manifest: Planned, twin: TwinEvidence) -> Iterator[Gate]:
     """Every planned change was made, and the target always reported the state that was asked for."""
-    if not (planned := _changes_planned(manifest)):
+    if not (planned := changes_planned(manifest)):
         return
-    changes = _changes(twin)
+    made = changes(twin)
     told = [event for event in twin.events if isinstance(event, Switched | Performed | ReadBack)]
     wrong = [event for event in told if not event.ok]
-    sentence = f"{len(changes)} of {planned} changes were made; {len(wrong)} of {len(told)} readings contradict them."
+    sentence = (
+        f"{len(made)} of {planned} changes were made; {len(wrong)} of {len(told)} readings contradict them."
+    )
     if wrong:
         first = wrong[0]
         at_s = first.at_s if isinstance(first, ReadBack) else first.before_s
         sentence += f" First at {at_s:.2f} s on {first.target}. {first.error}".rstrip()
     yield Gate(
         name="fault as asked",
-        passed=not wrong and len(changes) == planned,
-        value=len(wrong) + abs(planned - len(changes)),
+        passed=not wrong and len(made) == planned,
+        value=len(wrong) + abs(planned - len(made)),
         limit=0,
         unit="changes",
         sentence=sentence,
@@ -197,60 +186,5 @@ def _proved(name: str, twin: TwinEvidence, proof: Proof, sentence: str) -> Gate:
     )
 
 
-def _on_time(run: RunEvidence) -> Gate:
-    """From the planned instant until a link was changed, or until a part or a store was asked to change: how long a
-    server takes to stop or start does not count, because a fault counts only from when it was surely there.
-    """
-    off_ms = [
-        1000 * max(abs(event.before_s - event.planned_s), abs(_done_s(event) - event.planned_s))
-        for twin in run.twins
-        for event in _changes(twin)
-    ]
-    return _timing(
-        ON_TIME, off_ms, PLAN_OFF_MS, lambda ms: f"Faults were switched within {ms:.1f} ms of plan."
-    )
-
-
-def _done_s(event: Change) -> float:
-    return event.after_s if event.target.startswith(f"{Kind.LINK}/") else event.before_s
-
-
-def _in_step(run: RunEvidence) -> Gate:
-    """Whether all twins were asked at once. How long a target then takes does not count: a proxy closes what hangs."""
-    asked: dict[tuple[int, float, bool], list[float]] = {}
-    for twin in run.twins:
-        for event in _changes(twin):
-            on = not isinstance(event, Switched) or event.on
-            asked.setdefault((event.fault, event.planned_s, on), []).append(event.before_s)
-    skew_ms = [1000 * (max(instants) - min(instants)) for instants in asked.values()]
-    return _timing(
-        IN_STEP, skew_ms, SKEW_MS, lambda ms: f"All twins got each change within {ms:.1f} ms of each other."
-    )
-
-
-def _timing(name: str, off_ms: Sequence[float], limit_ms: float, say: Callable[[float], str]) -> Gate:
-    values: Numbers = np.asarray(off_ms, dtype=np.float64)
-    worst_ms = quantile(values, TIMING_SHARE) if len(values) else None
-    return Gate(
-        name=name,
-        passed=worst_ms is not None and worst_ms <= limit_ms,
-        value=worst_ms,
-        limit=limit_ms,
-        unit="ms",
-        sentence="No fault was ever switched." if worst_ms is None else say(worst_ms),
-    )
-
-
 def _yes_or_no(name: str, passed: bool, sentence: str, twin: str = "") -> Gate:
     return Gate(name=name, passed=passed, value=None, limit=None, unit="", sentence=sentence, twin=twin)
-
-
-def _changes(twin: TwinEvidence) -> list[Change]:
-    return [event for event in twin.events if isinstance(event, Switched | Performed)]
-
-
-def _changes_planned(manifest: Planned) -> int:
-    """How many changes must be made during the run: those of the load are in the schedule already."""
-    faults = manifest.scenario.faults
-    made = [switch for switch in manifest.switches if faults[switch.fault].target().kind is not Kind.LOAD]
-    return len(made) + len(manifest.shots)

@@ -4,7 +4,7 @@ Times are seconds. An instant named `…_at` is a CLOCK_MONOTONIC reading; an of
 the start of warm-up. Fractions are 0-1. Units end names.
 """
 
-from lab.errors import LabError
+from lab.errors import LabError, Spoiled
 from lab.model.campaigns import (
     ALL_ON,
     NONE_ON,
@@ -173,6 +173,7 @@ __all__ = [
     "ServerProfile",
     "SessionsSample",
     "Shot",
+    "Spoiled",
     "Stack",
     "State",
     "StateFault",

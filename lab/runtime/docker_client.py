@@ -1,7 +1,7 @@
 """The environment of Docker's command line and SDK: the engine that the user chose, by none of their settings.
 
-~/.docker/config.json can set proxies for every container, headers for every call, and another engine than DOCKER_HOST.
-The client gets a configuration of ours instead; only the folders in which it finds its plugins are the user's.
+~/.docker/config.json can set proxies for every container and headers for every call. The client gets a configuration of
+ours instead; of the user's it keeps the engine that their context names and the folders with their plugins.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from lab import paths
 from lab.model import LabError
@@ -23,28 +26,84 @@ CLIENT = Surroundings(
 )
 
 
+DEFAULT, DEFAULT_HOST = "the default", "unix:///var/run/docker.sock"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """Where the engine is, and who says so."""
+
+    host: str
+    named_by: str
+
+    def __str__(self) -> str:
+        return f"{self.host} ({self.named_by})"
+
+    @property
+    def is_default(self) -> bool:
+        return self.named_by == DEFAULT
+
+
+def engine_address() -> Address:
+    """As Docker's own client finds it: DOCKER_HOST, else the current context, else the default.
+
+    Raises LabError where the context cannot be used.
+    """
+    if host := os.environ.get("DOCKER_HOST"):
+        return Address(host=host, named_by="named by DOCKER_HOST")
+    name = os.environ.get("DOCKER_CONTEXT") or str(_settings(_theirs()).get("currentContext") or "default")
+    if name == "default":
+        return Address(host=DEFAULT_HOST, named_by=DEFAULT)
+    return Address(host=_host_of(name), named_by=f"Docker's context {name}")
+
+
 def docker_environment(**extra: str) -> dict[str, str]:
     """For Docker's command line, Compose included. What pulls or builds needs `build_environment`."""
-    return CLIENT.environment(os.environ, DOCKER_CONFIG=str(_configuration()), **extra)
+    return CLIENT.environment(os.environ, DOCKER_CONFIG=str(_configuration()), **chosen_engine(), **extra)
+
+
+def chosen_engine() -> dict[str, str]:
+    """The variable that names the engine of the user's context. Nothing where that cannot be used."""
+    with suppress(LabError):
+        return {"DOCKER_HOST": engine_address().host}
+    return {}
 
 
 @contextmanager
 def docker_configuration() -> Iterator[None]:
-    """Inside the block this process has the same configuration, for the SDK, which takes no other hint."""
-    before = os.environ.get("DOCKER_CONFIG")
-    os.environ["DOCKER_CONFIG"] = str(_configuration())
+    """Inside the block this process has the same surroundings, for the SDK, which takes no other hint."""
+    ours = {"DOCKER_CONFIG": str(_configuration()), **chosen_engine()}
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
     try:
         yield
     finally:
-        del os.environ["DOCKER_CONFIG"]
-        if before is not None:
-            os.environ["DOCKER_CONFIG"] = before
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
+
+
+def _host_of(context: str) -> str:
+    folder = _theirs() / "contexts"
+    hashed = sha256(context.encode()).hexdigest()
+    try:
+        told = json.loads((folder / "meta" / hashed / "meta.json").read_text())
+        host = str(told["Endpoints"]["docker"]["Host"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise LabError(f"There is no Docker context called {context!r}. See: docker context ls") from error
+    if (folder / "tls" / hashed).exists():
+        raise LabError(
+            f"The Docker context {context!r} has certificates, which the lab does not read. Name its engine by "
+            "DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH."
+        )
+    return host
 
 
 def _configuration() -> Path:
     """The folder of our configuration, made if need be."""
     ours = paths.STATE.absolute() / "docker"
-    theirs = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    theirs = _theirs()
     if theirs == ours:  # a guardian's, which got it from the lab
         return ours
     text = json.dumps({"cliPluginsExtraDirs": [str(theirs / "cli-plugins"), *_more_plugins(theirs)]})
@@ -60,9 +119,18 @@ def _configuration() -> Path:
     return ours
 
 
+def _theirs() -> Path:
+    return Path(os.environ.get("DOCKER_CONFIG") or Path("~/.docker").expanduser())
+
+
 def _more_plugins(theirs: Path) -> list[str]:
-    with suppress(OSError, ValueError, LookupError, TypeError):
-        return [
-            str(folder) for folder in json.loads((theirs / "config.json").read_text())["cliPluginsExtraDirs"]
-        ]
+    with suppress(TypeError):
+        return [str(folder) for folder in _settings(theirs).get("cliPluginsExtraDirs", [])]
     return []
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    """Of the user's config.json; nothing where it cannot be read."""
+    with suppress(OSError, ValueError, TypeError):
+        return dict(json.loads((folder / "config.json").read_text()))
+    return {}

@@ -191,9 +191,9 @@ class FabricatedRun:
         return [event for twin in self.twins for event in twin.events]
 
 
-def a_run(scenario: Scenario, *twins: FabricatedTwin) -> FabricatedRun:
-    """A run of `twins` in which every planned change was made on time, and echoed as asked."""
-    manifest = a_manifest(scenario, [twin.plan for twin in twins], planned=len(twins[0].requests))
+def a_run(scenario: Scenario, *twins: FabricatedTwin, **changes: Any) -> FabricatedRun:
+    """A run of `twins` in which every planned change was made on time, and echoed as asked; `changes` its manifest."""
+    manifest = a_manifest(scenario, [twin.plan for twin in twins], planned=len(twins[0].requests), **changes)
     for twin in twins:
         twin.scenario = scenario
         twin.events = [*changes_of(twin.twin, manifest), *twin.events]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from lab import paths
+from lab.model import LabError
 from lab.runtime.containers.engine import available
-from lab.runtime.docker_client import docker_configuration, docker_environment
+from lab.runtime.docker_client import docker_configuration, docker_environment, engine_address
 
 
 @pytest.fixture(autouse=True)
@@ -21,11 +23,12 @@ def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     settings = {
         "proxies": {"default": {"httpProxy": "http://evil"}},
         "HttpHeaders": {"X-Evil": "yes"},
-        "currentContext": "evil",
         "cliPluginsExtraDirs": ["/opt/plugins"],
     }
     (folder / "config.json").write_text(json.dumps(settings))
     monkeypatch.setattr(paths, "STATE", tmp_path / "state")
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", str(folder))
     return folder
 
@@ -57,7 +60,7 @@ def test_a_guardian_keeps_the_configuration_that_the_lab_gave_it(monkeypatch: py
 def test_the_engine_that_the_user_named_is_kept_and_compose_is_not_told_anything(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("DOCKER_CONTEXT", "COMPOSE_FILE", "COMPOSE_PROFILES", "CPUS", "SERVICE_MEMORY"):
+    for name in ("COMPOSE_FILE", "COMPOSE_PROFILES", "CPUS", "SERVICE_MEMORY"):
         monkeypatch.setenv(name, "evil")
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     found = docker_environment(RUN="r")
@@ -67,6 +70,45 @@ def test_the_engine_that_the_user_named_is_kept_and_compose_is_not_told_anything
         "1",
     )
     assert "evil" not in found.values()
+
+
+def context(theirs: Path, name: str, host: str) -> Path:
+    """A context as `docker context create` makes it, which the client is told to use from now on."""
+    (theirs / "config.json").write_text(json.dumps({"currentContext": name}))
+    folder = theirs / "contexts" / "meta" / sha256(name.encode()).hexdigest()
+    folder.mkdir(parents=True)
+    (folder / "meta.json").write_text(json.dumps({"Name": name, "Endpoints": {"docker": {"Host": host}}}))
+    return folder
+
+
+def test_the_engine_of_the_current_context_is_the_one_for_all(theirs: Path) -> None:
+    context(theirs, "colima", "unix:///colima.sock")
+    assert str(engine_address()) == "unix:///colima.sock (Docker's context colima)"
+    assert docker_environment()["DOCKER_HOST"] == "unix:///colima.sock"
+    with docker_configuration():
+        assert os.environ["DOCKER_HOST"] == "unix:///colima.sock"
+    assert "DOCKER_HOST" not in os.environ
+
+
+def test_docker_host_goes_before_any_context(theirs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context(theirs, "colima", "unix:///colima.sock")
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    assert str(engine_address()) == "tcp://127.0.0.1:1 (named by DOCKER_HOST)"
+
+
+def test_a_context_that_does_not_exist_is_a_reason_and_stops_no_local_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DOCKER_CONTEXT", "gone")
+    assert available() == "There is no Docker context called 'gone'. See: docker context ls"
+    assert "DOCKER_HOST" not in docker_environment()
+
+
+def test_a_context_with_certificates_is_named_by_variables_instead(theirs: Path) -> None:
+    folder = context(theirs, "far", "tcp://192.0.2.1:2376")
+    (theirs / "contexts" / "tls" / folder.name).mkdir(parents=True)
+    with pytest.raises(LabError, match="DOCKER_CERT_PATH"):
+        engine_address()
 
 
 def test_the_sdk_finds_ours_inside_the_block_alone(theirs: Path) -> None:

@@ -122,6 +122,15 @@ def test_a_gate_goes_red_for_the_twin_that_it_is_about(gate: str, change: dict[s
     assert [(one.name, one.twin) for one in failed(run)] == [(gate, HARDENED)]
 
 
+def test_a_run_that_lagged_says_what_would_have_kept_it_on_time_on_that_machine() -> None:
+    twin = replace(healthy(PAIR[1]), requests=late(requests()))
+    run = a_run(SCENARIO, healthy(), twin, facts={"advice": "Give containers real time."})
+    assert [gate.sentence for gate in failed(run)] == [
+        "99 % of requests were sent within 6.5 ms of plan. Give containers real time."
+    ]
+    assert not any("real time" in gate.sentence for gate in look(run) if gate.passed)
+
+
 @pytest.mark.parametrize(("gate", "change"), TWIN_GATES, ids=[gate for gate, _ in TWIN_GATES])
 def test_a_run_is_made_again_for_what_a_busy_machine_does_and_for_nothing_else(
     gate: str, change: dict[str, object]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from lab import watching
 from lab.faults import Down, Latency, Surge
 from lab.injector import Injector
 from lab.model import (
@@ -28,6 +30,7 @@ from lab.model import (
     Phases,
     PhaseStarted,
     ReadBack,
+    Spoiled,
     Stack,
     State,
     Switched,
@@ -127,7 +130,7 @@ class Child:
         return self.code
 
     def running(self) -> bool:
-        return True
+        return self.code == 0
 
     def stop(self) -> None:
         self.stopped = True
@@ -146,6 +149,7 @@ class Testbed:
         self.is_up = False
         self.was_up = False
         self.up_error: Exception | None = None
+        self.gone: LabError | None = None
 
     def offers(self) -> Mapping[Capability, str]:
         return dict.fromkeys(Capability, "")
@@ -154,6 +158,10 @@ class Testbed:
         if self.up_error:
             raise self.up_error
         self.is_up = self.was_up = True
+
+    def check(self) -> None:
+        if self.gone:
+            raise self.gone
 
     def down(self) -> None:
         self.is_up = False
@@ -298,6 +306,46 @@ def test_an_interruption_in_mid_fault_heals_and_takes_all_down(
     assert healed(testbed)
     assert testbed.spawned["naive", "load"].stopped
     assert status(tmp_path / "r") is Status.ABORTED
+
+
+class SlowClock(Clock):
+    """As the other, but a second of the run takes a twentieth in truth: threads get to see it."""
+
+    def sleep_until(self, at: float) -> None:
+        time.sleep(max(0.0, at - self.time) / 20)
+        super().sleep_until(at)
+
+
+def test_a_program_that_dies_in_mid_run_ends_it_at_once_and_judges_nobody(
+    testbed: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "ALIVE_EVERY_S", 0.01)
+    clock = SlowClock()
+
+    def kill_observer(at: float) -> None:
+        if at > 1_004:
+            testbed.spawned["hardened", "observe"].code = 137
+        SlowClock.sleep_until(clock, at)
+
+    monkeypatch.setattr(clock, "sleep_until", kill_observer)
+    with pytest.raises(
+        Spoiled, match=r"'observe' beside the hardened twin .* 137.*hardened/logs/observe\.log"
+    ) as told:
+        run(testbed, clock, tmp_path / "r")
+    assert told.value.exit_code == 3
+    assert clock.now() < 1_006
+    assert healed(testbed)
+    assert status(tmp_path / "r") is Status.ABORTED
+
+
+def test_an_engine_that_goes_in_mid_run_ends_it_too(
+    testbed: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "ALIVE_EVERY_S", 0.01)
+    testbed.gone = LabError("no engine")
+    with pytest.raises(Spoiled, match="no engine"):
+        run(testbed, SlowClock(), tmp_path / "r")
+    assert not testbed.is_up
 
 
 def test_a_stack_that_does_not_come_up_is_taken_down_and_its_logs_are_kept(

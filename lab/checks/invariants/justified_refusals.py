@@ -77,7 +77,9 @@ class _Held:
         if not intent.refused:
             return True
         if intent.kind == TRANSFERS:
-            return bool(self._least_cents.get(intent.asked["from_wallet_id"], 0) < intent.asked["amount_cents"])
+            return bool(
+                self._least_cents.get(intent.asked["from_wallet_id"], 0) < intent.asked["amount_cents"]
+            )
         if intent.kind == PROFILES:
             return _user(intent) in self._edited
         return not self._taken.isdisjoint(_hours(intent.kind, intent.asked))

@@ -44,11 +44,14 @@ def heal() -> None:
 
 def clean(
     runs: Annotated[bool, typer.Option("--runs", help="Remove all runs too.")] = False,
+    images: Annotated[
+        bool, typer.Option("--images", help="Remove the Docker images that the lab has built too.")
+    ] = False,
 ) -> None:
     """Heal, stop what is running, and remove the lab's scratch files."""
     from lab.cli.cleaning import clean_up
 
-    clean_up(runs=runs)
+    clean_up(runs=runs, images=images)
 
 
 def prefetch(

@@ -16,6 +16,7 @@ import requests
 from docker.errors import NotFound
 
 from lab.model import LabError
+from lab.runtime.containers import real_time
 from lab.runtime.containers.engine import answering, client
 from lab.runtime.ownership.ledger import Ledger
 
@@ -40,6 +41,7 @@ class ContainerChild:
         self._ledger = ledger
         self._owned = ledger.own_container(container)
         self._code: int | None = None
+        self._process: Path | None = None  # once it is known to run, where this machine sees its processes
         with answering():
             self._container = client().containers.run(
                 image,
@@ -53,7 +55,7 @@ class ContainerChild:
                 user=f"{os.getuid()}:{os.getgid()}",
                 environment={"HOME": "/tmp", "PYTHONSAFEPATH": "1"},  # noqa: S108 - inside the container
                 use_config_proxy=False,
-                cpu_rt_runtime=real_time_us(),
+                cpu_rt_runtime=real_time.asked_us(),
                 **CONFINED,
             )
 
@@ -69,8 +71,11 @@ class ContainerChild:
         return self._code
 
     def running(self) -> bool:
+        """Looked at twice a second while a run measures, so the kernel is asked where it can be: it costs nothing."""
         if self._code is not None:
             return False
+        if self._process is not None:
+            return self._process.exists()
         try:
             with answering():
                 self._container.reload()
@@ -78,6 +83,8 @@ class ContainerChild:
             if isinstance(error.__cause__, NotFound):
                 return False
             raise
+        found = Path(f"/proc/{self._container.attrs['State']['Pid']}")
+        self._process = found if found.exists() else None
         return bool(self._container.status == "running")
 
     def stop(self) -> None:
@@ -94,18 +101,6 @@ class ContainerChild:
             if isinstance(error, requests.Timeout) or "Read timed out" in str(error):
                 raise TimeoutError from error
             raise
-
-
-def real_time_us() -> int | None:
-    """What lets load and probes be woken on time where the kernel rations real time by cgroup (v1 alone does).
-
-    There the engine's own cgroup must have some to share, as .ci/run gives it. Elsewhere the right to ask is enough.
-    """
-    try:
-        shared = int(ENGINE_REAL_TIME.read_text())
-    except (OSError, ValueError):
-        return None
-    return REAL_TIME_US if shared >= REAL_TIME_US else None
 
 
 CONFINED: Mapping[str, Any] = {

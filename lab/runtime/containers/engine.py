@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,7 +16,8 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 
 from lab.model import LabError
-from lab.runtime.docker_client import docker_configuration, docker_environment
+from lab.runtime.containers.reach import foreign, unreachable
+from lab.runtime.docker_client import docker_configuration, docker_environment, engine_address
 from lab.runtime.effects import about_to
 from lab.runtime.programs import output
 
@@ -63,9 +62,10 @@ def answering() -> Iterator[None]:
 def available() -> str | None:
     """Why the docker runtime cannot be used on this machine; None if it can."""
     try:
-        _connected(ANSWER_TIMEOUT_S).ping()
-    except (DockerException, requests.RequestException):
-        return "no Docker engine answers. Start it, or set DOCKER_HOST."
+        address = engine_address()
+        info = _connected(ANSWER_TIMEOUT_S).info()
+    except (DockerException, requests.RequestException) as error:
+        return unreachable(address, str(error))
     except LabError as error:
         return str(error)
     try:
@@ -74,19 +74,24 @@ def available() -> str | None:
         return (
             "Docker Compose is missing. Install its plugin, or build it: compose/offline/compose-plugin/build"
         )
-    return None
+    return foreign(address, info)
 
 
-def engine_is_here() -> bool:
-    """Whether containers are processes of this machine, so that its kernel knows them."""
+def ping() -> None:
+    """Raises LabError where the engine has gone."""
     with answering():
-        return sys.platform == "linux" and str(client().info()["Name"]) == socket.gethostname()
+        _impatient().ping()
 
 
 def compose_version() -> str:
     """Compose's version. Raises LabError if the Docker client has no such plugin."""
     command = ("docker", "compose", "version", "--short")
     return output(command, timeout_s=ANSWER_TIMEOUT_S, env=docker_environment()).strip()
+
+
+@cache
+def _impatient() -> docker.DockerClient:
+    return _connected(ANSWER_TIMEOUT_S)
 
 
 def _connected(timeout_s: int) -> docker.DockerClient:

@@ -19,6 +19,7 @@ from docker.errors import APIError, ImageNotFound
 from lab.model import BALANCER, CACHE, QUEUE, LabError, Topology
 from lab.paths import ROOT
 from lab.runtime.containers.engine import answering, client
+from lab.runtime.docker_client import chosen_engine
 from lab.runtime.programs import build_environment, ended, output
 
 COMPOSE_FILE = ROOT / "compose" / "compose.yaml"
@@ -38,6 +39,7 @@ SOURCES = {
     "service": ("compose/Dockerfile.service", "requirements/services.txt", "services"),
     "load": ("compose/Dockerfile.load", "requirements/loadtests.txt", "loadtests"),
 }
+INPUTS_LABEL = "failure-lab.inputs"  # on what compose/offline/build makes
 PLAIN = Topology()
 PULL_TIMEOUT_S = 600
 BUILD_TIMEOUT_S = 900
@@ -102,7 +104,9 @@ def build_images(topology: Topology = PLAIN, say: Callable[[str], None] = tell) 
         return images
     say("building the lab's Docker images (under a minute, the first time)")
     command = ("docker", "compose", "-f", str(COMPOSE_FILE), "build", "service", "load")
-    output(command, timeout_s=BUILD_TIMEOUT_S, env=build_environment(**images.environment()))
+    output(
+        command, timeout_s=BUILD_TIMEOUT_S, env=build_environment(**chosen_engine(), **images.environment())
+    )
     remove_outdated(images)
     return images
 
@@ -121,13 +125,14 @@ def provide(name: str, say: Callable[[str], None]) -> None:
     say(f"pulling {reference}")
     try:
         pull = ("docker", "pull", "--quiet", reference)
-        output(pull, timeout_s=PULL_TIMEOUT_S, env=build_environment())
+        output(pull, timeout_s=PULL_TIMEOUT_S, env=build_environment(**chosen_engine()))
     except LabError as error:
         if reference != OFFICIAL[name]:
             raise
         say("it cannot be pulled; building base images from packages instead (up to four minutes, once)")
         # Its output is for people: it goes to stderr like ours.
-        if ended([str(OFFLINE_BUILD)], timeout_s=BUILD_TIMEOUT_S, env=build_environment(), shown=True).code:
+        surroundings = build_environment(**chosen_engine())
+        if ended([str(OFFLINE_BUILD)], timeout_s=BUILD_TIMEOUT_S, env=surroundings, shown=True).code:
             raise LabError(
                 f"No {name} image: {error} compose/offline/build failed too, see above."
             ) from error
@@ -143,12 +148,31 @@ def identity(reference: str) -> str | None:
 
 
 def remove_outdated(images: Images) -> None:
-    """Remove our own images of older sources, except those that a container still uses."""
+    """Our own images of older sources, but for those that a container still uses."""
     for name, wanted in (("service", images.service), ("load", images.load)):
-        for image in client().images.list(name=f"failure-lab/{name}"):
-            for tag in set(image.tags) - {wanted}:
-                with suppress(APIError):
-                    client().images.remove(tag)
+        _untag(tag for tag in _tags(f"failure-lab/{name}") if tag != wanted)
+
+
+def remove_images() -> list[str]:
+    """Every image that was built here, base images included; says which went. Those that were pulled stay."""
+    with answering():
+        gone = _untag(_tags("failure-lab/*"))
+        client().images.prune(filters={"dangling": True, "label": INPUTS_LABEL})
+    return [f"removed image {tag}" for tag in gone]
+
+
+def _tags(pattern: str) -> list[str]:
+    return [tag for image in client().images.list(name=pattern) for tag in image.tags]
+
+
+def _untag(tags: Iterable[str]) -> list[str]:
+    """Which went: an image that a container uses stays."""
+    gone = []
+    for tag in tags:
+        with suppress(APIError):
+            client().images.remove(tag)
+            gone.append(tag)
+    return gone
 
 
 def digest(made_of: str, paths: Iterable[str]) -> str:

@@ -12,12 +12,13 @@ from typing import Any
 
 from lab.model import BALANCER, CACHE, QUEUE, Capability, LabError, TwinPlan
 from lab.ports import Child, Journal
+from lab.runtime.containers import real_time
 from lab.runtime.containers.engine import (
     answering,
     available,
     client,
     compose_version,
-    engine_is_here,
+    ping,
     remove_leftovers,
 )
 from lab.runtime.containers.images import SERVERS, Images, build_images, images_present, pinned
@@ -64,13 +65,7 @@ class DockerTestbed(Twins[DockerTwin]):
             capability: "" if capability in OFFERED else "the docker runtime cannot do that yet"
             for capability in Capability
         }
-        if not engine_is_here():
-            for counted in (Capability.CPU_LIMIT, Capability.MEMORY_LIMIT, Capability.DESCRIPTOR_LIMIT):
-                told[counted] = "the engine runs on another machine, whose kernel cannot be asked from here"
-            told[Capability.SESSIONS] = (
-                "the engine runs on another machine, whose networks are not reached from here"
-            )
-        elif os.geteuid() != 0:
+        if os.geteuid() != 0:
             told[Capability.DESCRIPTOR_LIMIT] = (
                 "only root can count the descriptors of a container's processes"
             )
@@ -93,6 +88,9 @@ class DockerTestbed(Twins[DockerTwin]):
                 started.result()
         self._facts = self._learn(images)
         self._stand()
+
+    def check(self) -> None:
+        ping()
 
     def down(self) -> None:
         """Remove everything that `up` and `spawn` started; harmless if there is nothing."""
@@ -143,6 +141,7 @@ class DockerTestbed(Twins[DockerTwin]):
             "images": dict(images.references),
             "environment": twin.environments(),
             "limits": twin.limits(),
+            "advice": real_time.advice(),
         }
 
 

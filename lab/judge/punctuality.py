@@ -1,0 +1,91 @@
+"""Whether everything kept to its instant: what the load sent, what the faults changed, and all twins alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from lab.judge.evidence import Planned, RunEvidence, TwinEvidence
+from lab.judge.statistics import Numbers, quantile, schedule_lag_ms
+from lab.model import Gate, Kind, Performed, Switched
+
+SCHEDULE_LAG_P99_MS = 5.0
+PLAN_OFF_MS = 50.0
+SKEW_MS = 10.0
+SCHEDULE_LAG, ON_TIME, IN_STEP = "schedule lag", "faults on time", "twins in step"
+TIMING_SHARE = 0.95  # of the switches: with two it is the worst, with the many of a burst one may slip
+
+Change = Switched | Performed
+
+
+def schedule_lag(planned: Planned, twin: TwinEvidence) -> Gate:
+    lag_ms = schedule_lag_ms(twin.requests)
+    p99_ms = quantile(lag_ms, 0.99) if len(lag_ms) else math.inf
+    passed = p99_ms <= SCHEDULE_LAG_P99_MS
+    told = (
+        f"99 % of requests were sent within {p99_ms:.1f} ms of plan." if len(lag_ms) else "Nothing was sent."
+    )
+    return Gate(
+        name=SCHEDULE_LAG,
+        passed=passed,
+        value=p99_ms if len(lag_ms) else None,
+        limit=SCHEDULE_LAG_P99_MS,
+        unit="ms",
+        sentence=told if passed else f"{told} {planned.facts.get('advice', '')}".rstrip(),
+        twin=twin.twin,
+    )
+
+
+def on_time(run: RunEvidence) -> Gate:
+    """From the planned instant until a link had done it, or until a part or a store was asked: how long a server takes
+    to stop or to start is its own affair, and a fault counts only from when it was surely there.
+    """
+    off_ms = [
+        1000 * max(abs(event.before_s - event.planned_s), abs(_done_s(event) - event.planned_s))
+        for twin in run.twins
+        for event in changes(twin)
+    ]
+    return _timing(ON_TIME, off_ms, PLAN_OFF_MS, lambda ms: f"The faults changed within {ms:.1f} ms of plan.")
+
+
+def _done_s(event: Change) -> float:
+    return event.after_s if event.target.startswith(f"{Kind.LINK}/") else event.before_s
+
+
+def in_step(run: RunEvidence) -> Gate:
+    """Asked of all at once. How long a target then takes is its twin's affair: a proxy closes what hangs."""
+    asked: dict[tuple[int, float, bool], list[float]] = {}
+    for twin in run.twins:
+        for event in changes(twin):
+            on = not isinstance(event, Switched) or event.on
+            asked.setdefault((event.fault, event.planned_s, on), []).append(event.before_s)
+    skew_ms = [1000 * (max(instants) - min(instants)) for instants in asked.values()]
+    return _timing(
+        IN_STEP, skew_ms, SKEW_MS, lambda ms: f"All twins were told within {ms:.1f} ms of each other."
+    )
+
+
+def _timing(name: str, off_ms: Sequence[float], limit_ms: float, say: Callable[[float], str]) -> Gate:
+    values: Numbers = np.asarray(off_ms, dtype=np.float64)
+    worst_ms = quantile(values, TIMING_SHARE) if len(values) else None
+    return Gate(
+        name=name,
+        passed=worst_ms is not None and worst_ms <= limit_ms,
+        value=worst_ms,
+        limit=limit_ms,
+        unit="ms",
+        sentence="No fault was ever switched." if worst_ms is None else say(worst_ms),
+    )
+
+
+def changes(twin: TwinEvidence) -> list[Change]:
+    return [event for event in twin.events if isinstance(event, Switched | Performed)]
+
+
+def changes_planned(manifest: Planned) -> int:
+    """How many changes somebody has to make in the run: those of the load are in the schedule already."""
+    faults = manifest.scenario.faults
+    made = sum(faults[switch.fault].target().kind is not Kind.LOAD for switch in manifest.switches)
+    return made + len(manifest.shots)

@@ -1,0 +1,39 @@
+"""Real time for load and probes in containers, where the kernel rations it by cgroup (version 1 alone does).
+
+There the engine's own cgroup has none until it is given some, as .ci/run does; without it a busy machine wakes load and
+probes late, and the run is invalid. Elsewhere the right to ask is enough.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+CGROUP = Path("/sys/fs/cgroup/cpu")
+FILE = "cpu.rt_runtime_us"
+WANTED_US = 200_000  # of each second, for each of four programs
+SHARE_US = 950_000
+REMEDY = f"sudo mkdir -p {CGROUP}/docker && echo {SHARE_US} | sudo tee {CGROUP}/docker/{FILE} (until the next boot)"
+
+
+def lacking(cgroup: Path = CGROUP) -> bool:
+    """Whether real time is rationed here, and containers have too little of it."""
+    return (cgroup / FILE).exists() and _shared_us(cgroup) < WANTED_US
+
+
+def asked_us(cgroup: Path = CGROUP) -> int | None:
+    """What a container of load or probes asks for; None where there is nothing to ask for."""
+    return WANTED_US if _shared_us(cgroup) >= WANTED_US else None
+
+
+def advice() -> str:
+    """What to do about runs that are late on this machine; "" where nothing is known."""
+    if not lacking():
+        return ""
+    return f"This kernel gives containers no real time; so that load and probes are woken on time: {REMEDY}."
+
+
+def _shared_us(cgroup: Path) -> int:
+    try:
+        return int((cgroup / "docker" / FILE).read_text())
+    except (OSError, ValueError):
+        return 0
