@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lab.model import LabError
 from lab.paths import ROOT
-from lab.runtime.local.parts import WHEELS, postgres
+from lab.runtime.local.parts import WHEELS, installing
 from lab.runtime.local.parts.wheels import Wheel
 from lab.runtime.ports_free import HIGHEST, LOWEST, Ports
 from lab.runtime.toxiproxy import build as toxiproxy_build
@@ -50,7 +50,7 @@ def examine() -> list[Finding]:
     return [
         python(sys.version_info[:3]),
         environment(ROOT / ".venv"),
-        database(postgres.find_binaries),
+        database(installing.find_binaries),
         *(part(wheel, used_as) for used_as, wheel in WHEELS.items()),
         proxy(toxiproxy_server.look),
         go(toxiproxy_build.go()),

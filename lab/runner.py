@@ -72,6 +72,7 @@ class Runner:
         finally:
             self._injector.close()
             self._journal.close()
+            self._writer.open_up()
         self._manifest(Status.COMPLETE)
         self._writer.seal()
 

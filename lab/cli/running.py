@@ -19,7 +19,7 @@ from lab.cli.arguments import Json, RunName, Runtime, ScenarioName
 from lab.cli.console import console, print_verdict, told
 from lab.cli.progress import progress
 from lab.judge.gates import spoiled_by_the_machine
-from lab.model import LabError, RunVerdict, Stack, Verdict
+from lab.model import LabError, RunVerdict, Secrets, Stack, Verdict
 from lab.plan.arrivals import check_load, surges
 from lab.plan.runs import RunPlan
 from lab.provenance import commit
@@ -121,7 +121,7 @@ def make_plan(
         twins=assembly.twins(workload, twins, defences),
         topology=found.topology,
         sizes={**workload.sizes, **found.sizes},
-        token_key=assembly.new_key(),
+        secrets=Secrets.fresh(),
     )
     plan = RunPlan(
         stack=stack,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import shutil
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,12 +17,13 @@ from lab import paths
 from lab.cli import assembly
 from lab.cli.arguments import Json, Runtime
 from lab.cli.console import console
-from lab.model import LabError, Stack
+from lab.model import LabError, Secrets, Stack
 from lab.record import NoJournal
 from lab.runtime.ownership.heal import heal as heal_all
 from lab.runtime.ownership.heal import take_down
 from lab.runtime.ownership.ledger import Holdings, holdings
 from lab.runtime.ownership.lock import run_lock
+from lab.runtime.toxiproxy.tampering import found_at
 from lab.workload.booking import BOOKING
 
 UP = "up"
@@ -36,7 +40,7 @@ def up(
         workload=workload.name,
         twins=assembly.twins(workload, (), defences),
         sizes=workload.sizes,
-        token_key=assembly.new_key(),
+        secrets=Secrets.fresh(),
         linger=True,
     )
     with run_lock(paths.STATE):
@@ -48,20 +52,22 @@ def up(
         testbed.up(NoJournal())
     addresses = {twin.name: testbed.published(twin.name) for twin in stack.twins}
     print_addresses(addresses)
-    print_curl(addresses, workload.token(stack.token_key))
+    print_lines_to_try(addresses, write_header(workload.token(stack.secrets.token_key)))
 
 
 def down() -> None:
     """Take down what `up` left running."""
     lines = take_down(paths.STATE)
+    header().unlink(missing_ok=True)
     console.print("\n".join(lines) or "Nothing is up.", soft_wrap=True)
 
 
 def ps(as_json: Json = False) -> None:
     """Show what stands: the twins left up, and a run that goes on."""
-    found = [run for run in holdings(paths.STATE) if run.owner_alive or run.standing]
+    found = [run for run in holdings(paths.STATE) if run.genuine and (run.owner_alive or run.standing)]
     if as_json:
-        print(json.dumps([{"run": run.run, "published": run.published} for run in found], indent=2))
+        told = [{"run": run.run, "published": run.published, "broken": broken(run)} for run in found]
+        print(json.dumps(told, indent=2))
     elif not found:
         console.print("Nothing is up. Start both twins: bin/lab up")
     for run in found if not as_json else ():
@@ -70,6 +76,9 @@ def ps(as_json: Json = False) -> None:
         )
         if run.published:
             print_addresses(run.published)
+        if lines := broken(run):
+            console.print("\n".join(("Broken just now:", *(f"  {line}" for line in lines))), soft_wrap=True)
+            console.print("Put it right: bin/lab heal")
 
 
 def heal() -> None:
@@ -102,16 +111,40 @@ def print_addresses(addresses: Mapping[str, Mapping[str, str]]) -> None:
             console.print(f"  {twin:<9} {name:<10} {address}", soft_wrap=True)
 
 
-def print_curl(addresses: Mapping[str, Mapping[str, str]], token: str) -> None:
-    """Lines to try: a read on each twin, and a fault on the first one's database."""
-    bearer = f'-H "Authorization: Bearer {token}"'
+def broken(run: Holdings) -> list[str]:
+    """What is wrong with the proxies of a stack that was left up, whoever did it, a line each."""
+    lines = []
+    for twin, places in (run.published or {}).items():
+        try:
+            lines += [f"{twin} {line}" for line in found_at(places["toxiproxy"])]
+        except LabError as error:
+            lines.append(f"{twin} {error}")
+    return lines
+
+
+def print_lines_to_try(addresses: Mapping[str, Mapping[str, str]], token_file: Path) -> None:
+    """A read on each twin, a look into its database, and a fault on the first one's link to it."""
+    bearer = f"-H @{shlex.quote(str(token_file))}"
     toxic = '{"type":"latency","attributes":{"latency":500}}'
-    console.print(f"\nToken: {token}\n\nTry:", soft_wrap=True)
+    console.print(f"\nThe token is in {token_file}, for you alone. Try:", soft_wrap=True)
     for twin in addresses.values():
         console.print(f"  curl -s {bearer} '{twin['edge']}/users/?include=bookings'", soft_wrap=True)
     url = f"{next(iter(addresses.values()))['toxiproxy']}/proxies/database/toxics"
     console.print(f"  curl -s -d '{toxic}' {url}", soft_wrap=True)
-    console.print("\nTake them down: bin/lab down")
+    console.print("\nPut right what you broke: bin/lab heal. Take them down: bin/lab down")
+
+
+def write_header(token: str) -> Path:
+    """The token as a header in a file for curl: everybody on the machine can read its command line."""
+    path = header()
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(f"Authorization: Bearer {token}\n")
+    return path
+
+
+def header() -> Path:
+    return paths.STATE / "up.header"
 
 
 COMMANDS = (up, down, ps, heal, clean)

@@ -20,9 +20,9 @@ from docker.models.networks import Network
 from lab.model import LabError
 from lab.runtime.docker_client import docker_configuration, docker_environment
 from lab.runtime.effects import about_to
+from lab.runtime.ownership.ledger import RUN_LABEL
 from lab.runtime.programs import output
 
-RUN_LABEL = "failure-lab.run"
 TWIN_LABEL = "failure-lab.twin"
 ANSWER_TIMEOUT_S = 5
 CALL_TIMEOUT_S = 60

@@ -17,10 +17,12 @@ from typing import Any
 from lab.model import BALANCER, CACHE, POSTGRES, QUEUE, Capability, LabError, Stack, Topology
 from lab.ports import Child, Journal
 from lab.runtime.effects import about_to
-from lab.runtime.local.parts import WHEELS, postgres
+from lab.runtime.local.parts import WHEELS, installing
+from lab.runtime.local.parts.stranger import let_through
 from lab.runtime.local.processes import Process
 from lab.runtime.local.starting import Programs
 from lab.runtime.local.twin import LocalTwin
+from lab.runtime.ownership.belonging import make_folder
 from lab.runtime.ports_free import Ports
 from lab.runtime.priority import giving_way
 from lab.runtime.programs import environment
@@ -97,8 +99,9 @@ class LocalTestbed(Twins[LocalTwin]):
         require_space(self._folder.parent)
         ledger = self._guarded()
         ledger.own_folder(self._folder)
-        self._folder.mkdir(mode=0o755)
+        make_folder(self._folder, self._stack.run)
         programs, engine = find_programs(self._stack.topology), toxiproxy_server.find()
+        let_through(self._folder, programs.user)
         self._facts = facts(programs, engine)
         self._twins = {
             plan.name: LocalTwin(
@@ -147,7 +150,7 @@ def require_space(folder: Path) -> None:
 def find_programs(topology: Topology) -> Programs:
     """The servers that `topology` needs. Raises LabError where one is missing."""
     return Programs(
-        postgres=postgres.installation() if POSTGRES in topology.parts else None,
+        postgres=installing.installation() if POSTGRES in topology.parts else None,
         servers={part: wheel.installed() for part, wheel in WHEELS.items() if part in topology.parts},
     )
 
