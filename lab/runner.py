@@ -64,6 +64,7 @@ class Runner:
                             self._injector.heal()
                         self._await(loads, self._plan.scenario.load.client_timeout_s + 10)
                     self._await(observers, self._plan.phases.drain_s + 10)
+                self._injector.read_proxies(self._plan.phases.total_s)
                 self._say("reading the data that is left")
                 self._read_data("final")
         except BaseException:

@@ -14,6 +14,7 @@ import numpy as np
 from lab.judge.evidence import Planned, RunEvidence, TwinEvidence
 from lab.judge.proofs import fault_proof, healed_proof
 from lab.judge.statistics import Numbers, between, is_settled, is_sound, quantile, ratio, schedule_lag_ms
+from lab.judge.tampering import untouched
 from lab.model import BASELINE, Fault, Gate, Kind, Performed, Proof, ReadBack, Switched, percent
 
 SCHEDULE_LAG_P99_MS = 5.0
@@ -29,8 +30,8 @@ Change = Switched | Performed
 
 
 def look(run: RunEvidence) -> tuple[Gate, ...]:
-    """Every gate of a run, passed or not, those of the generator first."""
-    gates: list[Gate] = [_complete(run)]
+    """Every gate of a run, passed or not; first what somebody else did, for it may explain the rest."""
+    gates: list[Gate] = [_complete(run), *map(untouched, run.twins)]
     for twin in run.twins:
         gates += [_all_recorded(run, twin), _schedule_lag(twin), _generator(twin), _oracle(twin)]
         gates += [_baseline(twin, run.manifest.scenario.baseline_good_min), *_as_asked(run.manifest, twin)]
