@@ -11,6 +11,7 @@ from lab.model import (
     Kind,
     LabError,
     Performed,
+    ProxiesRead,
     ReadBack,
     Shot,
     State,
@@ -20,7 +21,7 @@ from lab.model import (
     a_link,
 )
 from lab.plan.runs import RunPlan
-from lab.plan.states import active_at, asked, steady_windows, targets
+from lab.plan.states import active_at, asked, asked_of, looking_instants, steady_windows, targets
 from lab.ports import Actuator, Clock, Journal, Testbed
 
 Step = tuple[float, Callable[[], None]]  # an instant in seconds from T0, and what to do then
@@ -52,6 +53,9 @@ class Injector:
             yield shot.at_s, partial(self._shoot, shot)
         for window in steady_windows(self._switches, self._faults):
             yield (window.on_s + window.off_s) / 2, partial(self._read_back, window.fault)
+        changes_s = [switch.at_s for switch in self._switches] + [shot.at_s for shot in self._plan.shots]
+        for at_s in looking_instants(changes_s, self._plan.phases):
+            yield at_s, partial(self.read_proxies, at_s)
 
     def heal(self) -> None:
         """Heal every link and every broken target of every twin. Each is tried, even if others fail.
@@ -122,6 +126,29 @@ class Injector:
             self._journal.tell(
                 ReadBack(twin=twin, target=str(target), at_s=at_s, asked=wanted, echo=echo, error=error)
             )
+
+    def read_proxies(self, planned_s: float) -> None:
+        """Read all proxies of every twin, and write down what is not as the changes up to `planned_s` have made it."""
+        active = active_at(self._switches, planned_s)
+
+        def read(twin: str) -> ProxiesRead:
+            proxies = self._testbed.proxies(twin)
+            wanted = asked_of(proxies.planned, self._faults, active)
+            found, error = dict(wanted), ""
+            try:
+                found = dict(proxies.read())
+            except LabError as exc:
+                error = str(exc)
+            return ProxiesRead(
+                twin=twin,
+                at_s=self._journal.now_s(),
+                asked={name: proxy for name, proxy in wanted.items() if found.get(name) != proxy},
+                echo={name: proxy for name, proxy in found.items() if wanted.get(name) != proxy},
+                error=error,
+            )
+
+        for event in self._all.map(read, self._plan.names):
+            self._journal.tell(event)
 
     def _actuator(self, twin: str, target: Target) -> Actuator:
         """The actuator of `target`, kept because it remembers the state it saw last."""

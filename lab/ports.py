@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from lab.model import Action, Capability, Event, PartSample, State, Target, Undo
+from lab.model import Action, Capability, Event, PartSample, Proxy, State, Target, Undo
 
 
 class Actuator(Protocol):
@@ -44,6 +44,19 @@ class Watched(Protocol):
 
     def look(self) -> Sequence[PartSample]:
         """A sample of every member; `start_s` is CLOCK_MONOTONIC, since a testbed does not know T0."""
+        ...
+
+
+class Proxies(Protocol):
+    """All proxies of a twin's Toxiproxy, whose API asks nobody for a password."""
+
+    @property
+    def planned(self) -> Mapping[str, Proxy]:
+        """Each by its name, as it is without a fault."""
+        ...
+
+    def read(self) -> Mapping[str, Proxy]:
+        """Each that is there, as it is now; changes nothing. Raises LabError when the server does not answer in 5 s."""
         ...
 
 
@@ -103,6 +116,8 @@ class Testbed(Protocol):
 
     def watched(self, twin: str, target: Target) -> Watched: ...
 
+    def proxies(self, twin: str) -> Proxies: ...
+
     def spawn(self, twin: str, module: str, config: Mapping[str, Any], folder: Path, name: str) -> Child:
         """Run `python -m MODULE CONFIG.json` where it reaches the twin as its clients do.
 
@@ -122,9 +137,9 @@ class Testbed(Protocol):
         ...
 
     def published(self, twin: str) -> Mapping[str, str]:
-        """Addresses on this machine's loopback for people.
+        """For people: addresses on this machine's loopback, and a line to type.
 
-        edge ("http://127.0.0.1:N"), toxiproxy (its API), and, if published, database.
+        edge ("http://127.0.0.1:N"), toxiproxy (its API), and, if there is a database, psql with its password.
         """
         ...
 

@@ -72,9 +72,11 @@ class Runner:
                             self._injector.heal()
                         self._await(children, LOAD, self._plan.scenario.load.client_timeout_s + 10)
                     self._await(children, OBSERVE, self._plan.phases.drain_s + 10)
+                self._injector.read_proxies(self._plan.phases.total_s)
                 self._say("reading the data that is left")
                 self._read_data("final")
         except BaseException:
+            self._writer.open_up()
             self._manifest(Status.ABORTED)
             raise
         finally:
@@ -85,6 +87,7 @@ class Runner:
             self._writer.seal()
         except BaseException:
             self._testbed.down()
+            self._writer.open_up()
             raise
 
     # -- what surrounds the walk ------------------------------------------------------------------------------

@@ -2,18 +2,28 @@
 
     python -m services.seed --dsn postgresql://lab@127.0.0.1:5432/lab --schema hardened --defences all
 
+Passwords are in its environment, since everybody can read a command line: PGPASSWORD lets the owner in now;
+OWNER_PASSWORD, APP_PASSWORD and PROBE_PASSWORD let owner, service and probe in from then on.
+
 Every value follows from the row's number, so a client knows the right answer from the sizes alone: booking `i` is for
 room `1 + (i-1) % rooms` by user `1 + (i-1) % users`, confirmed, in 2025, and overlaps no other.
 """
 
 import argparse
+import base64
+import hashlib
+import hmac
+import os
 import re
+import secrets
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 from services.defences import switch
 
@@ -29,11 +39,20 @@ DO $$ BEGIN
     IF to_regrole('app') IS NULL THEN CREATE ROLE app; END IF;
     IF to_regrole('probe') IS NULL THEN CREATE ROLE probe; END IF;
 END $$;
-ALTER ROLE app LOGIN PASSWORD 'app';
+ALTER ROLE app LOGIN;
 ALTER ROLE probe LOGIN;
 DROP SCHEMA IF EXISTS public CASCADE;
 CREATE SCHEMA public;
 """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passwords:
+    """By which each role is let in."""
+
+    owner: str
+    app: str
+    probe: str
 
 
 def main() -> None:
@@ -46,13 +65,17 @@ def main() -> None:
     )
     for name, size in (("users", 500), ("rooms", 40), ("bookings", 2_000), ("wallets", 500)):
         parser.add_argument(f"--{name}", type=int, default=size, metavar="N")
-    load(**vars(parser.parse_args()))
+    passwords = Passwords(
+        **{role: os.environ[f"{role.upper()}_PASSWORD"] for role in ("owner", "app", "probe")}
+    )
+    load(**vars(parser.parse_args()), passwords=passwords)
 
 
-def load(*, dsn: str, schema: str, defences: frozenset[str], **sizes: int) -> None:
+def load(*, dsn: str, schema: str, defences: frozenset[str], passwords: Passwords, **sizes: int) -> None:
     """Rebuild the database at `dsn` in one transaction. `sizes` are users, rooms, bookings and wallets."""
     with connect(dsn) as connection:
         connection.execute(ROLES)
+        admit(connection, passwords)
         connection.execute((SCHEMA / "common.sql").read_text())
         fill(connection, **sizes)
         for section in sections((SCHEMA / f"{schema}.sql").read_text(), defences):
@@ -70,6 +93,27 @@ def connect(dsn: str) -> psycopg.Connection:
             if time.monotonic() > give_up:
                 raise
         time.sleep(POLL_S)
+
+
+def admit(connection: psycopg.Connection, passwords: Passwords) -> None:
+    """Let each role in by its password. The service logs in as everywhere; the lab's own roles must not cost CPU."""
+    connection.execute(sql.SQL("ALTER ROLE app PASSWORD {}").format(passwords.app))
+    for role, password in (("CURRENT_USER", passwords.owner), ("probe", passwords.probe)):
+        statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.SQL(role), quick_secret(password))
+        connection.execute(statement)
+
+
+def quick_secret(password: str) -> str:
+    """What PostgreSQL stores of `password`, so made that checking it takes one hash and not 4,096.
+
+    The many are there to slow down the guessing of what people think up. A random password needs no such help.
+    """
+    salt = secrets.token_bytes(16)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, 1)
+    client_key, server_key = (hmac.digest(salted, name, "sha256") for name in (b"Client Key", b"Server Key"))
+    stored_key = hashlib.sha256(client_key).digest()
+    encoded = [base64.b64encode(part).decode() for part in (salt, stored_key, server_key)]
+    return "SCRAM-SHA-256$1:{}${}:{}".format(*encoded)
 
 
 def sections(script: str, defences: frozenset[str]) -> Iterator[str]:

@@ -19,8 +19,8 @@ from lab.model import PAYMENTS, Life, PartState, a_part
 from lab.workload.booking import BOOKING
 from loadtests.final_state import charges
 from tests.fabricated.evidence import HARDENED, NAIVE
+from tests.standing import TOKEN
 
-TOKEN = BOOKING.token("lab-key")
 KILLED, STOPPED = PartState(life=Life.DEAD), PartState(life=Life.DEAD, grace_s=2)
 BACK_WITHIN_S = 20.0
 TRIES = 6

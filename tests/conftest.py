@@ -51,10 +51,10 @@ def lacking(runtime: str, reason: str) -> NoReturn:
 @pytest.fixture(scope="session")
 def needs_local() -> None:
     """A real Toxiproxy (built now if necessary) and a PostgreSQL of the local runtime."""
-    from lab.runtime.local.parts import postgres
+    from lab.runtime.local.parts import installing
 
     try:
-        postgres.installation()
+        installing.installation()
         engine = toxiproxy_server.find()
     except LabError as error:
         lacking("local", str(error))

@@ -16,7 +16,7 @@ import psutil
 
 from lab import paths
 from lab.cli import assembly, running
-from lab.model import Stack
+from lab.model import Secrets, Stack
 from lab.plan.runs import RunPlan
 from lab.runtime import effects
 from lab.workload import known
@@ -54,6 +54,7 @@ def planned() -> RunPlan:
         run=assembly.new_run(SCENARIO.name),
         workload=workload.name,
         twins=assembly.twins(workload, (), "all"),
+        secrets=Secrets.fresh(),
         topology=SCENARIO.topology,
         sizes=workload.sizes,
     )

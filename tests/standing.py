@@ -5,25 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lab.model import DATABASE, Event, Stack, Topology, TwinPlan
+from lab.model import DATABASE, Event, Secrets, Stack, Topology, TwinPlan
 from lab.workload.booking import BOOKING
 from tests.fabricated.evidence import PAIR
 
 SMALL: Mapping[str, int] = {"users": 20, "rooms": 4, "bookings": 40, "wallets": 20}
 LINKS = Topology().links
+SECRETS = Secrets(
+    token_key="lab-key",
+    owner="owner-password",
+    app="app-password",
+    probe="probe-password",
+    stores="lab-password",
+)
+TOKEN = BOOKING.token(SECRETS.token_key)
 
 
 def a_stack(run: str, twins: Sequence[TwinPlan] = PAIR, **changes: Any) -> Stack:
-    return Stack(**{"run": run, "workload": BOOKING.name, "twins": tuple(twins), "sizes": SMALL, **changes})
+    plain = {"run": run, "workload": BOOKING.name, "twins": tuple(twins), "sizes": SMALL, "secrets": SECRETS}
+    return Stack(**{**plain, **changes})
 
 
 def probe_config(link: str, targets: Mapping[str, str], **changes: Any) -> dict[str, Any]:
     """One probe of `link`, ten times a second, as loadtests.observe takes it."""
     user, database = targets["probe_database"].split("/")
-    protocol = "postgres" if link == DATABASE else "http"
+    protocol, password = ("postgres", SECRETS.probe) if link == DATABASE else ("http", SECRETS.stores)
     return {
         "target": f"link/{link}", "protocol": protocol, "address": targets[link], "path": "/healthz", "user": user,
-        "database": database, "interval_s": 0.1, "request_bytes": 0, "reply_bytes": 0, "timeout_s": 2.0, **changes,
+        "database": database, "password": password, "token": password, "interval_s": 0.1, "request_bytes": 0,
+        "reply_bytes": 0, "timeout_s": 2.0, **changes,
     }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from lab.model import DATABASE, STORE, Capability
 from lab.runtime.ownership.ledger import holdings
 from lab.runtime.ownership.undoing import UNDOERS
 from tests.fabricated.evidence import HARDENED, NAIVE
+from tests.standing import SECRETS
 
 PATIENCE = "SET lock_timeout = '200ms'"
 HELD = [TableLock(table="bookings"), RowLock(table="bookings", rows=5), ConnectionHog(sessions=20)]
@@ -25,7 +26,9 @@ UPDATE = "UPDATE bookings SET status = status WHERE id = 3"
 def a_client(testbed: Any, twin: str) -> psycopg.Connection:
     """As the service connects: through the proxy of its link."""
     client = psycopg.connect(
-        f"postgresql://app:app@{testbed.targets(twin)[DATABASE]}/lab", autocommit=True, connect_timeout=5
+        f"postgresql://app:{SECRETS.app}@{testbed.targets(twin)[DATABASE]}/lab",
+        autocommit=True,
+        connect_timeout=5,
     )
     client.execute(PATIENCE)
     return client
@@ -71,8 +74,10 @@ class StoresSuite:
     def test_how_to_let_go_is_on_disk(self, testbed: Any, state_dir: Path) -> None:
         database = testbed.actuator(NAIVE, STORE)
         (undo,) = database.undo()
-        assert any(undo in run.undos for run in holdings(state_dir))
+        (run,) = [run for run in holdings(state_dir) if undo in run.undos]
         database.set(HELD[0].state())
-        assert list(UNDOERS[undo.how](undo.details)) == ["healed the database: ended 2 sessions of the lab's"]
+        assert list(UNDOERS[undo.how](undo.details, run)) == [
+            "healed the database: ended 2 sessions of the lab's"
+        ]
         assert database.get() == database.healthy
         assert database.set(database.healthy) == database.healthy

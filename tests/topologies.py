@@ -37,7 +37,7 @@ from lab.model import (
 )
 from lab.ports import Testbed
 from lab.workload.booking import BOOKING
-from tests.standing import Heard, a_stack, probe_config
+from tests.standing import TOKEN, Heard, a_stack, probe_config
 
 TWIN = "hardened"
 PLANS = (TwinPlan(name=TWIN, service=TWIN, role=Role.CONTROL, defences="all"),)
@@ -69,7 +69,7 @@ def eventually(true: Callable[[], bool]) -> None:
 def status(testbed: Testbed) -> int:
     """What a client gets at the edge; 0 for no answer."""
     url = f"{testbed.published(TWIN)['edge']}/users/1/bookings/"
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {BOOKING.token('lab-key')}"})
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})
     try:
         with urllib.request.urlopen(request, timeout=5) as response:
             return int(response.status)
@@ -83,10 +83,13 @@ def observed(testbed: Testbed, run: Path, **secret: str) -> tuple[dict[str, set[
     """The errors of probes of each link, and whether each replica told its metrics, seen from beside the twin."""
     targets, folder = testbed.targets(TWIN), run / TWIN
     folder.mkdir(parents=True)
-    secrets = {"password": "lab-password", "token": "lab-password", **secret}
+    asked = {
+        link: {"protocol": protocol, **(secret if link in (CACHE, QUEUE) else {})}
+        for link, protocol in LINKS.items()
+    }
     config = {
         "t0": "../t0.json", "ready": "observe.ready.json", "until_s": PROBED_S,
-        "probes": [probe_config(link, targets, protocol=protocol, **secrets) for link, protocol in LINKS.items()],
+        "probes": [probe_config(link, targets, **changes) for link, changes in asked.items()],
         "probes_output": "probes.jsonl", "metrics_interval_s": 0.5, "metrics_output": "metrics.jsonl",
         "metrics": [{"member": n, "url": f"http://{targets[f'{SERVICE}/{n}']}/metrics"} for n in ("1", "2")],
     }  # fmt: skip

@@ -31,11 +31,6 @@ def new_run(scenario: str) -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{scenario}-{secrets.token_hex(2)}"
 
 
-def new_key() -> str:
-    """The key for a run's tokens: nobody outside the run can make one."""
-    return secrets.token_hex(16)
-
-
 def testbed(runtime: str, stack: Stack, workload: Workload, needs: frozenset[Capability]) -> Testbed:
     """The testbed that `runtime` asks for; "auto" is docker where an engine answers and has our images.
 

@@ -17,7 +17,7 @@ from lab.cli.console import told
 from lab.cli.progress import progress
 from lab.cli.verdicts import print_repeat, print_verdict
 from lab.judge.gates import spoiled_by_the_machine
-from lab.model import LabError, RunVerdict, Stack, Verdict
+from lab.model import LabError, RunVerdict, Secrets, Stack, Verdict
 from lab.plan.arrivals import plan_arrivals, surges
 from lab.plan.runs import RunPlan
 from lab.provenance import commit
@@ -109,7 +109,7 @@ def make_plan(
         twins=assembly.twins(workload, twins, defences),
         topology=found.topology,
         sizes={**workload.sizes, **found.sizes},
-        token_key=assembly.new_key(),
+        secrets=Secrets.fresh(),
     )
     plan = RunPlan(
         stack=stack,
@@ -143,6 +143,7 @@ def performed(plan: RunPlan, runtime: str, folder: Path) -> Iterator[None]:
             writer.link_latest()
         yield
         down.result()
+    writer.open_up()
 
 
 def exit_code(verdict: RunVerdict) -> int:

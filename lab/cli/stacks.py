@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 from rich.text import Text
 
 from lab import paths
 from lab.cli import assembly
 from lab.cli.console import console, say, told
-from lab.model import LabError, Stack
+from lab.model import LabError, Secrets, Stack
 from lab.record import NoJournal
 from lab.runtime.ownership.heal import heal as heal_all
 from lab.runtime.ownership.heal import take_down
 from lab.runtime.ownership.ledger import PROCESS, Holdings, holdings, process_alive
 from lab.runtime.ownership.lock import run_lock
+from lab.runtime.toxiproxy.tampering import found_at
 from lab.workload.booking import BOOKING
 
 UP = "up"
@@ -31,7 +34,7 @@ def bring_up(runtime: str, defences: str) -> None:
         workload=workload.name,
         twins=assembly.twins(workload, (), defences),
         sizes=workload.sizes,
-        token_key=assembly.new_key(),
+        secrets=Secrets.fresh(),
         linger=True,
     )
     with run_lock(paths.STATE):
@@ -43,11 +46,12 @@ def bring_up(runtime: str, defences: str) -> None:
         testbed.up(NoJournal())
     addresses = {twin.name: testbed.published(twin.name) for twin in stack.twins}
     print_addresses(addresses)
-    print_experiment(addresses, workload.token(stack.token_key))
+    print_experiment(addresses, write_header(workload.token(stack.secrets.token_key)))
 
 
 def take_all_down() -> None:
     lines = take_down(paths.STATE)
+    header().unlink(missing_ok=True)
     say("\n".join(lines) or "Nothing is running.")
 
 
@@ -57,11 +61,10 @@ def heal_and_tell() -> None:
 
 
 def print_standing(*, as_json: bool) -> None:
-    """What stands, and which of its parts do not run any more."""
-    found = [run for run in holdings(paths.STATE) if run.owner_alive or run.standing]
+    """What stands, which of its parts do not run any more, and which of its links are broken."""
+    found = [run for run in holdings(paths.STATE) if run.genuine and (run.owner_alive or run.standing)]
     if as_json:
-        told_of = [{"run": run.run, "published": run.published, "dead": dead(run)} for run in found]
-        print(json.dumps(told_of, indent=2))
+        print(json.dumps([told_of(run) for run in found], indent=2))
         return
     if not found:
         console.print("Nothing is running. Start both twins: bin/lab up")
@@ -70,6 +73,8 @@ def print_standing(*, as_json: bool) -> None:
         console.print(Text.assemble((run.run, "bold"), since))
         for name in dead(run):
             say(f"  dead: {name}. Start it again: bin/lab heal", style="red")
+        for line in broken(run):
+            say(f"  broken: {line}. Undo it: bin/lab heal", style="red")
         if run.published:
             print_addresses(run.published)
 
@@ -79,6 +84,21 @@ def dead(run: Holdings) -> list[str]:
     processes = [thing for thing in run.owned if thing.kind == PROCESS]
     alive = {thing.details["name"] for thing in processes if process_alive(thing)}
     return sorted({thing.details["name"] for thing in processes} - alive)
+
+
+def broken(run: Holdings) -> list[str]:
+    """What is wrong with the proxies of a stack that was left running, whoever did it, a line each."""
+    lines = []
+    for twin, places in (run.published or {}).items():
+        try:
+            lines += [f"{twin} {line}" for line in found_at(places["toxiproxy"])]
+        except LabError as error:
+            lines.append(f"{twin} {error}")
+    return lines
+
+
+def told_of(run: Holdings) -> dict[str, object]:
+    return {"run": run.run, "published": run.published, "dead": dead(run), "broken": broken(run)}
 
 
 def standing() -> list[Holdings]:
@@ -91,16 +111,17 @@ def print_addresses(addresses: Mapping[str, Mapping[str, str]]) -> None:
             say(f"  {twin:<9} {name:<10} {address}")
 
 
-def print_experiment(addresses: Mapping[str, Mapping[str, str]], token: str) -> None:
+def print_experiment(addresses: Mapping[str, Mapping[str, str]], token_file: Path) -> None:
     """Lines to try, in this order: how long a page takes, the same over a slow link, and back."""
+    say(f"\nThe token is in {token_file}, which only you can read.")
     toxic = shlex.quote(json.dumps({"name": "slow", "type": "latency", "attributes": {"latency": 100}}))
-    timed = 'curl -s -o /dev/null -w "%{time_total} s\\n" -H "Authorization: Bearer $TOKEN"'
+    timed = 'curl -s -o /dev/null -w "%{time_total} s\\n" -H @"$TOKEN"'
     links = {twin: f"{places['toxiproxy']}/proxies/database/toxics" for twin, places in addresses.items()}
     reads = [
         f"{timed} '{places['edge']}/users/?include=bookings'   # {twin}" for twin, places in addresses.items()
     ]
     steps = {
-        "Time the same page of each twin:": [f"TOKEN={token}", *reads],
+        "Time the same page of each twin:": [f"TOKEN={shlex.quote(str(token_file))}", *reads],
         "Delay the answers of both databases by 100 ms:": [
             f"curl -s -d {toxic} {link}" for link in links.values()
         ],
@@ -110,3 +131,16 @@ def print_experiment(addresses: Mapping[str, Mapping[str, str]], token: str) -> 
     for number, (step, lines) in enumerate(steps.items(), 1):
         say("\n".join([f"\n{number}. {step}", *(f"   {line}" for line in lines)]))
     say("\nStop them: bin/lab down")
+
+
+def write_header(token: str) -> Path:
+    """The token as a header in a file for curl: everybody on the machine can read its command line."""
+    path = header()
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(f"Authorization: Bearer {token}\n")
+    return path
+
+
+def header() -> Path:
+    return paths.STATE / "up.header"

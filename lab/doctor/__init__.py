@@ -17,7 +17,7 @@ from lab import paths
 from lab.doctor import machine, parts
 from lab.doctor.finding import Finding
 from lab.model import LabError
-from lab.runtime.local.parts import WHEELS, postgres
+from lab.runtime.local.parts import WHEELS, installing
 from lab.runtime.local.testbed import enters, require_name
 from lab.runtime.ports_free import Ports
 from lab.runtime.priority import cores
@@ -51,7 +51,7 @@ def examine() -> list[Finding]:
         machine.descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
         machine.ports(_reserve),
         machine.cores(cores()),
-        parts.database(postgres.find_binaries),
+        parts.database(installing.find_binaries),
         *(parts.part(wheel, used_as) for used_as, wheel in WHEELS.items()),
         parts.proxy(toxiproxy_server.look),
         parts.go(toxiproxy_build.go()),

@@ -24,6 +24,7 @@ from lab.judge.punctuality import (
     schedule_lag,
 )
 from lab.judge.statistics import between, is_settled, is_sound, ratio
+from lab.judge.tampering import untouched
 from lab.model import BASELINE, Fault, Gate, Performed, Proof, ReadBack, Switched, percent
 
 BASELINE_HEALTHY = "baseline healthy"
@@ -32,8 +33,8 @@ SPOILED = {SCHEDULE_LAG, ON_TIME, IN_STEP, BASELINE_HEALTHY, FAULT_OBSERVED, HEA
 
 
 def look(run: RunEvidence) -> tuple[Gate, ...]:
-    """Every gate of a run, passed or failed, those of the generator first."""
-    gates: list[Gate] = [_complete(run)]
+    """Every gate of a run, passed or failed; first what somebody else did, since it may explain the rest."""
+    gates: list[Gate] = [_complete(run), *map(untouched, run.twins)]
     for twin in run.twins:
         gates += [_all_recorded(run, twin), schedule_lag(run.manifest, twin), _generator(twin), _oracle(twin)]
         gates += [_baseline(twin, run.manifest.scenario.baseline_good_min), *_as_asked(run.manifest, twin)]

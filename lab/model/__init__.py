@@ -26,6 +26,7 @@ from lab.model.events import (
     Event,
     Performed,
     PhaseStarted,
+    ProxiesRead,
     ReadBack,
     Restarted,
     StepTaken,
@@ -54,6 +55,7 @@ from lab.model.targets import (
     LinkState,
     LoadState,
     PartState,
+    Proxy,
     State,
     StoreState,
     Target,
@@ -82,7 +84,7 @@ from lab.model.topology import (
     ServerProfile,
     Topology,
 )
-from lab.model.twins import TWINS_MAX, Role, Stack, TwinPlan, line_up
+from lab.model.twins import TWINS_MAX, Role, Secrets, Stack, TwinPlan, line_up, session_mark
 from lab.model.verdicts import CheckResult, Gate, PhaseNumbers, RunVerdict, TwinNumbers, TwinVerdict
 
 __all__ = [
@@ -161,6 +163,8 @@ __all__ = [
     "Phases",
     "Probe",
     "Proof",
+    "ProxiesRead",
+    "Proxy",
     "ReadBack",
     "Restarted",
     "Restarter",
@@ -169,6 +173,7 @@ __all__ = [
     "RunVerdict",
     "Sample",
     "Scenario",
+    "Secrets",
     "Seen",
     "ServerProfile",
     "SessionsSample",
@@ -200,5 +205,6 @@ __all__ = [
     "alone",
     "line_up",
     "percent",
+    "session_mark",
     "without",
 ]

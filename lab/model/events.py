@@ -5,9 +5,10 @@ Instants are seconds from T0; None for events before T0 is known.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lab.model.targets import State
+from lab.model.targets import Proxy, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +85,24 @@ class ReadBack(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProxiesRead(Event):
+    """All proxies of a twin were read: those that are not as asked, by name, as asked and as they are.
+
+    One that is missing is in `asked` alone, one that nobody asked for in `echo` alone.
+    """
+
+    twin: str
+    at_s: float
+    asked: Mapping[str, Proxy]
+    echo: Mapping[str, Proxy]
+    error: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not (self.asked or self.echo or self.error)
+
+
+@dataclass(frozen=True, kw_only=True)
 class CpuRead(Event):
     """CPU seconds that the twin's service has used so far; None if unknown."""
 
@@ -103,4 +122,13 @@ class Restarted(Event):
     reason: str
 
 
-EVENTS: tuple[type[Event], ...] = (StepTaken, PhaseStarted, Switched, Performed, ReadBack, CpuRead, Restarted)
+EVENTS: tuple[type[Event], ...] = (
+    StepTaken,
+    PhaseStarted,
+    Switched,
+    Performed,
+    ReadBack,
+    ProxiesRead,
+    CpuRead,
+    Restarted,
+)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from lab.model.targets import Life, Target
 from lab.model.topology import DATABASE
 
-# How many answers a probe waits for, one after the other: PostgreSQL's to the start-up packet, then to the query.
+# Answers that a probe waits for until its last byte: PostgreSQL's to the start-up packet and the password, which go out
+# together (loadtests/probes/postgres.py), then to the query.
 ROUND_TRIPS: Mapping[str, int] = {DATABASE: 2}
 
 

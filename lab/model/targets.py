@@ -103,6 +103,15 @@ class LinkState(State):
         return type(self)(enabled=self.enabled and other.enabled, toxics=self.toxics + other.toxics)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Proxy:
+    """What carries a link, as its server has it: the address it listens at, the one it leads to, and its state."""
+
+    listen: str
+    upstream: str
+    state: LinkState = LinkState()
+
+
 class Life(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"

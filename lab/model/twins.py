@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import reduce
 
 from lab.errors import LabError
 from lab.model.topology import Topology
@@ -29,22 +31,46 @@ class TwinPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Secrets:
+    """What whoever is not of the run does not know: every server of a stack asks for one of these."""
+
+    token_key: str = field(repr=False)  # what the services check tokens with; who has it makes them
+    owner: str = field(repr=False)  # PostgreSQL's passwords: of its superuser, who can do anything,
+    app: str = field(repr=False)  # of the service,
+    probe: str = field(repr=False)  # and of the lab's in-path probe, which may do nothing
+    stores: str = field(repr=False)  # of cache and queue
+
+    @classmethod
+    def fresh(cls) -> Secrets:
+        """Random ones, for one run."""
+        return cls(**{name: secrets.token_hex(16) for name in cls.__dataclass_fields__})
+
+    def left_out_of(self, text: str) -> str:
+        """`text` without any of them, to be kept or shown."""
+        return reduce(lambda left, secret: left.replace(secret, "(secret)"), vars(self).values(), text)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stack:
     """Everything that a testbed starts for one run. All of it carries the id `run`."""
 
     run: str
     workload: str
     twins: tuple[TwinPlan, ...]
+    secrets: Secrets
     topology: Topology = field(default_factory=Topology)
     sizes: Mapping[str, int] = field(default_factory=dict)  # of the seed data, as the workload names them
-    token_key: str = "lab-key"  # signs and checks tokens; whoever has it can make them
-    password: str = "lab-password"  # of cache and queue
     linger: bool = False  # `lab up`: outlive the command that started it
 
     @property
     def mark(self) -> str:
-        """The name of the lab's sessions in a database; PostgreSQL keeps 63 bytes of it."""
-        return f"failure-lab-{self.run}"[:63]
+        """What the sessions that the lab holds in a database are called there."""
+        return session_mark(self.run)
+
+
+def session_mark(run: str) -> str:
+    """The name of all sessions that `run` holds in databases; PostgreSQL keeps 63 bytes of a name."""
+    return f"failure-lab-{run}"[:63]
 
 
 def line_up(services: Sequence[tuple[str, str]]) -> tuple[TwinPlan, ...]:

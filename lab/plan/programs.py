@@ -25,7 +25,7 @@ def load(twin: str, plan: RunPlan, targets: Mapping[str, str]) -> dict[str, Any]
     return {
         "twin": twin,
         "target": targets["edge"],
-        "token": plan.workload.token(plan.stack.token_key),
+        "token": plan.workload.token(plan.stack.secrets.token_key),
         "schedule": "../schedule.jsonl",
         "t0": "../t0.json",
         "ready": "load.ready.json",
@@ -62,7 +62,7 @@ def final_read(plan: RunPlan, targets: Mapping[str, str], output: str, timeout_s
     direct = {name: address for name, address in targets.items() if name.startswith("direct_")}
     return {
         **direct,
-        "token": plan.workload.token(plan.stack.token_key),
+        "token": plan.workload.token(plan.stack.secrets.token_key),
         "tables": list(plan.workload.tables),
         "output": output,
         "timeout_s": timeout_s,
@@ -100,6 +100,7 @@ def _probe(probe: Probe, plan: RunPlan, targets: Mapping[str, str]) -> dict[str,
     }
     if link == DATABASE:
         config["user"], config["database"] = targets["probe_database"].split("/")
+        config["password"] = plan.stack.secrets.probe
     if link in SECRETS:
-        config[SECRETS[link]] = plan.stack.password
+        config[SECRETS[link]] = plan.stack.secrets.stores
     return config

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 
-from lab.model import Fault, FaultWindow, State, StateFault, Switch, Target
+from lab.model import (
+    Fault,
+    FaultWindow,
+    LinkState,
+    Phases,
+    Proxy,
+    State,
+    StateFault,
+    Switch,
+    Target,
+    a_link,
+)
+
+LOOK_EVERY_S = 1.0
+LOOK_BEFORE_S = 0.15  # a switch: near enough to see what it would cover up, and over in time
+LOOK_CLEAR_S = 0.1
 
 
 def describe(faults: Sequence[Fault]) -> str:
@@ -26,6 +43,30 @@ def asked(faults: Sequence[Fault], target: Target, active: frozenset[int], healt
         if number in active and isinstance(fault, StateFault) and fault.target() == target
     ]
     return reduce(lambda one, other: one.plus(other), states, healthy)
+
+
+def asked_of(
+    proxies: Mapping[str, Proxy], faults: Sequence[Fault], active: frozenset[int]
+) -> dict[str, Proxy]:
+    """What each of `proxies`, told as they are without a fault, is asked to be while the faults `active` are on."""
+    wanted = {}
+    for name, proxy in proxies.items():
+        state = asked(faults, a_link(name), active, proxy.state)
+        if not isinstance(state, LinkState):
+            raise TypeError(f"a link cannot be in {state}")
+        wanted[name] = replace(proxy, state=state)
+    return wanted
+
+
+def looking_instants(changes_s: Sequence[float], phases: Phases) -> list[float]:
+    """When all proxies are read: every second, before and after each change, and never so near that one would wait."""
+    regular = [n * LOOK_EVERY_S for n in range(math.ceil(phases.load_s / LOOK_EVERY_S))]
+    instants = {*regular, phases.load_s, *changes_s, *(at_s - LOOK_BEFORE_S for at_s in changes_s)}
+    return sorted(
+        at_s
+        for at_s in instants
+        if at_s >= 0 and not any(at_s < change_s < at_s + LOOK_CLEAR_S for change_s in changes_s)
+    )
 
 
 def steady_windows(switches: Sequence[Switch], faults: Sequence[Fault]) -> Iterator[FaultWindow]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,10 +19,12 @@ class RunWriter:
     """Writes a run folder. Files are replaced as a whole, so a kill never leaves half of one."""
 
     def __init__(self, folder: Path) -> None:
-        """Make the folder. Raises LabError if that fails."""
+        """Make the folder, for us alone: while the run stands, its secrets are in it. Raises LabError if that fails."""
         self.folder = folder
         try:
             folder.mkdir(parents=True)
+            self._usual = stat.S_IMODE(folder.stat().st_mode)  # by the umask
+            folder.chmod(0o700)
         except OSError as exc:
             raise LabError(f"Cannot write {folder}: {exc.strerror}. Make {folder.parent} writable.") from exc
 
@@ -56,6 +59,10 @@ class RunWriter:
     def seal(self) -> None:
         """All evidence is there: from now on it can be judged, and every change is noticed."""
         sums.seal(self.folder)
+
+    def open_up(self) -> None:
+        """Nothing stands any more: who may read the folder is up to the user's umask again."""
+        self.folder.chmod(self._usual)
 
     def link_latest(self) -> None:
         """Point `latest`, next to the folder, to it."""

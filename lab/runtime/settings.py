@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from lab.model import CACHE, DATABASE, PAYMENTS, QUEUE, Balancing, ServerProfile
+from lab.model import CACHE, DATABASE, PAYMENTS, QUEUE, Balancing, Secrets, ServerProfile
 
 
-def service_urls(links: Mapping[str, str], password: str) -> dict[str, str]:
+def service_urls(links: Mapping[str, str], secrets: Secrets) -> dict[str, str]:
     """The addresses of what the service calls, always behind the proxies: a variable for each of `links`."""
     forms = {
-        DATABASE: "postgresql://app:app@{}/lab",
+        DATABASE: f"postgresql://app:{secrets.app}@{{}}/lab",
         PAYMENTS: "http://{}",
-        CACHE: f"redis://:{password}@{{}}/0",
-        QUEUE: f"nats://{password}@{{}}",
+        CACHE: f"redis://:{secrets.stores}@{{}}/0",
+        QUEUE: f"nats://{secrets.stores}@{{}}",
     }
     return {f"{link.upper()}_URL": form.format(links[link]) for link, form in forms.items() if link in links}
+
+
+def roles_environment(secrets: Secrets) -> dict[str, str]:
+    """What the seed gives PostgreSQL's roles as their passwords. In its environment: a command line is read by all."""
+    return {"OWNER_PASSWORD": secrets.owner, "APP_PASSWORD": secrets.app, "PROBE_PASSWORD": secrets.probe}
 
 
 def readiness(part: str, password: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from lab.model import STORE, Kind, LabError, Restarted, Stack, Target
-from lab.ports import Actuator, Journal, Performer, Watched
+from lab.ports import Actuator, Journal, Performer, Proxies, Watched
 from lab.runtime.ownership.guardian import Guardian
 from lab.runtime.ownership.ledger import Ledger
 from lab.runtime.parts import Parts, Tell
@@ -24,6 +24,8 @@ class Twin(Protocol):
 
     @property
     def links(self) -> Mapping[str, Actuator]: ...
+    @property
+    def proxies(self) -> Proxies: ...
     @property
     def breakable(self) -> Parts: ...
     def targets(self) -> Mapping[str, str]: ...
@@ -63,6 +65,9 @@ class Twins(Generic[AnyTwin]):
 
     def watched(self, twin: str, target: Target) -> Watched:
         return self._twins[twin].breakable.watched(target)
+
+    def proxies(self, twin: str) -> Proxies:
+        return self._twins[twin].proxies
 
     def targets(self, twin: str) -> Mapping[str, str]:
         return self._twins[twin].targets()

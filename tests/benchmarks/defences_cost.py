@@ -26,12 +26,12 @@ from sqlalchemy.pool import Pool
 
 from lab import provenance
 from lab.catalogue import find
-from lab.runtime.local.parts import postgres
 from lab.workload import Intent
 from lab.workload.booking import BOOKING
 from services import seed
 from services.defences import switch
 from tests.integration.conftest import settings
+from tests.roles import PASSWORDS, owner_of
 from tests.served import served
 from tests.twins import HARDENED, HEADERS, NAIVE, UNDEFENDED
 
@@ -123,15 +123,15 @@ def compare(server, tmp_path):
 
 def database(server: int, name: str) -> str:
     """The owner's URL of a new database."""
-    with psycopg.connect(postgres.dsn(server), autocommit=True) as connection:
+    with psycopg.connect(owner_of(server), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-    return postgres.dsn(server).removesuffix(postgres.DATABASE) + name
+    return owner_of(server, name)
 
 
 @contextmanager
 def made(owner: str, payments: str, twin: str, defences: str):
     """A twin on fresh data."""
-    seed.load(dsn=owner, schema=twin, defences=switch.parse(defences), **BOOKING.sizes)
+    seed.load(dsn=owner, schema=twin, defences=switch.parse(defences), passwords=PASSWORDS, **BOOKING.sizes)
     with mock.patch.dict(os.environ, settings(owner, payments, defences)):
         app = importlib.import_module(f"services.{twin}.app").create_app()
     yield Side(app)

@@ -14,13 +14,14 @@ from docker.models.containers import Container
 
 from lab.model import SERVICE, Life, PartState
 from lab.runtime.containers.control import ContainerControl
-from lab.runtime.containers.engine import RUN_LABEL, client
+from lab.runtime.containers.engine import client
 from lab.runtime.containers.images import build_images
 from lab.runtime.containers.testbed import remove_leftovers
 from lab.runtime.descriptors import soft_limit
 from lab.runtime.ownership.heal import heal, take_down
-from lab.runtime.ownership.ledger import holdings
+from lab.runtime.ownership.ledger import RUN_LABEL, holdings
 from lab.runtime.parts import HEALTHY
+from tests.forged import forged_ledger
 from tests.parts import PROGRAM, PartSuite, Start, eventually
 
 pytestmark = [pytest.mark.usefixtures("needs_docker"), pytest.mark.timeout(120)]
@@ -135,6 +136,38 @@ def test_after_kill_9_a_stack_that_was_left_up_is_whole_again(tmp_path: Path) ->
     finally:
         take_down(tmp_path)
         remove_leftovers(RUN)
+
+
+def test_a_container_and_a_network_of_somebody_elses_are_left_alone(tmp_path: Path) -> None:
+    """The attack: a ledger that names them, as things to end and as things to relieve of a fault."""
+    name = "somebody-elses"
+    theirs = client().containers.run(
+        build_images().service,
+        ["sleep", "60"],
+        name=name,
+        detach=True,
+        init=True,
+        labels={RUN_LABEL: "another"},
+    )
+    network = client().networks.create(name)
+    try:
+        theirs.pause()
+        relief = {"name": name, "nano_cpus": 1, "memory_bytes": 7 << 20, "swap_bytes": -1, "descriptors": 9}
+        forged_ledger(
+            tmp_path,
+            RUN,
+            {"record": "own", "kind": "container", "key": name, "details": {}},
+            {"record": "own", "kind": "network", "key": name, "details": {}},
+            {"record": "undo", "how": "relieve container", "details": relief},
+        )
+        assert heal(tmp_path) == []
+        theirs.reload()
+        assert theirs.status == "paused"
+        assert theirs.attrs["HostConfig"]["Memory"] == 0
+        assert client().networks.get(network.id).name == name
+    finally:
+        theirs.remove(force=True)
+        network.remove()
 
 
 def test_after_kill_9_of_a_run_no_container_is_left(tmp_path: Path) -> None:

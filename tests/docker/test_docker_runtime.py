@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from docker.models.containers import Container
 
 from lab.model import DATABASE, EDGE, PAYMENTS, LabError, LinkState, Toxic, a_link
-from lab.runtime.containers.engine import RUN_LABEL, client
+from lab.runtime.containers.engine import client
 from lab.runtime.containers.testbed import (
     DockerTestbed,
     available,
@@ -26,11 +27,11 @@ from lab.runtime.containers.testbed import (
     remove_leftovers,
 )
 from lab.runtime.ownership.heal import heal, take_down
-from lab.runtime.ownership.ledger import holdings
+from lab.runtime.ownership.ledger import RUN_LABEL, holdings
 from lab.workload.booking import BOOKING
 from tests.charges import ChargesSuite
 from tests.fabricated.evidence import HARDENED, NAIVE, PAIR
-from tests.standing import LINKS, SMALL, Heard, a_stack, probe_config
+from tests.standing import LINKS, SECRETS, SMALL, TOKEN, Heard, a_stack, probe_config
 from tests.stores import StoresSuite
 
 ROOT = Path(__file__).parents[2]
@@ -150,7 +151,7 @@ def test_a_twin_answers_people_at_its_published_edge(testbed: DockerTestbed, twi
 
     assert edge.startswith("http://127.0.0.1:")
     assert status(f"{edge}/readyz") == 200
-    assert status(f"{edge}/users/1/bookings/", token=BOOKING.token("lab-key")) == 200
+    assert status(f"{edge}/users/1/bookings/", token=TOKEN) == 200
 
 
 def test_resets_refusals_and_delays_arrive_inside_the_network_as_they_are(
@@ -191,7 +192,7 @@ def test_a_fault_on_one_twin_does_not_reach_the_other(testbed: DockerTestbed) ->
 def test_all_data_is_read_by_a_program_beside_the_twin(testbed: DockerTestbed, folder: Path) -> None:
     targets = testbed.targets(NAIVE)
     direct = {name: address for name, address in targets.items() if name.startswith("direct_")}
-    direct["token"] = BOOKING.token("lab-key")
+    direct["token"] = TOKEN
     config = {**direct, "tables": list(BOOKING.tables), "output": "final.json", "timeout_s": 10}
     child = testbed.spawn(NAIVE, "loadtests.final_state", config, folder, "final")
 
@@ -222,9 +223,7 @@ def test_cpu_time_of_the_service_grows_with_its_work_and_is_told_at_once(testbed
     # Of the twin whose links no other test here breaks.
     before = testbed.cpu_s(HARDENED)
     for _ in range(20):
-        status(
-            f"{testbed.published(HARDENED)['edge']}/users/?include=bookings", token=BOOKING.token("lab-key")
-        )
+        status(f"{testbed.published(HARDENED)['edge']}/users/?include=bookings", token=TOKEN)
     started = time.monotonic()
     after = testbed.cpu_s(HARDENED)
 
@@ -291,6 +290,40 @@ def test_no_setting_of_the_users_reaches_a_container(
     }
     assert len(found) == len(PARTS) + 1
     assert not variables & {"HTTP_PROXY", "NO_PROXY", "DEADLINE_S"}
+
+
+@pytest.mark.parametrize("way", [DATABASE, f"direct_{DATABASE}"])
+def test_every_role_of_the_database_shows_its_password(testbed: DockerTestbed, way: str) -> None:
+    """From this machine, all of whose users reach the networks of its containers."""
+    address = testbed.targets(NAIVE)[way]
+    for role, password in {"lab": SECRETS.owner, "app": SECRETS.app, "probe": SECRETS.probe}.items():
+        for wrong in ("", role, "lab-password"):
+            with pytest.raises(psycopg.OperationalError, match="password"):
+                psycopg.connect(f"postgresql://{role}:{wrong}@{address}/lab", connect_timeout=5)
+        psycopg.connect(f"postgresql://{role}:{password}@{address}/lab", connect_timeout=5).close()
+
+
+def test_the_line_for_psql_leads_into_the_database(testbed: DockerTestbed) -> None:
+    line = testbed.published(NAIVE)["psql"].replace(" -it ", " ")
+    asked = f"{line} -tAc 'SELECT count(*) FROM bookings'"
+    assert subprocess.check_output(asked, shell=True, text=True).strip() == str(SMALL["bookings"])
+
+
+def test_no_secret_is_in_the_facts_or_on_a_command_line(testbed: DockerTestbed) -> None:
+    commands = [one.attrs["Config"]["Cmd"] for one in containers(RUN)]
+    running = [one.top()["Processes"] for one in containers(RUN) if one.status == "running"]
+    told = json.dumps([dict(testbed.facts()), commands, running])
+    assert not [name for name, secret in vars(SECRETS).items() if secret in told]
+
+
+def test_all_proxies_are_as_planned_until_somebody_else_changes_one(testbed: DockerTestbed) -> None:
+    proxies = testbed.proxies(HARDENED)
+    assert proxies.read() == proxies.planned
+    link = testbed.actuator(HARDENED, a_link(PAYMENTS))
+    link.set(SLOW)
+    assert proxies.read() != proxies.planned
+    link.set(LinkState())
+    assert proxies.read() == proxies.planned
 
 
 def test_both_twins_are_held_to_the_same_limits(testbed: DockerTestbed) -> None:

@@ -65,7 +65,8 @@ def test_a_killed_run_leaves_no_process_and_no_file(needs_local: None) -> None:
 
 
 def test_a_killed_run_leaves_no_container_and_no_network(needs_docker: None) -> None:
-    from lab.runtime.containers.engine import RUN_LABEL, client
+    from lab.runtime.containers.engine import client
+    from lab.runtime.ownership.ledger import RUN_LABEL
 
     def mine(run: str) -> list[object]:
         label = {"label": f"{RUN_LABEL}={run}"}

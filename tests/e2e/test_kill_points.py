@@ -82,7 +82,8 @@ def segments(owned: Holdings) -> list[str]:
 
 
 def left_in_docker(run: str) -> list[str]:
-    from lab.runtime.containers.engine import RUN_LABEL, client
+    from lab.runtime.containers.engine import client
+    from lab.runtime.ownership.ledger import RUN_LABEL
 
     label = {"label": f"{RUN_LABEL}={run}"}
     found = client().containers.list(all=True, ignore_removed=True, filters=label)

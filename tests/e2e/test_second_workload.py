@@ -8,20 +8,21 @@ from pathlib import Path
 import reports
 from lab.judge.gates import spoiled_by_the_machine
 from lab.judge.verdict import judge
-from lab.model import Role, Stack, TwinPlan, Verdict, line_up
+from lab.model import Role, TwinPlan, Verdict, line_up
 from lab.plan.runs import RunPlan
 from lab.record import FolderJournal, RunRecord, RunWriter, write_verdict
 from lab.runner import Runner
 from lab.runtime.clock import MonotonicClock
 from lab.runtime.local.testbed import LocalTestbed
 from tests.kv.workload import KV, SLOW
+from tests.standing import a_stack
 
 ATTEMPTS_MAX = 3
 
 
 def perform(folder: Path, twins: tuple[TwinPlan, ...], state: Path) -> None:
     """One run of both twins, into `folder`."""
-    stack = Stack(run="kv-test", workload=KV.name, twins=twins, topology=SLOW.topology, sizes=KV.sizes)
+    stack = a_stack("kv-test", twins, workload=KV.name, topology=SLOW.topology, sizes=KV.sizes)
     plan = RunPlan(stack=stack, scenario=SLOW, workload=KV, phases=SLOW.quick, seed=3, quick=True)
     writer, clock = RunWriter(folder), MonotonicClock()
     journal = FolderJournal(folder / "events.jsonl", clock.now)

@@ -12,7 +12,7 @@ from _pytest.mark import ParameterSet
 
 from lab.cli import assembly, running
 from lab.faults import FAULTS
-from lab.model import BALANCER, CACHE, QUEUE, Capability, Phases, Scenario, Stack
+from lab.model import BALANCER, CACHE, QUEUE, Capability, Phases, Scenario, Secrets, Stack
 from lab.plan.runs import RunPlan
 from lab.workload import known
 from tests.e2e import trials
@@ -42,6 +42,7 @@ def planned(scenario: Scenario) -> RunPlan:
         run=assembly.new_run(scenario.name),
         workload=workload.name,
         twins=assembly.twins(workload, (), "all"),
+        secrets=Secrets.fresh(),
         topology=scenario.topology,
         sizes={**workload.sizes, **scenario.sizes},
     )

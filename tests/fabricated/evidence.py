@@ -28,6 +28,7 @@ from lab.model import (
     PartState,
     Performed,
     Phases,
+    ProxiesRead,
     Sample,
     Scenario,
     State,
@@ -201,10 +202,11 @@ def a_run(scenario: Scenario, *twins: FabricatedTwin, **changes: Any) -> Fabrica
 
 
 def changes_of(twin: str, manifest: Manifest) -> list[Event]:
-    """Every switch and shot of `manifest`, made in 2 ms and as asked."""
+    """Every switch and shot of `manifest`, made in 2 ms and as asked, and proxies that nobody else has touched."""
     return [
         *(_switched(twin, manifest.scenario.faults, switch) for switch in manifest.switches),
         *(_performed(twin, manifest.scenario.faults, shot) for shot in manifest.shots),
+        ProxiesRead(twin=twin, at_s=0.0, asked={}, echo={}),
     ]
 
 

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from werkzeug.serving import make_server
 
-from lab.runtime.local.parts import postgres
+from lab.runtime.local.parts import installing, postgres
 from lab.runtime.local.processes import Processes
 from lab.runtime.ownership.ledger import Ledger
 from lab.runtime.ports_free import LOOPBACK, Ports
@@ -24,6 +24,7 @@ from services.defences import switch
 from services.dependencies import payments
 from tests.integration.links import Link
 from tests.integration.proxy_bench import ApiClient, eventually
+from tests.roles import PASSWORDS, admit, as_service, owner_of
 from tests.served import served
 from tests.twins import KEY, SIZES
 
@@ -36,7 +37,9 @@ def server(needs_local):
     ports, processes = Ports(), Processes("the test", folder / "logs", Ledger(folder, "test"))
     try:
         port = ports.reserve()
-        postgres.await_ready(postgres.start(postgres.installation(), folder, port, processes), folder)
+        install = installing.installation()
+        postgres.await_ready(postgres.start(install, folder, port, processes), folder)
+        admit(install, port)
         yield port
     finally:
         processes.stop()
@@ -48,10 +51,10 @@ def server(needs_local):
 def owner(server):
     """The owner's URL of a database for twins. Deadlocks are found after 0.1 s, to save time."""
     name = "twins"
-    with psycopg.connect(postgres.dsn(server), autocommit=True) as connection:
+    with psycopg.connect(owner_of(server), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
         connection.execute(f"ALTER DATABASE {name} SET deadlock_timeout = '100ms'")
-    return postgres.dsn(server).removesuffix(postgres.DATABASE) + name
+    return owner_of(server, name)
 
 
 @pytest.fixture
@@ -70,9 +73,10 @@ def payments_url():
 @pytest.fixture(scope="session")
 def toxiproxy(needs_local, tmp_path_factory):
     """A real Toxiproxy, surely ours."""
-    mark, ports = Birthmark.create(tmp_path_factory.mktemp("toxiproxy")), Ports()
+    mark, ports = Birthmark.of("test"), Ports()
     port = ports.reserve()
-    server = subprocess.Popen(find().command(LOOPBACK, port, mark), cwd=Path(__file__).parents[2])
+    command = find().command(LOOPBACK, port, mark.write(tmp_path_factory.mktemp("toxiproxy")))
+    server = subprocess.Popen(command, cwd=Path(__file__).parents[2])
     try:
         assert eventually(lambda: mark.seen_at(f"http://{LOOPBACK}:{port}"))
         yield ApiClient(port)
@@ -92,7 +96,7 @@ def link(toxiproxy, server):
 def settings(owner: str, payments_url: str, defences: str) -> dict[str, str]:
     """The environment of a twin."""
     return {
-        "DATABASE_URL": owner.replace(f"{postgres.SUPERUSER}@", "app:app@"),
+        "DATABASE_URL": as_service(owner),
         "PAYMENTS_URL": payments_url,
         "TOKEN_KEY": KEY,
         "DEFENCES": defences,
@@ -106,7 +110,7 @@ def make(owner, payments_url):
 
     def make(twin: str, defences: str, database: int | None = None, payments: str = payments_url):
         """`database` is the port at which the twin reaches its database, if not the server's own."""
-        seed.load(dsn=owner, schema=twin, defences=switch.parse(defences), **SIZES)
+        seed.load(dsn=owner, schema=twin, defences=switch.parse(defences), passwords=PASSWORDS, **SIZES)
         environment = settings(owner, payments, defences)
         if database:
             environment["DATABASE_URL"] = re.sub(r":\d+/", f":{database}/", environment["DATABASE_URL"])
@@ -128,7 +132,7 @@ def serve(owner, payments_url, tmp_path):
     """Serves a twin with its defences by gunicorn, on fresh data, for a `with` block."""
 
     def serve(twin: str, defences: str):
-        seed.load(dsn=owner, schema=twin, defences=switch.parse(defences), **SIZES)
+        seed.load(dsn=owner, schema=twin, defences=switch.parse(defences), passwords=PASSWORDS, **SIZES)
         app = f"services.{twin}.app:create_app()"
         return served(app, tmp_path / "log", **settings(owner, payments_url, defences))
 

@@ -8,7 +8,6 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask, g, request
 
-from lab.runtime.local.parts import postgres
 from services.defences import deadline, one_transaction
 from services.defences.circuit_breaker import FAILURES_MAX, RESET_S
 from services.defences.idempotency import once
@@ -17,6 +16,7 @@ from services.defences.transaction_retry import retried
 from services.hardened import db
 from services.hardened.db import session
 from tests.defended import HoldingProxy, defended, sample
+from tests.roles import owner_of
 
 SCHEMA = """
 DROP TABLE IF EXISTS idempotency, wallets, effects;
@@ -41,7 +41,7 @@ def proxy(server):
 
 
 def url(port: int) -> str:
-    return f"postgresql+psycopg://{postgres.SUPERUSER}@127.0.0.1:{port}/{postgres.DATABASE}"
+    return owner_of(port).replace("postgresql:", "postgresql+psycopg:")
 
 
 def connect(app: Flask, port: int) -> sa.Engine:

@@ -19,7 +19,7 @@ import pytest
 from lab.model import POSTGRES, SERVICE, Life, PartState
 from lab.runtime.local.control import LocalControl
 from lab.runtime.local.members import Member
-from lab.runtime.local.parts import postgres
+from lab.runtime.local.parts import installing, postgres
 from lab.runtime.local.processes import Processes
 from lab.runtime.ownership import trees
 from lab.runtime.ownership.heal import heal, take_down
@@ -185,10 +185,10 @@ class TestPostgres:
         folder.chmod(0o755)
         try:
             port = ports.reserve()
-            install = postgres.installation()
+            install = installing.installation()
             made = Member(POSTGRES, "1", lambda: postgres.start(install, folder, port, processes))
             postgres.await_ready(made.process, folder)
-            dsn = f"{postgres.dsn(port)}?connect_timeout=5"
+            dsn = f"{postgres.dsn(port, install.password)}?connect_timeout=5"
             assert LOOPBACK in dsn
             yield LocalControl(made, lambda *_told: None), dsn
             processes.stop()

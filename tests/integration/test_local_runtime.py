@@ -13,8 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +26,17 @@ import pytest
 
 from lab.model import DATABASE, EDGE, PAYMENTS, LabError, LinkState, Toxic, a_link
 from lab.runtime.local import testbed as local
-from lab.runtime.local.parts import postgres
+from lab.runtime.local.parts import installing
 from lab.runtime.local.testbed import LocalTestbed
 from lab.runtime.ownership.heal import heal, take_down
 from lab.runtime.ownership.ledger import RUN_MARK, holdings, read
+from lab.runtime.ownership.undoing import undo_faults
+from lab.runtime.toxiproxy.tampering import found_at
 from lab.workload.booking import BOOKING
 from tests.charges import ChargesSuite
 from tests.fabricated.evidence import HARDENED, NAIVE, PAIR
-from tests.standing import LINKS, SMALL, Heard, a_stack
+from tests.forged import forged_ledger
+from tests.standing import LINKS, SECRETS, SMALL, TOKEN, Heard, a_stack
 from tests.stores import StoresSuite
 
 ROOT = Path(__file__).parents[2]
@@ -124,20 +129,34 @@ def test_every_part_of_a_twin_answers_through_its_proxy_and_past_it(testbed: Loc
 
     assert get(targets["edge"], "/readyz") == get(targets["direct_edge"], "/healthz") == 200
     assert get(targets["payments"], "/healthz") == get(targets["direct_payments"], "/healthz") == 200
-    assert get(targets["edge"], "/users/1/bookings/", token=BOOKING.token("lab-key")) == 200
+    assert get(targets["edge"], "/users/1/bookings/", token=TOKEN) == 200
     with psycopg.connect(targets["direct_dsn"]) as connection:
         assert connection.execute("SELECT count(*) FROM bookings").fetchone() == (SMALL["bookings"],)
 
 
-def test_the_probe_needs_no_password_and_the_service_does(testbed: LocalTestbed) -> None:
-    address = testbed.targets(NAIVE)[DATABASE]
-    user, database = testbed.targets(NAIVE)["probe_database"].split("/")
+@pytest.mark.parametrize("way", [DATABASE, f"direct_{DATABASE}"])
+def test_every_role_of_the_database_shows_its_password(testbed: LocalTestbed, way: str) -> None:
+    address = testbed.targets(NAIVE)[way]
+    passwords = {installing.SUPERUSER: SECRETS.owner, "app": SECRETS.app, "probe": SECRETS.probe}
 
-    with psycopg.connect(f"postgresql://{user}@{address}/{database}") as connection:
-        assert connection.execute("SELECT 1").fetchone() == (1,)
-    with pytest.raises(psycopg.OperationalError, match="password"):
-        psycopg.connect(f"postgresql://app:wrong@{address}/{database}")
-    psycopg.connect(f"postgresql://app:app@{address}/{database}").close()
+    for role, password in passwords.items():
+        for wrong in ("", role, "wrong", installing.installation().password):
+            with pytest.raises(psycopg.OperationalError, match="password"):
+                psycopg.connect(f"postgresql://{role}:{wrong}@{address}/lab")
+        with psycopg.connect(f"postgresql://{role}:{password}@{address}/lab") as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+    with pytest.raises(psycopg.OperationalError, match="no pg_hba"):
+        psycopg.connect(f"postgresql://pg_monitor:x@{address}/lab")
+
+
+def test_the_line_for_psql_leads_into_the_database_and_shows_no_password(testbed: LocalTestbed) -> None:
+    line = testbed.published(NAIVE)["psql"]
+    path = f"{installing.find_binaries()}:{os.environ['PATH']}"
+    asked = f"{line} -tAc 'SELECT count(*) FROM bookings'"
+    assert subprocess.check_output(asked, shell=True, text=True, env={"PATH": path}).strip() == str(
+        SMALL["bookings"]
+    )
+    assert SECRETS.owner not in line.partition(" psql ")[2]
 
 
 def test_a_link_that_is_down_cuts_its_own_twin_only_and_comes_back(testbed: LocalTestbed) -> None:
@@ -208,7 +227,7 @@ def test_postgres_is_not_run_by_root(testbed: LocalTestbed) -> None:
 def test_cpu_time_of_the_service_grows_with_its_work(testbed: LocalTestbed) -> None:
     before = testbed.cpu_s(NAIVE)
     for _ in range(30):
-        get(testbed.targets(NAIVE)[EDGE], "/users/?include=bookings", token=BOOKING.token("lab-key"))
+        get(testbed.targets(NAIVE)[EDGE], "/users/?include=bookings", token=TOKEN)
 
     assert before is not None
     assert (testbed.cpu_s(NAIVE) or 0) > before
@@ -332,7 +351,7 @@ def test_a_missing_postgres_is_one_clear_sentence(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("LAB_POSTGRES", str(tmp_path))
 
     with pytest.raises(LabError, match="holds no initdb"):
-        postgres.installation()
+        installing.installation()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
@@ -342,19 +361,19 @@ def test_binaries_that_the_unprivileged_user_cannot_read_are_copied(monkeypatch:
         tempfile.TemporaryDirectory(dir="/var/tmp") as cache,
     ):
         Path(cache).chmod(0o755)
-        package = postgres.find_binaries().parents[1]
+        package = installing.find_binaries().parents[1]
         subprocess.run(f"cp -R {package} {package}.libs {private}", shell=True, check=True)
         assert stat.S_IMODE(Path(private).stat().st_mode) == 0o700
         monkeypatch.setenv("LAB_POSTGRES", f"{private}/{package.name}/pginstall18/bin")
         monkeypatch.setenv("LAB_CACHE", cache)
 
-        install = postgres.installation()
+        install = installing.installation()
 
         assert install.bin.is_relative_to(cache)
         assert (install.template / "PG_VERSION").exists()
-        assert postgres.installation() == install
+        assert installing.installation() == install
         assert {part.name for part in Path(cache).iterdir()} == {
-            install.template.name,
+            install.template.parent.name,
             install.bin.relative_to(cache).parts[0],
         }
 
@@ -422,17 +441,68 @@ def test_when_the_guardian_is_killed_too_heal_mends_it_all_and_says_so(holder: A
     assert heal(tmp_path) == []
 
 
-def test_a_fault_on_a_proxy_that_outlived_its_run_is_undone(testbed: LocalTestbed, tmp_path: Path) -> None:
+def test_a_fault_on_a_proxy_is_undone_by_its_own_run_and_by_no_other(
+    testbed: LocalTestbed, state_dir: Path, tmp_path: Path
+) -> None:
     link = testbed.actuator(NAIVE, a_link(DATABASE))
     link.set(SLOW)
-    dead = {"record": "owner", "run": "run-dead", "pid": 1, "started": "before/1", "at": 0.0}
     details = {"url": testbed.published(NAIVE)["toxiproxy"], "proxy": DATABASE}
-    undo = {"record": "undo", "how": "toxiproxy", "details": details}
-    (tmp_path / "owned").mkdir()
-    (tmp_path / "owned" / "run-dead.jsonl").write_text(json.dumps(dead) + "\n" + json.dumps(undo) + "\n")
 
-    assert heal(tmp_path) == ["healed link database: latency"]
+    forged_ledger(tmp_path, "run-other", {"record": "undo", "how": "toxiproxy", "details": details})
+    assert heal(tmp_path) == []
+    assert link.get() == SLOW
+    (run,) = holdings(state_dir)
+    assert list(undo_faults(run, stays=True)) == ["healed link database: latency"]
     assert link.get() == LinkState()
+
+
+def test_all_proxies_are_as_planned(testbed: LocalTestbed) -> None:
+    for twin in TWINS:
+        proxies = testbed.proxies(twin)
+        assert proxies.read() == proxies.planned
+        assert {*LINKS} < proxies.planned.keys()
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/proxies", {"name": "mine", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:9"}),
+        ("/proxies/payments/toxics", {"name": "x", "type": "latency", "attributes": {"latency": 1}}),
+        ("/proxies/payments", {"enabled": False}),
+        ("/proxies/payments", {"upstream": "127.0.0.1:9"}),
+    ],
+)
+def test_whatever_somebody_else_does_to_a_proxy_shows(
+    testbed: LocalTestbed, path: str, body: dict[str, Any]
+) -> None:
+    proxies, api = testbed.proxies(NAIVE), testbed.published(NAIVE)["toxiproxy"]
+    try:
+        urllib.request.urlopen(f"{api}{path}", data=json.dumps(body).encode(), timeout=5).close()
+        assert proxies.read() != proxies.planned
+    finally:
+        upstream = {"upstream": proxies.planned[PAYMENTS].upstream, "enabled": True}
+        data = json.dumps(upstream).encode()
+        urllib.request.urlopen(f"{api}/proxies/{PAYMENTS}", data=data, timeout=5).close()
+        with suppress(urllib.error.HTTPError):
+            gone = urllib.request.Request(f"{api}/proxies/mine", method="DELETE")
+            urllib.request.urlopen(gone, timeout=5).close()
+        testbed.actuator(NAIVE, a_link(PAYMENTS)).set(LinkState())
+    assert proxies.read() == proxies.planned
+
+
+def test_a_toxic_made_by_hand_on_a_stack_left_up_is_seen_and_healed(holder: Any, tmp_path: Path) -> None:
+    process, published = holder("run-by-hand", "linger")
+    assert process.wait(ENDS_S) == 0
+    heal(tmp_path)
+    api = published[HARDENED]["toxiproxy"]
+    misspelt = {"name": "slow_databse", "type": "latency", "stream": "upstream", "attributes": {"latency": 9}}
+    data = json.dumps(misspelt).encode()
+    urllib.request.urlopen(f"{api}/proxies/{DATABASE}/toxics", data=data, timeout=5).close()
+
+    assert list(found_at(api)) == ["database: latency (upstream)"]
+    assert list(found_at(published[NAIVE]["toxiproxy"])) == []
+    assert heal(tmp_path) == ["healed link database: latency"]
+    assert list(found_at(api)) == []
 
 
 def test_a_stack_left_up_outlives_its_command_and_is_taken_down_by_name(holder: Any, tmp_path: Path) -> None:

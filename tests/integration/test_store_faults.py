@@ -20,15 +20,17 @@ import pytest
 
 from lab.faults import ConnectionHog, DropSessions, RowLock, TableLock
 from lab.faults.stores.held import HeldFault
-from lab.model import STORE, HeldSession, LabError, Seen, SessionsSample, StateFault, StoreState
-from lab.runtime.local.parts import postgres
+from lab.model import STORE, HeldSession, LabError, Seen, SessionsSample, StateFault, StoreState, session_mark
+from lab.runtime.ownership.ledger import read
 from lab.runtime.ownership.undoing import UNDOERS
 from lab.runtime.stores.sessions import DatabaseActuator
 from loadtests.probes.sessions import SessionsProbe
+from tests.forged import forged_ledger
+from tests.roles import as_service, owner_of
 
 pytestmark = pytest.mark.timeout(60)
 
-MARK = "failure-lab-test"
+MARK = session_mark("test")
 SEEN_S = 5.0
 ROWS = RowLock(table="wallets", first=2, rows=2)
 TABLE = TableLock(table="wallets")
@@ -41,14 +43,10 @@ class Sessions(Seen):
 
 @pytest.fixture(scope="module")
 def owner(server: int) -> str:
-    """The owner's URL of a database with three wallets, and a role for the service."""
-    with psycopg.connect(postgres.dsn(server), autocommit=True) as connection:
+    """The owner's URL of a database with three wallets, which the service may use."""
+    with psycopg.connect(owner_of(server), autocommit=True) as connection:
         connection.execute("CREATE DATABASE stores")
-        connection.execute(
-            "DO $$ BEGIN IF to_regrole('app') IS NULL THEN CREATE ROLE app; END IF; END $$;"
-            "ALTER ROLE app LOGIN PASSWORD 'app'"
-        )
-    dsn = postgres.dsn(server).removesuffix(postgres.DATABASE) + "stores"
+    dsn = owner_of(server, "stores")
     with psycopg.connect(dsn) as connection:
         connection.execute("CREATE TABLE wallets (id integer PRIMARY KEY, balance_cents integer NOT NULL)")
         connection.execute("INSERT INTO wallets SELECT n, 100 FROM generate_series(1, 3) n")
@@ -68,7 +66,7 @@ def database(owner: str) -> Iterator[DatabaseActuator]:
 
 def a_client(owner: str) -> psycopg.Connection:
     """A session of the service."""
-    return psycopg.connect(owner.replace("lab@", "app:app@"), autocommit=True)
+    return psycopg.connect(as_service(owner), autocommit=True)
 
 
 def started(owner: str, query: str) -> Future[None]:
@@ -381,19 +379,19 @@ def test_a_lab_that_is_killed_lets_go_of_its_locks(owner: str) -> None:
     assert becomes_true(lambda: not pids_of(owner))
 
 
-def test_what_is_on_disk_is_enough_to_heal(owner: str) -> None:
+def test_what_is_on_disk_is_enough_to_heal(owner: str, tmp_path: Path) -> None:
     """`lab heal` has the undo of the ledger, and nothing else."""
-    broken = DatabaseActuator(owner, MARK)
+    broken, run = DatabaseActuator(owner, MARK), read(forged_ledger(tmp_path, "test"))
     (undo,) = broken.undo()
     try:
         broken.set(TABLE.state())
         waiting = started(owner, "SELECT * FROM wallets")
-        told = list(UNDOERS[undo.how](undo.details))
+        told = list(UNDOERS[undo.how](undo.details, run))
         waiting.result(SEEN_S)
     finally:
         broken.close()
     assert told == ["healed the database: ended 2 sessions of the lab's"]
-    assert list(UNDOERS[undo.how](undo.details)) == []
+    assert list(UNDOERS[undo.how](undo.details, run)) == []
 
 
 def proved(fault: StateFault, before: Seen, during: Seen, after: Seen) -> None:

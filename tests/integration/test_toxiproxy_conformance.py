@@ -52,8 +52,9 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 @pytest.fixture(scope="module")
 def api(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiClient]:
     """A server of the engine, surely ours."""
-    mark, client = Birthmark.create(tmp_path_factory.mktemp("engine")), ApiClient(free_port())
-    server = subprocess.Popen(engine.command(LOOPBACK, client.port, mark), cwd=ROOT)
+    mark, client = Birthmark.of("test"), ApiClient(free_port())
+    configuration = mark.write(tmp_path_factory.mktemp("engine"))
+    server = subprocess.Popen(engine.command(LOOPBACK, client.port, configuration), cwd=ROOT)
     try:
         assert eventually(lambda: mark.seen_at(f"http://{LOOPBACK}:{client.port}"))
         yield client
@@ -79,7 +80,7 @@ def test_the_version_tells_the_engine(api: ApiClient, engine: Engine) -> None:
 
 
 def test_a_birthmark_of_another_server_is_not_seen(api: ApiClient, tmp_path: Path) -> None:
-    assert not Birthmark.create(tmp_path).seen_at(f"http://{LOOPBACK}:{api.port}")
+    assert not Birthmark.of("test").seen_at(f"http://{LOOPBACK}:{api.port}")
 
 
 def test_proxies_are_listed_by_name(proxy: Proxied) -> None:

@@ -17,13 +17,13 @@ from lab.cli import assembly, running
 from lab.cli.console import Plain
 from lab.cli.looking import settings
 from lab.cli.verdicts import print_verdict
-from lab.model import Capability, LabError, RunVerdict, Stack
+from lab.model import Capability, LabError, RunVerdict
 from lab.runtime.local.testbed import LocalTestbed
 from lab.runtime.ownership.ledger import PROCESS, Ledger
 from lab.workload.booking import BOOKING
-from tests.fabricated.evidence import PAIR
 from tests.fabricated.folder import Fabricated, make_run
 from tests.fabricated.verdicts import make_verdict
+from tests.standing import a_stack
 
 ROOT = Path(__file__).parents[2]
 Lab = Callable[..., tuple[int, str, str]]
@@ -367,7 +367,7 @@ def test_a_missing_runtime_is_told_with_where_to_look(monkeypatch: pytest.Monkey
     from lab.runtime.containers import testbed as docker
 
     monkeypatch.setattr(docker, "available", lambda: "no Docker engine answers.")
-    stack = Stack(run="r", workload=BOOKING.name, twins=PAIR)
+    stack = a_stack("r")
     with pytest.raises(LabError, match="See: bin/lab doctor"):
         assembly.testbed("docker", stack, BOOKING, frozenset())
 
@@ -383,7 +383,7 @@ def test_what_a_runtime_cannot_do_is_refused_before_anything_starts(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(assembly, "LocalTestbed", Incapable)
-    stack = Stack(run="r", workload=BOOKING.name, twins=PAIR)
+    stack = a_stack("r")
     with pytest.raises(LabError, match=r"cannot pause a part \(no such signal here\).*--runtime docker"):
         assembly.testbed("local", stack, BOOKING, frozenset({Capability.PAUSE, Capability.LINK}))
     assembly.testbed("local", stack, BOOKING, frozenset({Capability.LINK}))

@@ -19,7 +19,11 @@ from lab.model import (
     Gate,
     LinkState,
     Outcome,
+    ProxiesRead,
+    Proxy,
     ReadBack,
+    Switched,
+    Toxic,
     TwinPlan,
     a_link,
 )
@@ -152,7 +156,14 @@ def test_a_repetition_that_was_not_needed_is_recorded_as_such() -> None:
 def change_events(run: FabricatedRun, change: Callable[[Event], Event], *twins: str) -> None:
     for twin in run.twins:
         if twin.twin in twins:
-            twin.events = [change(event) for event in twin.events]
+            twin.events = [change(event) if isinstance(event, Switched) else event for event in twin.events]
+
+
+ROUTE = Proxy(listen="here:1", upstream="there:1")
+
+
+def a_reading(asked: dict[str, Proxy], echo: dict[str, Proxy]) -> ProxiesRead:
+    return ProxiesRead(twin=NAIVE, at_s=5.0, asked=asked, echo=echo)
 
 
 def not_as_asked(run: FabricatedRun) -> None:
@@ -168,7 +179,7 @@ def not_there_in_mid_fault(run: FabricatedRun) -> None:
 
 def never_switched(run: FabricatedRun) -> None:
     for twin in run.twins:
-        twin.events = []
+        twin.events = [event for event in twin.events if not isinstance(event, Switched)]
 
 
 def late_by_60_ms(run: FabricatedRun) -> None:
@@ -183,6 +194,14 @@ def twins_out_of_step(run: FabricatedRun) -> None:
     )
 
 
+def tampered_with(run: FabricatedRun) -> None:
+    run.twins[0].events = [*run.twins[0].events, a_reading({}, {"mine": ROUTE})]
+
+
+def never_looked_at(run: FabricatedRun) -> None:
+    run.twins[0].events = [event for event in run.twins[0].events if not isinstance(event, ProxiesRead)]
+
+
 def aborted(run: FabricatedRun) -> None:
     run.manifest = replace(run.manifest, status=Status.ABORTED)
 
@@ -195,6 +214,8 @@ def aborted(run: FabricatedRun) -> None:
         (never_switched, {"fault as asked", "faults on time", "twins in step"}),
         (late_by_60_ms, {"faults on time"}),
         (twins_out_of_step, {"twins in step"}),
+        (tampered_with, {"proxies untouched"}),
+        (never_looked_at, {"proxies untouched"}),
         (aborted, {"run complete"}),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -205,6 +226,49 @@ def test_a_gate_goes_red_when_the_fault_was_not_as_planned(
     run = a_healthy_run()
     spoil(run)
     assert {gate.name for gate in failed(run)} == gates
+
+
+SLOW = Toxic(type="latency", stream="downstream", attributes={"latency": 1})
+
+
+@pytest.mark.parametrize(
+    ("asked", "echo", "told"),
+    [
+        ({}, {"mine": ROUTE}, "mine was added, from here:1 to there:1"),
+        ({"edge": ROUTE}, {}, "edge was gone"),
+        ({"edge": ROUTE}, {"edge": replace(ROUTE, upstream="spy:1")}, "edge led to spy:1 instead of there:1"),
+        (
+            {"edge": ROUTE},
+            {"edge": replace(ROUTE, listen="all:1")},
+            "edge listened at all:1 instead of here:1",
+        ),
+        (
+            {"edge": ROUTE},
+            {"edge": replace(ROUTE, state=LinkState(toxics=(SLOW,)))},
+            "edge had latency downstream instead of no toxic",
+        ),
+        (
+            {"edge": replace(ROUTE, state=LinkState(toxics=(SLOW,)))},
+            {"edge": replace(ROUTE, state=LinkState(enabled=False))},
+            "edge had no open door instead of latency downstream",
+        ),
+    ],
+)
+def test_what_somebody_else_did_to_a_proxy_is_told(
+    asked: dict[str, Proxy], echo: dict[str, Proxy], told: str
+) -> None:
+    run = a_healthy_run()
+    run.twins[0].events = [*run.twins[0].events, a_reading(asked, echo)]
+    (gate,) = failed(run)
+    assert gate.sentence == f"At 5.00 s somebody else had changed the proxies: {told}."
+    assert not spoiled_by_the_machine([gate])
+
+
+def test_proxies_that_could_not_be_read_are_told() -> None:
+    run = a_healthy_run()
+    run.twins[0].events = [*run.twins[0].events, replace(a_reading({}, {}), error="It hangs.")]
+    (gate,) = failed(run)
+    assert gate.sentence == "At 5.00 s the proxies could not be read: It hangs."
 
 
 def test_conflicts_in_the_baseline_are_healthy() -> None:

@@ -72,7 +72,9 @@ def as_planned(fault: Fault) -> FabricatedRun:
 
 def changed(run: FabricatedRun, change: Callable[[Event], Event]) -> FabricatedRun:
     for twin in run.twins:
-        twin.events = [change(event) for event in twin.events]
+        twin.events = [
+            change(event) if isinstance(event, Switched | Performed) else event for event in twin.events
+        ]
     return run
 
 

@@ -17,6 +17,7 @@ from lab.model import (
     Fault,
     FaultWindow,
     Performed,
+    ProxiesRead,
     SessionsSample,
     StoreState,
     Switched,
@@ -98,7 +99,9 @@ def failed(run: FabricatedRun) -> set[str]:
 
 def changed(run: FabricatedRun, change: Callable[[Event], Event]) -> FabricatedRun:
     for twin in run.twins:
-        twin.events = [change(event) for event in twin.events]
+        twin.events = [
+            change(event) if isinstance(event, Switched | Performed) else event for event in twin.events
+        ]
     return run
 
 
@@ -149,6 +152,6 @@ def test_a_database_may_take_its_time_but_must_be_asked_on_time(fault: Fault) ->
 def test_a_surge_is_in_the_schedule_so_that_nobody_switches_it() -> None:
     run = as_planned(Surge(times=3))
     for twin in run.twins:
-        twin.events = []
+        twin.events = [event for event in twin.events if isinstance(event, ProxiesRead)]
     assert failed(run) == set()
     assert "fault as asked" not in {gate.name for gate in look(run)}

@@ -21,7 +21,13 @@ from loadtests.probes import probe
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 HTTP = {"target": "link/edge", "protocol": "http", "path": "/healthz"}
-POSTGRES = {"target": "link/database", "protocol": "postgres", "user": "probe", "database": "lab"}
+POSTGRES = {
+    "target": "link/database",
+    "protocol": "postgres",
+    "user": "probe",
+    "database": "lab",
+    "password": "secret",
+}
 REDIS = {"target": "link/cache", "protocol": "redis", "password": "secret"}
 NATS = {"target": "link/queue", "protocol": "nats", "token": "secret"}
 SIZES = {"request_bytes": 0, "reply_bytes": 0, "timeout_s": 0.5}
@@ -64,10 +70,11 @@ async def answer_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 
 
 async def answer_postgres(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """As PostgreSQL does for a role that is trusted."""
+    """As PostgreSQL does for a role that shows its password in clear, which has to come along with the start."""
     (length,) = struct.unpack("!I", await reader.readexactly(4))
-    await reader.readexactly(length - 4)
-    writer.write(message(b"R", bytes(4)) + message(b"Z", b"I"))
+    assert b"user\0probe\0database\0lab\0" in await reader.readexactly(length - 4)
+    assert await reader.readexactly(12) == message(b"p", b"secret\0")
+    writer.write(message(b"R", struct.pack("!I", 3)) + message(b"R", bytes(4)) + message(b"Z", b"I"))
     assert await reader.readexactly(1) == b"Q"
     (length,) = struct.unpack("!I", await reader.readexactly(4))
     size = int((await reader.readexactly(length - 4)).split(b"'x', ")[1].split(b")")[0])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,9 +30,10 @@ from lab.model import (
     Performed,
     Phases,
     PhaseStarted,
+    ProxiesRead,
+    Proxy,
     ReadBack,
     Spoiled,
-    Stack,
     State,
     Switched,
     Target,
@@ -40,11 +42,13 @@ from lab.model import (
     a_part,
 )
 from lab.plan.runs import RunPlan
+from lab.plan.states import looking_instants
 from lab.record import FolderJournal, RunRecord, RunWriter, Status
 from lab.record.files import read_values
 from lab.runner import Runner
 from lab.workload.booking import BOOKING
 from tests.fabricated.evidence import HARDENED, NAIVE, PAIR, THREE, a_scenario
+from tests.standing import a_stack
 
 HEALTHY = LinkState()
 PHASES = Phases(warmup_s=1, baseline_s=2, fault_s=4, recovery_s=2, drain_s=1)
@@ -136,6 +140,20 @@ class Child:
         self.stopped = True
 
 
+class Proxies:
+    """Those of the links, as they are now, and what `more` says."""
+
+    def __init__(self, testbed: Testbed, twin: str) -> None:
+        self._links = {name: testbed.actuator(twin, a_link(name)) for name in LINKS}
+        self._more = testbed.more
+        self.planned = {name: Proxy(listen="here:1", upstream="there:1") for name in LINKS}
+
+    def read(self) -> Mapping[str, Proxy]:
+        states = {name: link.state for name, link in self._links.items()}
+        found = {name: replace(self.planned[name], state=state) for name, state in states.items()}
+        return {**found, **self._more}
+
+
 class Testbed:
     """All that a runner needs, in memory; children say at once that they are ready."""
 
@@ -146,6 +164,7 @@ class Testbed:
         self.changes: list[tuple[str, State]] = []
         self.links: dict[tuple[str, str], Link] = {}
         self.spawned: dict[tuple[str, str], Child] = {}
+        self.more: dict[str, Proxy] = {}
         self.is_up = False
         self.was_up = False
         self.up_error: Exception | None = None
@@ -170,6 +189,9 @@ class Testbed:
         return self.links.setdefault((twin, target.name), Link(target.name, self.changes))
 
     performer = watched = actuator
+
+    def proxies(self, twin: str) -> Proxies:
+        return Proxies(self, twin)
 
     def spawn(self, twin: str, module: str, config: Mapping[str, Any], folder: Path, name: str) -> Child:
         if "ready" in config:
@@ -205,7 +227,7 @@ def clock() -> Clock:
 
 
 def plan_of(*faults: Any, twins: Any = PAIR) -> RunPlan:
-    stack = Stack(run="r", workload=BOOKING.name, twins=twins, sizes=BOOKING.sizes)
+    stack = a_stack("r", twins, sizes=BOOKING.sizes)
     return RunPlan(stack=stack, scenario=a_scenario(faults=faults), workload=BOOKING, phases=PHASES, seed=1)
 
 
@@ -247,6 +269,49 @@ def test_a_fault_is_looked_at_once_more_in_its_middle(testbed: Testbed, clock: C
     events = run(testbed, clock, tmp_path / "r")
     looks = [(event.twin, event.target, event.at_s) for event in events if isinstance(event, ReadBack)]
     assert looks == [(twin, "link/database", pytest.approx(5.0)) for twin in (NAIVE, HARDENED)]
+
+
+def readings(events: list[Event]) -> list[ProxiesRead]:
+    return [event for event in events if isinstance(event, ProxiesRead)]
+
+
+def test_all_proxies_are_read_again_and_again_to_the_end_and_are_as_planned(
+    testbed: Testbed, clock: Clock, tmp_path: Path
+) -> None:
+    read = readings(
+        run(testbed, clock, tmp_path / "r", LATENCY, Down(link=DATABASE, burst=Burst(on_s=0.3, off_s=0.5)))
+    )
+    assert all(event.ok for event in read), read
+    assert {event.twin for event in read} == {NAIVE, HARDENED}
+    instants = sorted({round(event.at_s, 2) for event in read})
+    assert instants[0] == 0.0
+    assert instants[-1] == pytest.approx(9.0)  # the last planned arrival; then once more, when all has ended
+    assert max(later - earlier for earlier, later in pairwise(instants)) <= 1.0
+    assert {3.0, 7.0} <= set(instants)
+
+
+def test_what_somebody_else_does_to_a_proxy_is_written_down(
+    testbed: Testbed, clock: Clock, tmp_path: Path
+) -> None:
+    testbed.more = {"spy": Proxy(listen="here:2", upstream="there:2")}
+    read = readings(run(testbed, clock, tmp_path / "r"))
+    assert all((event.asked, event.echo) == ({}, testbed.more) for event in read)
+
+
+@pytest.mark.parametrize(
+    ("changes_s", "instants"),
+    [
+        ([], [0, 1, 2, 3]),
+        ([1.5], [0, 1, 1.35, 1.5, 2, 3]),
+        ([1.05], [0, 0.9, 1.05, 2, 3]),  # one at 1.0 could hold up the change
+        ([2.0, 2.03, 2.2], [0, 1, 1.85, 1.88, 2.03, 2.05, 2.2, 3]),
+    ],
+)
+def test_no_change_has_to_wait_for_a_look_at_the_proxies(
+    changes_s: list[float], instants: list[float]
+) -> None:
+    phases = replace(PHASES, warmup_s=1, baseline_s=1, fault_s=1, recovery_s=0)
+    assert looking_instants(changes_s, phases) == [pytest.approx(at_s) for at_s in instants]
 
 
 def test_links_are_healed_before_the_load_begins(testbed: Testbed, clock: Clock, tmp_path: Path) -> None:

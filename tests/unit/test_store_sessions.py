@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lab.faults import ConnectionHog, DropSessions, RowLock, Surge, TableLock
 from lab.faults.stores.held import LOOK_EVERY_S
-from lab.model import DATABASE, SERVICE, HeldSession, Stack
+from lab.model import DATABASE, SERVICE, HeldSession
 from lab.plan.programs import observe
 from lab.plan.runs import RunPlan
 from lab.runtime.stores.sessions import in_order, statements, text
@@ -49,7 +49,7 @@ def test_what_is_missing_and_what_nobody_asked_for_show() -> None:
 
 
 def test_the_mark_of_a_run_is_never_longer_than_the_server_keeps() -> None:
-    short, long = (Stack(run=run, workload="booking", twins=()).mark for run in ("r" * 20, "r" * 90))
+    short, long = (a_stack(run).mark for run in ("r" * 20, "r" * 90))
     assert short == f"failure-lab-{'r' * 20}"
     assert len(long.encode()) == 63
 

@@ -26,6 +26,7 @@ from lab.model import (
     Topology,
 )
 from lab.runtime.settings import balancer_environment, readiness, server_options, service_urls
+from tests.standing import SECRETS
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = (ROOT / "compose" / "compose.yaml").read_text()
@@ -69,11 +70,11 @@ def test_what_does_not_fit_together_is_refused(wrong: dict[str, object], why: st
 
 
 def test_the_service_is_told_of_the_links_that_are_there_and_no_others() -> None:
-    urls = service_urls({EDGE: "h:1", DATABASE: "h:2", CACHE: "h:3", QUEUE: "h:4"}, "secret")
+    urls = service_urls({EDGE: "h:1", DATABASE: "h:2", CACHE: "h:3", QUEUE: "h:4"}, SECRETS)
     assert urls == {
-        "DATABASE_URL": "postgresql://app:app@h:2/lab",
-        "CACHE_URL": "redis://:secret@h:3/0",
-        "QUEUE_URL": "nats://secret@h:4",
+        "DATABASE_URL": "postgresql://app:app-password@h:2/lab",
+        "CACHE_URL": "redis://:lab-password@h:3/0",
+        "QUEUE_URL": "nats://lab-password@h:4",
     }
 
 

@@ -138,14 +138,15 @@ def test_looking_builds_nothing(environ: dict[str, str], tmp_path: Path) -> None
 def test_a_command_names_address_and_birthmark_and_keeps_the_log_short(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
-    mark = Birthmark.create(tmp_path)
-    command = toxiproxy_server.find(environ | {"LAB_TOXIPROXY": EMBEDDED}).command("127.0.0.1", 8474, mark)
+    mark = Birthmark.of("test")
+    path = mark.write(tmp_path)
+    command = toxiproxy_server.find(environ | {"LAB_TOXIPROXY": EMBEDDED}).command("127.0.0.1", 8474, path)
     assert "LOG_LEVEL=error" in command
-    assert command[-6:] == ["--host", "127.0.0.1", "--port", "8474", "--config", str(mark.path)]
+    assert command[-6:] == ["--host", "127.0.0.1", "--port", "8474", "--config", str(path)]
 
 
-def test_where_nobody_answers_no_birthmark_is_seen(tmp_path: Path) -> None:
-    assert not Birthmark.create(tmp_path).seen_at("http://127.0.0.1:1")
+def test_where_nobody_answers_no_birthmark_is_seen() -> None:
+    assert not Birthmark.of("test").seen_at("http://127.0.0.1:1")
 
 
 def test_a_relative_path_is_told_from_where_the_user_stands(

@@ -19,9 +19,9 @@ from lab.model import LabError
 from lab.runtime.containers.reach import foreign, unreachable
 from lab.runtime.docker_client import docker_configuration, docker_environment, engine_address
 from lab.runtime.effects import about_to
+from lab.runtime.ownership.ledger import RUN_LABEL
 from lab.runtime.programs import output
 
-RUN_LABEL = "failure-lab.run"
 TWIN_LABEL = "failure-lab.twin"
 ANSWER_TIMEOUT_S = 5
 CALL_TIMEOUT_S = 60

@@ -6,16 +6,30 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.model import BALANCER, CACHE, QUEUE, SERVICE, WORKER, LabError, Stack, Topology, TwinPlan
+from lab.model import (
+    BALANCER,
+    CACHE,
+    POSTGRES,
+    QUEUE,
+    SERVICE,
+    WORKER,
+    LabError,
+    Proxy,
+    Stack,
+    Topology,
+    TwinPlan,
+)
 from lab.runtime.containers.images import COMPOSE_FILE, Images
 from lab.runtime.docker_client import docker_environment
 from lab.runtime.ownership.ledger import RUN_MARK
+from lab.runtime.ports_free import LOOPBACK
 from lab.runtime.programs import output
-from lab.runtime.settings import balancer_environment, server_options, service_urls
+from lab.runtime.settings import balancer_environment, roles_environment, server_options, service_urls
 from lab.workload import Workload
 
 # Ports inside the network; those of the proxies are in compose/toxiproxy.json.
 PROXIES = {"edge": 8000, "database": 5432, "payments": 8001, "cache": 6379, "queue": 4222}
+ROUTES = COMPOSE_FILE.with_name("toxiproxy.json")
 SERVICE_PORT = 8000
 PROFILES = (CACHE, QUEUE, WORKER)  # the balancer's comes later
 UP_TIMEOUT_S = 120.0
@@ -42,6 +56,20 @@ class Project:
     @property
     def name(self) -> str:
         return f"failure-lab-{self.stack.run}-{self.plan.name}".lower()
+
+    @property
+    def api(self) -> str:
+        return f"http://{LOOPBACK}:{self.published.toxiproxy}"
+
+    def for_people(self) -> dict[str, str]:
+        """As `lab.ports.Testbed.published`."""
+        found = {"edge": f"http://{LOOPBACK}:{self.published.edge}", "toxiproxy": self.api}
+        if POSTGRES in self.stack.topology.parts:
+            # By the socket inside, which asks for no password: who gets there may use Docker.
+            found["psql"] = (
+                f"docker exec -it {self.container(POSTGRES)} psql -h /var/run/postgresql -U lab lab"
+            )
+        return found
 
     @property
     def network(self) -> str:
@@ -78,7 +106,8 @@ class Project:
         return docker_environment(
             **{RUN_MARK: self.stack.run},  # for healing, which ends this process first
             **self.images.environment(),
-            **service_urls(proxies, self.stack.password),
+            **service_urls(proxies, self.stack.secrets),
+            **roles_environment(self.stack.secrets),
             RUN=self.stack.run,
             TWIN=self.plan.name,
             SERVICE=self.plan.service,
@@ -86,13 +115,19 @@ class Project:
             SERVICE_ALIAS="replica" if BALANCER in topology.parts else "front",
             SERVER_OPTIONS=" ".join(server_options(topology.profile)),
             DEFENCES=self.plan.defences,
-            TOKEN_KEY=self.stack.token_key,
-            PASSWORD=self.stack.password,
+            TOKEN_KEY=self.stack.secrets.token_key,
+            PASSWORD=self.stack.secrets.stores,
             SEED_SIZES=sizes,
             EDGE_PORT=str(self.published.edge),
             TOXIPROXY_PORT=str(self.published.toxiproxy),
             **extra,
         )
+
+
+def routes() -> Mapping[str, Proxy]:
+    """The proxies that compose.yaml gives to every twin, by name."""
+    found = json.loads(ROUTES.read_text())
+    return {proxy["name"]: Proxy(listen=proxy["listen"], upstream=proxy["upstream"]) for proxy in found}
 
 
 def particulars(topology: Topology, workload: Workload) -> str:

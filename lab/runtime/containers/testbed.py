@@ -139,7 +139,7 @@ class DockerTestbed(Twins[DockerTwin]):
             "docker": engine,
             "compose": compose_version(),
             "images": dict(images.references),
-            "environment": twin.environments(),
+            "environment": json.loads(self._stack.secrets.left_out_of(json.dumps(twin.environments()))),
             "limits": twin.limits(),
             "advice": real_time.advice(),
         }

@@ -21,21 +21,21 @@ from lab.model import (
     WORKER,
     LabError,
 )
-from lab.ports import Actuator, Child, Journal
+from lab.ports import Actuator, Child, Journal, Proxies
 from lab.runtime.containers.asking import ANSWER_TIMEOUT_S, address, answers, healthy, replies
 from lab.runtime.containers.cgroups import Cgroup, Counters, cgroup_of
 from lab.runtime.containers.child import ContainerChild
 from lab.runtime.containers.control import ContainerControl
-from lab.runtime.containers.engine import RUN_LABEL, TWIN_LABEL, answering, client
-from lab.runtime.containers.project import PROXIES, SERVICE_PORT, Project
+from lab.runtime.containers.engine import TWIN_LABEL, answering, client
+from lab.runtime.containers.project import PROXIES, SERVICE_PORT, Project, routes
 from lab.runtime.containers.replica import DockerReplica
-from lab.runtime.ownership.ledger import NETWORK, Ledger
+from lab.runtime.ownership.ledger import NETWORK, RUN_LABEL, Ledger
 from lab.runtime.parts import Parts, Tell
-from lab.runtime.ports_free import LOOPBACK
 from lab.runtime.restarter import Restarting
 from lab.runtime.settings import readiness
 from lab.runtime.testbed import total
 from lab.runtime.toxiproxy.client import LinkActuator
+from lab.runtime.toxiproxy.tampering import ServerProxies, mark
 
 SEED, TOXIPROXY = "seed", "toxiproxy"
 ALWAYS = (POSTGRES, PAYMENTS, TOXIPROXY, SERVICE)  # compose.yaml's, without any profile
@@ -63,6 +63,7 @@ class DockerTwin:
         self._ledger = ledger
         self._containers: dict[str, list[Container]] = {}
         self.links: dict[str, Actuator] = {}
+        self.proxies: Proxies = ServerProxies(self._project.api, {})
         self._cpu: list[tuple[Cgroup, Counters]] = []
         self._tell = tell
         self.breakable = Parts(self._controls, ledger)
@@ -80,7 +81,7 @@ class DockerTwin:
                 self._ledger.own_container(self._project.container(part, member))
         self._ledger.own(NETWORK, self._project.network)
         for link in self._topology.links:
-            for undo in LinkActuator(self._api, link).undo():
+            for undo in LinkActuator(self._project.api, link).undo():
                 self._ledger.undo(undo)
         self._start(self._project.up)
         self._find(part for part in self.parts if part != BALANCER)
@@ -91,6 +92,9 @@ class DockerTwin:
             self._start_balancer(give_up)
         edge = f"{self.published()['edge']}{READY_PATH}"
         self._await(self._topology.behind(EDGE), lambda: answers(edge), give_up)
+        self.proxies = ServerProxies(
+            self._shortest_api(), {**routes(), **mark(self._project.api, self._ledger.run)}
+        )
         self.links = {link: LinkActuator(self._shortest_api(), link) for link in self._topology.links}
         if WORKER in self.parts:
             worker = DockerReplica("1", self._containers[WORKER][0], self._project.network, directly=False)
@@ -114,17 +118,18 @@ class DockerTwin:
         """See `lab.ports.Testbed.targets`. Addresses, not names: a look-up would cost a probe time."""
         links = self._topology.links
         behind = {link: self._topology.behind(link) for link in links}
+        owner = f"lab:{self._project.stack.secrets.owner}"
         return {
             **{link: f"{self._at(TOXIPROXY)}:{PROXIES[link]}" for link in links},
             **{f"direct_{link}": f"{self._at(part)}:{LISTENS[part]}" for link, part in behind.items()},
             **{f"{SERVICE}/{replica.name}": replica.host_port for replica in self.replicas},
-            "direct_dsn": f"postgresql://lab@{self._at(POSTGRES)}:5432/lab",
+            "direct_dsn": f"postgresql://{owner}@{self._at(POSTGRES)}:5432/lab",
             "probe_database": "probe/lab",
         }
 
     def published(self) -> dict[str, str]:
         """See `lab.ports.Testbed.published`."""
-        return {"edge": f"http://{LOOPBACK}:{self._project.published.edge}", "toxiproxy": self._api}
+        return self._project.for_people()
 
     def collect(self, logs: Path) -> None:
         """Write the log of every container that was started into the folder `logs`."""
@@ -163,17 +168,13 @@ class DockerTwin:
             printed: Any = self._containers[part][0].exec_run(list(command)).output
         return str(printed.decode().strip())
 
-    @property
-    def _api(self) -> str:
-        return f"http://{LOOPBACK}:{self._project.published.toxiproxy}"
-
     def _at(self, part: str) -> str:
         return address(self._containers[part][0], self._project.network)
 
     def _shortest_api(self) -> str:
         """Toxiproxy without Docker's proxy in between, if containers can be reached: faults must be on time."""
         direct = f"http://{self._at(TOXIPROXY)}:8474"
-        return direct if answers(f"{direct}/version") else self._api
+        return direct if answers(f"{direct}/version") else self._project.api
 
     def _controls(self, part: str) -> list[ContainerControl]:
         members = enumerate(self._containers.get(part, ()), start=1)
@@ -199,11 +200,11 @@ class DockerTwin:
         self._await(PAYMENTS, partial(healthy, asker), give_up)
         for part in (CACHE, QUEUE):
             if part in self.parts:
-                question = readiness(part, self._project.stack.password)
+                question = readiness(part, self._project.stack.secrets.stores)
                 self._await(part, partial(replies, asker, TOXIPROXY, PROXIES[part], *question), give_up)
 
     def _gather_replicas(self) -> None:
-        directly = self._shortest_api() != self._api
+        directly = self._shortest_api() != self._project.api
         network = self._project.network
         self.replicas = [
             DockerReplica(str(n), container, network, directly=directly)

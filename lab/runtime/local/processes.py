@@ -121,7 +121,7 @@ class Process:
     def undo(self) -> tuple[Undo, ...]:
         """How it goes on, or is started again, without us."""
         soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # it got ours
-        return relief.resume(self._ledger.run, soft), self._again
+        return relief.resume(soft), self._again
 
     def cpu_s(self) -> float | None:
         """CPU seconds used so far by the process and all its descendants, None where it cannot be told."""

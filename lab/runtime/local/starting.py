@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -24,11 +25,12 @@ from lab.paths import ROOT
 from lab.runtime.local.addresses import Addresses, host_port
 from lab.runtime.local.asking import answers, replies
 from lab.runtime.local.parts import caddy, nats, postgres, valkey
+from lab.runtime.local.parts.installing import Installation
 from lab.runtime.local.parts.wheels import Program
 from lab.runtime.local.processes import Process, Processes
 from lab.runtime.priority import giving_way
 from lab.runtime.programs import environment
-from lab.runtime.settings import readiness, server_options, service_urls
+from lab.runtime.settings import readiness, roles_environment, server_options, service_urls
 from lab.workload import Workload
 
 # Nobody waits any more for what hangs in a service. (PostgreSQL gets time: killed, it leaves shared memory behind.)
@@ -40,8 +42,13 @@ READY_PATH, LIVE_PATH = "/readyz", "/healthz"
 class Programs:
     """The servers of this machine that a topology needs, found once for all twins."""
 
-    postgres: postgres.Installation | None
+    postgres: Installation | None
     servers: Mapping[str, Program]  # by part
+
+    @property
+    def user(self) -> pwd.struct_passwd | None:
+        """Who runs PostgreSQL, where we cannot."""
+        return None if self.postgres is None else self.postgres.user
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +78,7 @@ class Starter:
 
     def answers(self, part: str, member: str) -> bool:
         """Whether `member` of `part` is ready now, asked through its proxy if it has one."""
-        port, password = self._address(part, member), self.stack.password
+        port, password = self._address(part, member), self.stack.secrets.stores
         ready: Mapping[str, Callable[[], bool]] = {
             SERVICE: lambda: answers(port, READY_PATH),
             BALANCER: lambda: answers(port, READY_PATH),
@@ -83,11 +90,11 @@ class Starter:
 
     def seed(self) -> Process:
         """Loads the schema and the data as soon as the server takes connections, then ends."""
-        dsn = postgres.dsn(self._port(POSTGRES))
-        command = [sys.executable, "-m", self.workload.seed, "--dsn", dsn]
+        env = environment(PGPASSWORD=self._database().password, **roles_environment(self.stack.secrets))
+        command = [sys.executable, "-m", self.workload.seed, "--dsn", postgres.dsn(self._port(POSTGRES))]
         command += ["--schema", self.plan.service, "--defences", self.plan.defences]
         command += [word for name, size in self.stack.sizes.items() for word in (f"--{name}", str(size))]
-        return self.processes.start("seed", command, env=environment(), cwd=ROOT)
+        return self.processes.start("seed", command, env=env, cwd=ROOT)
 
     def _service(self, member: str) -> Process:
         port = self.addresses.servers[SERVICE][int(member) - 1]
@@ -106,13 +113,13 @@ class Starter:
 
     def _surroundings(self) -> dict[str, str]:
         """The environment of service and worker."""
-        urls = service_urls(self.addresses.links, self.stack.password)
-        return {"TOKEN_KEY": self.stack.token_key, "DEFENCES": self.plan.defences, **urls}
+        urls = service_urls(self.addresses.links, self.stack.secrets)
+        return {"TOKEN_KEY": self.stack.secrets.token_key, "DEFENCES": self.plan.defences, **urls}
 
     def _payments(self) -> Process:
         app = self.workload.programs[PAYMENTS]
         books = str(self.folder / "payments.sqlite")  # a restart must find it again
-        settings = {"TOKEN_KEY": self.stack.token_key, "PAYMENTS_FILE": books}
+        settings = {"TOKEN_KEY": self.stack.secrets.token_key, "PAYMENTS_FILE": books}
         return self._gunicorn(PAYMENTS, app, self._port(PAYMENTS), ("--workers", "1"), **settings)
 
     def _gunicorn(self, name: str, app: str, port: int, options: tuple[str, ...], **settings: str) -> Process:
@@ -128,9 +135,12 @@ class Starter:
         )
 
     def _postgres(self) -> Process:
+        return postgres.start(self._database(), self.folder, self._port(POSTGRES), self.processes)
+
+    def _database(self) -> Installation:
         if self.programs.postgres is None:
             raise LabError("PostgreSQL was not looked for, since the topology has none.")
-        return postgres.start(self.programs.postgres, self.folder, self._port(POSTGRES), self.processes)
+        return self.programs.postgres
 
     def _balancer(self) -> Process:
         return caddy.start(
@@ -140,11 +150,11 @@ class Starter:
 
     def _cache(self) -> Process:
         server, port = self.programs.servers[CACHE], self._port(CACHE)
-        return valkey.start(server, self.folder, port, self.stack.password, self.processes)
+        return valkey.start(server, self.folder, port, self.stack.secrets.stores, self.processes)
 
     def _queue(self) -> Process:
         server, port = self.programs.servers[QUEUE], self._port(QUEUE)
-        return nats.start(server, self.folder, port, self.stack.password, self.processes)
+        return nats.start(server, self.folder, port, self.stack.secrets.stores, self.processes)
 
     def _port(self, part: str) -> int:
         return self.addresses.servers[part][0]

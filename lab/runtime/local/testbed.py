@@ -18,10 +18,12 @@ from typing import Any
 from lab.model import BALANCER, CACHE, POSTGRES, QUEUE, Capability, LabError, Stack, Topology
 from lab.ports import Child, Journal
 from lab.runtime.effects import about_to
-from lab.runtime.local.parts import WHEELS, postgres
+from lab.runtime.local.parts import WHEELS, installing
+from lab.runtime.local.parts.stranger import let_through, stranger
 from lab.runtime.local.processes import Process
 from lab.runtime.local.starting import Programs
 from lab.runtime.local.twin import LocalTwin
+from lab.runtime.ownership.belonging import make_folder
 from lab.runtime.ownership.ledger import holdings
 from lab.runtime.ports_free import Ports
 from lab.runtime.priority import cores, giving_way
@@ -103,12 +105,13 @@ class LocalTestbed(Twins[LocalTwin]):
         remove_old_logs(self._logs.parent, keep={run.run for run in holdings(self._state_dir)})
         ledger = self._guarded()
         ledger.own_folder(self._folder)
-        self._folder.mkdir(mode=0o755)
+        make_folder(self._folder, self._stack.run)
         programs, engine = find_programs(self._stack.topology), toxiproxy_server.find()
         if programs.postgres is not None and not enters(self._folder.parent):
             raise LabError(
                 f"{self._folder.parent} cannot be entered by the user that root runs PostgreSQL as. Set TMPDIR=/tmp"
             )
+        let_through(self._folder, programs.user)
         self._facts = facts(programs, engine)
         self._twins = {
             plan.name: LocalTwin(
@@ -160,11 +163,11 @@ def require_name() -> None:
     """Raises LabError where the user whom PostgreSQL runs as has no name: initdb(1) refuses to work without one."""
     root = os.geteuid() == 0
     try:
-        pwd.getpwnam(postgres.UNPRIVILEGED) if root else pwd.getpwuid(os.geteuid())
+        pwd.getpwnam(installing.MAKER) if root else pwd.getpwuid(os.geteuid())
     except KeyError:
-        who = f"The user {postgres.UNPRIVILEGED}" if root else f"User id {os.geteuid()}"
+        who = f"The user {installing.MAKER}" if root else f"User id {os.geteuid()}"
         ids = "65534:65534" if root else f"{os.geteuid()}:{os.getegid()}"
-        name = postgres.UNPRIVILEGED if root else "lab"
+        name = installing.MAKER if root else "lab"
         raise LabError(
             f"{who} is not in /etc/passwd, and PostgreSQL's initdb refuses to work for one who is not. "
             f"Add a line there: {name}:x:{ids}::/:/bin/sh"
@@ -172,11 +175,8 @@ def require_name() -> None:
 
 
 def enters(folder: Path) -> bool:
-    """Whether the user whom PostgreSQL runs as gets into `folder`. Where there is none, `require_name` says so."""
-    try:
-        return os.geteuid() != 0 or postgres.readable(folder, pwd.getpwnam(postgres.UNPRIVILEGED))
-    except KeyError:
-        return True
+    """Whether the user whom PostgreSQL runs as gets into `folder`."""
+    return os.geteuid() != 0 or installing.readable(folder, stranger())
 
 
 def remove_old_logs(logs: Path, keep: Container[str]) -> None:
@@ -191,7 +191,7 @@ def find_programs(topology: Topology) -> Programs:
     if POSTGRES in topology.parts:
         require_name()
     return Programs(
-        postgres=postgres.installation() if POSTGRES in topology.parts else None,
+        postgres=installing.installation() if POSTGRES in topology.parts else None,
         servers={part: wheel.installed() for part, wheel in WHEELS.items() if part in topology.parts},
     )
 

@@ -17,15 +17,17 @@ from lab.model import (
     SERVICE,
     WORKER,
     LabError,
+    Proxy,
     Stack,
     TwinPlan,
 )
 from lab.paths import ROOT
-from lab.ports import Actuator, Journal
+from lab.ports import Actuator, Journal, Proxies
 from lab.runtime.local.addresses import Addresses, host_port
 from lab.runtime.local.control import LocalControl
 from lab.runtime.local.members import LocalReplica, Member
-from lab.runtime.local.parts import postgres
+from lab.runtime.local.parts import installing, postgres
+from lab.runtime.local.parts.stranger import let_through
 from lab.runtime.local.processes import Processes, log_tail
 from lab.runtime.local.starting import Programs, Starter
 from lab.runtime.ownership.ledger import Ledger
@@ -37,6 +39,7 @@ from lab.runtime.restarter import Restarting
 from lab.runtime.testbed import total
 from lab.runtime.toxiproxy.client import LinkActuator, create_proxy
 from lab.runtime.toxiproxy.server import Birthmark, Engine
+from lab.runtime.toxiproxy.tampering import ServerProxies, proxy_of
 from lab.workload import Workload
 
 SEED_TIMEOUT_S = 60.0
@@ -66,11 +69,13 @@ class LocalTwin:
         )
         self._plan = plan
         self._topology = stack.topology
+        self._secrets = stack.secrets
         self._folder = folder
         self._logs = logs
         self._ledger = ledger
         self._servers = Processes(f"the {plan.name} twin", logs, ledger)
         self.links: dict[str, Actuator] = {}
+        self.proxies: Proxies = ServerProxies(self.addresses.api, {})
         self._restarting: Restarting | None = None
         self._starter = Starter(
             plan=plan, stack=stack, workload=workload, programs=programs, addresses=self.addresses,
@@ -79,7 +84,8 @@ class LocalTwin:
 
     def up(self, engine: Engine, journal: Journal) -> None:
         """Start all and wait until every part answers, through its proxy. Raises LabError; then `stop` the rest."""
-        self._folder.mkdir(mode=0o755)
+        self._folder.mkdir(mode=0o700)
+        let_through(self._folder, self._starter.programs.user)
         seed = self._starter.seed() if POSTGRES in self._topology.parts else None  # it waits for the server
         for part in FIRST:
             self._start(part)
@@ -115,15 +121,17 @@ class LocalTwin:
             f"{SERVICE}/{n}": host_port(port) for n, port in enumerate(here.servers[SERVICE], start=1)
         }
         if POSTGRES in here.servers:
-            addresses["direct_dsn"] = postgres.dsn(here.servers[POSTGRES][0])
-            addresses["probe_database"] = f"probe/{postgres.DATABASE}"
+            addresses["direct_dsn"] = postgres.dsn(here.servers[POSTGRES][0], self._secrets.owner)
+            addresses["probe_database"] = f"probe/{installing.DATABASE}"
         return addresses
 
     def published(self) -> dict[str, str]:
         """As `lab.ports.Testbed.published`."""
         here = self.addresses
-        database = {"database": postgres.dsn(here.servers[POSTGRES][0])} if POSTGRES in here.servers else {}
-        return {"edge": f"http://{here.links[EDGE]}", "toxiproxy": here.api, **database}
+        found = {"edge": f"http://{here.links[EDGE]}", "toxiproxy": here.api}
+        if POSTGRES in here.servers:
+            found["psql"] = postgres.psql(here.servers[POSTGRES][0], self._secrets.owner)
+        return found
 
     def collect(self, logs: Path) -> None:
         """Copy the logs of all parts into the folder `logs`."""
@@ -162,19 +170,24 @@ class LocalTwin:
 
     def _start_toxiproxy(self, engine: Engine) -> Callable[[], None]:
         """Start it; the answer waits until it is there."""
-        birthmark = Birthmark.create(self._folder)
-        command = engine.command(LOOPBACK, self.addresses.toxiproxy, birthmark)
+        birthmark = Birthmark.of(self._ledger.run)
+        command = engine.command(LOOPBACK, self.addresses.toxiproxy, birthmark.write(self._folder))
+        routes = {
+            link: Proxy(listen=host_port(port), upstream=host_port(self._upstream(link)))
+            for link, port in self.addresses.proxies.items()
+        }
+        self.proxies = ServerProxies(self.addresses.api, {**routes, birthmark.name: proxy_of(birthmark)})
         server = self._servers.start("toxiproxy", [*punctual(), *command], env=environment(), cwd=ROOT)
         return lambda: server.wait_until(lambda: birthmark.seen_at(self.addresses.api), READY_TIMEOUT_S)
 
     def _make_links(self) -> None:
         """A proxy per link; before it can carry a fault, the ledger says how to undo that."""
         here = self.addresses
-        for name, port in here.proxies.items():
-            link = LinkActuator(here.api, name)
+        for name in here.proxies:
+            link, route = LinkActuator(here.api, name), self.proxies.planned[name]
             for undo in link.undo():
                 self._ledger.undo(undo)
-            create_proxy(here.api, name, listen=host_port(port), upstream=host_port(self._upstream(name)))
+            create_proxy(here.api, name, listen=route.listen, upstream=route.upstream)
             self.links[name] = link
 
     def _upstream(self, link: str) -> int:

@@ -1,5 +1,7 @@
 """Ends what killed runs left behind, from their ledgers: first the faults, then processes, containers and folders.
 
+What a ledger names is ended only where it shows by itself that it is the run's (see `belonging`).
+
 Whoever comes first does it, the run's own guardian or `lab heal`; the other waits and finds nothing left to do.
 """
 
@@ -17,7 +19,7 @@ import psutil
 
 from lab.model import LabError
 from lab.runtime.docker_client import docker_environment
-from lab.runtime.ownership import shared_memory
+from lab.runtime.ownership import belonging, shared_memory
 from lab.runtime.ownership.ledger import (
     CONTAINER,
     FOLDER,
@@ -40,13 +42,12 @@ LOCK_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
 POLL_S = 0.02
 
-DOCKER_TIMEOUT_S = 30.0
 DOCKER_PASSES_MAX = 5
 # What is removed through Docker's command line: healing must work without the SDK, and without knowing the stack.
 DOCKER_REMOVE = {
-    CONTAINER: ("docker", "container", "rm", "--force", "--volumes"),
-    NETWORK: ("docker", "network", "rm"),
-    VOLUME: ("docker", "volume", "rm"),
+    CONTAINER: ("docker", "container", "rm", "--force", "--volumes", "--"),
+    NETWORK: ("docker", "network", "rm", "--"),
+    VOLUME: ("docker", "volume", "rm", "--"),
 }
 
 
@@ -64,7 +65,8 @@ def heal(state_dir: Path) -> list[str]:
 def take_down(state_dir: Path) -> list[str]:
     """End every stack that was left up on purpose, and say what was ended."""
     with healing(state_dir):
-        standing = [run for run in holdings(state_dir) if run.published is not None and not run.owner_alive]
+        found = [run for run in holdings(state_dir) if run.genuine]
+        standing = [run for run in found if run.published is not None and not run.owner_alive]
         return [line for run in standing for line in _heal_run(run)]
 
 
@@ -86,16 +88,19 @@ def healing(state_dir: Path) -> Iterator[None]:
 
 def _heal_run(run: Holdings) -> Iterator[str]:
     """End everything of one run. The ledger stays while there is something that cannot be ended."""
+    if not run.genuine:
+        yield from _told_of(run.path)
+        return
     yield from undo_faults(run, stays=False)
-    yield from _end_processes([thing for thing in run.owned if thing.kind == PROCESS])
+    yield from _end_processes(run.run, [thing for thing in run.owned if thing.kind == PROCESS])
     yield from _end_unrecorded(run.run)
     # Folders last: what lies in one may say how to end something else.
     here = sorted(run.owned, key=lambda thing: thing.kind == FOLDER)
-    told, failed = _ended([thing for thing in here if thing.kind not in (PROCESS, *DOCKER_REMOVE)])
+    told, failed = _ended(run.run, [thing for thing in here if thing.kind not in (PROCESS, *DOCKER_REMOVE)])
     yield from told
     # Until there is nothing: the engine finishes what it was asked for, although the asker is dead.
     for _ in range(DOCKER_PASSES_MAX):
-        told, stuck = _ended([thing for thing in run.owned if thing.kind in DOCKER_REMOVE])
+        told, stuck = _ended(run.run, [thing for thing in run.owned if thing.kind in DOCKER_REMOVE])
         yield from told
         if not told:
             break
@@ -104,20 +109,39 @@ def _heal_run(run: Holdings) -> Iterator[str]:
         run.path.unlink(missing_ok=True)
 
 
-def _ended(things: list[Owned]) -> tuple[list[str], list[str]]:
+def _told_of(foreign: Path) -> Iterator[str]:
+    """What becomes of a ledger that is not ours: nothing, unless a kill came before its first line."""
+    with suppress(FileNotFoundError):
+        file = foreign.lstat()
+        if file.st_uid != os.geteuid():
+            yield f"left alone {foreign}: it is another user's, who can heal it"
+        elif file.st_size:
+            hint = f"If nothing of it runs: rm {foreign}"
+            yield f"left alone what {foreign} names: that file was not written here. {hint}"
+        else:
+            foreign.unlink()
+
+
+def _ended(run: str, things: list[Owned]) -> tuple[list[str], list[str]]:
     """A line for each thing that was ended, and one for each that could not be."""
     told, failed = [], []
     for thing in things:
         try:
-            told += list(_end_other(thing))
+            told += list(_end_other(run, thing))
         except (LabError, OSError) as exc:
             failed.append(f"could not remove {thing.kind} {thing.key}: {exc}")
     return told, failed
 
 
-def _end_processes(things: list[Owned]) -> Iterator[str]:
+def _end_processes(run: str, things: list[Owned]) -> Iterator[str]:
     """Gently and all at once, then for good."""
-    alive = [thing for thing in things if process_alive(thing) and int(thing.key) != os.getpid()]
+    alive = [
+        thing
+        for thing in things
+        if process_alive(thing)
+        and int(thing.key) != os.getpid()
+        and belonging.has_process(run, int(thing.key))
+    ]
     for thing in alive:
         _signal(thing, thing.details["stop"])
     _await_end(alive, STOP_TIMEOUT_S)
@@ -144,26 +168,28 @@ def _end_unrecorded(run: str) -> Iterator[str]:
             continue
 
 
-def _end_other(thing: Owned) -> Iterator[str]:
-    """A folder with all that is in it, memory that a server left, or a thing of Docker's."""
+def _end_other(run: str, thing: Owned) -> Iterator[str]:
+    """A folder with all that is in it, memory that a server left, or a thing of Docker's; nothing of anybody else's."""
+    path = Path(thing.key)
     if thing.kind in DOCKER_REMOVE:
-        if _docker(*DOCKER_REMOVE[thing.kind], thing.key):
+        if belonging.has_in_docker(run, thing.kind, thing.key) and _docker(
+            *DOCKER_REMOVE[thing.kind], thing.key
+        ):
             yield f"removed {thing.kind} {thing.key}"
     elif thing.kind == SHARED_MEMORY:
-        if shared_memory.free(Path(thing.key)):
+        if any(belonging.has_folder(run, folder) for folder in path.parents) and shared_memory.free(path):
             yield f"freed the shared memory of {thing.key}"
     elif thing.kind != FOLDER:
         raise LabError("a newer version of the lab knows how")
-    elif (path := Path(thing.key)).exists():
+    elif belonging.has_folder(run, path):
         shutil.rmtree(path)
         yield f"removed {path}"
 
 
 def _docker(*command: str) -> bool:
     """False when there was no such thing."""
-    done = ended(command, timeout_s=DOCKER_TIMEOUT_S, env=docker_environment())
-    said = done.stderr.lower()
-    if "no such" in said or "not found" in said:
+    done = ended(command, timeout_s=belonging.DOCKER_TIMEOUT_S, env=docker_environment())
+    if belonging.nothing_there(done.stderr):
         return False
     if done.code != 0:
         raise LabError(done.last_words)

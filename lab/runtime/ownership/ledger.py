@@ -23,6 +23,7 @@ from lab.runtime.effects import about_to
 from lab.runtime.ownership.identity import started
 
 RUN_MARK = "LAB_RUN"  # environment variable that every process of a run carries
+RUN_LABEL = "failure-lab.run"  # label of each of its containers and networks
 
 PROCESS = "process"
 FOLDER = "folder"
@@ -43,10 +44,14 @@ class Owned:
 
 @dataclass(frozen=True, kw_only=True)
 class Holdings:
-    """A ledger as read back. `published` (addresses by twin) is there once the stack was left up on purpose."""
+    """A ledger as read back. `published` (addresses by twin) is there once the stack was left up on purpose.
+
+    One that was not written here by us, but copied, unpacked or damaged, is not `genuine`: nothing it says counts.
+    """
 
     run: str
     path: Path
+    genuine: bool
     owner_pid: int
     owner_alive: bool
     since: float  # wall clock
@@ -57,15 +62,19 @@ class Holdings:
     @property
     def standing(self) -> bool:
         """Left up on purpose, and still up as far as can be told from here."""
-        return self.published is not None and any(
-            thing.kind == CONTAINER or (thing.kind == PROCESS and process_alive(thing))
-            for thing in self.owned
+        return (
+            self.genuine
+            and self.published is not None
+            and any(
+                thing.kind == CONTAINER or (thing.kind == PROCESS and process_alive(thing))
+                for thing in self.owned
+            )
         )
 
     @property
     def leftover(self) -> bool:
-        """Nobody looks after it any more."""
-        return not self.owner_alive and not self.standing
+        """Nobody looks after it any more, or nobody ever did."""
+        return not self.genuine or not (self.owner_alive or self.standing)
 
 
 class Ledger:
@@ -77,8 +86,16 @@ class Ledger:
         self._lock = threading.Lock()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.chmod(0o700)  # what is in a ledger includes the passwords of a stack
+            self.path.touch(mode=0o600)
+            here = self.path.stat().st_ino
             self._append(
-                record="owner", run=run, pid=os.getpid(), started=started(os.getpid()), at=time.time()
+                record="owner",
+                run=run,
+                pid=os.getpid(),
+                started=started(os.getpid()),
+                at=time.time(),
+                inode=here,
             )
         except OSError as exc:
             raise LabError(
@@ -144,12 +161,19 @@ def leftovers(state_dir: Path) -> list[Holdings]:
 
 def read(path: Path) -> Holdings:
     """What the ledger at `path` says is still owned."""
+    try:
+        return _read(path)
+    except (KeyError, TypeError, ValueError, AttributeError):  # no lab has written that
+        return Holdings(run=path.stem, path=path, genuine=False, owner_pid=0, owner_alive=False, since=0.0)
+
+
+def _read(path: Path) -> Holdings:
     owner: dict[str, Any] = {}
     owned: dict[tuple[str, str], Owned] = {}
     undos: list[Undo] = []
     published = None
     for record in _records(path):
-        match record.pop("record"):
+        match record.pop("record", ""):
             case "owner":
                 owner = record
             case "own":
@@ -164,6 +188,7 @@ def read(path: Path) -> Holdings:
     return Holdings(
         run=path.stem,
         path=path,
+        genuine=_genuine(path, owner),
         owner_pid=pid,
         owner_alive=bool(owner) and started(pid) == owner["started"] is not None,
         since=owner.get("at", 0.0),
@@ -171,6 +196,12 @@ def read(path: Path) -> Holdings:
         undos=tuple(undos),
         published=published,
     )
+
+
+def _genuine(path: Path, owner: Mapping[str, Any]) -> bool:
+    """Whether this very file was written by us: a copy, or what an archive held, has another number on the disk."""
+    file = path.lstat()
+    return file.st_ino == owner.get("inode") and file.st_uid == os.geteuid() and not file.st_mode & 0o022
 
 
 def adopt(run: Holdings, pid: int, name: str, stop: signal.Signals) -> None:

@@ -20,21 +20,21 @@ from lab.model import LabError, Undo
 from lab.runtime.descriptors import limit, soft_limit
 from lab.runtime.docker_client import docker_environment
 from lab.runtime.effects import about_to
-from lab.runtime.ownership import trees
+from lab.runtime.ownership import belonging, trees
+from lab.runtime.ownership.ledger import CONTAINER as OF_DOCKER
 from lab.runtime.ownership.ledger import PROCESS, RUN_MARK, Holdings, adopt, process_alive
 from lab.runtime.programs import as_ids, ended
 
 RESUME = "resume processes"
 START = "start process"
 CONTAINER = "relieve container"
-DOCKER_TIMEOUT_S = 30.0
 
 Details = Mapping[str, str | int]
 
 
-def resume(run: str, descriptors: int) -> Undo:
-    """All processes of `run` go on, and each may have as many descriptors as it had at its start."""
-    return Undo(how=RESUME, details={"run": run, "descriptors": descriptors})
+def resume(descriptors: int) -> Undo:
+    """All processes of the run go on, and each may have as many descriptors as it had at its start."""
+    return Undo(how=RESUME, details={"descriptors": descriptors})
 
 
 def start(
@@ -68,9 +68,9 @@ def limit_descriptors(soft: int) -> list[str]:
     return ["sh", "-c", f"for process in /proc/[0-9]*; do {each} || exit 1; done"]
 
 
-def undo_resume(details: Details) -> Iterator[str]:
+def undo_resume(details: Details, run: Holdings) -> Iterator[str]:
     """The kernel itself continues a stopped group whose parent has died, but not those of other sessions below it."""
-    for root in _marked(str(details["run"])):
+    for root in _marked(run.run):
         pids = trees.tree(root)
         for pid in pids:
             if trees.stopped(pid):
@@ -79,9 +79,11 @@ def undo_resume(details: Details) -> Iterator[str]:
         yield from _freed(pids, int(details["descriptors"]))
 
 
-def undo_container(details: Details) -> Iterator[str]:
-    """Harmless where the container has gone, or nothing was done to it."""
+def undo_container(details: Details, run: Holdings) -> Iterator[str]:
+    """Harmless where the container has gone, is another's, or nothing was done to it."""
     name = str(details["name"])
+    if not belonging.has_in_docker(run.run, OF_DOCKER, name):
+        return
     asked = (
         "{{.State.Running}} {{.State.Paused}} {{.HostConfig.NanoCpus}} {{.HostConfig.Memory}} {{.State.Pid}}"
     )
@@ -129,8 +131,10 @@ def revive_process(details: Details, run: Holdings) -> Iterator[str]:
     yield f"started {name} again (pid {process.pid})"
 
 
-def revive_container(details: Details, _run: Holdings) -> Iterator[str]:
+def revive_container(details: Details, run: Holdings) -> Iterator[str]:
     name = str(details["name"])
+    if not belonging.has_in_docker(run.run, OF_DOCKER, name):
+        return
     if _docker("inspect", "--format", "{{.State.Running}}", name) == "false":
         _docker("start", name)
         yield f"started container {name} again"
@@ -154,7 +158,7 @@ def _freed(pids: Sequence[int], soft: int) -> Iterator[str]:
 
 def _docker(*command: str) -> str | None:
     """What it printed; None where there is no such container."""
-    done = ended(["docker", *command], timeout_s=DOCKER_TIMEOUT_S, env=docker_environment())
+    done = ended(["docker", *command], timeout_s=belonging.DOCKER_TIMEOUT_S, env=docker_environment())
     if done.code and "no such" in done.stderr.lower():
         return None
     if done.code:

@@ -1,14 +1,19 @@
-"""Every way to undo a fault without the lab that made it, by the name under which the ledger has it."""
+"""Every way to undo a fault without the lab that made it, by the name under which the ledger has it.
+
+Each looks for the run's own mark on what it is about to change: a proxy server or a database of somebody else's may be
+at that address by now.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from lab.model import LabError, LinkState
+from lab.model import LabError, LinkState, session_mark
 from lab.runtime.ownership import relief
 from lab.runtime.ownership.ledger import Holdings
 from lab.runtime.stores import SESSIONS
 from lab.runtime.toxiproxy.client import TOXIPROXY, LinkActuator
+from lab.runtime.toxiproxy.tampering import marked_for
 
 
 def undo_faults(run: Holdings, *, stays: bool) -> Iterator[str]:
@@ -22,18 +27,20 @@ def undo_faults(run: Holdings, *, stays: bool) -> Iterator[str]:
             yield f"could not undo a fault ({undo.how}): a newer version of the lab knows how"
         try:
             if undo.how in UNDOERS:
-                yield from UNDOERS[undo.how](undo.details)
+                yield from UNDOERS[undo.how](undo.details, run)
             if stays and undo.how in REVIVERS:
                 yield from REVIVERS[undo.how](undo.details, run)
         except LabError as error:
             yield f"could not undo a fault ({undo.how}): {error}"
 
 
-def _undo_link(details: relief.Details) -> Iterator[str]:
-    """The proxy as it should be; nothing to do where its server has gone."""
-    proxy = str(details["proxy"])
-    link = LinkActuator(str(details["url"]), proxy)
+def _undo_link(details: relief.Details, run: Holdings) -> Iterator[str]:
+    """The proxy as it should be; nothing to do where its server has gone, or is another's."""
+    url, proxy = str(details["url"]), str(details["proxy"])
+    link = LinkActuator(url, proxy)
     try:
+        if not marked_for(run.run, url):
+            return
         was = link.get()
         if was != LinkState():
             link.set(LinkState())
@@ -43,11 +50,11 @@ def _undo_link(details: relief.Details) -> Iterator[str]:
         return
 
 
-def _undo_sessions(details: relief.Details) -> Iterator[str]:
+def _undo_sessions(details: relief.Details, run: Holdings) -> Iterator[str]:
     """No session of the lab's in the database; nothing to do where its server has gone."""
     from lab.runtime.stores.sessions import DatabaseActuator  # few commands need a driver of the database
 
-    database = DatabaseActuator(str(details["dsn"]), str(details["mark"]))
+    database = DatabaseActuator(str(details["dsn"]), session_mark(run.run))
     try:
         was = database.get()
         database.set(database.healthy)
@@ -60,7 +67,7 @@ def _undo_sessions(details: relief.Details) -> Iterator[str]:
 
 
 # What is done in any case, and what is done where the stack stays up. The same fault may have both.
-UNDOERS: Mapping[str, Callable[[relief.Details], Iterator[str]]] = {
+UNDOERS: Mapping[str, Callable[[relief.Details, Holdings], Iterator[str]]] = {
     TOXIPROXY: _undo_link,
     SESSIONS: _undo_sessions,
     relief.RESUME: relief.undo_resume,

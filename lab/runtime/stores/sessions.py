@@ -77,7 +77,7 @@ class DatabaseActuator:
         self._own: Connection | None = None
 
     def undo(self) -> tuple[Undo, ...]:
-        return (Undo(how=SESSIONS, details={"dsn": self._dsn, "mark": self._mark}),)
+        return (Undo(how=SESSIONS, details={"dsn": self._dsn}),)
 
     def get(self) -> StoreState:
         """As the server reports it: every session of ours that is in place, even if another lab left it behind."""

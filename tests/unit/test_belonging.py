@@ -1,0 +1,200 @@
+"""Whatever a ledger says, healing ends only what is the run's own: the attack of a forged ledger, thing by thing."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.record import RunWriter
+from lab.runtime.ownership.belonging import make_folder
+from lab.runtime.ownership.heal import heal, take_down
+from lab.runtime.ownership.identity import started
+from lab.runtime.ownership.ledger import FOLDER, PROCESS, RUN_MARK, SHARED_MEMORY, Ledger, holdings
+from tests.forged import forged_ledger
+
+RUN = "20261126-041800-s99-made-up-0001"
+SLEEP = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
+
+
+def own(kind: str, key: object, **details: Any) -> dict[str, Any]:
+    return {"record": "own", "kind": kind, "key": str(key), "details": details}
+
+
+@contextmanager
+def sleeping(**env: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that leads a group of its own, once it is what it will be."""
+    process = subprocess.Popen(SLEEP, env={**os.environ, **env}, process_group=0)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def written_down(process: subprocess.Popen[bytes]) -> dict[str, Any]:
+    return own(PROCESS, process.pid, started=started(process.pid), name="a server", stop=15)
+
+
+def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path) -> None:
+    home, state = tmp_path / "home", tmp_path / "state"
+    home.mkdir()
+    (home / "thesis.txt").write_text("ten years of work")
+    forged_ledger(state, RUN, own(FOLDER, home))
+
+    assert heal(state) == []
+    assert (home / "thesis.txt").read_text() == "ten years of work"
+    assert holdings(state) == []
+
+
+@pytest.mark.parametrize("run", ["another-run", f"{RUN}-2"])
+def test_the_folder_of_another_run_is_left_alone(tmp_path: Path, run: str) -> None:
+    make_folder(tmp_path / "scratch", run)
+    forged_ledger(tmp_path / "state", RUN, own(FOLDER, tmp_path / "scratch"))
+
+    assert heal(tmp_path / "state") == []
+    assert (tmp_path / "scratch").is_dir()
+
+
+def test_a_link_to_a_folder_of_the_run_is_left_alone(tmp_path: Path) -> None:
+    make_folder(tmp_path / "scratch", RUN)
+    (tmp_path / "link").symlink_to(tmp_path / "scratch")
+    forged_ledger(tmp_path / "state", RUN, own(FOLDER, tmp_path / "link"))
+
+    assert heal(tmp_path / "state") == []
+    assert (tmp_path / "scratch").is_dir()
+
+
+def test_a_folder_of_the_run_goes_also_where_the_kill_came_before_its_mark(tmp_path: Path) -> None:
+    whole, empty = tmp_path / "scratch", tmp_path / f"failure-lab-{RUN}-17"
+    make_folder(whole, RUN)
+    (whole / "data").mkdir()
+    empty.mkdir()
+    forged_ledger(tmp_path / "state", RUN, own(FOLDER, whole), own(FOLDER, empty))
+
+    assert heal(tmp_path / "state") == [f"removed {whole}", f"removed {empty}"]
+
+
+def test_a_process_of_somebody_elses_runs_on(tmp_path: Path) -> None:
+    with sleeping() as theirs, sleeping(**{RUN_MARK: "another-run"}) as others:
+        forged_ledger(tmp_path, RUN, written_down(theirs), written_down(others))
+
+        assert heal(tmp_path) == []
+        assert (theirs.poll(), others.poll()) == (None, None)
+
+
+def test_a_process_of_the_run_is_ended(tmp_path: Path) -> None:
+    with sleeping(**{RUN_MARK: RUN}) as ours:
+        forged_ledger(tmp_path, RUN, written_down(ours))
+
+        assert heal(tmp_path) == [f"stopped a server (pid {ours.pid})"]
+        assert ours.wait(5) < 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the layout of postmaster.pid is read on Linux")
+def test_shared_memory_of_somebody_elses_server_is_left_alone(tmp_path: Path) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    key = 0x0FA11_1AB + os.getpid()
+    number = libc.shmget(key, 4096, 0o1600)
+    assert number >= 0
+    try:
+        scratch = tmp_path / "scratch"
+        data = scratch / "naive" / "data"
+        data.mkdir(parents=True)
+        (data / "postmaster.pid").write_text("\n".join(["1"] * 6 + [f"{key} {number}", ""]))
+
+        forged_ledger(tmp_path / "state", RUN, own(SHARED_MEMORY, data))
+        assert heal(tmp_path / "state") == []
+        assert libc.shmget(key, 0, 0) == number
+
+        shutil.move(scratch, tmp_path / "kept")
+        make_folder(scratch, RUN)
+        shutil.move(tmp_path / "kept" / "naive", scratch / "naive")
+        forged_ledger(tmp_path / "state", RUN, own(SHARED_MEMORY, data))
+        assert heal(tmp_path / "state") == [f"freed the shared memory of {data}"]
+        assert libc.shmget(key, 0, 0) == -1
+    finally:
+        libc.shmctl(number, 0, None)
+
+
+def test_a_ledger_that_came_with_a_copy_of_a_clone_does_nothing(tmp_path: Path) -> None:
+    clone, copy, scratch = tmp_path / "clone", tmp_path / "copy", tmp_path / "scratch"
+    make_folder(scratch, RUN)
+    forged_ledger(clone, RUN, own(FOLDER, scratch))
+    shutil.copytree(clone, copy)
+
+    path = copy / "owned" / f"{RUN}.jsonl"
+    said = f"left alone what {path} names: that file was not written here. If nothing of it runs: rm {path}"
+    assert heal(copy) == [said]
+    assert heal(clone) == [f"removed {scratch}"]
+
+
+def test_a_ledger_that_was_not_written_here_starts_nothing(tmp_path: Path) -> None:
+    """What a fault has ended is started again in a stack that was left up: by the command in the ledger."""
+    made = tmp_path / "made"
+    start = {
+        "name": "a server", "command": f'["touch", "{made}"]', "env": "{}", "cwd": "/", "log": str(tmp_path / "log"),
+        "user": -1, "group": -1, "stop": 15,
+    }  # fmt: skip
+    records = [
+        own("container", "any"),
+        {"record": "undo", "how": "start process", "details": start},
+        {"record": "standing", "published": {}},
+    ]
+    forged_ledger(tmp_path, RUN, *records, genuine=False)
+    assert take_down(tmp_path) == []
+    (line,) = heal(tmp_path)
+    assert "was not written here" in line
+    time.sleep(0.2)
+    assert not made.exists()
+
+
+@pytest.mark.parametrize("line", ["[]", "7", '{"record": "own"}', '{"record": "undo", "x": 1}'])
+def test_a_ledger_that_no_lab_can_have_written_stops_nobody(tmp_path: Path, line: str) -> None:
+    path = forged_ledger(tmp_path, RUN, own(FOLDER, tmp_path))
+    with path.open("a") as file:
+        file.write(f"{line}\n")
+
+    (told,) = heal(tmp_path)
+    assert told.startswith(f"left alone what {path} names")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_the_ledger_of_another_user_is_for_him_to_heal(tmp_path: Path) -> None:
+    """Root would start what it names as root."""
+    path = forged_ledger(tmp_path, RUN)
+    os.chown(path, 65_534, 65_534)
+    assert heal(tmp_path) == [f"left alone {path}: it is another user's, who can heal it"]
+    assert path.exists()
+
+
+def test_a_ledger_without_a_line_is_removed(tmp_path: Path) -> None:
+    path = forged_ledger(tmp_path, RUN)
+    path.write_text("")
+    assert heal(tmp_path) == []
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o002, 0o077])
+def test_nobody_else_reads_a_ledger_or_the_folders_of_a_run(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        ledger = Ledger(tmp_path, RUN)
+        make_folder(tmp_path / "scratch", RUN)
+        writer = RunWriter(tmp_path / "run")
+    finally:
+        os.umask(before)
+    private = [ledger.path.parent, ledger.path, tmp_path / "scratch", writer.folder]
+    assert [stat.S_IMODE(path.stat().st_mode) & 0o077 for path in private] == [0] * 4
+    writer.open_up()
+    assert stat.S_IMODE(writer.folder.stat().st_mode) == 0o777 & ~umask
