@@ -202,10 +202,12 @@ def test_what_of_a_standing_stack_is_dead_is_told(lab: Lab, tmp_path: Path) -> N
     with subprocess.Popen(["sleep", "60"]) as alive, subprocess.Popen(["true"]) as gone:
         ledger.own_process(alive.pid, "naive's service")
         ledger.own(PROCESS, str(gone.pid), started="gone", name="naive's payments", stop=15)
-        ledger.left_standing({"naive": {"edge": "http://127.0.0.1:1"}})
+        ledger.left_standing({"naive": dict.fromkeys(("edge", "toxiproxy"), "http://127.0.0.1:1")})
         try:
             assert "dead: naive's payments. Start it again: bin/lab heal" in lab("ps")[1]
-            assert json.loads(lab("ps", "--json")[1])[0]["dead"] == ["naive's payments"]
+            (told,) = json.loads(lab("ps", "--json")[1])
+            assert told["dead"] == ["naive's payments"]
+            assert "http://127.0.0.1:1" in told["broken"][0]  # its Toxiproxy does not answer
         finally:
             alive.kill()
 
