@@ -103,6 +103,8 @@ class LocalTestbed(Twins[LocalTwin]):
         require_space(self._folder.parent)
         require_space(self._state_dir)
         remove_old_logs(self._logs.parent, keep={run.run for run in holdings(self._state_dir)})
+        self._logs.mkdir(parents=True)
+        self._logs.chmod(0o700)  # whatever the umask: logs quote what they are about
         ledger = self._guarded()
         ledger.own_folder(self._folder)
         make_folder(self._folder, self._stack.run)
