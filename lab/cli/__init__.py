@@ -84,6 +84,10 @@ def main(interrupts: Interrupts | None = None) -> None:
         _forget_output()
         sys.exit(UNREAD)
     except OSError as error:
+        try:
+            sys.stdout.flush()
+        except OSError:  # it was the output that could not be written
+            _forget_output()
         fail(sentence(error), 2)
     except Exception:  # noqa: BLE001 - whatever it is, no exit code may make a verdict of it
         traceback.print_exc()

@@ -26,7 +26,11 @@ def perform(folder: Path, twins: tuple[TwinPlan, ...], state: Path) -> None:
     plan = RunPlan(stack=stack, scenario=SLOW, workload=KV, phases=SLOW.quick, seed=3, quick=True)
     writer, clock = RunWriter(folder), MonotonicClock()
     journal = FolderJournal(folder / "events.jsonl", clock.now)
-    Runner(plan, LocalTestbed(stack, KV, state), writer, journal, clock).run()
+    testbed = LocalTestbed(stack, KV, state)
+    try:
+        Runner(plan, testbed, writer, journal, clock).run()
+    finally:
+        testbed.down()
 
 
 def test_a_key_value_store_is_planned_loaded_broken_judged_and_drawn(

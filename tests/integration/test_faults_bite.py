@@ -127,7 +127,7 @@ def test_a_fault_is_echoed_bites_and_heals(testbed: LocalTestbed, fault: StateFa
     shown = fault.observed(before, during)
     assert shown.proved, (shown, during)
     assert fault.healed(before, during, after).proved, after
-    if not isinstance(fault, Noop) and "echo" not in shown.sentence:
+    if not isinstance(fault, Noop) and "own report" not in shown.sentence:
         assert not fault.observed(before, after).proved
 
 
