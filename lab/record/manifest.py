@@ -1,4 +1,4 @@
-"""manifest.json, format 2: everything that was planned, with its thresholds, and where it ran.
+"""manifest.json, format 3: everything that was planned, with its thresholds, and where it ran.
 
 Nothing else is needed to judge a run again: it is judged by the scenario of its day, whatever today's files say.
 """
@@ -15,7 +15,7 @@ from lab.model import Json, LabError, Phases, Scenario, Shot, Switch, TwinPlan
 from lab.record.codec import Damaged, structured
 from lab.record.files import damaged, read_bytes
 
-FORMAT = 2
+FORMAT = 3
 
 
 class Status(StrEnum):
@@ -85,7 +85,7 @@ def read_manifest(folder: Path) -> Manifest:
         found = data.get("format", 1) if isinstance(data, dict) else None
     except (ValueError, RecursionError) as error:
         raise damaged(path, error) from error
-    if found in (1, *range(FORMAT + 1, 100)):
+    if found in (*range(1, FORMAT), *range(FORMAT + 1, 100)):
         raise LabError(
             f"{folder} was written in format {found}, and this lab reads format {FORMAT}. Repeat the run, "
             "or read it with the version of the lab that made it."

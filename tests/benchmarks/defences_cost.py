@@ -33,7 +33,7 @@ from services.defences import switch
 from tests.integration.conftest import settings
 from tests.roles import PASSWORDS, owner_of
 from tests.served import served
-from tests.twins import HARDENED, HEADERS, NAIVE, UNDEFENDED
+from tests.twins import HARDENED, HEADERS, KEY, NAIVE, UNDEFENDED
 
 pytest_plugins = ("tests.integration.conftest",)
 
@@ -109,7 +109,7 @@ def compare(server, tmp_path):
     """How much more the twin `other` costs than the twin `base`; each is given with its defences."""
     owners = [database(server, name) for name in ("cost_base", "cost_other")]
     counter = RoundTrips()
-    with served("services.dependencies.payments:create_app()", tmp_path / "log") as payments:
+    with served("services.dependencies.payments:create_app()", tmp_path / "log", TOKEN_KEY=KEY) as payments:
         url = f"http://127.0.0.1:{payments.port}"
 
         def compare(base, other) -> dict:

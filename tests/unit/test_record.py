@@ -74,6 +74,12 @@ def test_a_folder_of_format_1_is_refused_in_one_sentence(tmp_path: Path) -> None
         RunRecord(tmp_path)
 
 
+def test_a_folder_of_an_earlier_lab_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": FORMAT - 1}))
+    with pytest.raises(LabError, match=f"written in format {FORMAT - 1}"):
+        RunRecord(tmp_path)
+
+
 def test_a_folder_of_a_later_lab_is_refused_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps({"format": FORMAT + 1}))
     with pytest.raises(LabError, match=f"written in format {FORMAT + 1}"):
