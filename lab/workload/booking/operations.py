@@ -51,7 +51,8 @@ def users_with_bookings(intent: Intent) -> Arrival:
 
 def _with_bookings(user: int, intent: Intent) -> dict[str, Any]:
     ids = seeded.bookings_of(user, intent.sizes)[:PAGE]
-    prices = [{"id": i, "price_cents": seeded.booking(i, intent.sizes)["price_cents"]} for i in ids]
+    rooms = ((i, seeded.room_of(i, intent.sizes)) for i in ids)
+    prices = [{"id": i, "price_cents": seeded.price_cents(room)} for i, room in rooms]
     return {**seeded.user(user), "bookings": {FIRST: prices}}
 
 
