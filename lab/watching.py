@@ -1,7 +1,7 @@
 """Looks around while a run goes on, a few times a second.
 
 `Watch` looks at the parts that break: alive or not, limits, memory, CPU. Only where a scenario breaks parts or has a
-restarter; a run without them has no such thread. `Alive` looks whether all that measures is still there.
+restarter; in a run without them its thread ends at once. `Alive` looks whether all that measures is still there.
 """
 
 from __future__ import annotations
@@ -24,54 +24,17 @@ ALIVE_EVERY_S = 0.5
 END_TIMEOUT_S = 5.0
 
 
-class Watch:
-    """A context manager: within it the parts are looked at, and what was seen is written down."""
+class Periodic:
+    """A context manager: within it a thread calls `again` every `every_s` seconds, until that returns False."""
 
-    def __init__(self, plan: RunPlan, testbed: Testbed, writer: RunWriter, journal: Journal) -> None:
-        self._testbed = testbed
-        self._writer = writer
-        self._journal = journal
-        self._parts = [(twin, target) for target in watched_parts(plan) for twin in plan.names]
+    def __init__(self, name: str, every_s: float) -> None:
+        self._every_s = every_s
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
+        self._thread = threading.Thread(target=self._keep_on, name=name, daemon=True)
 
-    def __enter__(self) -> Self:
-        if self._parts:
-            self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join(END_TIMEOUT_S)
-
-    def _watch(self) -> None:
-        watched = [(twin, self._testbed.watched(twin, target)) for twin, target in self._parts]
-        while not self._stop.wait(EVERY_S):
-            for twin, part in watched:
-                self._look(twin, part)
-
-    def _look(self, twin: str, part: Watched) -> None:
-        """One look; a part that cannot be looked at just now leaves a gap, which the proofs notice."""
-        try:
-            seen = part.look()
-        except LabError:
-            return
-        t0 = time.monotonic() - self._journal.now_s()
-        self._writer.parts(twin, [replace(sample, start_s=round(sample.start_s - t0, 6)) for sample in seen])
-
-
-class Alive:
-    """A context manager: within it a thread looks whether the testbed and `children`, by (twin, program), stand."""
-
-    def __init__(self, children: Mapping[tuple[str, str], Child], testbed: Testbed) -> None:
-        self._children = children
-        self._testbed = testbed
-        self._gone: Spoiled | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="alive", daemon=True)
+    def again(self) -> bool:
+        """One turn."""
+        raise NotImplementedError
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -83,19 +46,58 @@ class Alive:
         self._stop.set()
         self._thread.join(END_TIMEOUT_S)
 
+    def _keep_on(self) -> None:
+        while not self._stop.wait(self._every_s) and self.again():
+            pass
+
+
+class Watch(Periodic):
+    """Looks at the parts that break, and writes down what it sees. Ends at once where there is none."""
+
+    def __init__(self, plan: RunPlan, testbed: Testbed, writer: RunWriter, journal: Journal) -> None:
+        super().__init__("watch", EVERY_S)
+        self._testbed = testbed
+        self._writer = writer
+        self._journal = journal
+        self._parts = [(twin, target) for target in watched_parts(plan) for twin in plan.names]
+
+    def again(self) -> bool:
+        for twin, target in self._parts:
+            self._look(twin, self._testbed.watched(twin, target))
+        return bool(self._parts)
+
+    def _look(self, twin: str, part: Watched) -> None:
+        """One look; a part that cannot be looked at just now leaves a gap, which the proofs notice."""
+        try:
+            seen = part.look()
+        except LabError:
+            return
+        t0 = time.monotonic() - self._journal.now_s()
+        self._writer.parts(twin, [replace(sample, start_s=round(sample.start_s - t0, 6)) for sample in seen])
+
+
+class Alive(Periodic):
+    """Looks whether the testbed and `children`, by (twin, program), still stand."""
+
+    def __init__(self, children: Mapping[tuple[str, str], Child], testbed: Testbed) -> None:
+        super().__init__("alive", ALIVE_EVERY_S)
+        self._children = children
+        self._testbed = testbed
+        self._gone: Spoiled | None = None
+
     def check(self) -> None:
         """Raises Spoiled as soon as something without which nothing is measured has gone."""
         if self._gone is not None:
             raise self._gone
 
-    def _watch(self) -> None:
-        while self._gone is None and not self._stop.wait(ALIVE_EVERY_S):
-            try:
-                self._testbed.check()
-                for (twin, program), child in self._children.items():
-                    _must_not_have_failed(twin, program, child)
-            except LabError as error:
-                self._gone = Spoiled(str(error))
+    def again(self) -> bool:
+        try:
+            self._testbed.check()
+            for (twin, program), child in self._children.items():
+                _must_not_have_failed(twin, program, child)
+        except LabError as error:
+            self._gone = Spoiled(str(error))
+        return self._gone is None
 
 
 def _must_not_have_failed(twin: str, program: str, child: Child) -> None:

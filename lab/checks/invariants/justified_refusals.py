@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import ClassVar
 
 from lab.checks.wording import counted
 from lab.model import Check, CheckResult, Evidence, Operation, Outcome
-from lab.workload.booking.history import BOOKINGS, HOLDS, KINDS, PROFILES, TRANSFERS, Intent, Row, intents
+from lab.workload.booking.history import (
+    BOOKINGS,
+    HOLDS,
+    KINDS,
+    PROFILES,
+    TRANSFERS,
+    Intent,
+    Row,
+    instant,
+    intents,
+    user_of,
+)
 
 CONFLICT = 409
 NOT_NOW = (408, 425, 429)  # say nothing about the request itself
@@ -81,7 +91,7 @@ class _Held:
                 self._least_cents.get(intent.asked["from_wallet_id"], 0) < intent.asked["amount_cents"]
             )
         if intent.kind == PROFILES:
-            return _user(intent) in self._edited
+            return user_of(intent.asked) in self._edited
         return not self._taken.isdisjoint(_hours(intent.kind, intent.asked))
 
     def _note(self, intent: Intent) -> None:
@@ -89,17 +99,13 @@ class _Held:
             giver = intent.asked["from_wallet_id"]
             self._least_cents[giver] = self._least_cents.get(giver, 0) - intent.asked["amount_cents"]
         elif intent.kind == PROFILES:
-            self._edited.add(_user(intent))
+            self._edited.add(user_of(intent.asked))
         else:
             self._taken.update(_hours(intent.kind, intent.asked))
 
 
 def _hours(kind: str, slot: Row) -> Iterator[Hour]:
     """Every hour of a room that a slot lies in."""
-    first, last = (datetime.fromisoformat(slot[name]).timestamp() for name in ("starts_at", "ends_at"))
+    first, last = (instant(slot[name]).timestamp() for name in ("starts_at", "ends_at"))
     for hour in range(int(first // HOUR_S), int(-(-last // HOUR_S))):
         yield kind, slot["room_id"], hour
-
-
-def _user(intent: Intent) -> int:
-    return int(str(intent.asked["path"]).split("/")[2])

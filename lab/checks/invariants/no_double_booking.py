@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, ClassVar
 
 from lab.checks.wording import counted
 from lab.model import Check, CheckResult, Evidence
-from lab.workload.booking.history import BOOKINGS, CANCELLED, Row, intents
+from lab.workload.booking.history import BOOKINGS, CANCELLED, Row, instant, intents
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +45,7 @@ class NoDoubleBooking(Check):
 def _overlaps(bookings: Iterable[Row]) -> Iterator[str]:
     """One line for each booking that begins before an earlier one of its room has ended."""
     timed = sorted(
-        ((row["room_id"], _instant(row["starts_at"]), _instant(row["ends_at"]), row) for row in bookings),
+        ((row["room_id"], instant(row["starts_at"]), instant(row["ends_at"]), row) for row in bookings),
         key=lambda item: item[:3],
     )
     room, until, holder = None, None, None
@@ -55,10 +54,6 @@ def _overlaps(bookings: Iterable[Row]) -> Iterator[str]:
             yield f"room {room_id} from {starts_at:%Y-%m-%d %H:%M}: {_who(holder)} and {_who(row)}"
         if room_id != room or until is None or ends_at > until:
             room, until, holder = room_id, ends_at, row
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 def _who(row: Any) -> str:

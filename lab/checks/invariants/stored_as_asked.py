@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, ClassVar
 
 from lab.checks.wording import counted
@@ -17,9 +16,11 @@ from lab.workload.booking.history import (
     TRANSFERS,
     Intent,
     Row,
+    instant,
     intents,
     named,
     summary,
+    user_of,
 )
 
 SLOT = ("user_id", "room_id", "starts_at", "ends_at")
@@ -94,7 +95,7 @@ def _asked(intent: Intent, evidence: Evidence) -> Row:
     """What the row must say: the fields of the request, and the price that follows from them."""
     asked = dict(intent.asked)
     if intent.kind == PROFILES:
-        asked["user_id"] = int(str(asked["path"]).split("/")[2])
+        asked["user_id"] = user_of(asked)
     fields = FIELDS[STORED_IN.get(intent.kind, intent.kind)]
     wanted: dict[str, Any] = {name: asked[name] for name in fields}
     if intent.kind == BOOKINGS:
@@ -105,16 +106,12 @@ def _asked(intent: Intent, evidence: Evidence) -> Row:
 
 
 def _hours(asked: Row) -> float:
-    return (_instant(asked["ends_at"]) - _instant(asked["starts_at"])).total_seconds() / 3600
+    return (instant(asked["ends_at"]) - instant(asked["starts_at"])).total_seconds() / 3600
 
 
 def _differs(name: str, wanted: Any, stored: Any) -> bool:
     if name in CHANGES_LATER:
         return False
     if name in INSTANTS and isinstance(wanted, str) and isinstance(stored, str):
-        return _instant(wanted) != _instant(stored)
+        return instant(wanted) != instant(stored)
     return bool(wanted != stored)
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)

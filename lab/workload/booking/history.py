@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -86,6 +87,16 @@ def _taken_back(row: Row) -> bool:
 def named(evidence: Evidence, table: str) -> list[Row]:
     """The final rows of `table` with a reference: those that the load caused."""
     return [row for row in evidence.final[table] if row["reference"] is not None]
+
+
+def user_of(asked: Row) -> int:
+    """The user whose profile a request is about; only its path says so."""
+    return int(str(asked["path"]).split("/")[2])
+
+
+def instant(text: str) -> datetime:
+    """A time as a request, an answer or a row has it."""
+    return datetime.fromisoformat(text)
 
 
 def summary(wanted: Sequence[Intent]) -> str:
