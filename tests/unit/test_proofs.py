@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from lab.faults import Down, Latency, Timeout
-from lab.judge.proofs import fault_proof, healed_proof
+from lab.judge.gates.proofs import fault_proof, healed_proof
 from lab.model import DATABASE, PAYMENTS, Burst, Fault, FaultWindow, LinkSample, Proof
 from tests.fabricated.evidence import PHASES, FabricatedTwin, a_scenario, probe, probes
 

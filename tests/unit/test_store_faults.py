@@ -9,7 +9,7 @@ import pytest
 
 from lab.faults import ConnectionHog, DropSessions, RowLock, TableLock
 from lab.faults.stores.held import HeldFault
-from lab.judge.proofs import fault_proof, healed_proof
+from lab.judge.gates.proofs import fault_proof, healed_proof
 from lab.model import (
     STORE,
     Burst,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lab.faults import Surge
-from lab.judge.proofs import fault_proof, healed_proof
+from lab.judge.gates.proofs import fault_proof, healed_proof
 from lab.model import ARRIVALS, FAULT, Burst, FaultWindow, LabError, LoadState, Seen
 from tests.fabricated.evidence import PHASES, FabricatedTwin, a_scenario, requests, together
 

@@ -1,0 +1,51 @@
+"""The validity gates: what must be true of a run before any twin is judged by it.
+
+When in doubt, the run is invalid. A generator that lagged, a fault that never took effect, a twin that was unhealthy
+from the start: each would give a verdict that says nothing about the twins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lab.judge.evidence import RunEvidence
+from lab.judge.gates.baseline import BASELINE_HEALTHY, baseline
+from lab.judge.gates.faults import FAULT_OBSERVED, HEALING_OBSERVED, as_asked, healed, observed
+from lab.judge.gates.instruments import generator, oracle
+from lab.judge.gates.punctuality import (
+    IN_STEP,
+    ON_TIME,
+    SCHEDULE_LAG,
+    changes_planned,
+    in_step,
+    on_time,
+    schedule_lag,
+)
+from lab.judge.gates.recording import all_recorded, complete
+from lab.judge.gates.tampering import untouched
+from lab.model import Gate
+
+SPOILED = {SCHEDULE_LAG, ON_TIME, IN_STEP, BASELINE_HEALTHY, FAULT_OBSERVED, HEALING_OBSERVED}
+
+
+def look(run: RunEvidence) -> tuple[Gate, ...]:
+    """Every gate of a run, passed or failed; first what somebody else did, since it may explain the rest."""
+    gates: list[Gate] = [complete(run), *map(untouched, run.twins)]
+    for twin in run.twins:
+        gates += [all_recorded(run, twin), schedule_lag(run.manifest, twin), generator(twin), oracle(twin)]
+        gates += [baseline(twin, run.manifest.scenario.baseline_good_min), *as_asked(run.manifest, twin)]
+        gates += [*observed(twin), *healed(twin)]
+    if changes_planned(run.manifest):
+        gates += [on_time(run), in_step(run)]
+    return tuple(gates)
+
+
+def spoiled_by_the_machine(gates: Sequence[Gate]) -> bool:
+    """Whether a run is invalid only because of a busy machine, so that a repeated run may well be valid.
+
+    That includes a twin that was late before the fault, and a fault that the target confirms but the probes came too
+    late to see: a twin that works off its backlog can take both cores. If the machine was not the cause, the repeated
+    run fails too.
+    """
+    failed = {gate.name for gate in gates if not gate.passed}
+    return bool(failed) and failed <= SPOILED

@@ -1,0 +1,36 @@
+"""Whether the instruments of the lab worked: the generator of the load, and the check of every answer."""
+
+from __future__ import annotations
+
+from lab.judge.evidence import TwinEvidence
+from lab.judge.gates.plain import yes_or_no
+from lab.model import Gate
+
+
+def generator(twin: TwinEvidence) -> Gate:
+    hits, errors = twin.summary.cap_hits, twin.summary.errors
+    sentence = f"The load generator held back {hits} requests at its own limit."
+    if errors:
+        sentence += f" It had {len(errors)} errors of its own; the first: {errors[0]}."
+    return Gate(
+        name="generator healthy",
+        passed=not hits and not errors,
+        value=hits + len(errors),
+        limit=0,
+        unit="problems",
+        sentence=sentence,
+        twin=twin.twin,
+    )
+
+
+def oracle(twin: TwinEvidence) -> Gate:
+    """In a right answer to each operation something wrong was planted, wherever something is expected of it."""
+    tried = twin.summary.oracle
+    blind = sorted(op for op, saw in tried.items() if not saw)
+    sentence = f"The check of answers saw each wrong one that was planted, for {len(tried)} operations."
+    if blind:
+        names = ", ".join(blind)
+        sentence = f"Nothing shows that the check of answers works for {names}: no right answer, or a wrong one unseen."
+    elif not tried:
+        sentence = "Nothing was expected of any answer, so none could be told to be wrong."
+    return yes_or_no("oracle alive", bool(tried) and not blind, sentence, twin.twin)

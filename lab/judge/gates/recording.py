@@ -1,0 +1,48 @@
+"""Whether the record of a run is whole: it ended, and each planned request was sent and written down, or spared."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from lab.judge.evidence import RunEvidence, TwinEvidence
+from lab.judge.gates.plain import yes_or_no
+from lab.judge.statistics import is_settled
+from lab.model import Gate
+
+
+def complete(run: RunEvidence) -> Gate:
+    status = str(run.manifest.status)
+    return yes_or_no("run complete", status == "complete", f"Status of the run: {status}.")
+
+
+def all_recorded(run: RunEvidence, twin: TwinEvidence) -> Gate:
+    """A repetition that was not sent counts as recorded if the request that it repeats had been answered by then."""
+    planned, recorded = run.manifest.planned, len(twin.recorded)
+    spared, unfounded = recorded - len(twin.requests), _unfounded(twin)
+    sentence = f"{planned} requests were planned, {recorded} recorded"
+    if spared:
+        sentence += f" ({spared} as not needed, because the requests that they repeat were answered)"
+    if unfounded:
+        sentence += f", but {unfounded} of those requests had no answer by then"
+    return Gate(
+        name="planned = recorded",
+        passed=planned == recorded == len(np.unique(twin.recorded["i"])) > 0 and not unfounded,
+        value=recorded - unfounded,
+        limit=planned,
+        unit="requests",
+        sentence=sentence + ".",
+        twin=twin.twin,
+    )
+
+
+def _unfounded(twin: TwinEvidence) -> int:
+    """How many repetitions were not sent although the first request had no answer yet, or was told to try again."""
+    settled = twin.requests[is_settled(twin.requests)]
+    end_s = dict(zip(settled["i"].tolist(), settled["end"].tolist(), strict=True))
+    spared = twin.recorded[~np.isin(twin.recorded["i"], twin.requests["i"])]
+    return sum(
+        end_s.get(twin.repeats.get(i, -1), math.inf) > started_s
+        for i, started_s in zip(spared["i"].tolist(), spared["started"].tolist(), strict=True)
+    )
