@@ -40,14 +40,16 @@ def manifest(plan: RunPlan, testbed: Testbed, status: Status, planned: int, t0: 
         planned=planned,
         t0=t0,
         t0_wall=t0_wall.isoformat() if t0 else "",
-        isolation=isolation(usable_cores(), len(plan.twins)),
+        isolation=isolation(usable_cores(), len(plan.twins), pinned=bool(testbed.facts().get("cores"))),
         facts=testbed.facts(),
         machine=machine(),
     )
 
 
-def isolation(cores: int, twins: int) -> Isolation:
-    return Isolation.SHARED if cores < twins else Isolation.UNPINNED
+def isolation(cores: int, twins: int, *, pinned: bool) -> Isolation:
+    if cores < twins:
+        return Isolation.SHARED
+    return Isolation.PINNED if pinned else Isolation.UNPINNED
 
 
 def machine() -> Mapping[str, Json]:

@@ -28,7 +28,8 @@ class Isolation(StrEnum):
     """How the cores of the machine are divided among the twins."""
 
     SHARED = "shared"  # fewer cores than twins: latencies of different twins are not compared
-    UNPINNED = "unpinned"  # a core each would do, but none is pinned
+    PINNED = "pinned"  # each twin has cores of its own
+    UNPINNED = "unpinned"  # a core each would do, but this system pins no process to one
 
 
 @dataclass(frozen=True, kw_only=True)

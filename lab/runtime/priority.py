@@ -22,12 +22,12 @@ LOWEST = ("nice", "-n", "19")
 
 def punctual() -> tuple[str, ...]:
     """For an instrument of the lab's: woken on time, whoever runs. As a rule only root may have that."""
-    return REAL_TIME if _granted(REAL_TIME) else ()
+    return REAL_TIME if granted(REAL_TIME) else ()
 
 
 def giving_way() -> tuple[str, ...]:
     """For what is examined: it runs whenever nobody else of our session wants to, and is interrupted at once."""
-    return IDLE if _granted(IDLE) else LOWEST
+    return IDLE if granted(IDLE) else LOWEST
 
 
 def cores() -> int:
@@ -40,11 +40,11 @@ def _quota(otherwise: float, groups: Path = Path("/sys/fs/cgroup")) -> float:
     """How many cores' worth of time the control group of a container grants."""
     with suppress(OSError, ValueError, ZeroDivisionError):  # ValueError: "max", which is no bound
         if (version_2 := groups / "cpu.max").exists():
-            granted, period = version_2.read_text().split()
+            quota, period = version_2.read_text().split()
         else:
-            granted = (groups / "cpu" / "cpu.cfs_quota_us").read_text()
+            quota = (groups / "cpu" / "cpu.cfs_quota_us").read_text()
             period = (groups / "cpu" / "cpu.cfs_period_us").read_text()
-        return int(granted) / int(period) if int(granted) > 0 else otherwise
+        return int(quota) / int(period) if int(quota) > 0 else otherwise
     return otherwise
 
 
@@ -56,7 +56,7 @@ def be_punctual() -> None:
 
 
 @cache
-def _granted(prefix: tuple[str, ...]) -> bool:
+def granted(prefix: tuple[str, ...]) -> bool:
     """Whether this machine does as asked: root in a container may not, and other systems have no chrt(1)."""
     try:
         return ended([*prefix, "true"], timeout_s=ASK_TIMEOUT_S).code == 0

@@ -12,9 +12,9 @@ from lab.runtime import priority
 
 @pytest.fixture(autouse=True)
 def _ask_afresh() -> Iterator[None]:
-    priority._granted.cache_clear()
+    priority.granted.cache_clear()
     yield
-    priority._granted.cache_clear()
+    priority.granted.cache_clear()
 
 
 def test_where_it_is_refused_nothing_is_put_before_an_instrument_and_nice_before_a_twin(

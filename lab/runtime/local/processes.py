@@ -169,8 +169,10 @@ def _spawned(
 class Processes:
     """Processes that end together. `start` from any thread; none starts any more once `stop` was called."""
 
-    def __init__(self, owner: str, logs: Path, ledger: Ledger) -> None:
+    def __init__(self, owner: str, logs: Path, ledger: Ledger, *prefix: str) -> None:
+        """`prefix` goes before every command."""
         self.ledger = ledger
+        self._prefix = prefix
         self._owner = owner
         self._logs = logs
         self._all: list[Process] = []
@@ -189,7 +191,8 @@ class Processes:
             if self._stopped:
                 raise LabError(f"{self._owner} is being stopped: {name} is not started any more.")
             log = self._logs / f"{name}.log"
-            process = Process(f"{self._owner}'s {name}", command, log, self.ledger, **options)
+            whole = [*self._prefix, *command]
+            process = Process(f"{self._owner}'s {name}", whole, log, self.ledger, **options)
             (self._disposable if disposable else self._all).append(process)
             return process
 

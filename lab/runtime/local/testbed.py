@@ -17,6 +17,7 @@ from typing import Any
 
 from lab.model import BALANCER, CACHE, POSTGRES, QUEUE, Capability, LabError, Stack, Topology
 from lab.ports import Child, Journal
+from lab.runtime.cores import listed, shares, usable
 from lab.runtime.effects import about_to
 from lab.runtime.local.parts import WHEELS, installing
 from lab.runtime.local.parts.stranger import let_through, stranger
@@ -26,7 +27,7 @@ from lab.runtime.local.twin import LocalTwin
 from lab.runtime.ownership.belonging import make_folder
 from lab.runtime.ownership.ledger import holdings
 from lab.runtime.ports_free import Ports
-from lab.runtime.priority import cores, giving_way
+from lab.runtime.priority import giving_way
 from lab.runtime.programs import environment
 from lab.runtime.testbed import PACKAGES, Twins
 from lab.runtime.toxiproxy import server as toxiproxy_server
@@ -114,7 +115,11 @@ class LocalTestbed(Twins[LocalTwin]):
                 f"{self._folder.parent} cannot be entered by the user that root runs PostgreSQL as. Set TMPDIR=/tmp"
             )
         let_through(self._folder, programs.user)
-        self._facts = facts(programs, engine)
+        twins = self._stack.twins
+        cores = dict(zip(twins, shares(usable(), len(twins)), strict=True))
+        self._facts = facts(
+            programs, engine, {plan.name: listed(mine) for plan, mine in cores.items() if mine}
+        )
         self._twins = {
             plan.name: LocalTwin(
                 plan,
@@ -126,8 +131,9 @@ class LocalTestbed(Twins[LocalTwin]):
                 self._ports,
                 ledger,
                 self._telling(plan.name),
+                mine,
             )
-            for plan in self._stack.twins
+            for plan, mine in cores.items()
         }
         with ThreadPoolExecutor(max_workers=len(self._twins), thread_name_prefix="up") as threads:
             starting = [threads.submit(twin.up, engine, journal) for twin in self._twins.values()]
@@ -198,7 +204,7 @@ def find_programs(topology: Topology) -> Programs:
     )
 
 
-def facts(programs: Programs, engine: toxiproxy_server.Engine) -> dict[str, Any]:
+def facts(programs: Programs, engine: toxiproxy_server.Engine, cores: Mapping[str, str]) -> dict[str, Any]:
     """Versions of every part, and what bounds a twin, for the manifest."""
     database = {} if programs.postgres is None else {"postgres": programs.postgres.version}
     return {
@@ -210,7 +216,8 @@ def facts(programs: Programs, engine: toxiproxy_server.Engine) -> dict[str, Any]
         "python": platform.python_version(),
         **{package: metadata.version(package) for package in PACKAGES},
         "environment": environment(),
-        "limits": {"priority": " ".join(giving_way()), "cpus": cores()},
+        "limits": {"priority": " ".join(giving_way())},
+        "cores": dict(cores),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from lab.model import (
 )
 from lab.paths import ROOT
 from lab.ports import Actuator, Journal, Proxies
+from lab.runtime.cores import only_on
 from lab.runtime.local.addresses import Addresses, host_port
 from lab.runtime.local.control import LocalControl
 from lab.runtime.local.members import LocalReplica, Member
@@ -61,7 +62,9 @@ class LocalTwin:
         ports: Ports,
         ledger: Ledger,
         tell: Tell,
+        cores: Sequence[int] = (),
     ) -> None:
+        """`cores`: those that it runs on; all of them if none is named."""
         self.addresses = Addresses.reserved(stack.topology, ports)
         self.members: dict[str, tuple[Member, ...]] = {}
         self.breakable = Parts(
@@ -73,7 +76,7 @@ class LocalTwin:
         self._folder = folder
         self._logs = logs
         self._ledger = ledger
-        self._servers = Processes(f"the {plan.name} twin", logs, ledger)
+        self._servers = Processes(f"the {plan.name} twin", logs, ledger, *only_on(cores))
         self.links: dict[str, Actuator] = {}
         self.proxies: Proxies = ServerProxies(self.addresses.api, {})
         self._restarting: Restarting | None = None

@@ -1,0 +1,42 @@
+"""Each twin runs on cores of its own, so that one that is busy does not slow the other down.
+
+With fewer cores than twins they share all of them. The instruments may run on any core, at a higher priority.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from lab.runtime.priority import cores, granted
+
+TASKSET = ("taskset", "--cpu-list")
+
+
+def usable() -> tuple[int, ...]:
+    """The cores that twins can be given: of those that this process may use, as many as its control group grants.
+
+    None where the system pins no process to a core.
+    """
+    known = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    mine = tuple(known[: cores()])
+    return mine if only_on(mine) else ()
+
+
+def shares(available: Sequence[int], twins: int) -> list[tuple[int, ...]]:
+    """The cores of each twin: equally many each, and no core for two; all of them for all where they are too few."""
+    each = len(available) // twins
+    if not each:
+        return [tuple(available)] * twins
+    return [tuple(available[number * each : (number + 1) * each]) for number in range(twins)]
+
+
+def listed(mine: Sequence[int]) -> str:
+    """As taskset(1) and Docker take them: "0,1"."""
+    return ",".join(map(str, mine))
+
+
+def only_on(mine: Sequence[int]) -> tuple[str, ...]:
+    """What goes before a command so that it, and whatever it starts, runs only on these cores."""
+    prefix = (*TASKSET, listed(mine))
+    return prefix if mine and granted(prefix) else ()
