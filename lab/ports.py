@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from lab.model import Action, Capability, Event, PartSample, Proxy, State, Target, Undo
+from lab.model import Action, Capability, Event, MachineSample, PartSample, Proxy, Server, State, Target, Undo
 
 
 class Actuator(Protocol):
@@ -149,6 +149,14 @@ class Testbed(Protocol):
 
     def facts(self) -> Mapping[str, Any]:
         """Runtime, engine and versions of every part, limits, environment of the children: for the manifest."""
+        ...
+
+    def look(self) -> MachineSample | None:
+        """What the machine has done so far; `at_s` is CLOCK_MONOTONIC. None where it cannot be told."""
+        ...
+
+    def servers(self, twin: str) -> Mapping[str, Server]:
+        """Every server of the twin as it is now, its Toxiproxy included, by "part/member"."""
         ...
 
     def cpu_s(self, twin: str) -> float | None:

@@ -21,7 +21,7 @@ from lab.plan.states import describe
 from lab.ports import Child, Clock, Testbed
 from lab.provenance import manifest
 from lab.record import FolderJournal, RunWriter, Status
-from lab.watching import Alive, Watch
+from lab.watching import Alive, Machine, Watch
 
 LEAD_S = 0.3  # from the start signal to T0: time for every child to see it
 READY_TIMEOUT_S = 30.0
@@ -49,6 +49,7 @@ class Runner:
         self._faults = plan.scenario.faults
         self._injector = Injector(plan, testbed, journal, clock)
         self._watch = Watch(plan, testbed, writer, journal)
+        self._machine = Machine(plan.names, testbed, writer, journal)
         self._t0 = 0.0
         self._planned = 0
 
@@ -65,7 +66,7 @@ class Runner:
                     self._read_data("initial")  # while they load what they need
                     self._await_ready(children)
                     self._go()
-                    with self._watch, Alive(children, self._testbed) as alive:
+                    with self._watch, self._machine, Alive(children, self._testbed) as alive:
                         try:
                             self._walk(alive)
                         finally:

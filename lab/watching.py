@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from lab.model import SERVICE, Kind, LabError, Spoiled, Target, a_part
+from lab.model import SERVICE, Kind, LabError, Server, ServersRead, Spoiled, Target, a_part
 from lab.plan.programs import probes
 from lab.plan.runs import RunPlan
 from lab.ports import Child, Journal, Testbed, Watched
@@ -21,6 +21,7 @@ from lab.record import RunWriter
 
 EVERY_S = 0.2
 ALIVE_EVERY_S = 0.5
+MACHINE_EVERY_S = 0.5
 END_TIMEOUT_S = 5.0
 
 
@@ -74,6 +75,45 @@ class Watch(Periodic):
             return
         t0 = time.monotonic() - self._journal.now_s()
         self._writer.parts(twin, [replace(sample, start_s=round(sample.start_s - t0, 6)) for sample in seen])
+
+
+class Machine(Periodic):
+    """Looks at the whole machine and at every server of every twin, and writes down what it sees."""
+
+    def __init__(self, twins: Sequence[str], testbed: Testbed, writer: RunWriter, journal: Journal) -> None:
+        super().__init__("machine", MACHINE_EVERY_S)
+        self._twins = twins
+        self._testbed = testbed
+        self._writer = writer
+        self._journal = journal
+        self._known: dict[str, Mapping[str, Server]] = {}
+
+    def __enter__(self) -> Self:
+        self._look(tell_all=True)
+        return super().__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        if error is None:
+            self._look(tell_all=True)
+
+    def again(self) -> bool:
+        self._look()
+        return True
+
+    def _look(self, *, tell_all: bool = False) -> None:
+        """`tell_all`: tell also of a reading that found nothing new, since that is the news."""
+        if (sample := self._testbed.look()) is not None:
+            at_s = sample.at_s - time.monotonic() + self._journal.now_s()
+            self._writer.machine(replace(sample, at_s=round(at_s, 6)))
+        for twin in self._twins:
+            known, now = self._known.get(twin, {}), self._testbed.servers(twin)
+            changed = {name: server for name, server in now.items() if known.get(name) != server}
+            self._known[twin] = now
+            if changed or tell_all:
+                self._journal.tell(ServersRead(twin=twin, at_s=self._journal.now_s(), changed=changed))
 
 
 class Alive(Periodic):

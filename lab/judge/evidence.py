@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from lab.model import Event, Evidence, Json, Scenario, Shot, Switch, TwinPlan
+from lab.model import Event, Evidence, Json, MachineSample, Phases, Scenario, Shot, Switch, TwinPlan
 
 
 class TwinEvidence(Evidence, Protocol):
@@ -36,6 +36,10 @@ class Planned(Protocol):
     @property
     def planned(self) -> int: ...
     @property
+    def phases(self) -> Phases: ...
+    @property
+    def counted(self) -> bool: ...  # whether the system tells what all of it was used for
+    @property
     def facts(self) -> Mapping[str, Json]: ...  # of the testbed, its advice about lateness among them
 
 
@@ -48,3 +52,5 @@ class RunEvidence(Protocol):
     def twins(self) -> Sequence[TwinEvidence]: ...
     @property
     def events(self) -> Sequence[Event]: ...
+    @property
+    def machine(self) -> Sequence[MachineSample]: ...  # by time; none where the system does not tell

@@ -29,12 +29,14 @@ from lab.model.events import (
     ProxiesRead,
     ReadBack,
     Restarted,
+    ServersRead,
     StepTaken,
     Switched,
 )
 from lab.model.evidence import Evidence, LoadSummary, MetricsReading, Row, Tables
 from lab.model.faults import ActionFault, Burst, Fault, FaultWindow, Shot, StateFault, Switch
 from lab.model.load import Arrival, Json, Load, Operation
+from lab.model.machine import MachineSample, Server
 from lab.model.outcomes import Ending, Failure, Outcome, Verdict
 from lab.model.phases import BASELINE, DRAIN, FAULT, FULL, PHASES, QUICK, RECOVERY, WARMUP, Phases, Window
 from lab.model.probes import ROUND_TRIPS, LinkSample, PartSample, Probe, Proof, Sample, Seen, SessionsSample
@@ -152,6 +154,7 @@ __all__ = [
     "Load",
     "LoadState",
     "LoadSummary",
+    "MachineSample",
     "MetricsReading",
     "Operation",
     "Outcome",
@@ -175,7 +178,9 @@ __all__ = [
     "Scenario",
     "Secrets",
     "Seen",
+    "Server",
     "ServerProfile",
+    "ServersRead",
     "SessionsSample",
     "Shot",
     "Spoiled",

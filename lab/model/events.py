@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lab.model.machine import Server
 from lab.model.targets import Proxy, State
 
 
@@ -103,6 +104,18 @@ class ProxiesRead(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServersRead(Event):
+    """All servers of a twin were read. Those that are not as they were at the last reading, by "part/member".
+
+    The first reading has all of them.
+    """
+
+    twin: str
+    at_s: float
+    changed: Mapping[str, Server]
+
+
+@dataclass(frozen=True, kw_only=True)
 class CpuRead(Event):
     """CPU seconds that the twin's service has used so far; None if unknown."""
 
@@ -129,6 +142,7 @@ EVENTS: tuple[type[Event], ...] = (
     Performed,
     ReadBack,
     ProxiesRead,
+    ServersRead,
     CpuRead,
     Restarted,
 )

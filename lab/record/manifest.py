@@ -58,6 +58,11 @@ class Manifest:
     facts: Mapping[str, Json]
     machine: Mapping[str, Json]
 
+    @property
+    def counted(self) -> bool:
+        """Whether the machine of the run tells what its cores and its memory were used for."""
+        return self.machine.get("system") == "Linux"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:

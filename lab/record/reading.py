@@ -19,6 +19,7 @@ from lab.model import (
     Json,
     Load,
     LoadSummary,
+    MachineSample,
     MetricsReading,
     Operation,
     Outcome,
@@ -61,6 +62,12 @@ class RunRecord:
     @cached_property
     def events(self) -> Sequence[Event]:
         return read_values(self.folder / "events.jsonl", Event)
+
+    @cached_property
+    def machine(self) -> Sequence[MachineSample]:
+        """What the whole machine did; nothing where that could not be told."""
+        path = self.folder / "machine.jsonl"
+        return read_values(path, MachineSample) if path.exists() else ()
 
     @property
     def twins(self) -> tuple[TwinRecord, ...]:

@@ -8,11 +8,13 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from lab.model import Arrival, LabError, Sample
+from lab.model import Arrival, LabError, MachineSample, Sample
 from lab.record import sums
 from lab.record.codec import CONVERTER
 from lab.record.files import appending, write_text, write_value
 from lab.record.manifest import Manifest
+
+MACHINE = "machine.jsonl"
 
 
 class RunWriter:
@@ -55,6 +57,11 @@ class RunWriter:
         with appending(self.twin_folder(twin) / "parts.jsonl") as file:
             for sample in samples:
                 file.write(json.dumps(CONVERTER.unstructure(sample, unstructure_as=Sample)) + "\n")
+
+    def machine(self, sample: MachineSample) -> None:
+        """Append a sample of the whole machine."""
+        with appending(self.folder / MACHINE) as file:
+            file.write(json.dumps(CONVERTER.unstructure(sample)) + "\n")
 
     def seal(self) -> None:
         """All evidence is there: from now on it can be judged, and every change is noticed."""

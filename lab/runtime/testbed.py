@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from lab.model import STORE, Kind, LabError, Restarted, Stack, Target
+from lab.model import STORE, Kind, LabError, MachineSample, Restarted, Server, Stack, Target
 from lab.ports import Actuator, Journal, Performer, Proxies, Watched
+from lab.runtime import machine
 from lab.runtime.ownership.guardian import Guardian
 from lab.runtime.ownership.ledger import Ledger
 from lab.runtime.parts import Parts, Tell
@@ -31,6 +32,7 @@ class Twin(Protocol):
     def targets(self) -> Mapping[str, str]: ...
     def published(self) -> Mapping[str, str]: ...
     def collect(self, logs: Path) -> None: ...
+    def servers(self) -> Mapping[str, Server]: ...
     def cpu_s(self) -> float | None: ...
 
 
@@ -88,6 +90,12 @@ class Twins(Generic[AnyTwin]):
     def facts(self) -> Mapping[str, Any]:
         """What ran: empty before `up`."""
         return self._facts
+
+    def servers(self, twin: str) -> Mapping[str, Server]:
+        return self._twins[twin].servers()
+
+    def look(self) -> MachineSample | None:
+        return machine.look()
 
     def cpu_s(self, twin: str) -> float | None:
         return self._twins[twin].cpu_s()

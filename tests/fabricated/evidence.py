@@ -11,17 +11,22 @@ import numpy as np
 from lab.model import (
     DATABASE,
     FAULT,
+    PAYMENTS,
+    POSTGRES,
+    SERVICE,
     ActionFault,
     Event,
     Failure,
     Fault,
     FaultWindow,
     Kind,
+    Life,
     LinkSample,
     LinkState,
     Load,
     LoadState,
     LoadSummary,
+    MachineSample,
     MetricsReading,
     Operation,
     Outcome,
@@ -31,6 +36,8 @@ from lab.model import (
     ProxiesRead,
     Sample,
     Scenario,
+    Server,
+    ServersRead,
     State,
     StateFault,
     StoreState,
@@ -180,12 +187,29 @@ class FabricatedTwin:
         return self.scenario.faults
 
 
+def quiet(phases: Phases = PHASES, *, foreign_cpus: float = 0.02) -> list[MachineSample]:
+    """Two samples a second of a machine with two cores, on which others use `foreign_cpus` of them."""
+    return [
+        MachineSample(
+            at_s=at_s,
+            cores=2,
+            busy_s=(0.5 + foreign_cpus) * at_s,
+            ours_s=0.5 * at_s,
+            swapped_bytes=0,
+            oom_kills=0,
+        )
+        for at_s in np.arange(0.0, phases.total_s, 0.5).tolist()
+    ]
+
+
 @dataclass(kw_only=True)
 class FabricatedRun:
     """`lab.judge.evidence.RunEvidence` of such twins."""
 
     manifest: Manifest
     twins: list[FabricatedTwin]
+
+    machine: Sequence[MachineSample] = field(default_factory=quiet)
 
     @property
     def events(self) -> list[Event]:
@@ -207,7 +231,15 @@ def changes_of(twin: str, manifest: Manifest) -> list[Event]:
         *(_switched(twin, manifest.scenario.faults, switch) for switch in manifest.switches),
         *(_performed(twin, manifest.scenario.faults, shot) for shot in manifest.shots),
         ProxiesRead(twin=twin, at_s=0.0, asked={}, echo={}),
+        ServersRead(twin=twin, at_s=0.0, changed=SERVERS),
+        ServersRead(twin=twin, at_s=manifest.phases.total_s, changed={}),
     ]
+
+
+SERVERS = {
+    f"{name}/1": Server(pid=pid, born_s=1.0, life=Life.RUNNING, cores="0", descriptors_max=1_024)
+    for pid, name in enumerate((SERVICE, POSTGRES, PAYMENTS, "toxiproxy"), start=100)
+}
 
 
 HEALTHY: Mapping[Kind, State] = {

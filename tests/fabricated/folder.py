@@ -42,7 +42,17 @@ from lab.model import (
     a_part,
 )
 from lab.record import FolderJournal, Isolation, Manifest, RunWriter, Status
-from tests.fabricated.evidence import HARDENED, NAIVE, PAIR, T0_AT, a_manifest, a_summary, changes_of, probe
+from tests.fabricated.evidence import (
+    HARDENED,
+    NAIVE,
+    PAIR,
+    T0_AT,
+    a_manifest,
+    a_summary,
+    changes_of,
+    probe,
+    quiet,
+)
 from tests.fabricated.evidence import PHASES as SHORT
 from tests.fabricated.history import booking_row, charge_row, ended, seeded
 
@@ -93,6 +103,8 @@ def make_run(folder: Path, made_up: Fabricated = Fabricated()) -> Path:
     writer.t0(T0_AT)
     writer.schedule(_arrival(i, round(at, 6)) for i, at in enumerate(at_s.tolist()))
     _journal(folder, manifest)
+    for sample in quiet(made_up.phases):
+        writer.machine(sample)
     for number, twin in enumerate(made_up.twins):
         _twin(writer, number, twin, made_up, np.round(at_s, 6))
     if made_up.status is Status.COMPLETE:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.runtime.containers import cgroups
-from lab.runtime.containers.cgroups import Cgroup, Counters, cgroup_of
+from lab.runtime import cgroups
+from lab.runtime.cgroups import Cgroup, Counters, cgroup_of
 
 MIB = 1024 * 1024
 VERSION_1 = {

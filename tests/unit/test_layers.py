@@ -47,6 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lab.runtime.priority": {"lab.model", "lab.runtime.programs"},
     "lab.shell": {"lab.runtime.programs"},
     "lab.runtime": {
+        "lab.runtime.descriptors",
         "lab.model",
         "lab.ports",
         "lab.workload",

@@ -25,7 +25,9 @@ from lab.model import (
     Event,
     KillMembers,
     LabError,
+    Life,
     LinkState,
+    MachineSample,
     PartSample,
     Performed,
     Phases,
@@ -33,6 +35,7 @@ from lab.model import (
     ProxiesRead,
     Proxy,
     ReadBack,
+    Server,
     Spoiled,
     State,
     Switched,
@@ -211,6 +214,12 @@ class Testbed:
 
     def facts(self) -> Mapping[str, Any]:
         return {"engine": "fake"}
+
+    def servers(self, twin: str) -> Mapping[str, Server]:
+        return {"service/1": Server(pid=7, born_s=1.0, life=Life.RUNNING)}
+
+    def look(self) -> MachineSample | None:
+        return MachineSample(at_s=0.0, cores=2, busy_s=0.0, ours_s=0.0, swapped_bytes=0, oom_kills=0)
 
     def cpu_s(self, twin: str) -> float | None:
         return 1.5

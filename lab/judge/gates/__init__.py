@@ -12,6 +12,7 @@ from lab.judge.evidence import RunEvidence
 from lab.judge.gates.baseline import BASELINE_HEALTHY, baseline
 from lab.judge.gates.faults import FAULT_OBSERVED, HEALING_OBSERVED, as_asked, healed, observed
 from lab.judge.gates.instruments import generator, oracle
+from lab.judge.gates.machine import FOREIGN_CPU, foreign_cpu, memory
 from lab.judge.gates.punctuality import (
     IN_STEP,
     ON_TIME,
@@ -22,16 +23,19 @@ from lab.judge.gates.punctuality import (
     schedule_lag,
 )
 from lab.judge.gates.recording import all_recorded, complete
+from lab.judge.gates.servers import limits_alike, same_servers
 from lab.judge.gates.tampering import untouched
 from lab.model import Gate
 
-SPOILED = {SCHEDULE_LAG, ON_TIME, IN_STEP, BASELINE_HEALTHY, FAULT_OBSERVED, HEALING_OBSERVED}
+SPOILED = {SCHEDULE_LAG, ON_TIME, IN_STEP, BASELINE_HEALTHY, FAULT_OBSERVED, HEALING_OBSERVED, FOREIGN_CPU}
 
 
 def look(run: RunEvidence) -> tuple[Gate, ...]:
     """Every gate of a run, passed or failed; first what somebody else did, since it may explain the rest."""
     gates: list[Gate] = [complete(run), *map(untouched, run.twins)]
+    gates += [foreign_cpu(run), memory(run), limits_alike(run)]
     for twin in run.twins:
+        gates += [same_servers(run.manifest.scenario, twin)]
         gates += [all_recorded(run, twin), schedule_lag(run.manifest, twin), generator(twin), oracle(twin)]
         gates += [baseline(twin, run.manifest.scenario.baseline_good_min), *as_asked(run.manifest, twin)]
         gates += [*observed(twin), *healed(twin)]

@@ -47,7 +47,7 @@ class ContainerChild:
         self._code: int | None = None
         self._process: Path | None = None  # once it is known to run, where this machine sees its processes
         with answering():
-            self._container = client().containers.run(
+            self.container = client().containers.run(
                 image,
                 ["sh", "-c", SHELL, module, f"{name}.config.json", f"logs/{name}.log"],
                 name=container,
@@ -82,24 +82,24 @@ class ContainerChild:
             return self._process.exists()
         try:
             with answering():
-                self._container.reload()
+                self.container.reload()
         except LabError as error:
             if isinstance(error.__cause__, NotFound):
                 return False
             raise
-        found = Path(f"/proc/{self._container.attrs['State']['Pid']}")
+        found = Path(f"/proc/{self.container.attrs['State']['Pid']}")
         self._process = found if found.exists() else None
-        return bool(self._container.status == "running")
+        return bool(self.container.status == "running")
 
     def stop(self) -> None:
         with answering(), suppress(NotFound):
-            self._container.stop(timeout=STOP_TIMEOUT_S)
-            self._container.remove(force=True)
+            self.container.stop(timeout=STOP_TIMEOUT_S)
+            self.container.remove(force=True)
         self._ledger.disowned(self._owned)
 
     def _wait(self, timeout_s: float) -> dict[str, Any]:
         try:
-            return dict(self._container.wait(timeout=timeout_s))
+            return dict(self.container.wait(timeout=timeout_s))
         except requests.RequestException as error:
             # The SDK raises its timeout as one or the other, wrapped around urllib3's.
             if isinstance(error, requests.Timeout) or "Read timed out" in str(error):

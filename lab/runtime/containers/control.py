@@ -11,7 +11,7 @@ from typing import Any
 from docker.models.containers import Container
 
 from lab.model import LabError, Life, PartSample, PartState, Undo, a_part
-from lab.runtime.containers.cgroups import Counters, cgroup_of
+from lab.runtime.cgroups import Counters, cgroup_of
 from lab.runtime.containers.engine import answering
 from lab.runtime.containers.limits import NANO, Limits, limit_cpus, limit_memory
 from lab.runtime.descriptors import open_descriptors, soft_limit

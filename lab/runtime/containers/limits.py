@@ -10,7 +10,7 @@ from docker.errors import APIError
 from docker.models.containers import Container
 
 from lab.model import LabError
-from lab.runtime.containers.cgroups import Cgroup
+from lab.runtime.cgroups import Cgroup
 from lab.runtime.containers.engine import answering, client
 
 NANO = 1e9

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from lab.model import BALANCER, CACHE, QUEUE, Capability, LabError, TwinPlan
+from lab.model import BALANCER, CACHE, QUEUE, Capability, LabError, MachineSample, Stack, TwinPlan
 from lab.ports import Child, Journal
+from lab.runtime import machine
 from lab.runtime.containers import real_time
 from lab.runtime.containers.engine import (
     answering,
@@ -23,10 +24,12 @@ from lab.runtime.containers.engine import (
 )
 from lab.runtime.containers.images import SERVERS, Images, build_images, images_present, pinned
 from lab.runtime.containers.project import Project, Published
+from lab.runtime.containers.servers import Spending
 from lab.runtime.containers.twin import DockerTwin
 from lab.runtime.ports_free import Ports
 from lab.runtime.testbed import PACKAGES, Twins
 from lab.runtime.toxiproxy.client import Toxiproxy
+from lab.workload import Workload
 
 __all__ = ["DockerTestbed", "available", "build_images", "images_present", "remove_leftovers"]
 
@@ -60,6 +63,10 @@ class DockerTestbed(Twins[DockerTwin]):
 
     runtime = "docker"
 
+    def __init__(self, stack: Stack, workload: Workload, state_dir: Path) -> None:
+        super().__init__(stack, workload, state_dir)
+        self._spending = Spending()
+
     def offers(self) -> Mapping[Capability, str]:
         told = {
             capability: "" if capability in OFFERED else "the docker runtime cannot do that yet"
@@ -91,6 +98,10 @@ class DockerTestbed(Twins[DockerTwin]):
 
     def check(self) -> None:
         ping()
+
+    def look(self) -> MachineSample | None:
+        containers = [container for twin in self._twins.values() for container in twin.containers]
+        return machine.look(self._spending.total_s(containers))
 
     def down(self) -> None:
         """Remove everything that `up` and `spawn` started; harmless if there is nothing."""

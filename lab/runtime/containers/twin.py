@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,17 @@ from lab.model import (
     SERVICE,
     WORKER,
     LabError,
+    Server,
 )
 from lab.ports import Actuator, Child, Journal, Proxies
+from lab.runtime.cgroups import Cgroup, Counters, cgroup_of
 from lab.runtime.containers.asking import ANSWER_TIMEOUT_S, address, answers, healthy, replies
-from lab.runtime.containers.cgroups import Cgroup, Counters, cgroup_of
 from lab.runtime.containers.child import ContainerChild
 from lab.runtime.containers.control import ContainerControl
 from lab.runtime.containers.engine import TWIN_LABEL, answering, client
 from lab.runtime.containers.project import PROXIES, SERVICE_PORT, Project, routes
 from lab.runtime.containers.replica import DockerReplica
+from lab.runtime.containers.servers import servers_of
 from lab.runtime.ownership.ledger import NETWORK, RUN_LABEL, Ledger
 from lab.runtime.parts import Parts, Tell
 from lab.runtime.restarter import Restarting
@@ -64,6 +67,7 @@ class DockerTwin:
         self._containers: dict[str, list[Container]] = {}
         self.links: dict[str, Actuator] = {}
         self.proxies: Proxies = ServerProxies(self._project.api, {})
+        self._programs: list[Container] = []  # that run beside it
         self._cpu: list[tuple[Cgroup, Counters]] = []
         self._tell = tell
         self.breakable = Parts(self._controls, ledger)
@@ -109,10 +113,12 @@ class DockerTwin:
     def spawn(self, module: str, folder: Path, name: str) -> Child:
         project = self._project
         labels = {RUN_LABEL: project.stack.run, TWIN_LABEL: project.plan.name}
-        return ContainerChild(
+        child = ContainerChild(
             f"{project.name}-{name}", module, folder, name,
             image=project.images.load, network=project.network, labels=labels, ledger=self._ledger,
         )  # fmt: skip
+        self._programs.append(child.container)
+        return child
 
     def targets(self) -> dict[str, str]:
         """See `lab.ports.Testbed.targets`. Addresses, not names: a look-up would cost a probe time."""
@@ -146,6 +152,15 @@ class DockerTwin:
         for kernel, counters in self._cpu:
             counters.see(kernel)
         return total(counters.cpu_s for _, counters in self._cpu)
+
+    @property
+    def containers(self) -> list[Container]:
+        """All of its parts and programs."""
+        return [*chain.from_iterable(self._containers.values()), *self._programs]
+
+    def servers(self) -> dict[str, Server]:
+        """See `lab.ports.Testbed.servers`."""
+        return servers_of(self._containers)
 
     def limits(self) -> dict[str, dict[str, float]]:
         """The limits that the engine sets on each part."""

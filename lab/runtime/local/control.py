@@ -11,9 +11,8 @@ import time
 from collections.abc import Sequence
 
 from lab.model import LabError, Life, PartSample, PartState, Undo, a_part
-from lab.runtime import descriptors
+from lab.runtime import descriptors, readings
 from lab.runtime.effects import about_to
-from lab.runtime.local import readings
 from lab.runtime.local.cpu_limit import REASON as CPU
 from lab.runtime.local.cpu_limit import CpuLimit
 from lab.runtime.local.members import Member

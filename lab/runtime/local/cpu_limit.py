@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from lab.runtime.local import readings
+from lab.runtime import readings
 from lab.runtime.local.stopping import Stopper
 from lab.runtime.ownership import trees
 

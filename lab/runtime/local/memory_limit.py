@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from lab.runtime.local import readings
+from lab.runtime import readings
 from lab.runtime.ownership import trees
 
 LOOK_S = 0.05

@@ -9,13 +9,13 @@ import pwd
 import shutil
 import sys
 import tempfile
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from lab.model import BALANCER, CACHE, POSTGRES, QUEUE, Capability, LabError, Stack, Topology
+from lab.model import BALANCER, CACHE, POSTGRES, QUEUE, Capability, LabError, Stack, Topology, TwinPlan
 from lab.ports import Child, Journal
 from lab.runtime.cores import listed, shares, usable
 from lab.runtime.effects import about_to
@@ -25,7 +25,7 @@ from lab.runtime.local.processes import Process
 from lab.runtime.local.starting import Programs
 from lab.runtime.local.twin import LocalTwin
 from lab.runtime.ownership.belonging import make_folder
-from lab.runtime.ownership.ledger import holdings
+from lab.runtime.ownership.ledger import Ledger, holdings
 from lab.runtime.ports_free import Ports
 from lab.runtime.priority import giving_way
 from lab.runtime.programs import environment
@@ -115,26 +115,11 @@ class LocalTestbed(Twins[LocalTwin]):
                 f"{self._folder.parent} cannot be entered by the user that root runs PostgreSQL as. Set TMPDIR=/tmp"
             )
         let_through(self._folder, programs.user)
-        twins = self._stack.twins
-        cores = dict(zip(twins, shares(usable(), len(twins)), strict=True))
+        cores = dict(zip(self._stack.twins, shares(usable(), len(self._stack.twins)), strict=True))
         self._facts = facts(
             programs, engine, {plan.name: listed(mine) for plan, mine in cores.items() if mine}
         )
-        self._twins = {
-            plan.name: LocalTwin(
-                plan,
-                self._stack,
-                self._workload,
-                programs,
-                self._folder / plan.name,
-                self._logs / plan.name,
-                self._ports,
-                ledger,
-                self._telling(plan.name),
-                mine,
-            )
-            for plan, mine in cores.items()
-        }
+        self._twins = {plan.name: self._twin(plan, mine, programs, ledger) for plan, mine in cores.items()}
         with ThreadPoolExecutor(max_workers=len(self._twins), thread_name_prefix="up") as threads:
             starting = [threads.submit(twin.up, engine, journal) for twin in self._twins.values()]
             try:
@@ -144,6 +129,12 @@ class LocalTestbed(Twins[LocalTwin]):
                 self._stop()  # now, so that the other twin's thread ends too
                 raise
         self._stand()
+
+    def _twin(self, plan: TwinPlan, cores: Sequence[int], programs: Programs, ledger: Ledger) -> LocalTwin:
+        return LocalTwin(
+            plan, self._stack, self._workload, programs, self._folder / plan.name, self._logs / plan.name,
+            self._ports, ledger, self._telling(plan.name), cores,
+        )  # fmt: skip
 
     def _stop(self) -> None:
         """End children and servers, all at once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,18 +18,20 @@ from lab.model import (
     WORKER,
     LabError,
     Proxy,
+    Server,
     Stack,
     TwinPlan,
 )
 from lab.paths import ROOT
 from lab.ports import Actuator, Journal, Proxies
+from lab.runtime.cgroups import cgroup_of
 from lab.runtime.cores import only_on
 from lab.runtime.local.addresses import Addresses, host_port
 from lab.runtime.local.control import LocalControl
 from lab.runtime.local.members import LocalReplica, Member
 from lab.runtime.local.parts import installing, postgres
 from lab.runtime.local.parts.stranger import let_through
-from lab.runtime.local.processes import Processes, log_tail
+from lab.runtime.local.processes import Process, Processes, log_tail
 from lab.runtime.local.starting import Programs, Starter
 from lab.runtime.ownership.ledger import Ledger
 from lab.runtime.parts import Parts, Tell
@@ -37,6 +39,7 @@ from lab.runtime.ports_free import LOOPBACK, Ports
 from lab.runtime.priority import punctual
 from lab.runtime.programs import environment
 from lab.runtime.restarter import Restarting
+from lab.runtime.servers import read
 from lab.runtime.testbed import total
 from lab.runtime.toxiproxy.client import LinkActuator, create_proxy
 from lab.runtime.toxiproxy.server import Birthmark, Engine
@@ -44,6 +47,7 @@ from lab.runtime.toxiproxy.tampering import ServerProxies, proxy_of
 from lab.workload import Workload
 
 SEED_TIMEOUT_S = 60.0
+TOXIPROXY = "toxiproxy"
 READY_TIMEOUT_S = 90.0  # on a machine that others use too; what ends is noticed at once
 FIRST = (POSTGRES, PAYMENTS, CACHE, QUEUE)  # what the service needs at its start
 
@@ -80,6 +84,7 @@ class LocalTwin:
         self.links: dict[str, Actuator] = {}
         self.proxies: Proxies = ServerProxies(self.addresses.api, {})
         self._restarting: Restarting | None = None
+        self._toxiproxy: Process | None = None
         self._starter = Starter(
             plan=plan, stack=stack, workload=workload, programs=programs, addresses=self.addresses,
             folder=folder, processes=self._servers,
@@ -141,6 +146,18 @@ class LocalTwin:
         for log in self._logs.glob("*.log"):
             shutil.copy(log, logs / log.name)
 
+    def servers(self) -> Mapping[str, Server]:
+        """As `lab.ports.Testbed.servers`."""
+        here = {
+            f"{part}/{member.name}": member.process
+            for part, members in self.members.items()
+            for member in members
+        }
+        if self._toxiproxy is not None:
+            here[f"{TOXIPROXY}/1"] = self._toxiproxy
+        pids = {name: process.pid if process.running() else 0 for name, process in here.items()}
+        return {name: read(pid, cgroup_of(pid)) for name, pid in pids.items()}
+
     def cpu_s(self) -> float | None:
         """CPU seconds of the service, None where they cannot be told."""
         return total(member.cpu_s() for member in self.members.get(SERVICE, ()))
@@ -180,7 +197,8 @@ class LocalTwin:
             for link, port in self.addresses.proxies.items()
         }
         self.proxies = ServerProxies(self.addresses.api, {**routes, birthmark.name: proxy_of(birthmark)})
-        server = self._servers.start("toxiproxy", [*punctual(), *command], env=environment(), cwd=ROOT)
+        server = self._servers.start(TOXIPROXY, [*punctual(), *command], env=environment(), cwd=ROOT)
+        self._toxiproxy = server
         return lambda: server.wait_until(lambda: birthmark.seen_at(self.addresses.api), READY_TIMEOUT_S)
 
     def _make_links(self) -> None:

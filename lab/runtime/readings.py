@@ -37,7 +37,8 @@ def _cpu_s(pid: int) -> float:
             return float(times.user + times.system)
         return 0.0
     try:
-        words = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        with open(f"{PROC}/{pid}/stat", "rb") as stat:  # noqa: PTH123
+            words = stat.read().rpartition(b")")[2].split()
     except OSError:
         return 0.0
     return sum(map(int, words[11:15])) / os.sysconf(

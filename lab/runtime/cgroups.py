@@ -61,6 +61,11 @@ class Cgroup:
         kills = self._entry("memory", "memory.oom_control", "oom_kill")
         return self._entry(UNIFIED, "memory.events", "oom_kill") if kills is None else kills
 
+    def frozen(self) -> bool:
+        """Whether its processes were stopped as a whole, as `docker pause` does it."""
+        state = self._text("freezer", "freezer.state").strip()
+        return state in ("FROZEN", "FREEZING") or bool(self._entry(UNIFIED, "cgroup.events", "frozen"))
+
     def pids(self) -> list[int]:
         """The pids of its processes on this machine."""
         controller = "memory" if "memory" in self.folders else UNIFIED

@@ -1,0 +1,100 @@
+"""Whether the twins had their machine to themselves. What others took from them is not their fault.
+
+Load, probes and proxies run at a higher priority than the twins, so a schedule that was kept says nothing about this. A
+twin that uses up its own cores is a finding, and no reason to distrust the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from lab.judge.evidence import RunEvidence
+from lab.model import BASELINE, RECOVERY, Capability, Gate, MachineSample, Scenario, percent
+
+FOREIGN_CPU, MEMORY = "foreign CPU", "memory"
+SECOND_S, SLACK_S = 1.0, 0.1
+FOREIGN_IN_A_SECOND_MAX = 0.2  # of all cores of the twins
+FOREIGN_MAX = 0.08  # from the baseline to the end of the recovery
+SWAPPED_BYTES_MAX = 20_000_000
+NOT_TOLD = "This system does not tell what else ran on it."
+CLOSE = "Close other programs, wait until the machine is quiet, and run it again."
+
+
+def foreign_cpu(run: RunEvidence) -> Gate:
+    """What neither the twins nor the instruments used of the cores: in the worst second, and on average."""
+    if not run.manifest.counted:
+        return _not_told(FOREIGN_CPU)
+    inside = _inside(run)
+    worst, at_s = max(_seconds(inside), default=(1.0, 0.0))
+    mean = _share(inside[0], inside[-1]) if len(inside) > 1 else 1.0
+    passed = worst <= FOREIGN_IN_A_SECOND_MAX and mean <= FOREIGN_MAX
+    sentence = (
+        f"Other programs used {percent(mean)} of the twins' cores, and {percent(worst)} in the worst second, "
+        f"at {at_s:.0f} s."
+    )
+    if len(inside) < 2:
+        sentence = "It was not recorded what else used the twins' cores."
+    return Gate(
+        name=FOREIGN_CPU,
+        passed=passed,
+        value=worst,
+        limit=FOREIGN_IN_A_SECOND_MAX,
+        unit="share",
+        sentence=sentence if passed else f"{sentence} {CLOSE}",
+    )
+
+
+def memory(run: RunEvidence) -> Gate:
+    """Nothing was swapped out or in, and nobody was killed for lack of memory but by a limit of the scenario's."""
+    if not run.manifest.counted:
+        return _not_told(MEMORY)
+    inside = _inside(run)
+    swapped = inside[-1].swapped_bytes - inside[0].swapped_bytes if inside else 0
+    killed = inside[-1].oom_kills - inside[0].oom_kills if inside else 0
+    if _limits_memory(run.manifest.scenario):
+        killed = 0
+    passed = bool(inside) and swapped <= SWAPPED_BYTES_MAX and not killed
+    sentence = (
+        f"The machine swapped {swapped / 1e6:.0f} MB, and killed {killed} processes for lack of memory."
+    )
+    return Gate(
+        name=MEMORY,
+        passed=passed,
+        value=swapped / 1e6,
+        limit=SWAPPED_BYTES_MAX / 1e6,
+        unit="MB",
+        sentence=sentence if passed else f"{sentence} {CLOSE}",
+    )
+
+
+def _limits_memory(scenario: Scenario) -> bool:
+    """Whether the scenario itself has something killed for lack of memory."""
+    needed = {fault.needs for fault in scenario.faults}
+    return Capability.MEMORY_LIMIT in needed or bool(scenario.topology.limits)
+
+
+def _inside(run: RunEvidence) -> Sequence[MachineSample]:
+    """The samples while twins are compared."""
+    phases = run.manifest.phases
+    start_s, end_s = phases.window(BASELINE)[0], phases.window(RECOVERY)[1]
+    return [sample for sample in run.machine if start_s <= sample.at_s <= end_s]
+
+
+def _seconds(samples: Sequence[MachineSample]) -> Iterator[tuple[float, float]]:
+    """For each sample what others used in the second from there, and when that was."""
+    later = 0
+    for first in samples:
+        while later < len(samples) and samples[later].at_s < first.at_s + SECOND_S - SLACK_S:
+            later += 1
+        if later < len(samples):
+            yield _share(first, samples[later]), first.at_s
+
+
+def _share(before: MachineSample, after: MachineSample) -> float:
+    """What others used between two samples, of all that the cores could do."""
+    foreign_s = (after.busy_s - before.busy_s) - (after.ours_s - before.ours_s)
+    return max(0.0, foreign_s / (after.cores * (after.at_s - before.at_s)))
+
+
+def _not_told(name: str) -> Gate:
+    return Gate(name=name, passed=True, value=None, limit=None, unit="", sentence=NOT_TOLD)

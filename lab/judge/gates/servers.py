@@ -1,0 +1,124 @@
+"""Whether each twin ran on the same servers from start to end, and all twins under the same limits.
+
+Parts that the scenario breaks, and replicas that a restarter looks after, are left out: their proofs are elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+
+from lab.judge.evidence import RunEvidence, TwinEvidence
+from lab.model import RECOVERY, SERVICE, Gate, Kind, Life, Scenario, Server, ServersRead
+
+SAME_SERVERS, LIMITS_ALIKE = "same servers", "limits alike"
+CORES = "cores"
+LIMITS = {  # of a Server, in words
+    CORES: "the cores",
+    "cpus_max": "the limit of CPUs",
+    "memory_max_bytes": "the limit of memory",
+    "descriptors_max": "the limit of descriptors",
+}
+AGAIN = "Find out who did that, and run it again."
+
+
+def same_servers(scenario: Scenario, twin: TwinEvidence) -> Gate:
+    """No server was replaced, ended or stopped, by anybody but a fault."""
+    left_out = broken(scenario)
+    problems = list(_read_to_the_end(twin, left_out))
+    for at_s, name, before, now in _changes(twin, left_out):
+        if before is None:
+            problems.append(f"{name} appeared at {at_s:.1f} s")
+        elif (now.pid, now.born_s) != (before.pid, before.born_s):
+            problems.append(f"{name} was {'replaced' if now.pid else 'gone'} at {at_s:.1f} s")
+        elif now.life is not Life.RUNNING and before.life is Life.RUNNING:
+            problems.append(f"{name} was {now.life} at {at_s:.1f} s")
+    return _gate(SAME_SERVERS, problems, "Every server was the same one all the time, and ran.", twin.twin)
+
+
+def limits_alike(run: RunEvidence) -> Gate:
+    """The limits of each server stayed as they were, all twins have the same, and nobody was held back without one."""
+    left_out = broken(run.manifest.scenario)
+    problems = [problem for twin in run.twins for problem in _changed_limits(twin, left_out)]
+    first, *others = [_started(twin, left_out) for twin in run.twins]
+    for twin, started in zip(run.twins[1:], others, strict=True):
+        problems += [
+            f"{LIMITS[limit]} of {name} is {_told(getattr(server, limit))} in the {twin.twin} twin and "
+            f"{_told(getattr(first[name], limit))} in the {run.twins[0].twin} twin"
+            for name, server in started.items()
+            for limit in LIMITS.keys() - {CORES}
+            if name in first and getattr(server, limit) != getattr(first[name], limit)
+        ]
+    return _gate(LIMITS_ALIKE, problems, "All twins had the same limits, and those did not change.")
+
+
+def broken(scenario: Scenario) -> set[str]:
+    """The parts that the scenario breaks, and those that are restarted."""
+    parts = {target.name for fault in scenario.faults if (target := fault.target()).kind is Kind.PART}
+    return parts | ({SERVICE} if scenario.topology.restarter else set())
+
+
+def _changed_limits(twin: TwinEvidence, left_out: Container[str]) -> Iterator[str]:
+    for at_s, name, before, now in _changes(twin, left_out):
+        if before is None or not now.pid or now.pid != before.pid:
+            continue
+        where = f"of {name} in the {twin.twin} twin"
+        for limit, words in LIMITS.items():
+            old, new = getattr(before, limit), getattr(now, limit)
+            if new != old:
+                yield f"{words} {where} changed from {_told(old)} to {_told(new)} at {at_s:.1f} s"
+        if (now.throttled_s or 0) > (before.throttled_s or 0) and now.cpus_max is None:
+            yield f"the CPU {where} was throttled at {at_s:.1f} s, though it has no limit"
+
+
+def _told(limit: object) -> str:
+    return "none" if limit is None else str(limit)
+
+
+def _changes(
+    twin: TwinEvidence, left_out: Container[str]
+) -> Iterator[tuple[float, str, Server | None, Server]]:
+    """Each server that is not as it was: when that was seen, its name, how it was, and how it is."""
+    known: dict[str, Server] = {}
+    for number, reading in enumerate(_readings(twin)):
+        for name, server in reading.changed.items():
+            if number and name.partition("/")[0] not in left_out:
+                yield reading.at_s, name, known.get(name), server
+        known |= reading.changed
+
+
+def _started(twin: TwinEvidence, left_out: Container[str]) -> Mapping[str, Server]:
+    """The servers as they were at the start."""
+    readings = _readings(twin)
+    first = readings[0].changed if readings else {}
+    return {name: server for name, server in first.items() if name.partition("/")[0] not in left_out}
+
+
+def _read_to_the_end(twin: TwinEvidence, left_out: Container[str]) -> Iterator[str]:
+    readings = _readings(twin)
+    if not readings or not readings[0].changed:
+        yield "the servers were not read at the start"
+    elif readings[-1].at_s < twin.phases.window(RECOVERY)[1]:
+        yield f"the servers were last read at {readings[-1].at_s:.1f} s"
+    yield from (
+        f"{name} did not run at the start"
+        for name, server in _started(twin, left_out).items()
+        if not server.pid
+    )
+
+
+def _readings(twin: TwinEvidence) -> Sequence[ServersRead]:
+    return [event for event in twin.events if isinstance(event, ServersRead)]
+
+
+def _gate(name: str, problems: Sequence[str], well: str, twin: str = "") -> Gate:
+    told = f"{problems[0][:1].upper()}{problems[0][1:]}." if problems else well
+    more = f" {len(problems) - 1} more." if len(problems) > 1 else ""
+    return Gate(
+        name=name,
+        passed=not problems,
+        value=len(problems),
+        limit=0,
+        unit="changes",
+        sentence=f"{told}{more} {AGAIN}" if problems else told,
+        twin=twin,
+    )

@@ -1,0 +1,48 @@
+"""What the containers of a run are, and what they spend, from the kernel: asking the engine costs too much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from docker.models.containers import Container
+
+from lab.model import Server
+from lab.runtime.cgroups import Cgroup, Counters, cgroup_of
+from lab.runtime.containers.engine import answering
+from lab.runtime.servers import read
+
+
+def servers_of(containers: Mapping[str, Sequence[Container]]) -> dict[str, Server]:
+    """Every container of each part, as a server: by "part/member"."""
+    return {
+        f"{part}/{number}": read(pid := pid_of(container), cgroup_of(pid))
+        for part, members in containers.items()
+        for number, container in enumerate(members, start=1)
+    }
+
+
+def pid_of(container: Container) -> int:
+    """Its first process on this machine; 0 where it does not run. The engine is asked only when that one has ended."""
+    pid = int(container.attrs["State"]["Pid"])
+    if not Path(f"/proc/{pid}").exists() or not pid:
+        with answering():
+            container.reload()
+        pid = int(container.attrs["State"]["Pid"])
+    return pid
+
+
+class Spending:
+    """CPU seconds that the containers of a run have used, those that have ended included."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[Cgroup, Counters]] = {}
+
+    def total_s(self, containers: Iterable[Container]) -> float:
+        for container in containers:
+            name = str(container.name)
+            if name not in self._seen and (pid := pid_of(container)):
+                self._seen[name] = (cgroup_of(pid), Counters())
+        for kernel, counters in self._seen.values():
+            counters.see(kernel)
+        return sum(counters.cpu_s or 0.0 for _, counters in self._seen.values())

@@ -1,0 +1,50 @@
+"""The counters of the whole machine, from Linux's /proc: what its cores and its memory were used for."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+from lab.model import MachineSample
+from lab.runtime.cores import usable
+from lab.runtime.ownership.trees import counted
+from lab.runtime.readings import cpu_s
+
+PROC = Path("/proc")
+IDLE, IOWAIT = 4, 5  # columns of /proc/stat: all others are somebody's time
+
+
+def look(elsewhere_s: float = 0.0) -> MachineSample | None:
+    """Everything now, at an instant of CLOCK_MONOTONIC; None where the system does not tell.
+
+    Ours is what this process and all that it has started used, and `elsewhere_s` (in containers).
+    """
+    cores = usable()
+    try:
+        stat, vmstat = (PROC / "stat").read_text(), (PROC / "vmstat").read_text()
+    except OSError:
+        return None
+    at_s = time.monotonic()
+    return MachineSample(
+        at_s=at_s,
+        cores=len(cores),
+        busy_s=len(cores) * at_s - _idle_s(stat.splitlines(), cores),
+        ours_s=cpu_s(counted(os.getpid())) + elsewhere_s,
+        swapped_bytes=os.sysconf("SC_PAGE_SIZE") * _entries(vmstat, {"pswpin", "pswpout"}),
+        oom_kills=_entries(vmstat, {"oom_kill"}),
+    )
+
+
+def _idle_s(stat: Iterable[str], cores: Sequence[int]) -> float:
+    """Seconds that these cores had nothing to do. The kernel counts them to the instant, and time in use by ticks."""
+    names = {f"cpu{core}" for core in cores}
+    rows = [words for line in stat if (words := line.split())[:1] and words[0] in names]
+    ticks = sum(int(words[IDLE]) + int(words[IOWAIT]) for words in rows)
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _entries(vmstat: str, names: Collection[str]) -> int:
+    rows = (line.split() for line in vmstat.splitlines())
+    return sum(int(count) for name, count in rows if name in names)

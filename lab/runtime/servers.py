@@ -1,0 +1,53 @@
+"""One server of a twin, with all its processes, as the kernel sees it: is it still the same, and is it held back?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import groupby
+
+import psutil
+
+from lab.model import Life, Server
+from lab.runtime.cgroups import Cgroup
+from lab.runtime.descriptors import soft_limit
+from lab.runtime.ownership.trees import stopped, tree
+
+
+def read(root: int, limits: Cgroup) -> Server:
+    """The server whose first process is `root` (0: none), in the control groups `limits`."""
+    pids = tree(root)
+    return Server(
+        pid=root if pids else 0,
+        born_s=_born_s(root) if pids else 0.0,
+        life=_life(pids, limits),
+        cores=" ".join(sorted({_cores(pid) for pid in pids} - {""})),
+        cpus_max=limits.cpus_max(),
+        memory_max_bytes=limits.memory_max_bytes(),
+        descriptors_max=soft_limit(root) if pids else None,
+        throttled_s=limits.throttled_s(),
+        oom_kills=limits.oom_kills(),
+    )
+
+
+def _born_s(pid: int) -> float:
+    with suppress(psutil.Error):
+        return float(psutil.Process(pid).create_time())
+    return 0.0
+
+
+def _life(pids: Sequence[int], limits: Cgroup) -> Life:
+    if not pids:
+        return Life.DEAD
+    return Life.PAUSED if limits.frozen() or any(map(stopped, pids)) else Life.RUNNING
+
+
+def _cores(pid: int) -> str:
+    """The cores that it may use, as "0-3,8"; "" where that is unknown."""
+    try:
+        cores = sorted(os.sched_getaffinity(pid))
+    except (AttributeError, OSError):  # not Linux, or it has just ended
+        return ""
+    runs = [[core for _, core in run] for _, run in groupby(enumerate(cores), lambda at: at[1] - at[0])]
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)

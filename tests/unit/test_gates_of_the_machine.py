@@ -1,0 +1,175 @@
+"""What somebody else did to the machine, or to a server of a twin, makes the run invalid and says so."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from lab.faults import Kill, MemoryLimit
+from lab.judge.gates import look, spoiled_by_the_machine
+from lab.judge.gates.machine import FOREIGN_CPU, MEMORY
+from lab.judge.gates.servers import LIMITS_ALIKE, SAME_SERVERS
+from lab.model import SERVICE, Gate, Life, MachineSample, Restarter, Server, ServersRead, Topology
+from tests.fabricated.evidence import PAIR, PHASES, FabricatedRun, FabricatedTwin, a_run, a_scenario, quiet
+from tests.fabricated.evidence import SERVERS as ALL
+
+NEW = (FOREIGN_CPU, MEMORY, LIMITS_ALIKE, SAME_SERVERS)
+AT_S = 11.0
+
+
+def run_of(**scenario: object) -> FabricatedRun:
+    return a_run(a_scenario(**scenario), *(FabricatedTwin(plan=plan) for plan in PAIR))
+
+
+def failed(run: FabricatedRun) -> list[Gate]:
+    return [gate for gate in look(run) if gate.name in NEW and not gate.passed]
+
+
+def names(run: FabricatedRun) -> set[str]:
+    return {gate.name for gate in failed(run)}
+
+
+def seen(run: FabricatedRun, changed: Mapping[str, Server], at_s: float = AT_S) -> FabricatedRun:
+    """`changed` was read of the second twin's servers at `at_s`."""
+    twin = run.twins[1]
+    twin.events = sorted(
+        [*twin.events, ServersRead(twin=twin.twin, at_s=at_s, changed=changed)],
+        key=lambda event: getattr(event, "at_s", 0.0),
+    )
+    return run
+
+
+def busy(samples: list[MachineSample], from_s: float, lasts_s: float, cores: float) -> list[MachineSample]:
+    """Somebody else used `cores` cores more, for a while."""
+    return [
+        replace(one, busy_s=one.busy_s + cores * min(max(0.0, one.at_s - from_s), lasts_s)) for one in samples
+    ]
+
+
+def test_a_quiet_machine_passes() -> None:
+    assert failed(run_of()) == []
+
+
+@pytest.mark.parametrize(
+    ("from_s", "lasts_s", "cores"),
+    [(8.0, 0.5, 1.0), (8.2, 0.5, 1.0), (12.7, 1.0, 0.6), (3.0, 20.0, 0.2), (3.5, 2.0, 2.0)],
+)
+def test_half_a_second_of_one_core_is_noticed_and_so_is_a_little_all_the_time(
+    from_s: float, lasts_s: float, cores: float
+) -> None:
+    run = run_of()
+    run.machine = busy(quiet(), from_s, lasts_s, cores)
+    (gate,) = failed(run)
+    assert gate.name == FOREIGN_CPU
+    assert "Other programs used" in gate.sentence
+    assert "Close other programs" in gate.sentence
+    assert spoiled_by_the_machine([gate])
+
+
+def test_a_twin_that_uses_up_its_cores_is_a_finding() -> None:
+    run = run_of()
+    run.machine = [replace(one, busy_s=2 * one.at_s, ours_s=1.97 * one.at_s) for one in quiet()]
+    assert failed(run) == []
+
+
+def test_what_happens_in_the_warm_up_or_after_the_load_is_nobodys_business() -> None:
+    run = run_of()
+    run.machine = busy(busy(quiet(), 0.0, 2.5, 2.0), PHASES.load_s, 2.0, 2.0)
+    assert failed(run) == []
+
+
+def test_a_machine_that_nobody_looked_at_cannot_be_trusted() -> None:
+    run = run_of()
+    run.machine = []
+    assert names(run) == {FOREIGN_CPU, MEMORY}
+
+
+def test_a_system_that_does_not_tell_says_so() -> None:
+    run = run_of()
+    run.machine, run.manifest = [], replace(run.manifest, machine={"system": "Darwin"})
+    assert failed(run) == []
+    assert {gate.sentence for gate in look(run) if gate.name == FOREIGN_CPU} == {
+        "This system does not tell what else ran on it."
+    }
+
+
+@pytest.mark.parametrize("change", [{"swapped_bytes": 30_000_000}, {"oom_kills": 1}])
+def test_a_machine_without_memory_is_noticed(change: dict[str, int]) -> None:
+    run = run_of()
+    run.machine = [replace(one, **change) if one.at_s > AT_S else one for one in quiet()]  # type: ignore[arg-type]
+    assert names(run) == {MEMORY}
+
+
+def test_a_scenario_that_limits_memory_may_have_something_killed() -> None:
+    run = run_of(faults=(MemoryLimit(part=SERVICE, memory_mib=64),))
+    run.machine = [replace(one, oom_kills=int(one.at_s > AT_S)) for one in quiet()]
+    assert MEMORY not in names(run)
+
+
+SERVER = ALL["postgres/1"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "gate", "word"),
+    [
+        (replace(SERVER, pid=999), SAME_SERVERS, "replaced"),
+        (replace(SERVER, born_s=2.0), SAME_SERVERS, "replaced"),
+        (replace(SERVER, pid=0, life=Life.DEAD), SAME_SERVERS, "gone"),
+        (replace(SERVER, life=Life.PAUSED), SAME_SERVERS, "paused"),
+        (replace(SERVER, cpus_max=0.1), LIMITS_ALIKE, "limit of CPUs"),
+        (replace(SERVER, cores="1"), LIMITS_ALIKE, "cores"),
+        (replace(SERVER, memory_max_bytes=1_000), LIMITS_ALIKE, "limit of memory"),
+        (replace(SERVER, descriptors_max=10), LIMITS_ALIKE, "limit of descriptors"),
+        (replace(SERVER, throttled_s=0.4), LIMITS_ALIKE, "throttled"),
+    ],
+)
+def test_what_was_done_to_a_server_is_noticed(changed: Server, gate: str, word: str) -> None:
+    (found,) = failed(seen(run_of(), {"postgres/1": changed}))
+    assert found.name == gate
+    assert word in found.sentence
+    assert "at 11.0 s" in found.sentence
+
+
+def test_a_server_that_came_back_was_gone_all_the_same() -> None:
+    run = seen(run_of(), {"postgres/1": replace(SERVER, life=Life.PAUSED)})
+    assert names(seen(run, {"postgres/1": SERVER}, AT_S + 1)) == {SAME_SERVERS}
+
+
+def test_an_own_limit_may_throttle() -> None:
+    run = run_of()
+    limited = {**ALL, "service/1": replace(ALL["service/1"], cpus_max=0.5)}
+    for twin in run.twins:
+        twin.events = [
+            replace(event, changed=limited) if isinstance(event, ServersRead) and event.changed else event
+            for event in twin.events
+        ]
+    assert failed(seen(run, {"service/1": replace(limited["service/1"], throttled_s=3.0)})) == []
+
+
+def test_twins_with_different_limits_are_not_compared() -> None:
+    run = run_of()
+    twin = run.twins[1]
+    twin.events = [
+        replace(event, changed={**ALL, "service/1": replace(ALL["service/1"], cpus_max=0.5)})
+        if isinstance(event, ServersRead) and event.changed
+        else event
+        for event in twin.events
+    ]
+    assert names(run) == {LIMITS_ALIKE}
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [{"faults": (Kill(part=SERVICE),)}, {"topology": Topology(restarter=Restarter())}],
+    ids=["a fault", "a restarter"],
+)
+def test_a_part_that_the_scenario_breaks_may_change(scenario: dict[str, object]) -> None:
+    change = {"service/1": replace(ALL["service/1"], pid=999)}
+    assert SAME_SERVERS not in names(seen(run_of(**scenario), change))
+    assert SAME_SERVERS in names(seen(run_of(**scenario), {"postgres/1": replace(SERVER, pid=999)}))
+
+
+def test_servers_that_were_not_watched_to_the_end_cannot_be_trusted() -> None:
+    run = run_of()
+    run.twins[0].events = [event for event in run.twins[0].events if not isinstance(event, ServersRead)]
+    assert names(run) == {SAME_SERVERS}
