@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from functools import reduce
 from typing import Any
 
-from lab.model import CACHE, DATABASE, QUEUE, SERVICE, STORE, Kind, Probe, Target, a_link
+from lab.model import CACHE, DATABASE, EDGE, QUEUE, SERVICE, STORE, Kind, Probe, Scenario, Target, a_link
 from lab.plan.runs import RunPlan
 
 METRICS_INTERVAL_S = 1.0
+CONTROL_EVERY_S = 0.2  # between two probes of a link that no fault is about
 MAX_IN_FLIGHT = 4_096
 PROTOCOLS = {DATABASE: "postgres", CACHE: "redis", QUEUE: "nats"}  # HTTP on every other link
 
@@ -70,15 +71,20 @@ def final_read(plan: RunPlan, targets: Mapping[str, str], output: str, timeout_s
 
 
 def probes(plan: RunPlan) -> tuple[Probe, ...]:
-    """One probe per target, which shows every fault on it. If no link breaks, one is watched all the same."""
+    """One probe per target, which shows every fault on it. Links without one are watched too: they must not change."""
     wanted = [probe for fault in plan.scenario.faults for probe in fault.probes()]
-    if not any(probe.target.kind is Kind.LINK for probe in wanted):
-        links = plan.scenario.topology.links
-        wanted.append(Probe(target=a_link(DATABASE if DATABASE in links else links[0])))
+    wanted += [Probe(target=a_link(link), every_s=CONTROL_EVERY_S) for link in controls(plan.scenario)]
     by_target: dict[Target, list[Probe]] = {}
     for probe in wanted:
         by_target.setdefault(probe.target, []).append(probe)
     return tuple(_merged(same) for same in by_target.values())
+
+
+def controls(scenario: Scenario) -> tuple[str, ...]:
+    """The links that no fault is about. The edge only where there is no other: a twin that hangs, hangs there."""
+    links = scenario.topology.links
+    broken = {target.name for fault in scenario.faults if (target := fault.target()).kind is Kind.LINK}
+    return tuple(link for link in links if link not in broken and (link != EDGE or len(links) == 1))
 
 
 def _merged(same: Iterable[Probe]) -> Probe:

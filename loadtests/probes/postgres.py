@@ -2,7 +2,7 @@
 
 Its password goes out in clear, together with the first message: the login stays one round trip, and costs the server
 one hash. A SCRAM exchange would take three, and thousands of hashes if its secret were stored as usual, at each of the
-ten probes a second. The password opens nothing but `SELECT repeat(…)`, and never leaves this machine.
+twenty probes a second. The password opens nothing but `SELECT repeat(…)`, and never leaves this machine.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,6 +45,7 @@ from tests.fabricated.evidence import (
     together,
 )
 
+ROOT = Path(__file__).parents[2]
 START_S, END_S = PHASES.window(FAULT)
 SCENARIO = a_scenario(
     faults=(Latency(link=DATABASE, latency_ms=100),), checks=(GoodRatio(phase=FAULT, at_least=0.9),)
@@ -71,6 +73,15 @@ def test_a_healthy_run_passes_every_gate_of_every_twin(twins: tuple[TwinPlan, ..
     assert failed(run) == []
     assert {gate.twin for gate in gates} == {"", *(twin.name for twin in twins)}
     assert all(gate.sentence.endswith(".") for gate in gates)
+
+
+def test_the_page_about_reports_says_what_to_do_about_each_gate() -> None:
+    page = (ROOT / "docs/reading-a-report.md").read_text()
+    run = a_healthy_run()
+    run.twins[0].probes = [*SEEN, *on_payments(0, PHASES.load_s)]
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| ")]
+    told = {name.strip() for row in rows for name in row.split(",")}
+    assert {gate.name for gate in look(run)} <= told
 
 
 def late(rows: Any) -> Any:
@@ -292,3 +303,46 @@ def test_without_a_fault_there_is_none_to_observe() -> None:
     assert not {"fault observed", "healing observed", "fault as asked", "twins in step"} & {
         gate.name for gate in gates
     }
+
+
+def third(number: int, answer_ms: float) -> list[Any]:
+    """Probes of the whole run, with that answer in one third of the fault, and the right one in the others."""
+    length_s = (END_S - START_S) / 3
+    first_s, last_s = START_S + number * length_s, START_S + (number + 1) * length_s
+    inside = [*probes(START_S, first_s, answer_ms=202), *probes(first_s, last_s, answer_ms=answer_ms)]
+    return [
+        *probes(0, START_S), *inside, *probes(last_s, END_S, answer_ms=202), *probes(END_S, PHASES.load_s)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "name"), list(enumerate(["first", "second", "last"])))
+def test_a_fault_must_be_there_in_every_third_of_its_time(number: int, name: str) -> None:
+    run = a_healthy_run()
+    run.twins[0].probes = third(number, answer_ms=2)
+    (gate,) = failed(run)
+    assert gate.name == "fault observed"
+    assert f"in its {name} third" in gate.sentence
+
+
+def on_payments(start_s: float, end_s: float, **options: Any) -> list[Any]:
+    return [replace(one, target="link/payments") for one in probes(start_s, end_s, **options)]
+
+
+@pytest.mark.parametrize("options", [{"answer_ms": 60}, {"error": "refused"}], ids=str)
+def test_a_link_that_no_fault_is_about_must_not_change(options: dict[str, Any]) -> None:
+    run = a_healthy_run()
+    run.twins[1].probes = [*SEEN, *on_payments(0, START_S), *on_payments(START_S, PHASES.load_s)]
+    assert failed(run) == []
+    run.twins[1].probes = [*SEEN, *on_payments(0, START_S), *on_payments(START_S, PHASES.load_s, **options)]
+    (gate,) = failed(run)
+    assert (gate.name, gate.twin) == ("links as planned", HARDENED)
+    run.twins[1].probes = [*SEEN, *on_payments(0, START_S)]
+    assert {gate.name for gate in failed(run)} == {"links as planned"}
+
+
+def test_a_generator_without_cpu_to_spare_may_have_been_late_itself() -> None:
+    run = a_healthy_run()
+    run.twins[0].summary = a_summary(cpu_share_max=0.9)
+    (gate,) = failed(run)
+    assert gate.name == "generator healthy"
+    assert "Lower load.rate_rps" in gate.sentence

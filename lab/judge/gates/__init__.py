@@ -12,6 +12,7 @@ from lab.judge.evidence import RunEvidence
 from lab.judge.gates.baseline import BASELINE_HEALTHY, baseline
 from lab.judge.gates.faults import FAULT_OBSERVED, HEALING_OBSERVED, as_asked, healed, observed
 from lab.judge.gates.instruments import generator, oracle
+from lab.judge.gates.links import as_planned
 from lab.judge.gates.machine import FOREIGN_CPU, foreign_cpu, memory
 from lab.judge.gates.punctuality import (
     IN_STEP,
@@ -38,7 +39,7 @@ def look(run: RunEvidence) -> tuple[Gate, ...]:
         gates += [same_servers(run.manifest.scenario, twin)]
         gates += [all_recorded(run, twin), schedule_lag(run.manifest, twin), generator(twin), oracle(twin)]
         gates += [baseline(twin, run.manifest.scenario.baseline_good_min), *as_asked(run.manifest, twin)]
-        gates += [*observed(twin), *healed(twin)]
+        gates += [*observed(twin), *healed(twin), *as_planned(twin)]
     if changes_planned(run.manifest):
         gates += [on_time(run), in_step(run)]
     return tuple(gates)

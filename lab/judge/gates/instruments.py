@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from lab.judge.evidence import TwinEvidence
 from lab.judge.gates.plain import yes_or_no
-from lab.model import Gate
+from lab.model import Gate, percent
+
+CPU_SHARE_MAX = 0.8  # of the core that it runs on: above it answers wait for the generator
 
 
 def generator(twin: TwinEvidence) -> Gate:
-    hits, errors = twin.summary.cap_hits, twin.summary.errors
+    hits, errors, busy = twin.summary.cap_hits, twin.summary.errors, twin.summary.cpu_share_max
     sentence = f"The load generator held back {hits} requests at its own limit."
     if errors:
         sentence += f" It had {len(errors)} errors of its own; the first: {errors[0]}."
+    if busy > CPU_SHARE_MAX:
+        sentence += (
+            f" It used {percent(busy)} of a core, so it may have been late itself. Lower load.rate_rps."
+        )
     return Gate(
         name="generator healthy",
-        passed=not hits and not errors,
+        passed=not hits and not errors and busy <= CPU_SHARE_MAX,
         value=hits + len(errors),
         limit=0,
         unit="problems",

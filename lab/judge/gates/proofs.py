@@ -6,26 +6,51 @@ While a fault that masks another is on, samples say nothing about the other.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from lab.judge.evidence import TwinEvidence
 from lab.judge.statistics import between
-from lab.model import BASELINE, RECOVERY, Fault, FaultWindow, LinkSample, Proof, Sample, Seen, Window
+from lab.model import BASELINE, RECOVERY, Fault, FaultWindow, Kind, LinkSample, Proof, Sample, Seen, Window
 
+FEW = 5  # fewer samples say nothing about a third of a fault that comes and goes
+THIRDS = ("its first third", "its second third", "its last third")
 EDGE_S = 0.05  # a switch reaches every connection within this
 WELL_AFTER_S = 1.0  # how long after the last fault a target must be healthy again
 
 
 def fault_proof(number: int, twin: TwinEvidence) -> Proof:
-    """Whether fault number `number` was observed while it was on."""
+    """Whether fault number `number` was observed while it was on; that of a link in every third of its time."""
     fault = twin.faults[number]
     mine = _of_target(twin, fault)
     own = [_edges(window) for window in twin.fault_windows if window.fault == number]
     masks = [_edges(window) for window in twin.fault_windows if _masks(twin.faults[window.fault], fault)]
     longest_s = _patience_s(twin.faults, fault)
     shown = [sample for sample in _inside(mine, own) if not _touches(sample, masks, longest_s)]
-    return fault.observed(_before(twin, mine), _seen(twin, shown, own))
+    whole = fault.observed(_before(twin, mine), _seen(twin, shown, own))
+    if not whole.proved or fault.target().kind is not Kind.LINK or not own:
+        return whole
+    flickering = bool(masks) or getattr(fault, "burst", None) is not None
+    proofs = [
+        (when, fault.observed(_before(twin, mine), _seen(twin, inside, part)))
+        for when, part in _thirds(own)
+        if len(inside := list(_inside(shown, part))) >= FEW or not flickering
+    ]
+    missing = [
+        replace(proof, sentence=f"in {when}, {proof.sentence}") for when, proof in proofs if not proof.proved
+    ]
+    return missing[0] if missing else whole
+
+
+def _thirds(windows: Sequence[Window]) -> Iterator[tuple[str, list[Window]]]:
+    """What lies in each third of the time from the first window to the last, and what it is called."""
+    start_s, end_s = min(on for on, _ in windows), max(off for _, off in windows)
+    length_s = (end_s - start_s) / len(THIRDS)
+    for number, name in enumerate(THIRDS):
+        first_s, last_s = start_s + number * length_s, start_s + (number + 1) * length_s
+        clipped = [(max(on, first_s), min(off, last_s)) for on, off in windows]
+        yield name, [(on, off) for on, off in clipped if off > on]
 
 
 def healed_proof(fault: Fault, twin: TwinEvidence) -> Proof:

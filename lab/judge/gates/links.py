@@ -1,0 +1,61 @@
+"""Whether the links that no fault is about stayed as they were: a slow one would be blamed on the twin.
+
+A twin's own load delays probes too, so only the fastest tenth counts, and silence is no evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from lab.judge.evidence import TwinEvidence
+from lab.judge.statistics import quantile
+from lab.lazily import np
+from lab.model import BASELINE, FAULT, RECOVERY, Gate, Kind, LinkSample, percent
+
+LINKS_AS_PLANNED = "links as planned"
+SLACK_MS, SLACK_SHARE = 15.0, 0.5  # the larger, the share of the baseline
+CUT = ("refused", "reset")
+CUT_MAX = 0.05
+SAMPLES_MIN = 10
+FASTEST = 0.1
+
+
+def as_planned(twin: TwinEvidence) -> Iterator[Gate]:
+    """One gate for each link without a fault that was probed."""
+    broken = {str(fault.target()) for fault in twin.faults}
+    samples = [sample for sample in twin.probes if isinstance(sample, LinkSample)]
+    for link in sorted({sample.target for sample in samples} - broken):
+        if link.startswith(f"{Kind.LINK}/"):
+            yield _unchanged(twin, link, [sample for sample in samples if sample.target == link])
+
+
+def _unchanged(twin: TwinEvidence, link: str, samples: Sequence[LinkSample]) -> Gate:
+    start_s, end_s = twin.phases.window(FAULT)[0], twin.phases.window(RECOVERY)[1]
+    before = [one for one in samples if twin.phases.window(BASELINE)[0] <= one.start_s < start_s]
+    after = [one for one in samples if start_s <= one.start_s < end_s]
+    base_ms, now_ms = _fastest_ms(before), _fastest_ms(after)
+    cut = sum(one.error in CUT for one in after) / len(after) if after else 1.0
+    grown_ms = now_ms - base_ms if base_ms is not None and now_ms is not None else 0.0
+    limit_ms = max(SLACK_MS, SLACK_SHARE * (base_ms or 0.0))
+    enough = min(len(before), len(after)) >= SAMPLES_MIN
+    sentence = (
+        f"On {link}, where nothing was to change, the fastest probes took {grown_ms:.1f} ms longer than before the "
+        f"fault, and {percent(cut)} were cut off."
+        if enough
+        else f"On {link} there are only {len(before)} probes before and {len(after)} after; {SAMPLES_MIN} are needed."
+    )
+    return Gate(
+        name=LINKS_AS_PLANNED,
+        passed=enough and grown_ms <= limit_ms and cut <= CUT_MAX,
+        value=grown_ms,
+        limit=limit_ms,
+        unit="ms",
+        sentence=sentence,
+        twin=twin.twin,
+    )
+
+
+def _fastest_ms(samples: Sequence[LinkSample]) -> float | None:
+    """What the fastest tenth took; None where too few were answered to tell."""
+    answered = [one.last_byte_ms for one in samples if not one.error and one.last_byte_ms is not None]
+    return quantile(np.array(answered), FASTEST) if len(answered) >= SAMPLES_MIN else None
