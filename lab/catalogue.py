@@ -12,8 +12,8 @@ import pkgutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
-from types import ModuleType
-from typing import Any, TypeVar, get_type_hints
+from types import ModuleType, NoneType
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import scenarios
 from lab.model import (
@@ -25,6 +25,7 @@ from lab.model import (
     Fault,
     Kind,
     LabError,
+    Limits,
     Load,
     Phases,
     Scenario,
@@ -34,7 +35,7 @@ from lab.model import (
     a_part,
 )
 
-T = TypeVar("T", Load, Phases, Fault)
+T = TypeVar("T", Load, Phases, Fault, Limits)
 # Longer is a slip of the keyboard, and would hold the machine for as long as it says.
 PHASES_MAX_S = 24 * 3600
 CLIENT_TIMEOUT_MAX_S = 600
@@ -74,8 +75,8 @@ def find(name: str) -> Entry:
 def configure(scenario: Scenario, quick: bool, settings: Iterable[str]) -> tuple[Scenario, Phases]:
     """The scenario and its phases after `settings` like "fault.latency_ms=200" or "load.rate_rps=80".
 
-    "fault.…" goes to every fault that has the parameter, "fault1.…" to the first fault only. Raises LabError for a
-    name or a value that does not fit, and lists what there is.
+    "fault.…" goes to every fault that has the parameter, "fault1.…" to the first fault only, "limits.service.cpus" to a
+    part of the twins. Raises LabError for a name or a value that does not fit, and lists what there is.
     """
     phases = scenario.quick if quick else scenario.full
     for setting in settings:
@@ -84,6 +85,8 @@ def configure(scenario: Scenario, quick: bool, settings: Iterable[str]) -> tuple
             scenario = replace(scenario, load=_changed(scenario.load, name, text, setting))
         elif target == "phases":
             phases = _changed(phases, name, text, setting)
+        elif target == "limits":
+            scenario = replace(scenario, topology=_limited(scenario.topology, name, text, setting))
         else:
             scenario = _with_fault(scenario, target, name, text, setting)
     _check_length(scenario.load, phases)
@@ -157,12 +160,22 @@ def _entry(module: ModuleType) -> Entry:
 def _parse(setting: str) -> tuple[str, str, str]:
     path, equals, text = setting.partition("=")
     target, dot, name = path.partition(".")
-    if not (equals and dot and text) or not (target in ("load", "phases") or target.startswith("fault")):
+    known = target in ("load", "phases", "limits") or target.startswith("fault")
+    if not (equals and dot and text and known):
         raise LabError(
             f"--set {setting} is not understood. "
-            "Write it like fault.latency_ms=200, load.rate_rps=80 or phases.fault_s=20."
+            "Write it like fault.latency_ms=200, load.rate_rps=80, phases.fault_s=20 or limits.service.cpus=0.5."
         )
     return target, name, text
+
+
+def _limited(topology: Topology, name: str, text: str, setting: str) -> Topology:
+    """`name` is the part and its limit: service.cpus."""
+    part, _, limit = name.partition(".")
+    if part not in (there := (SERVICE, *topology.parts)):
+        raise LabError(f"--set {setting}: these twins have no part {part!r}; they have {', '.join(there)}.")
+    limits = _changed(topology.limits.get(part, Limits()), limit, text, setting)
+    return replace(topology, limits={**topology.limits, part: limits})
 
 
 def _with_fault(scenario: Scenario, target: str, name: str, text: str, setting: str) -> Scenario:
@@ -191,8 +204,14 @@ def _chosen(scenario: Scenario, target: str, setting: str) -> list[int]:
 
 def _settable(value: Any) -> dict[str, type]:
     """The fields of a frozen value that a number or a word can set, with their types."""
-    takes = get_type_hints(type(value))
+    takes = {name: _taken(hint) for name, hint in get_type_hints(type(value)).items()}
     return {member.name: takes[member.name] for member in fields(value) if takes[member.name] in WORDS}
+
+
+def _taken(hint: Any) -> Any:
+    """The type of a field; of one that may be None, what it is otherwise."""
+    others = [one for one in get_args(hint) if one is not NoneType]
+    return others[0] if len(others) == 1 and NoneType in get_args(hint) else hint
 
 
 def _changed(value: T, name: str, text: str, setting: str) -> T:

@@ -11,3 +11,9 @@ class Spoiled(LabError):
     """Something without which nothing is measured has gone in mid-run: nobody can be judged."""
 
     exit_code = 3
+
+
+class Unhealed(LabError):
+    """Something that a run left cannot be put right just now."""
+
+    exit_code = 3

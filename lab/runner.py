@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from lab.injector import Injector, Step
-from lab.model import FAULT, PHASES, CpuRead, LabError, PhaseStarted, StepTaken
+from lab.model import FAULT, PHASES, CpuRead, LabError, PhaseStarted, Spoiled, StepTaken
 from lab.plan import programs
 from lab.plan.arrivals import plan_arrivals, surges
 from lab.plan.runs import RunPlan
@@ -56,8 +56,18 @@ class Runner:
     def run(self) -> None:
         """Run the plan; leave a complete run folder and a running stack.
 
-        On any exception heal, stop everything, and mark the run aborted.
+        On any exception heal, stop everything, and mark the run aborted. Where something has gone without which nothing
+        is measured, that is the error, whatever else then fails for lack of it.
         """
+        try:
+            self._run()
+        except LabError as error:
+            spoiled = _spoiled(error) or self._gone()
+            if spoiled is None or spoiled is error:
+                raise
+            raise spoiled from error
+
+    def _run(self) -> None:
         self._manifest(Status.RUNNING)
         try:
             with self._starting():
@@ -90,6 +100,14 @@ class Runner:
             self._testbed.down()
             self._writer.open_up()
             raise
+
+    def _gone(self) -> Spoiled | None:
+        """Why the run is spoiled where what carries the twins has gone by now."""
+        try:
+            self._testbed.check()
+        except LabError as error:
+            return Spoiled(str(error))
+        return None
 
     # -- what surrounds the walk ------------------------------------------------------------------------------
 
@@ -210,3 +228,10 @@ class Runner:
 
     def _manifest(self, status: Status) -> None:
         self._writer.manifest(manifest(self._plan, self._testbed, status, self._planned, self._t0))
+
+
+def _spoiled(error: BaseException | None) -> Spoiled | None:
+    """What spoiled the run, among an error and those that it came upon."""
+    while error is not None and not isinstance(error, Spoiled):
+        error = error.__context__
+    return error

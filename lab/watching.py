@@ -136,8 +136,16 @@ class Alive(Periodic):
             for (twin, program), child in self._children.items():
                 _must_not_have_failed(twin, program, child)
         except LabError as error:
-            self._gone = Spoiled(str(error))
+            self._gone = Spoiled(str(self._without_testbed() or error))
         return self._gone is None
+
+    def _without_testbed(self) -> LabError | None:
+        """Why there is no testbed any more: then the children have only gone with it."""
+        try:
+            self._testbed.check()
+        except LabError as error:
+            return error
+        return None
 
 
 def _must_not_have_failed(twin: str, program: str, child: Child) -> None:

@@ -2,6 +2,8 @@
 
     python -m services.seed --dsn postgresql://lab@127.0.0.1:5432/lab --schema hardened --defences all
 
+With --keep, data that is there already stays as it is.
+
 Passwords are in its environment, since everybody can read a command line: PGPASSWORD lets the owner in now;
 OWNER_PASSWORD, APP_PASSWORD and PROBE_PASSWORD let owner, service and probe in from then on.
 
@@ -65,10 +67,19 @@ def main() -> None:
     )
     for name, size in (("users", 500), ("rooms", 40), ("bookings", 2_000), ("wallets", 500)):
         parser.add_argument(f"--{name}", type=int, default=size, metavar="N")
+    parser.add_argument("--keep", action="store_true", help="leave data alone that is there already")
     passwords = Passwords(
         **{role: os.environ[f"{role.upper()}_PASSWORD"] for role in ("owner", "app", "probe")}
     )
-    load(**vars(parser.parse_args()), passwords=passwords)
+    chosen = vars(parser.parse_args())
+    if not (chosen.pop("keep") and loaded(chosen["dsn"])):
+        load(**chosen, passwords=passwords)
+
+
+def loaded(dsn: str) -> bool:
+    """Whether there is data. All of it came in one transaction, so the first table stands for the rest."""
+    with connect(dsn) as connection:
+        return connection.execute("SELECT to_regclass('public.users') IS NOT NULL").fetchone() == (True,)
 
 
 def load(*, dsn: str, schema: str, defences: frozenset[str], passwords: Passwords, **sizes: int) -> None:

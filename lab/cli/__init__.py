@@ -1,7 +1,7 @@
 """The command line: parses, assembles, prints. It makes no decisions of its own.
 
-Exit codes: 0 as the scenario expects, 1 not as expected, 2 usage or surroundings, 3 invalid or inconclusive, 70 a
-mistake of the lab itself, 130 interrupted (healed), 141 nobody read on.
+Exit codes: 0 as the scenario expects, 1 not as expected, 2 usage or surroundings, 3 invalid, inconclusive or not
+healed, 70 a mistake of the lab itself, 130 interrupted (healed), 141 nobody read on.
 """
 
 from __future__ import annotations

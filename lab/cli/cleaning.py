@@ -8,6 +8,8 @@ from pathlib import Path
 
 from lab import paths
 from lab.cli.console import say
+from lab.cli.healed import parted
+from lab.errors import Unhealed
 from lab.record.campaigns import PLAN
 from lab.runtime.ownership.heal import heal, take_down
 from lab.runtime.ownership.lock import run_lock
@@ -18,7 +20,9 @@ RUN_ID = re.compile(r"\d{8}-\d{6}-")  # as lab.cli.assembly.new_run makes them
 
 def clean_up(*, runs: bool, images: bool) -> None:
     """Heal, take down what is up, then remove. A folder that is a link is emptied of what is the lab's, and stays."""
-    lines = [*heal(paths.STATE), *take_down(paths.STATE)]
+    lines, failed = parted([*heal(paths.STATE), *take_down(paths.STATE)])
+    if failed:  # without its ledger nobody would find it again
+        raise Unhealed("\n".join(failed))
     with run_lock(paths.STATE):
         if runs:
             lines.append(f"removed {remove_runs(paths.RUNS)} runs")

@@ -58,6 +58,7 @@ def print_scenario(entry: Entry) -> None:
     table.add_row("Expected", ", ".join(f"{twin} {verdict}" for twin, verdict in found.expected.items()))
     table.add_row("Lesson", found.lesson)
     table.add_row("Set", "\n".join(settings(found)))
+    table.add_row("Limits", "with Docker: --set limits.service.cpus=0.5, limits.postgres.memory_mib=256 …")
     console.print(table)
     console.print(f"\nRun it: bin/lab run {found.name} --quick")
 
@@ -91,6 +92,12 @@ def settings(scenario: Scenario) -> list[str]:
         f"load.rate_rps={scenario.load.rate_rps:g}",
         f"phases.fault_s={scenario.full.fault_s:g}",
         *(line for target, fault in zip(targets, faults, strict=True) for line in _parameters(target, fault)),
+        *(
+            f"limits.{part}.{name}={value}"
+            for part, limits in scenario.topology.limits.items()
+            for name, value in asdict(limits).items()
+            if value is not None
+        ),
     ]
 
 

@@ -14,6 +14,7 @@ import typer
 from lab import catalogue, paths
 from lab.cli import assembly
 from lab.cli.console import told
+from lab.cli.healed import tell_failures
 from lab.cli.progress import progress
 from lab.cli.verdicts import print_repeat, print_verdict
 from lab.judge.gates import spoiled_by_the_machine
@@ -61,7 +62,7 @@ def judged_run(
         plan = planned()
         folder = place(plan)
         with run_lock(paths.STATE):
-            heal(paths.STATE)
+            tell_failures(heal(paths.STATE))
             with performed(plan, runtime, folder):
                 verdict = assembly.grade(folder)
                 if not left or not spoiled_by_the_machine(verdict.gates):

@@ -14,12 +14,14 @@ from rich.text import Text
 from lab import paths
 from lab.cli import assembly
 from lab.cli.console import console, say, told
+from lab.cli.healed import say_all, tell_failures
 from lab.model import LabError, Secrets, Stack
 from lab.record import NoJournal
 from lab.runtime.ownership.heal import heal as heal_all
 from lab.runtime.ownership.heal import take_down
-from lab.runtime.ownership.ledger import PROCESS, Holdings, holdings, process_alive
+from lab.runtime.ownership.ledger import Holdings, holdings, leftovers
 from lab.runtime.ownership.lock import run_lock
+from lab.runtime.ownership.stopped import Stopped, stopped
 from lab.runtime.toxiproxy.tampering import found_at
 from lab.workload.booking import BOOKING
 
@@ -38,7 +40,7 @@ def bring_up(runtime: str, defences: str) -> None:
         linger=True,
     )
     with run_lock(paths.STATE):
-        heal_all(paths.STATE)
+        tell_failures(heal_all(paths.STATE))
         if standing():
             raise LabError("Twins are running already (bin/lab ps). Stop them first: bin/lab down")
         testbed = assembly.testbed(runtime, stack, workload, frozenset())
@@ -52,12 +54,11 @@ def bring_up(runtime: str, defences: str) -> None:
 def take_all_down() -> None:
     lines = take_down(paths.STATE)
     header().unlink(missing_ok=True)
-    say("\n".join(lines) or "Nothing is running.")
+    say_all(lines, "Nothing is running.")
 
 
 def heal_and_tell() -> None:
-    lines = heal_all(paths.STATE)
-    say("\n".join(lines) or "Nothing to heal.")
+    say_all(heal_all(paths.STATE), "Nothing to heal.")
 
 
 def print_standing(*, as_json: bool) -> None:
@@ -68,22 +69,27 @@ def print_standing(*, as_json: bool) -> None:
         return
     if not found:
         console.print("Nothing is running. Start both twins: bin/lab up")
+    for run in (run for run in leftovers(paths.STATE) if run.genuine):
+        say(f"left over: {run.run}. Clean up: bin/lab heal", style="red")
     for run in found:
         since = f", since {(time.time() - run.since) / 60:.0f} min, {len(run.owned)} parts"
         console.print(Text.assemble((run.run, "bold"), since))
-        for name in dead(run):
-            say(f"  dead: {name}. Start it again: bin/lab heal", style="red")
+        for line in not_running(run):
+            say(f"  {line}", style="red")
         for line in broken(run):
             say(f"  broken: {line}. Undo it: bin/lab heal", style="red")
         if run.published:
             print_addresses(run.published)
 
 
-def dead(run: Holdings) -> list[str]:
-    """The processes of a stack that have ended although nobody asked them to, by name."""
-    processes = [thing for thing in run.owned if thing.kind == PROCESS]
-    alive = {thing.details["name"] for thing in processes if process_alive(thing)}
-    return sorted({thing.details["name"] for thing in processes} - alive)
+def not_running(run: Holdings) -> list[str]:
+    """Parts of a stack that are dead or paused although nobody asked them to be, a line each, with the next step."""
+    steps = {True: " Start it again: bin/lab heal", False: " Begin anew: bin/lab down, then bin/lab up"}
+    try:
+        found = stopped(run)
+    except LabError as error:
+        return [f"unknown: {error}"]
+    return [f"{one.how}: {one.name}.{steps[one.healable] if run.standing else ''}" for one in found]
 
 
 def broken(run: Holdings) -> list[str]:
@@ -98,7 +104,19 @@ def broken(run: Holdings) -> list[str]:
 
 
 def told_of(run: Holdings) -> dict[str, object]:
-    return {"run": run.run, "published": run.published, "dead": dead(run), "broken": broken(run)}
+    found: list[Stopped] = []
+    unknown = ""
+    try:
+        found = stopped(run)
+    except LabError as error:
+        unknown = str(error)
+    return {
+        "run": run.run,
+        "published": run.published,
+        "not_running": {one.name: one.how for one in found},
+        "unknown": unknown,
+        "broken": broken(run),
+    }
 
 
 def standing() -> list[Holdings]:

@@ -82,7 +82,7 @@ def docker_images(available: Callable[[], str | None], present: Callable[[], boo
         return Finding(name="docker images", ok=True, found="the lab's images are there")
     return Finding(
         name="docker images", ok=False, found="not built yet", rules_out="--runtime auto taking Docker",
-        fix="bin/lab up --runtime docker builds them; where nothing can be pulled: compose/offline/build",
+        fix="bin/lab prefetch --runtime docker; where nothing can be pulled, before that: compose/offline/build",
     )  # fmt: skip
 
 

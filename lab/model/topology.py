@@ -34,6 +34,10 @@ LINK_TO: Mapping[str, str] = {
 LINKS = tuple(LINK_TO)
 
 REPLICAS_MAX = 4
+MIB = 1024 * 1024
+# Limits of a part, for a whole run or by a fault.
+CPUS_MIN, CPUS_MAX = 0.05, 64.0
+MEMORY_MIB_MIN, MEMORY_MIB_MAX = 6, 1024 * 1024  # Docker allows no container less than 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,11 +77,23 @@ class Limits:
     """The limits of a part for the whole run. None: the runtime's default for every part."""
 
     cpus: float | None = None
-    memory_bytes: int | None = None
+    memory_mib: int | None = None  # of memory and swap together
+
+    def __post_init__(self) -> None:
+        if self.cpus is not None and not CPUS_MIN <= self.cpus <= CPUS_MAX:
+            raise LabError(f"cpus must be from {CPUS_MIN:g} to {CPUS_MAX:g}, not {self.cpus:g}.")
+        if self.memory_mib is not None and not MEMORY_MIB_MIN <= self.memory_mib <= MEMORY_MIB_MAX:
+            raise LabError(
+                f"memory_mib must be from {MEMORY_MIB_MIN} to {MEMORY_MIB_MAX}, not {self.memory_mib}."
+            )
+
+    @property
+    def memory_bytes(self) -> int | None:
+        return None if self.memory_mib is None else self.memory_mib * MIB
 
     def describe(self) -> str:
         cpus = [] if self.cpus is None else [f"{self.cpus:g} CPUs"]
-        memory = [] if self.memory_bytes is None else [f"{self.memory_bytes / 1e6:g} MB"]
+        memory = [] if self.memory_mib is None else [f"{self.memory_mib} MiB"]
         return " and ".join(cpus + memory) or "no limit"
 
 

@@ -44,13 +44,16 @@ class Address:
         return self.named_by == DEFAULT
 
 
-def engine_address() -> Address:
+def engine_address(remembered: str | None = None) -> Address:
     """As Docker's own client finds it: DOCKER_HOST, else the current context, else the default.
 
-    Raises LabError where the context cannot be used.
+    `remembered`: the host of the engine that a run was on. Raises LabError where the context cannot be used.
     """
-    if host := os.environ.get("DOCKER_HOST"):
-        return Address(host=host, named_by="named by DOCKER_HOST")
+    if remembered not in (None, DEFAULT_HOST):
+        return Address(host=str(remembered), named_by="the engine of that run")
+    if host := remembered or os.environ.get("DOCKER_HOST"):
+        named_by = DEFAULT if remembered else "named by DOCKER_HOST"
+        return Address(host=host, named_by=named_by)
     name = os.environ.get("DOCKER_CONTEXT") or str(_settings(_theirs()).get("currentContext") or "default")
     if name == "default":
         return Address(host=DEFAULT_HOST, named_by=DEFAULT)
@@ -59,7 +62,8 @@ def engine_address() -> Address:
 
 def docker_environment(**extra: str) -> dict[str, str]:
     """For Docker's command line, Compose included. What pulls or builds needs `build_environment`."""
-    return CLIENT.environment(os.environ, DOCKER_CONFIG=str(_configuration()), **chosen_engine(), **extra)
+    ours = {"DOCKER_CONFIG": str(_configuration()), **chosen_engine(), **extra}
+    return CLIENT.environment(os.environ, **ours)
 
 
 def chosen_engine() -> dict[str, str]:

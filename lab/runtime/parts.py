@@ -20,6 +20,7 @@ from lab.model import (
     State,
     Target,
     Undo,
+    a_part,
 )
 from lab.runtime.ownership.ledger import Ledger
 
@@ -124,6 +125,11 @@ class Parts:
 
     def watched(self, target: Target) -> WatchedPart:
         return WatchedPart(self._members(target))
+
+    def make_healable(self, parts: Iterable[str]) -> None:
+        """The ledger says how to start each of `parts` again, whoever may end it."""
+        for part in parts:
+            self._to_break(a_part(part))
 
     def _to_break(self, target: Target) -> Sequence[Control]:
         mine = self._members(target)

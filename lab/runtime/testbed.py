@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from lab.model import STORE, Kind, LabError, MachineSample, Restarted, Server, Stack, Target
+from lab.model import SERVICE, STORE, Kind, LabError, MachineSample, Restarted, Server, Stack, Target
 from lab.ports import Actuator, Journal, Performer, Proxies, Watched
 from lab.runtime import machine
 from lab.runtime.ownership.guardian import Guardian
@@ -137,6 +137,8 @@ class Twins(Generic[AnyTwin]):
     def _stand(self) -> None:
         """All is up: if it is to outlive this process, dismiss the guardian."""
         if self._stack.linger and self._guardian is not None:
+            for twin in self._twins.values():
+                twin.breakable.make_healable((SERVICE, *self._stack.topology.parts))
             self._open_ledger().left_standing({twin: self.published(twin) for twin in self._twins})
             self._guardian.dismiss()
 

@@ -18,6 +18,7 @@ import pytest
 from docker.models.containers import Container
 
 from lab.model import DATABASE, EDGE, PAYMENTS, LabError, LinkState, Toxic, a_link
+from lab.runtime.containers.asking import answers
 from lab.runtime.containers.engine import client
 from lab.runtime.containers.testbed import (
     DockerTestbed,
@@ -28,6 +29,7 @@ from lab.runtime.containers.testbed import (
 )
 from lab.runtime.ownership.heal import heal, take_down
 from lab.runtime.ownership.ledger import RUN_LABEL, holdings
+from lab.runtime.ownership.stopped import Stopped, stopped
 from lab.workload.booking import BOOKING
 from tests.charges import ChargesSuite
 from tests.fabricated.evidence import HARDENED, NAIVE, PAIR
@@ -246,7 +248,8 @@ def test_no_container_has_more_than_it_needs(testbed: DockerTestbed, twin: str) 
         assert host["CapDrop"] == ["ALL"]
         assert "no-new-privileges:true" in host["SecurityOpt"]
         assert host["NanoCpus"] > 0
-        assert host["Memory"] > 0
+        assert host["Memory"] == host["MemorySwap"] > 0
+        assert host["LogConfig"] == {"Type": "local", "Config": {"max-file": "3", "max-size": "20m"}}
         assert [mount for mount in container.attrs["Mounts"] if "docker.sock" in mount["Source"]] == []
         bindings = [one for many in (host["PortBindings"] or {}).values() for one in many]
         assert {binding["HostIp"] for binding in bindings} <= {"127.0.0.1"}
@@ -422,8 +425,25 @@ def test_what_was_left_up_on_purpose_stays_until_it_is_taken_down(holder: Any, t
     assert heal(tmp_path) == ["healed link database: down"]
     assert heal(tmp_path) == []
     (run,) = holdings(tmp_path)
+    assert stopped(run) == []
+    service, payments = (
+        client().containers.get(f"failure-lab-docker-linger-naive-{part}-1")
+        for part in ("service", "payments")
+    )
+    service.kill()
+    payments.pause()
+    assert stopped(run) == [
+        Stopped(name=str(payments.name), how="paused", healable=True),
+        Stopped(name=str(service.name), how="dead", healable=True),
+    ]
+    assert set(heal(tmp_path)) == {
+        f"continued container {payments.name}",
+        f"started container {service.name} again",
+    }
+    assert stopped(run) == []
     assert run.published is not None
-    assert status(f"{run.published[NAIVE]['edge']}/healthz") == 200
+    edge = run.published[NAIVE]["edge"]
+    assert becomes_true(lambda: answers(f"{edge}/healthz"))
 
     said = take_down(tmp_path)
 

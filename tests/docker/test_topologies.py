@@ -46,14 +46,12 @@ class TestDockerTopology(TopologySuite):
 
 
 def test_limits_and_worker_are_a_second_compose_file() -> None:
-    topology = Topology(
-        parts=(WORKER,), limits={CACHE: Limits(memory_bytes=100_000_000), SERVICE: Limits(cpus=0.5)}
-    )
+    topology = Topology(parts=(WORKER,), limits={CACHE: Limits(memory_mib=100), SERVICE: Limits(cpus=0.5)})
     workload = replace(BOOKING, worker=("-m", "some.where"))
     assert json.loads(particulars(topology, workload)) == {
         "services": {
             "worker": {"command": ["python", "-m", "some.where"]},
-            "cache": {"mem_limit": 100_000_000},
+            "cache": {"mem_limit": 104_857_600, "memswap_limit": 104_857_600},
             "service": {"cpus": 0.5},
         }
     }

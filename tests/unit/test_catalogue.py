@@ -5,7 +5,7 @@ import pytest
 from lab import catalogue
 from lab.checks.slos.of_phase import PhaseCheck
 from lab.faults import CpuLimit, Latency, Pause, TableLock
-from lab.model import BALANCER, CACHE, PAYMENTS, POSTGRES, QUEUE, SERVICE, Fault, LabError, Topology
+from lab.model import BALANCER, CACHE, PAYMENTS, POSTGRES, QUEUE, SERVICE, Fault, LabError, Limits, Topology
 from lab.plan.arrivals import plan_arrivals
 from lab.workload import known
 from tests.fabricated.evidence import a_scenario
@@ -65,6 +65,17 @@ def test_a_setting_turns_its_knob_and_no_other() -> None:
     changed, phases = configured("fault.latency_ms=200", "load.rate_rps=80", "phases.fault_s=20")
     assert (changed.faults[0].latency_ms, changed.load.rate_rps, phases.fault_s) == (200, 80.0, 20.0)
     assert phases.baseline_s == scenario().quick.baseline_s
+
+
+def test_limits_of_a_part_are_set_for_a_run_and_add_up() -> None:
+    changed, _ = configured(
+        "limits.service.cpus=0.5", "limits.service.memory_mib=256", "limits.postgres.cpus=2"
+    )
+    assert changed.topology.limits == {
+        "service": Limits(cpus=0.5, memory_mib=256),
+        "postgres": Limits(cpus=2.0),
+    }
+    assert scenario().topology.limits == {}
 
 
 def test_a_setting_reaches_one_fault_by_its_number() -> None:

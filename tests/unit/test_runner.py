@@ -422,6 +422,52 @@ def test_an_engine_that_goes_in_mid_run_ends_it_too(
     assert not testbed.is_up
 
 
+def test_a_program_that_went_with_its_engine_is_not_blamed(testbed: Testbed) -> None:
+    class Lost(Child):
+        def running(self) -> bool:
+            testbed.gone = LabError("no engine")
+            raise LabError("Docker: no such file or directory")
+
+    alive = watching.Alive({(NAIVE, "load"): Lost()}, testbed)
+    assert not alive.again()
+    with pytest.raises(Spoiled, match="no engine"):
+        alive.check()
+
+
+def test_an_engine_that_goes_when_the_load_is_over_spoils_the_run_as_well(
+    testbed: Testbed, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spawn = testbed.spawn
+
+    def dies(twin: str, module: str, config: Any, folder: Path, name: str) -> Any:
+        if name == "final":
+            testbed.gone = LabError("no engine")
+            raise LabError("Docker: connection refused")
+        return spawn(twin, module, config, folder, name)
+
+    monkeypatch.setattr(testbed, "spawn", dies)
+    with pytest.raises(Spoiled, match="no engine"):
+        run(testbed, clock, tmp_path / "r")
+
+
+@pytest.mark.parametrize("step", ["collect", "down"])
+def test_what_fails_for_want_of_the_engine_does_not_hide_that_it_has_gone(
+    testbed: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    does = getattr(testbed, step)
+
+    def fails(*words: Any) -> None:
+        does(*words)
+        raise LabError(f"cannot {step}")
+
+    monkeypatch.setattr(watching, "ALIVE_EVERY_S", 0.01)
+    monkeypatch.setattr(testbed, step, fails)
+    testbed.gone = LabError("no engine")
+    with pytest.raises(Spoiled, match="no engine"):
+        run(testbed, SlowClock(), tmp_path / "r")
+    assert status(tmp_path / "r") is Status.ABORTED
+
+
 def test_a_stack_that_does_not_come_up_is_taken_down_and_its_logs_are_kept(
     testbed: Testbed, clock: Clock, tmp_path: Path
 ) -> None:

@@ -29,7 +29,7 @@ from lab.runtime.settings import balancer_environment, readiness, server_options
 from tests.standing import SECRETS
 
 ROOT = Path(__file__).parents[2]
-COMPOSE = (ROOT / "compose" / "compose.yaml").read_text()
+COMPOSE = (ROOT / "compose" / "run.yaml").read_text()
 BALANCED = Topology(parts=(POSTGRES, PAYMENTS, BALANCER, CACHE), replicas=3)
 
 
@@ -47,11 +47,11 @@ def test_a_part_brings_its_link_and_a_balancer_takes_the_place_behind_the_edge()
 
 def test_people_read_what_a_twin_is_made_of() -> None:
     assert Topology().describe() == "the service, postgres, payments"
-    limits = {CACHE: Limits(memory_bytes=64_000_000, cpus=0.5)}
+    limits = {CACHE: Limits(memory_mib=64, cpus=0.5)}
     busy = replace(BALANCED, restarter=Restarter(failures=2), limits=limits)
     assert busy.describe() == (
         "3 replicas of the service (restarted after 2 failed liveness probes, one every 1 s), "
-        "postgres, payments, balancer, cache; cache: 0.5 CPUs and 64 MB"
+        "postgres, payments, balancer, cache; cache: 0.5 CPUs and 64 MiB"
     )
 
 
@@ -104,10 +104,12 @@ def test_gunicorns_file_has_the_profile_of_an_ordinary_twin() -> None:
     ("name", "value"),
     [pair for pair in balancer_environment(Balancing(), ["x:1"]).items() if pair[0] != "UPSTREAMS"],
 )
-def test_the_caddyfile_and_the_compose_file_begin_with_the_same_balancing(name: str, value: str) -> None:
+def test_the_caddyfile_begins_with_the_plain_balancing_and_a_run_passes_its_own(
+    name: str, value: str
+) -> None:
     plain = value.replace(".0s", "s")
     assert f"{{${name}:{plain}}}" in (ROOT / "compose" / "Caddyfile").read_text()
-    assert f"{name}: ${{BALANCER_{name}:-{plain}}}" in COMPOSE
+    assert f"{name}: ${{LAB_BALANCER_{name}-}}" in COMPOSE
 
 
 @pytest.mark.parametrize("link", LINKS)

@@ -7,9 +7,8 @@ from typing import ClassVar
 
 from lab.faults.parameters import require_number, rhythm
 from lab.faults.parts.members import PartFault, grown, limited_to, too_few
-from lab.model import Capability, PartSample, PartState, Proof, Seen, StateFault
+from lab.model import CPUS_MAX, CPUS_MIN, Capability, PartSample, PartState, Proof, Seen, StateFault
 
-CPUS_MIN, CPUS_MAX = 0.05, 64.0
 THROTTLED_SHARE_MIN = 0.02  # of the time: a limit that throttles nothing is no fault
 USED_SLACK = 1.25  # of the limit
 USED_SLACK_CPUS = 0.05

@@ -8,10 +8,17 @@ from typing import ClassVar
 
 from lab.faults.parameters import require, rhythm
 from lab.faults.parts.members import PartFault, limited_to, too_few
-from lab.model import Capability, PartSample, PartState, Proof, Seen, StateFault
-
-MIB = 1024 * 1024
-MEMORY_MIB_MIN, MEMORY_MIB_MAX = 6, 1024 * 1024  # Docker allows no container less than 6
+from lab.model import (
+    MEMORY_MIB_MAX,
+    MEMORY_MIB_MIN,
+    MIB,
+    Capability,
+    PartSample,
+    PartState,
+    Proof,
+    Seen,
+    StateFault,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

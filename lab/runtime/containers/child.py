@@ -14,6 +14,7 @@ from typing import Any
 
 import requests
 from docker.errors import NotFound
+from docker.types import LogConfig
 
 from lab.model import LabError
 from lab.runtime.containers import real_time
@@ -109,6 +110,9 @@ class ContainerChild:
 
 CONFINED: Mapping[str, Any] = {
     "detach": True,
+    "log_config": LogConfig(
+        type="local", config={"max-size": "20m", "max-file": "3"}
+    ),  # as in compose/twin.yaml
     "init": True,
     "read_only": True,
     "tmpfs": {"/tmp": "mode=1777"},  # noqa: S108

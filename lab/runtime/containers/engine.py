@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import docker
@@ -16,11 +16,11 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 
 from lab.model import LabError
-from lab.runtime.containers.reach import foreign, unreachable
 from lab.runtime.docker_client import docker_configuration, docker_environment, engine_address
 from lab.runtime.effects import about_to
 from lab.runtime.ownership.ledger import RUN_LABEL
 from lab.runtime.programs import output
+from lab.runtime.reach import foreign, unreachable
 
 TWIN_LABEL = "failure-lab.twin"
 ANSWER_TIMEOUT_S = 5
@@ -29,9 +29,16 @@ AT_ONCE = 8
 
 
 class Connection(docker.APIClient):
-    """The SDK's connection, but every call that changes something is announced to lab.runtime.effects first."""
+    """The SDK's connection, but every call that changes something is announced to lab.runtime.effects first.
+
+    `gone`: the engine ended or hangs, so that no call needs to wait for it any more.
+    """
+
+    gone: ClassVar[bool] = False
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
+        if self.gone:
+            raise requests.ConnectionError("the engine does not answer any more")
         what, path = str(method).upper(), urlsplit(str(url)).path
         if what not in ("GET", "HEAD") and not path.endswith("/wait"):
             about_to(f"container: {what} {path}")
@@ -61,6 +68,7 @@ def answering() -> Iterator[None]:
 
 def available() -> str | None:
     """Why the docker runtime cannot be used on this machine; None if it can."""
+    Connection.gone = False
     try:
         address = engine_address()
         info = _connected(ANSWER_TIMEOUT_S).info()
@@ -72,15 +80,22 @@ def available() -> str | None:
         compose_version()
     except LabError:
         return (
-            "Docker Compose is missing. Install its plugin, or build it: compose/offline/compose-plugin/build"
+            "Docker Compose is missing. Install its plugin (apt install docker-compose-plugin or docker-compose-v2), "
+            "or build it: compose/offline/compose-plugin/build"
         )
     return foreign(address, info)
 
 
 def ping() -> None:
-    """Raises LabError where the engine has gone."""
-    with answering():
-        _impatient().ping()
+    """Raises LabError where the engine has gone. From then on no call waits for it, until it is `available` again."""
+    try:
+        with answering():
+            _impatient().ping()
+    except LabError as error:
+        Connection.gone = True
+        raise LabError(
+            "The Docker engine ended in mid-run, so no twin is judged. Start it again, then clean up: bin/lab heal"
+        ) from error
 
 
 def compose_version() -> str:

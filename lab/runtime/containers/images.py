@@ -1,7 +1,7 @@
 """The images of a twin: which are needed, which exist, and how to get the missing ones.
 
-Base images are the official ones, unless a variable names another or compose/offline has built its own. The lab's two
-images are tagged by a hash of everything in them, so that an edited service never runs from an old image.
+Base images are the official ones (compose/.env), unless a variable names another or compose/offline has built its own.
+The lab's two images are tagged by a hash of everything in them, so that an edited service never runs from an old image.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 from docker.errors import APIError, ImageNotFound
@@ -22,24 +24,17 @@ from lab.runtime.containers.engine import answering, client
 from lab.runtime.docker_client import chosen_engine
 from lab.runtime.programs import build_environment, ended, output
 
-COMPOSE_FILE = ROOT / "compose" / "compose.yaml"
-OFFLINE_BUILD = ROOT / "compose" / "offline" / "build"
-OFFICIAL = {
-    "python": "python:3.13-slim",
-    "postgres": "postgres:18",
-    "toxiproxy": "ghcr.io/shopify/toxiproxy:2.12.0",
-    "caddy": "caddy:2.11",
-    "valkey": "valkey/valkey:9.1",
-    "nats": "nats:2.15",
-}
+COMPOSE = ROOT / "compose"
+OFFLINE_BUILD = COMPOSE / "offline" / "build"
 ALWAYS = ("python", "postgres", "toxiproxy")
 SERVERS = {BALANCER: "caddy", CACHE: "valkey", QUEUE: "nats"}  # if the topology has the part
+BASES = (*ALWAYS, *SERVERS.values())
 # The sources of each of our own images, besides the base.
 SOURCES = {
     "service": ("compose/Dockerfile.service", "requirements/services.txt", "services"),
     "load": ("compose/Dockerfile.load", "requirements/loadtests.txt", "loadtests"),
 }
-INPUTS_LABEL = "failure-lab.inputs"  # on what compose/offline/build makes
+INPUTS_LABEL = "failure-lab.inputs"  # on every image that is built here, and on its stages
 PLAIN = Topology()
 PULL_TIMEOUT_S = 600
 BUILD_TIMEOUT_S = 900
@@ -71,8 +66,8 @@ class Images:
         return {name: reference for name, reference in vars(self).items() if reference}
 
     def environment(self) -> dict[str, str]:
-        """The variables of compose.yaml."""
-        return {f"{name.upper()}_IMAGE": reference for name, reference in self.references.items()}
+        """The variables of the files in compose/."""
+        return {variable(name): reference for name, reference in self.references.items()}
 
     def missing(self) -> list[str]:
         return [reference for reference in self.references.values() if identity(reference) is None]
@@ -103,18 +98,53 @@ def build_images(topology: Topology = PLAIN, say: Callable[[str], None] = tell) 
     if not images.missing():
         return images
     say("building the lab's Docker images (under a minute, the first time)")
-    command = ("docker", "compose", "-f", str(COMPOSE_FILE), "build", "service", "load")
-    output(
-        command, timeout_s=BUILD_TIMEOUT_S, env=build_environment(**chosen_engine(), **images.environment())
-    )
+    with ThreadPoolExecutor(max_workers=len(SOURCES), thread_name_prefix="build") as threads:
+        list(threads.map(partial(_build, images), SOURCES))
     remove_outdated(images)
     return images
 
 
+def _build(images: Images, name: str) -> None:
+    """Our own image called `name`, by the engine itself: another builder would not see images that are only here.
+
+    A build that fails leaves no container behind, which would keep its half of an image.
+    """
+    dockerfile = str(ROOT / SOURCES[name][0])
+    based = f"PYTHON_IMAGE={images.python}"
+    tag = images.references[name]
+    command = (
+        "docker",
+        "build",
+        "--force-rm",
+        "--tag",
+        tag,
+        "--file",
+        dockerfile,
+        "--build-arg",
+        based,
+        str(ROOT),
+    )
+    surroundings = build_environment(**chosen_engine(), BUILDX_BUILDER="default")
+    output(command, timeout_s=BUILD_TIMEOUT_S, env=surroundings)
+
+
+@cache
+def officials() -> Mapping[str, str]:
+    """The official base images, by name, as a stack by hand has them."""
+    lines = (COMPOSE / ".env").read_text().splitlines()
+    told = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    return {name: told[variable(name)] for name in BASES}
+
+
+def variable(name: str) -> str:
+    """The variable that names the image called `name`."""
+    return f"LAB_{name.upper()}_IMAGE"
+
+
 def base(name: str) -> str:
     """The base image called `name`: the one that LAB_…_IMAGE names, else the official or our own, whichever exists."""
-    official, offline = OFFICIAL[name], f"failure-lab/offline-{name}"
-    if named := os.environ.get(f"LAB_{name.upper()}_IMAGE"):
+    official, offline = officials()[name], f"failure-lab/offline-{name}"
+    if named := os.environ.get(variable(name)):
         return named
     return offline if identity(official) is None and identity(offline) is not None else official
 
@@ -127,7 +157,7 @@ def provide(name: str, say: Callable[[str], None]) -> None:
         pull = ("docker", "pull", "--quiet", reference)
         output(pull, timeout_s=PULL_TIMEOUT_S, env=build_environment(**chosen_engine()))
     except LabError as error:
-        if reference != OFFICIAL[name]:
+        if reference != officials()[name]:
             raise
         say("it cannot be pulled; building base images from packages instead (up to four minutes, once)")
         # Its output is for people: it goes to stderr like ours.
@@ -149,16 +179,23 @@ def identity(reference: str) -> str | None:
 
 def remove_outdated(images: Images) -> None:
     """Our own images of older sources, but for those that a container still uses."""
-    for name, wanted in (("service", images.service), ("load", images.load)):
-        _untag(tag for tag in _tags(f"failure-lab/{name}") if tag != wanted)
+    with answering():
+        for name in SOURCES:
+            _untag(tag for tag in _tags(f"failure-lab/{name}") if tag != images.references[name])
+        _prune()
 
 
 def remove_images() -> list[str]:
     """Every image that was built here, base images included; says which went. Those that were pulled stay."""
     with answering():
         gone = _untag(_tags("failure-lab/*"))
-        client().images.prune(filters={"dangling": True, "label": INPUTS_LABEL})
+        _prune()
     return [f"removed image {tag}" for tag in gone]
+
+
+def _prune() -> None:
+    """Images of ours without a name: another has taken it, or they were a stage of a build."""
+    client().images.prune(filters={"dangling": True, "label": INPUTS_LABEL})
 
 
 def _tags(pattern: str) -> list[str]:

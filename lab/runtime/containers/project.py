@@ -19,7 +19,7 @@ from lab.model import (
     Topology,
     TwinPlan,
 )
-from lab.runtime.containers.images import COMPOSE_FILE, Images
+from lab.runtime.containers.images import COMPOSE, Images
 from lab.runtime.docker_client import docker_environment
 from lab.runtime.ownership.ledger import RUN_MARK
 from lab.runtime.ports_free import LOOPBACK
@@ -29,7 +29,8 @@ from lab.workload import Workload
 
 # Ports inside the network; those of the proxies are in compose/toxiproxy.json.
 PROXIES = {"edge": 8000, "database": 5432, "payments": 8001, "cache": 6379, "queue": 4222}
-ROUTES = COMPOSE_FILE.with_name("toxiproxy.json")
+FILES = (COMPOSE / "twin.yaml", COMPOSE / "run.yaml")
+ROUTES = COMPOSE / "toxiproxy.json"
 SERVICE_PORT = 8000
 PROFILES = (CACHE, QUEUE, WORKER)  # the balancer's comes later
 UP_TIMEOUT_S = 120.0
@@ -73,7 +74,13 @@ class Project:
 
     @property
     def network(self) -> str:
+        """The twin's own, from which nothing leads outside."""
         return f"{self.name}_twin"
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """All: also the one through which its ports are published."""
+        return (self.network, f"{self.name}_door")
 
     def container(self, part: str, member: str = "1") -> str:
         return f"{self.name}-{part}-{member}"
@@ -88,12 +95,12 @@ class Project:
     def balance(self, replicas: Sequence[str]) -> None:
         """Start the balancer before `replicas` (host:port), which answer by now."""
         upstreams = balancer_environment(self.stack.topology.balancing, replicas)
-        told = {f"{BALANCER.upper()}_{name}": value for name, value in upstreams.items()}
+        told = {f"LAB_BALANCER_{name}": value for name, value in upstreams.items()}
         self._compose([BALANCER], "up", "--no-deps", BALANCER, **told)
 
     def _compose(self, profiles: Iterable[str], verb: str, *arguments: str, **extra: str) -> None:
         options = [word for profile in profiles for word in ("--profile", profile)]
-        files = ("-f", str(COMPOSE_FILE), "-f", "-")
+        files = [word for file in (*FILES, "-") for word in ("-f", str(file))]
         detached = ("--detach", "--no-build", "--pull", "never")
         command = ("docker", "compose", *files, "-p", self.name, *options, verb, *detached, *arguments)
         more = particulars(self.stack.topology, self.workload)
@@ -104,39 +111,39 @@ class Project:
         sizes = " ".join(f"--{name} {size}" for name, size in self.stack.sizes.items())
         proxies = {link: f"toxiproxy:{PROXIES[link]}" for link in topology.links}
         return docker_environment(
-            **{RUN_MARK: self.stack.run},  # for healing, which ends this process first
+            **{RUN_MARK: self.stack.run},  # a label, and for healing, which ends this process first
             **self.images.environment(),
             **service_urls(proxies, self.stack.secrets),
-            **roles_environment(self.stack.secrets),
-            RUN=self.stack.run,
-            TWIN=self.plan.name,
-            SERVICE=self.plan.service,
-            SERVICE_APP=self.workload.app(self.plan),
-            SERVICE_ALIAS="replica" if BALANCER in topology.parts else "front",
-            SERVER_OPTIONS=" ".join(server_options(topology.profile)),
-            DEFENCES=self.plan.defences,
-            TOKEN_KEY=self.stack.secrets.token_key,
-            PASSWORD=self.stack.secrets.stores,
-            SEED_SIZES=sizes,
-            EDGE_PORT=str(self.published.edge),
-            TOXIPROXY_PORT=str(self.published.toxiproxy),
+            **{f"LAB_{name}": value for name, value in roles_environment(self.stack.secrets).items()},
+            LAB_TWIN=self.plan.name,
+            LAB_SCHEMA=self.plan.service,
+            LAB_APP=self.workload.app(self.plan),
+            LAB_SERVICE_ALIAS="replica" if BALANCER in topology.parts else "front",
+            LAB_SERVER_OPTIONS=" ".join(server_options(topology.profile)),
+            LAB_DEFENCES=self.plan.defences,
+            LAB_TOKEN_KEY=self.stack.secrets.token_key,
+            LAB_STORES_PASSWORD=self.stack.secrets.stores,
+            LAB_SEED_OPTIONS=sizes,
+            LAB_EDGE_PORT=str(self.published.edge),
+            LAB_TOXIPROXY_PORT=str(self.published.toxiproxy),
             **extra,
         )
 
 
 def routes() -> Mapping[str, Proxy]:
-    """The proxies that compose.yaml gives to every twin, by name."""
+    """The proxies that every twin has, by name."""
     found = json.loads(ROUTES.read_text())
     return {proxy["name"]: Proxy(listen=proxy["listen"], upstream=proxy["upstream"]) for proxy in found}
 
 
 def particulars(topology: Topology, workload: Workload) -> str:
-    """A second Compose file, for settings of this twin that variables cannot express."""
+    """One more Compose file, for settings of this twin that variables cannot express."""
     services: dict[str, dict[str, object]] = {}
     if WORKER in topology.parts:
         services[WORKER] = {"command": ["python", *workload.worker]}
     for part, wanted in topology.limits.items():
-        bounds = {"cpus": wanted.cpus, "mem_limit": wanted.memory_bytes}
+        memory = wanted.memory_bytes
+        bounds = {"cpus": wanted.cpus, "mem_limit": memory, "memswap_limit": memory}
         services.setdefault(part, {}).update(
             {name: value for name, value in bounds.items() if value is not None}
         )

@@ -26,6 +26,7 @@ from lab.runtime.containers.images import SERVERS, Images, build_images, images_
 from lab.runtime.containers.project import Project, Published
 from lab.runtime.containers.servers import Spending
 from lab.runtime.containers.twin import DockerTwin
+from lab.runtime.docker_client import engine_address
 from lab.runtime.ports_free import Ports
 from lab.runtime.testbed import PACKAGES, Twins
 from lab.runtime.toxiproxy.client import Toxiproxy
@@ -83,6 +84,7 @@ class DockerTestbed(Twins[DockerTwin]):
         self._journal = journal
         images = build_images(self._stack.topology)  # does nothing unless a source was edited just now
         ledger = self._guarded()
+        ledger.on_engine(engine_address().host)
         ports = self._free_ports()
         self._twins = {
             plan.name: DockerTwin(

@@ -41,7 +41,7 @@ from lab.runtime.toxiproxy.client import LinkActuator
 from lab.runtime.toxiproxy.tampering import ServerProxies, mark
 
 SEED, TOXIPROXY = "seed", "toxiproxy"
-ALWAYS = (POSTGRES, PAYMENTS, TOXIPROXY, SERVICE)  # compose.yaml's, without any profile
+ALWAYS = (POSTGRES, PAYMENTS, TOXIPROXY, SERVICE)  # twin.yaml's, without any profile
 LISTENS = {
     BALANCER: SERVICE_PORT,
     SERVICE: SERVICE_PORT,
@@ -83,7 +83,8 @@ class DockerTwin:
         for part in (*self.parts, SEED):
             for member in self._topology.members(part):
                 self._ledger.own_container(self._project.container(part, member))
-        self._ledger.own(NETWORK, self._project.network)
+        for network in self._project.networks:
+            self._ledger.own(NETWORK, network)
         for link in self._topology.links:
             for undo in LinkActuator(self._project.api, link).undo():
                 self._ledger.undo(undo)
@@ -171,7 +172,7 @@ class DockerTwin:
         }
 
     def environments(self) -> dict[str, dict[str, str]]:
-        """The environment of each part: variables of its image and of compose.yaml."""
+        """The environment of each part: variables of its image and of compose/."""
         return {
             part: dict(line.split("=", 1) for line in members[0].attrs["Config"]["Env"] if "=" in line)
             for part, members in self._containers.items()

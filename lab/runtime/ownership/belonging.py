@@ -1,7 +1,7 @@
 """What shows that a thing is a run's. A ledger alone does not: it is a file, and anybody can write a file.
 
 It may have come with a copy of a clone, and what it names may be somebody else's by now. So whoever heals looks for the
-run's own mark on the thing itself, and what has none is left alone.
+run's own mark on the thing itself, and what has none is left alone. For what is Docker's, `engine` does that.
 """
 
 from __future__ import annotations
@@ -12,18 +12,9 @@ from pathlib import Path
 
 import psutil
 
-from lab.model import LabError
-from lab.runtime.docker_client import docker_environment
-from lab.runtime.ownership.ledger import CONTAINER, NETWORK, RUN_LABEL, RUN_MARK, VOLUME
-from lab.runtime.programs import ended
+from lab.runtime.ownership.ledger import RUN_MARK
 
 FILE = ".failure-lab"  # in the folder of a run: its id
-DOCKER_TIMEOUT_S = 30.0
-LABELS = {
-    CONTAINER: ("docker", "container", "inspect", "--format", f'{{{{index .Config.Labels "{RUN_LABEL}"}}}}'),
-    NETWORK: ("docker", "network", "inspect", "--format", f'{{{{index .Labels "{RUN_LABEL}"}}}}'),
-    VOLUME: ("docker", "volume", "inspect", "--format", f'{{{{index .Labels "{RUN_LABEL}"}}}}'),
-}
 
 
 def make_folder(path: Path, run: str) -> None:
@@ -49,18 +40,3 @@ def has_process(run: str, pid: int) -> bool:
     with suppress(psutil.Error):
         return bool(psutil.Process(pid).environ().get(RUN_MARK) == run)
     return False
-
-
-def has_in_docker(run: str, kind: str, name: str) -> bool | None:
-    """Whether the thing of Docker's called `name` carries the label of `run`; None where there is none of that name."""
-    done = ended((*LABELS[kind], "--", name), timeout_s=DOCKER_TIMEOUT_S, env=docker_environment())
-    if done.code and nothing_there(done.stderr):
-        return None
-    if done.code:
-        raise LabError(done.last_words)
-    return done.stdout.strip() == run
-
-
-def nothing_there(said: str) -> bool:
-    """Whether Docker says that there is no such thing."""
-    return "no such" in said.lower() or "not found" in said.lower()

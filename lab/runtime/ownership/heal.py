@@ -18,16 +18,12 @@ from pathlib import Path
 import psutil
 
 from lab.model import LabError
-from lab.runtime.docker_client import docker_environment
-from lab.runtime.ownership import belonging, shared_memory
+from lab.runtime.ownership import belonging, engine, shared_memory
 from lab.runtime.ownership.ledger import (
-    CONTAINER,
     FOLDER,
-    NETWORK,
     PROCESS,
     RUN_MARK,
     SHARED_MEMORY,
-    VOLUME,
     Holdings,
     Owned,
     holdings,
@@ -35,24 +31,18 @@ from lab.runtime.ownership.ledger import (
     process_alive,
 )
 from lab.runtime.ownership.lock import exclusive
+from lab.runtime.ownership.relief import Failure
 from lab.runtime.ownership.undoing import undo_faults
-from lab.runtime.programs import ended
 
 LOCK_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
 POLL_S = 0.02
 
 DOCKER_PASSES_MAX = 5
-# What is removed through Docker's command line: healing must work without the SDK, and without knowing the stack.
-DOCKER_REMOVE = {
-    CONTAINER: ("docker", "container", "rm", "--force", "--volumes", "--"),
-    NETWORK: ("docker", "network", "rm", "--"),
-    VOLUME: ("docker", "volume", "rm", "--"),
-}
 
 
 def heal(state_dir: Path) -> list[str]:
-    """Put right all that dead owners left, and say in one line each what was done or could not be.
+    """Put right all that dead owners left, and say in one line each what was done, or as a Failure what could not be.
 
     A stack that was left up on purpose stays up: only what a fault may have done to it is undone.
     """
@@ -96,17 +86,26 @@ def _heal_run(run: Holdings) -> Iterator[str]:
     yield from _end_unrecorded(run.run)
     # Folders last: what lies in one may say how to end something else.
     here = sorted(run.owned, key=lambda thing: thing.kind == FOLDER)
-    told, failed = _ended(run.run, [thing for thing in here if thing.kind not in (PROCESS, *DOCKER_REMOVE)])
-    yield from told
-    # Until there is nothing: the engine finishes what it was asked for, although the asker is dead.
-    for _ in range(DOCKER_PASSES_MAX):
-        told, stuck = _ended(run.run, [thing for thing in run.owned if thing.kind in DOCKER_REMOVE])
-        yield from told
-        if not told:
-            break
+    told, failed = _ended(run, [thing for thing in here if thing.kind not in (PROCESS, *engine.REMOVE)])
+    in_docker, stuck = _end_in_docker(run)
+    yield from told + in_docker
     yield from failed + stuck
     if not failed + stuck:
         run.path.unlink(missing_ok=True)
+
+
+def _end_in_docker(run: Holdings) -> tuple[list[str], list[str]]:
+    """As `_ended`, until there is nothing: the engine finishes what it was asked for, although the asker is dead."""
+    things = [thing for thing in run.owned if thing.kind in engine.REMOVE]
+    if things and (why := engine.unreachable_for(run)):
+        return [], [Failure(why)]
+    told: list[str] = []
+    for _ in range(DOCKER_PASSES_MAX):
+        more, stuck = _ended(run, things)
+        told += more
+        if not more:
+            break
+    return told, stuck
 
 
 def _told_of(foreign: Path) -> Iterator[str]:
@@ -122,14 +121,15 @@ def _told_of(foreign: Path) -> Iterator[str]:
             foreign.unlink()
 
 
-def _ended(run: str, things: list[Owned]) -> tuple[list[str], list[str]]:
+def _ended(run: Holdings, things: list[Owned]) -> tuple[list[str], list[str]]:
     """A line for each thing that was ended, and one for each that could not be."""
-    told, failed = [], []
+    told: list[str] = []
+    failed: list[str] = []
     for thing in things:
         try:
             told += list(_end_other(run, thing))
         except (LabError, OSError) as exc:
-            failed.append(f"could not remove {thing.kind} {thing.key}: {exc}")
+            failed.append(Failure(f"could not remove {thing.kind} {thing.key}: {exc}"))
     return told, failed
 
 
@@ -168,32 +168,22 @@ def _end_unrecorded(run: str) -> Iterator[str]:
             continue
 
 
-def _end_other(run: str, thing: Owned) -> Iterator[str]:
+def _end_other(run: Holdings, thing: Owned) -> Iterator[str]:
     """A folder with all that is in it, memory that a server left, or a thing of Docker's; nothing of anybody else's."""
     path = Path(thing.key)
-    if thing.kind in DOCKER_REMOVE:
-        if belonging.has_in_docker(run, thing.kind, thing.key) and _docker(
-            *DOCKER_REMOVE[thing.kind], thing.key
-        ):
+    if thing.kind in engine.REMOVE:
+        mine = engine.has(run, thing.kind, thing.key)
+        if mine and engine.docker(run, *engine.REMOVE[thing.kind], thing.key) is not None:
             yield f"removed {thing.kind} {thing.key}"
     elif thing.kind == SHARED_MEMORY:
-        if any(belonging.has_folder(run, folder) for folder in path.parents) and shared_memory.free(path):
+        mine = any(belonging.has_folder(run.run, folder) for folder in path.parents)
+        if mine and shared_memory.free(path):
             yield f"freed the shared memory of {thing.key}"
     elif thing.kind != FOLDER:
         raise LabError("a newer version of the lab knows how")
-    elif belonging.has_folder(run, path):
+    elif belonging.has_folder(run.run, path):
         shutil.rmtree(path)
         yield f"removed {path}"
-
-
-def _docker(*command: str) -> bool:
-    """False when there was no such thing."""
-    done = ended(command, timeout_s=belonging.DOCKER_TIMEOUT_S, env=docker_environment())
-    if belonging.nothing_there(done.stderr):
-        return False
-    if done.code != 0:
-        raise LabError(done.last_words)
-    return True
 
 
 def _signal(thing: Owned, number: int) -> None:

@@ -58,6 +58,7 @@ class Holdings:
     owned: tuple[Owned, ...] = ()
     undos: tuple[Undo, ...] = ()
     published: Mapping[str, Mapping[str, str]] | None = None
+    engine: str | None = None  # the address of the Docker engine that has what is owned there
 
     @property
     def standing(self) -> bool:
@@ -112,6 +113,10 @@ class Ledger:
 
     def own_container(self, name: str) -> Owned:
         return self.own(CONTAINER, name)
+
+    def on_engine(self, host: str) -> None:
+        """What is owned in Docker is at the engine `host`. On disk before anything is."""
+        self._append(record="engine", host=host)
 
     def own(self, kind: str, key: str, **details: Any) -> Owned:
         """Anything of a kind above that `heal` knows how to end."""
@@ -171,7 +176,7 @@ def _read(path: Path) -> Holdings:
     owner: dict[str, Any] = {}
     owned: dict[tuple[str, str], Owned] = {}
     undos: list[Undo] = []
-    published = None
+    published = engine = None
     for record in _records(path):
         match record.pop("record", ""):
             case "owner":
@@ -184,6 +189,8 @@ def _read(path: Path) -> Holdings:
                 undos.append(Undo(**record))
             case "standing":
                 published = record["published"]
+            case "engine":
+                engine = str(record["host"])
     pid = owner.get("pid", 0)
     return Holdings(
         run=path.stem,
@@ -195,6 +202,7 @@ def _read(path: Path) -> Holdings:
         owned=tuple(owned.values()),
         undos=tuple(undos),
         published=published,
+        engine=engine,
     )
 
 

@@ -16,20 +16,25 @@ from pathlib import Path
 
 import psutil
 
-from lab.model import LabError, Undo
+from lab.model import Undo
 from lab.runtime.descriptors import limit, soft_limit
-from lab.runtime.docker_client import docker_environment
 from lab.runtime.effects import about_to
-from lab.runtime.ownership import belonging, trees
+from lab.runtime.ownership import engine, trees
 from lab.runtime.ownership.ledger import CONTAINER as OF_DOCKER
 from lab.runtime.ownership.ledger import PROCESS, RUN_MARK, Holdings, adopt, process_alive
-from lab.runtime.programs import as_ids, ended
+from lab.runtime.programs import as_ids
 
 RESUME = "resume processes"
 START = "start process"
 CONTAINER = "relieve container"
 
 Details = Mapping[str, str | int]
+
+
+class Failure(str):
+    """A line about what could not be healed. All other lines tell what was done."""
+
+    __slots__ = ()
 
 
 def resume(descriptors: int) -> Undo:
@@ -82,25 +87,26 @@ def undo_resume(details: Details, run: Holdings) -> Iterator[str]:
 def undo_container(details: Details, run: Holdings) -> Iterator[str]:
     """Harmless where the container has gone, is another's, or nothing was done to it."""
     name = str(details["name"])
-    if not belonging.has_in_docker(run.run, OF_DOCKER, name):
+    if not engine.has(run, OF_DOCKER, name):
         return
     asked = (
         "{{.State.Running}} {{.State.Paused}} {{.HostConfig.NanoCpus}} {{.HostConfig.Memory}} {{.State.Pid}}"
     )
-    found = _docker("inspect", "--format", asked, name)
+    found = engine.docker(run, "inspect", "--format", asked, name)
     if found is None:
         return
     running, paused, *limits, pid = found.split()
     if paused == "true":
-        _docker("unpause", name)
+        engine.docker(run, "unpause", name)
         yield f"continued container {name}"
     if [int(limit) for limit in limits] != [details["nano_cpus"], details["memory_bytes"]]:
         memory = ["--memory", str(details["memory_bytes"]), "--memory-swap", str(details["swap_bytes"])]
-        _docker("update", "--cpus", f"{int(details['nano_cpus']) / 1e9:g}", *memory, name)
+        cpus = f"{int(details['nano_cpus']) / 1e9:g}"
+        engine.docker(run, "update", "--cpus", cpus, *memory, name)
         yield f"lifted the limits of container {name}"
     soft = int(details["descriptors"])
     if running == "true" and 0 < (soft_limit(int(pid)) or 0) < soft:
-        _docker("exec", name, *limit_descriptors(soft))
+        engine.docker(run, "exec", name, *limit_descriptors(soft))
         yield f"lifted the limit of descriptors of container {name}"
 
 
@@ -124,7 +130,7 @@ def revive_process(details: Details, run: Holdings) -> Iterator[str]:
                 **as_ids(int(details["user"]), int(details["group"])),
             )
     except OSError as error:
-        yield f"could not start {name} again: {error}"
+        yield Failure(f"could not start {name} again: {error}")
         return
     process.returncode = 0  # as far as we are concerned: it outlives us, and nobody here waits for it
     adopt(run, process.pid, name, signal.Signals(int(details["stop"])))
@@ -133,10 +139,10 @@ def revive_process(details: Details, run: Holdings) -> Iterator[str]:
 
 def revive_container(details: Details, run: Holdings) -> Iterator[str]:
     name = str(details["name"])
-    if not belonging.has_in_docker(run.run, OF_DOCKER, name):
+    if not engine.has(run, OF_DOCKER, name):
         return
-    if _docker("inspect", "--format", "{{.State.Running}}", name) == "false":
-        _docker("start", name)
+    if engine.docker(run, "inspect", "--format", "{{.State.Running}}", name) == "false":
+        engine.docker(run, "start", name)
         yield f"started container {name} again"
 
 
@@ -154,13 +160,3 @@ def _freed(pids: Sequence[int], soft: int) -> Iterator[str]:
         if 0 < (soft_limit(pid) or 0) < soft:
             limit(pid, soft)
             yield f"lifted the limit of descriptors of pid {pid}"
-
-
-def _docker(*command: str) -> str | None:
-    """What it printed; None where there is no such container."""
-    done = ended(["docker", *command], timeout_s=belonging.DOCKER_TIMEOUT_S, env=docker_environment())
-    if done.code and "no such" in done.stderr.lower():
-        return None
-    if done.code:
-        raise LabError(done.last_words)
-    return done.stdout.strip()

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from lab.model import LabError, LinkState, session_mark
-from lab.runtime.ownership import relief
+from lab.runtime.ownership import engine, relief
 from lab.runtime.ownership.ledger import Holdings
+from lab.runtime.ownership.relief import Failure
 from lab.runtime.stores import SESSIONS
 from lab.runtime.toxiproxy.client import TOXIPROXY, LinkActuator
 from lab.runtime.toxiproxy.tampering import marked_for
@@ -20,18 +21,21 @@ def undo_faults(run: Holdings, *, stays: bool) -> Iterator[str]:
     """Undo whatever a fault may have done, each once; where the stack stays up, start again what one has ended."""
     # First of all whoever stands still goes on: what else there is to undo may need an answer.
     undos = sorted(run.undos, key=lambda undo: undo.how not in (relief.RESUME, relief.CONTAINER))
-    for number, undo in enumerate(undos):
-        if undo in undos[:number]:
-            continue
+    undos = list({(undo.how, tuple(undo.details.items())): undo for undo in undos}.values())
+    if any(undo.how == relief.CONTAINER for undo in undos) and (why := engine.unreachable_for(run)):
+        undos = [undo for undo in undos if undo.how != relief.CONTAINER]
+        if stays:  # else it is said of the containers themselves
+            yield Failure(why)
+    for undo in undos:
         if undo.how not in (*UNDOERS, *REVIVERS):
-            yield f"could not undo a fault ({undo.how}): a newer version of the lab knows how"
+            yield Failure(f"could not undo a fault ({undo.how}): a newer version of the lab knows how")
         try:
             if undo.how in UNDOERS:
                 yield from UNDOERS[undo.how](undo.details, run)
             if stays and undo.how in REVIVERS:
                 yield from REVIVERS[undo.how](undo.details, run)
         except LabError as error:
-            yield f"could not undo a fault ({undo.how}): {error}"
+            yield Failure(f"could not undo a fault ({undo.how}): {error}")
 
 
 def _undo_link(details: relief.Details, run: Holdings) -> Iterator[str]:

@@ -19,8 +19,8 @@ JOIN = "Join its group (sudo usermod -aG docker $USER) and log in again."
 CHANGE = "Start that engine, or choose another: unset DOCKER_HOST, or docker context use default."
 
 
-def unreachable(address: Address, said: str) -> str:
-    """No engine answers at `address`; `said` is what the client said."""
+def unreachable(address: Address, said: str, step: str = "") -> str:
+    """No engine answers at `address`; `said` is what the client said, `step` what to do if that engine is needed."""
     try:
         _connect(address.host)
     except PermissionError:
@@ -36,8 +36,10 @@ def unreachable(address: Address, said: str) -> str:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
     else:
-        why = said
-    return f"No Docker engine answers at {address}: {why}. {START if address.is_default else CHANGE}"
+        why = said.rstrip(".")
+    return (
+        f"No Docker engine answers at {address}: {why}. {step or (START if address.is_default else CHANGE)}"
+    )
 
 
 def foreign(address: Address, info: Mapping[str, Any]) -> str | None:

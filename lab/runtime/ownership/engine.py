@@ -1,0 +1,90 @@
+"""Docker for whoever heals: by its command line, since healing must work without the SDK, at the engine of the run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from lab.model import LabError
+from lab.runtime.docker_client import docker_environment, engine_address
+from lab.runtime.ownership.ledger import CONTAINER, NETWORK, RUN_LABEL, VOLUME, Holdings
+from lab.runtime.programs import ended
+from lab.runtime.reach import unreachable
+
+ANSWER_TIMEOUT_S = 5.0
+TIMEOUT_S = 30.0
+NOTHING = re.compile(
+    r"no such (container|network|volume|object)|(container|network|volume) \S+ not found", re.IGNORECASE
+)
+START = "Start it again (sudo systemctl restart docker)."
+JOB_LABEL = "failure-lab.job"  # of a container that does its work and ends
+REMOVE = {
+    CONTAINER: ("container", "rm", "--force", "--volumes", "--"),
+    NETWORK: ("network", "rm", "--"),
+    VOLUME: ("volume", "rm", "--"),
+}
+LABEL = {
+    CONTAINER: f'{{{{index .Config.Labels "{RUN_LABEL}"}}}}',
+    NETWORK: f'{{{{index .Labels "{RUN_LABEL}"}}}}',
+    VOLUME: f'{{{{index .Labels "{RUN_LABEL}"}}}}',
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A container of a run: its name, and its state in Docker's words."""
+
+    name: str
+    state: str
+    job: bool
+
+
+def docker(run: Holdings, *command: str, timeout_s: float = TIMEOUT_S) -> str | None:
+    """What `docker …` printed, asked for `run`; None where there is no such thing. Raises LabError."""
+    done = ended(("docker", *command), timeout_s=timeout_s, env=docker_environment(**engine_of(run)))
+    if done.code and _nothing_there(done.stderr):
+        return None
+    if done.code:
+        raise LabError(done.last_words)
+    return done.stdout.strip()
+
+
+def engine_of(run: Holdings) -> Mapping[str, str]:
+    """The variable that names the engine of `run`: the user may have chosen another one since."""
+    return {"DOCKER_HOST": run.engine} if run.engine else {}
+
+
+def unreachable_for(run: Holdings) -> str | None:
+    """Why the engine of `run` cannot be asked, with the next step; None where it answers."""
+    try:
+        address = engine_address(run.engine)
+    except LabError as error:
+        return f"The containers of run {run.run} are still there. {error}"
+    try:
+        docker(run, "version", "--format", "{{.Server.Version}}", timeout_s=ANSWER_TIMEOUT_S)
+    except LabError as error:
+        why = unreachable(address, str(error), START)
+        return f"The containers of run {run.run} are still there. {why} Then: bin/lab heal"
+    return None
+
+
+def has(run: Holdings, kind: str, name: str) -> bool | None:
+    """Whether the thing of Docker's called `name` carries the label of `run`; None where there is none of that name."""
+    found = docker(run, kind, "inspect", "--format", LABEL[kind], "--", name)
+    return None if found is None else found == run.run
+
+
+def containers(run: Holdings) -> Iterator[Found]:
+    """All containers with the label of `run`, running or not."""
+    wanted = f"label={RUN_LABEL}={run.run}"
+    told = docker(run, "container", "ls", "--all", "--filter", wanted, "--format", "{{json .}}")
+    for line in (told or "").splitlines():
+        one = json.loads(line)
+        yield Found(name=one["Names"], state=one["State"], job=f"{JOB_LABEL}=" in one["Labels"])
+
+
+def _nothing_there(said: str) -> bool:
+    """Whether the engine says that there is no such thing; "no such file" means that there is no engine."""
+    return NOTHING.search(said) is not None
