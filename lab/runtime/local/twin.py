@@ -28,7 +28,7 @@ from lab.runtime.local.control import LocalControl
 from lab.runtime.local.members import LocalReplica, Member
 from lab.runtime.local.parts import installing, postgres
 from lab.runtime.local.parts.stranger import let_through
-from lab.runtime.local.processes import Processes, log_tail
+from lab.runtime.local.processes import Process, Processes, log_tail
 from lab.runtime.local.starting import Programs, Starter
 from lab.runtime.ownership.ledger import Ledger
 from lab.runtime.parts import Parts, Tell
@@ -77,6 +77,7 @@ class LocalTwin:
         self.links: dict[str, Actuator] = {}
         self.proxies: Proxies = ServerProxies(self.addresses.api, {})
         self._restarting: Restarting | None = None
+        self._toxiproxy: Process | None = None
         self._starter = Starter(
             plan=plan, stack=stack, workload=workload, programs=programs, addresses=self.addresses,
             folder=folder, processes=self._servers,
@@ -104,6 +105,14 @@ class LocalTwin:
         self._await(BALANCER)
         self._require_all_running()
         self._look_after_replicas(journal)
+
+    def check(self) -> None:
+        """Raises LabError if its Toxiproxy has ended, without which nothing is measured. Parts may be broken."""
+        if self._toxiproxy is not None and not self._toxiproxy.running():
+            raise LabError(
+                f"The proxies of the {self._plan.name} twin ended in mid-run, so no twin is judged. See "
+                f"{self._plan.name}/logs/toxiproxy.log in the run's folder, and run it again."
+            )
 
     def stop(self) -> None:
         """End all servers, together."""
@@ -178,6 +187,7 @@ class LocalTwin:
         }
         self.proxies = ServerProxies(self.addresses.api, {**routes, birthmark.name: proxy_of(birthmark)})
         server = self._servers.start("toxiproxy", [*punctual(), *command], env=environment(), cwd=ROOT)
+        self._toxiproxy = server
         return lambda: server.wait_until(lambda: birthmark.seen_at(self.addresses.api), READY_TIMEOUT_S)
 
     def _make_links(self) -> None:
