@@ -18,7 +18,9 @@ from lab.runtime.programs import output
 GIT_TIMEOUT_S = 10
 
 
-def manifest(plan: RunPlan, testbed: Testbed, status: Status, planned: int, t0: float) -> Manifest:
+def manifest(
+    plan: RunPlan, testbed: Testbed, status: Status, planned: int, t0: float, problem: str = ""
+) -> Manifest:
     """The manifest of `plan`, with that many planned requests, which began (or will begin) at the instant `t0`."""
     t0_wall = datetime.fromtimestamp(time.time() + t0 - time.monotonic(), UTC)
     return Manifest(
@@ -27,6 +29,7 @@ def manifest(plan: RunPlan, testbed: Testbed, status: Status, planned: int, t0: 
         commit=plan.commit,
         run=plan.stack.run,
         status=status,
+        problem=problem,
         runtime=testbed.runtime,
         scenario=plan.scenario,
         quick=plan.quick,

@@ -21,7 +21,7 @@ from lab.plan.states import describe
 from lab.ports import Child, Clock, Testbed
 from lab.provenance import manifest
 from lab.record import FolderJournal, RunWriter, Status
-from lab.watching import Alive, Machine, Watch
+from lab.watching import Alive, Machine, Watch, must_not_have_failed, what_has_gone
 
 LEAD_S = 0.3  # from the start signal to T0: time for every child to see it
 READY_TIMEOUT_S = 30.0
@@ -56,21 +56,13 @@ class Runner:
     def run(self) -> None:
         """Run the plan; leave a complete run folder and a running stack.
 
-        On any exception heal, stop everything, and mark the run aborted. Where something has gone without which nothing
-        is measured, that is the error, whatever else then fails for lack of it.
+        On any exception heal, stop everything, and mark the run aborted. Raises Spoiled if something failed in
+        mid-run: then the folder says what, and can be judged to be invalid. Where something has gone without which
+        nothing is measured, that is the error, whatever else then fails for lack of it.
         """
-        try:
-            self._run()
-        except LabError as error:
-            spoiled = _spoiled(error) or self._gone()
-            if spoiled is None or spoiled is error:
-                raise
-            raise spoiled from error
-
-    def _run(self) -> None:
         self._manifest(Status.RUNNING)
         try:
-            with self._starting():
+            with self._marked_if_ended(), self._starting():
                 self._injector.heal()
                 with self._children() as children:
                     self._read_data("initial")  # while they load what they need
@@ -80,16 +72,12 @@ class Runner:
                         try:
                             self._walk(alive)
                         finally:
-                            self._injector.heal()
+                            self._heal(alive)
                         self._await(children, LOAD, self._plan.scenario.load.client_timeout_s + 10)
                     self._await(children, OBSERVE, self._plan.phases.drain_s + 10)
                 self._injector.read_proxies(self._plan.phases.total_s)
                 self._say("reading the data that is left")
                 self._read_data("final")
-        except BaseException:
-            self._writer.open_up()
-            self._manifest(Status.ABORTED)
-            raise
         finally:
             self._injector.close()
             self._journal.close()
@@ -101,15 +89,24 @@ class Runner:
             self._writer.open_up()
             raise
 
-    def _gone(self) -> Spoiled | None:
-        """Why the run is spoiled where what carries the twins has gone by now."""
-        try:
-            self._testbed.check()
-        except LabError as error:
-            return Spoiled(str(error))
-        return None
-
     # -- what surrounds the walk ------------------------------------------------------------------------------
+
+    @contextmanager
+    def _marked_if_ended(self) -> Iterator[None]:
+        """If the run ends early, its manifest says so, and why."""
+        try:
+            yield
+        except LabError as error:
+            problem = str(what_has_gone(error, self._testbed) or error)
+            self._writer.open_up()
+            self._manifest(Status.ABORTED, problem=problem)
+            if self._t0:  # in mid-run: it was not asked for wrongly, it was spoiled
+                raise Spoiled(problem) from error
+            raise
+        except BaseException:
+            self._writer.open_up()
+            self._manifest(Status.ABORTED)
+            raise
 
     @contextmanager
     def _starting(self) -> Iterator[None]:
@@ -172,9 +169,12 @@ class Runner:
             time.sleep(0.02)
 
     def _await(self, children: Mapping[tuple[str, str], Child], wanted: str, timeout_s: float) -> None:
-        for (_twin, program), child in children.items():
+        """Until they have ended. A load that could not record all has said so in its summary: a gate judges that."""
+        for (twin, program), child in children.items():
             if program == wanted:
                 child.wait(timeout_s)
+                if program != LOAD or not (self._writer.twin_folder(twin) / "load.json").exists():
+                    must_not_have_failed(twin, program, child, timeout_s)
 
     # -- the walk ---------------------------------------------------------------------------------------------
 
@@ -192,6 +192,14 @@ class Runner:
                 self._clock.sleep_until(self._clock.now() + min(left_s, LOOK_S))
                 alive.check()
             step()
+
+    def _heal(self, alive: Alive) -> None:
+        """What cannot be healed because it has gone goes down with the stack, and is told as gone."""
+        try:
+            self._injector.heal()
+        except LabError:
+            alive.check()
+            raise
 
     def _timeline(self) -> Iterator[Step]:
         """At the same instant, what must be punctual comes first."""
@@ -226,12 +234,6 @@ class Runner:
             if reader.wait(READ_TIMEOUT_S + 5) != 0:
                 raise LabError(f"The data of the {twin} twin could not be read; see {twin}/logs/{name}.log.")
 
-    def _manifest(self, status: Status) -> None:
-        self._writer.manifest(manifest(self._plan, self._testbed, status, self._planned, self._t0))
-
-
-def _spoiled(error: BaseException | None) -> Spoiled | None:
-    """What spoiled the run, among an error and those that it came upon."""
-    while error is not None and not isinstance(error, Spoiled):
-        error = error.__context__
-    return error
+    def _manifest(self, status: Status, problem: str = "") -> None:
+        told = manifest(self._plan, self._testbed, status, self._planned, self._t0, problem)
+        self._writer.manifest(told)

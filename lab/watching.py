@@ -134,7 +134,8 @@ class Alive(Periodic):
         try:
             self._testbed.check()
             for (twin, program), child in self._children.items():
-                _must_not_have_failed(twin, program, child)
+                if not child.running():
+                    must_not_have_failed(twin, program, child, END_TIMEOUT_S)
         except LabError as error:
             self._gone = Spoiled(str(self._without_testbed() or error))
         return self._gone is None
@@ -148,13 +149,24 @@ class Alive(Periodic):
         return None
 
 
-def _must_not_have_failed(twin: str, program: str, child: Child) -> None:
-    """A child that is done early has done all that it had to do."""
-    if not child.running() and (code := child.wait(END_TIMEOUT_S)) != 0:
+def must_not_have_failed(twin: str, program: str, child: Child, timeout_s: float) -> None:
+    """A child that is done early has done all that it had to do. Raises LabError for one that has failed."""
+    if (code := child.wait(timeout_s)) != 0:
         raise LabError(
-            f"The program {program!r} beside the {twin} twin ended in mid-run, with exit code {code}, so nobody is "
+            f"The program {program!r} beside the {twin} twin ended in mid-run, with exit code {code}, so no twin is "
             f"judged. See {twin}/logs/{program}.log in the run's folder, and run it again."
         )
+
+
+def what_has_gone(error: BaseException | None, testbed: Testbed) -> LabError | None:
+    """Without what nothing is measured any more: among `error` and those that it came upon, or asked for now."""
+    while error is not None and not isinstance(error, Spoiled):
+        error = error.__context__
+    try:
+        testbed.check()
+    except LabError as gone:
+        return error or gone
+    return error
 
 
 def watched_parts(plan: RunPlan) -> tuple[Target, ...]:

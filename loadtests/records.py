@@ -23,6 +23,7 @@ class Outcome(IntEnum):
     OK = 0
     REFUSED = 1
     UNKNOWN = 2
+    FAILED = 3
 
 
 class Failure(IntEnum):
@@ -44,17 +45,19 @@ NEVER_SENT = frozenset({Failure.CONNECT_REFUSED, Failure.CONNECT_TIMEOUT, Failur
 def outcome(method: str, status: int, failure: Failure, answered: Any) -> Outcome:
     """What a client may believe: surely done, surely not done, or perhaps.
 
-    A 503 to a read is a refusal. After any other 5xx nobody knows what was done.
+    A read does nothing, so it is never in doubt: a 503 refuses it, anything else that is no answer has failed it.
+    After a write, any 5xx that does not say so leaves open what was done.
     """
     if failure in NEVER_SENT:
         return Outcome.REFUSED
+    lost = Outcome.FAILED if method == "GET" else Outcome.UNKNOWN
     if failure is not Failure.NONE:
-        return Outcome.UNKNOWN
+        return lost
     if 200 <= status < 300:
         return Outcome.OK
     told = isinstance(answered, dict) and answered.get("effect") == "none"
     no_effect = told or 400 <= status < 500 or (status == UNAVAILABLE and method == "GET")
-    return Outcome.REFUSED if no_effect else Outcome.UNKNOWN
+    return Outcome.REFUSED if no_effect else lost
 
 
 def is_settled(status: int, failure: Failure) -> bool:

@@ -10,6 +10,7 @@ import re
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from lab.model import Gate, RunVerdict, TwinVerdict, Verdict
+from reports.words import expectation
 
 UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -46,7 +47,7 @@ def _twin(suite: Element, verdict: RunVerdict, twin: TwinVerdict) -> None:
     if twin.expected is not None:
         case = _case(suite, where, f"{twin.twin} is {twin.expected}, as expected")
         if twin.surprising:
-            _fault(case, twin.verdict, f"{twin.twin} is {twin.verdict}, expected: {twin.expected}")
+            _fault(case, twin.verdict, f"{twin.twin} is {twin.verdict}, {expectation(twin)}")
     for check in twin.checks:
         case = _case(suite, where, check.check)
         if twin.expected is Verdict.HELD and check.verdict is not Verdict.HELD:

@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from lab.model import CheckResult, Gate, RunVerdict, Verdict
+from lab.model import FAULT, CheckResult, Gate, RunVerdict, Verdict
 from lab.record import Isolation, Manifest, Status
 from reports import words
 from reports.gallery import PROBES, Picture
@@ -50,6 +50,7 @@ class Page:
             "gates": gates,
             "failed": [gate for gate in gates if not gate["passed"]],
             "checks": list(_checks(verdict)),
+            "tallies": [twin.numbers.phases[FAULT].tally for twin in verdict.twins if twin.numbers.phases],
             "invariants": list(_invariants(verdict)),
             "numbers": numbers_table(verdict, manifest.isolation is not Isolation.SHARED),
             "pictures": [picture for picture in pictures if picture.name != PROBES.name],
@@ -57,6 +58,7 @@ class Page:
             "caption": _caption(manifest),
             "provenance": provenance(manifest),
             "command": command(manifest),
+            "expectation": words.expectation,
             "classes": CLASSES,
             "marks": MARKS,
         }
@@ -122,8 +124,9 @@ def _numbered(checks: Sequence[CheckResult]) -> Iterator[tuple[tuple[str, int], 
 def _cell(check: CheckResult) -> dict[str, Any]:
     return {
         "verdict": check.verdict,
-        "value": words.quantity(check.value, check.unit),
-        "threshold": words.quantity(check.threshold, check.unit),
+        "value": words.found(check),
+        "limit": words.limit_of(check),
+        "looked": "" if check.looked is None else words.grouped(check.looked),
         "sentence": check.sentence,
     }
 

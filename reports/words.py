@@ -42,12 +42,39 @@ def series(parts: Iterable[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
+def measured(result: model.CheckResult) -> str:
+    """The number beside its limit, as far as the check has them: 120 ms (limit 250 ms), 3 in 66."""
+    value, threshold = found(result), limit_of(result)
+    return f"{value} (limit {threshold})" if value and threshold else value
+
+
+def expectation(twin: model.TwinVerdict) -> str:
+    """How a twin's verdict compares with what the scenario expects of it."""
+    if twin.expected is None:
+        return "nothing expected"
+    if not twin.surprising:
+        return "as expected"
+    return "not for the reason expected" if twin.verdict is twin.expected else f"expected: {twin.expected}"
+
+
+def found(result: model.CheckResult) -> str:
+    """What a check has measured or counted. Where it was never reached, what that means."""
+    if result.value is not None and math.isinf(result.value):
+        return result.unreached
+    if result.value is not None and result.invariant:
+        return f"{quantity(result.value, '') if result.value else 'none'} in {grouped(result.looked or 0)}"
+    return quantity(result.value, result.unit)
+
+
+def limit_of(result: model.CheckResult) -> str:
+    """The threshold of a check; an invariant allows none, and need not say so."""
+    return "" if result.invariant else quantity(result.threshold, result.unit)
+
+
 def quantity(value: float | None, unit: str) -> str:
     """A value in the unit that a check or a gate names; "" if there is none."""
-    if value is None or math.isnan(value):
+    if value is None or not math.isfinite(value):
         return ""
-    if math.isinf(value):
-        return "never"
     if unit == "ms":
         return milliseconds(value)
     if unit == "share":

@@ -9,13 +9,14 @@ from lab.checks.invariants import (
     CleanEndState,
     Conservation,
     ExactlyOnce,
+    JustifiedRefusals,
     NoDoubleBooking,
     NoLostAcks,
     NoPhantoms,
     RefusedMeansRefused,
     StoredAsAsked,
 )
-from lab.checks.slos import GoodRatio
+from lab.checks.slos import ServedRatio
 from lab.model import FAULT, Load, Scenario, Verdict
 
 SCENARIO = Scenario(
@@ -36,12 +37,13 @@ SCENARIO = Scenario(
             "create_booking": 2,
             "update_profile": 2,
             "transfer": 2,
+            "scarce_transfer": 0.5,
             "healthz": 1,
         },
         good_within_ms=500,
     ),
     checks=(
-        GoodRatio(phase=FAULT, at_least=0.99),
+        ServedRatio(phase=FAULT, at_least=0.98),
         NoLostAcks(),
         NoPhantoms(),
         RefusedMeansRefused(),
@@ -50,6 +52,7 @@ SCENARIO = Scenario(
         ExactlyOnce(),
         ChargesMatch(),
         StoredAsAsked(),
+        JustifiedRefusals(),
         CleanEndState(),
     ),
     expected={"naive": Verdict.HELD, "hardened": Verdict.HELD},

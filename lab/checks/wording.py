@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from lab.model import Check, CheckResult, Verdict
 
 SAMPLES_MIN = 20
+LOOKED_MIN = 5  # things that an invariant must have looked at: of fewer, "none is wrong" says nothing
 EXAMPLES_MAX = 3
 
 
@@ -17,36 +18,57 @@ def whom(ops: Sequence[str]) -> str:
 
 def result(
     check: Check,
-    held: bool,
+    verdict: Verdict,
     *,
     value: float | None,
     threshold: float | None,
     unit: str,
     sentence: str,
+    looked: int,
+    unreached: str = "",
     examples: Sequence[str] = (),
 ) -> CheckResult:
     return CheckResult(
         check=check.title(),
-        verdict=Verdict.HELD if held else Verdict.BROKEN,
+        verdict=verdict,
         value=value,
         threshold=threshold,
         unit=unit,
         sentence=sentence,
         examples=capped(examples),
         invariant=check.invariant,
+        looked=looked,
+        unreached=unreached,
     )
 
 
-def counted(check: Check, violations: Sequence[str], one: str, many: str, among: str) -> CheckResult:
-    """The result of an invariant: held if there are no violations. `among` says what was looked at."""
+def decided(held: bool) -> Verdict:
+    return Verdict.HELD if held else Verdict.BROKEN
+
+
+def counted(
+    check: Check,
+    violations: Sequence[str],
+    one: str,
+    many: str,
+    *,
+    among: str,
+    looked: int,
+) -> CheckResult:
+    """The result of an invariant: held if there are no violations among enough. `among` says what was looked at."""
     count = len(violations)
+    if not count and looked < LOOKED_MIN:
+        return check.undecided(
+            f"Only {among}: too few to say anything; at least {LOOKED_MIN} are needed.", looked
+        )
     return result(
         check,
-        not count,
+        decided(not count),
         value=count,
         threshold=0,
         unit="",
         sentence=f"{count or 'No'} {one if count == 1 else many} among {among}.",
+        looked=looked,
         examples=violations,
     )
 

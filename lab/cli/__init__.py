@@ -1,6 +1,6 @@
 """The command line: parses, assembles, prints. It makes no decisions of its own.
 
-Exit codes: 0 as the scenario expects, 1 not as expected, 2 usage or surroundings, 3 invalid, inconclusive or not
+Exit codes: 0 as the scenario expects, 1 known to be otherwise, 2 usage or surroundings, 3 invalid, inconclusive or not
 healed, 70 a mistake of the lab itself, 130 interrupted (healed), 141 nobody read on.
 """
 

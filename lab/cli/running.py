@@ -18,7 +18,7 @@ from lab.cli.healed import tell_failures
 from lab.cli.progress import progress
 from lab.cli.verdicts import print_repeat, print_verdict
 from lab.judge.gates import spoiled_by_the_machine
-from lab.model import LabError, RunVerdict, Secrets, Stack, Verdict
+from lab.model import LabError, RunVerdict, Secrets, Spoiled, Stack
 from lab.plan.arrivals import plan_arrivals, surges
 from lab.plan.runs import RunPlan
 from lab.provenance import commit
@@ -63,13 +63,18 @@ def judged_run(
         folder = place(plan)
         with run_lock(paths.STATE):
             tell_failures(heal(paths.STATE))
-            with performed(plan, runtime, folder):
+            try:
+                with performed(plan, runtime, folder):
+                    verdict = assembly.grade(folder)
+                    if not left or not spoiled_by_the_machine(verdict.gates):
+                        tell(verdict, folder)
+                        return verdict, folder
+                    told(f"{verdict.sentence}\nThe machine was too busy, so the run is repeated.")
+                    draw(folder)
+            except Spoiled:  # its folder says what has gone, so it is an invalid run like any other
                 verdict = assembly.grade(folder)
-                if not left or not spoiled_by_the_machine(verdict.gates):
-                    tell(verdict, folder)
-                    return verdict, folder
-                told(f"{verdict.sentence}\nThe machine was too busy, so the run is repeated.")
-                draw(folder)
+                tell(verdict, folder)
+                return verdict, folder
     raise AssertionError("the last turn returns")
 
 
@@ -148,7 +153,7 @@ def performed(plan: RunPlan, runtime: str, folder: Path) -> Iterator[None]:
 
 
 def exit_code(verdict: RunVerdict) -> int:
+    """0 as expected, 1 known to be otherwise, 3 if nobody can tell. What is known counts for more than what is not."""
     if verdict.as_expected:
         return 0
-    undecided = any(twin.verdict is Verdict.INCONCLUSIVE for twin in verdict.twins)
-    return 3 if not verdict.valid or undecided else 1
+    return 1 if verdict.valid and any(twin.contradicts for twin in verdict.twins) else 3

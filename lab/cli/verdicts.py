@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.text import Text
 
 from lab.cli.console import columns, console, say
-from lab.model import CheckResult, RunVerdict, TwinVerdict, Verdict
-from reports.words import quantity
+from lab.model import FAULT, RunVerdict, Verdict
+from reports.words import expectation, measured
 
 STYLE = {Verdict.HELD: "green", Verdict.BROKEN: "red", Verdict.INCONCLUSIVE: "yellow"}
 
@@ -23,8 +23,11 @@ def print_verdict(verdict: RunVerdict) -> None:
     for row in zip(*(twin.checks for twin in verdict.twins), strict=True):
         cells = [_word(result.verdict, f" {measured(result)}") for result in row]
         table.add_row(f"{row[0].invariant} {row[0].check}".strip(), *cells)
-    overall = [_word(twin.verdict, f" ({expected(twin)})", "bold ") for twin in verdict.twins]
+    overall = [_word(twin.verdict, f" ({expectation(twin)})", "bold ") for twin in verdict.twins]
     table.add_row(Text("verdict", style="bold"), *overall)
+    table.add_row(
+        "requests in the fault phase", *(twin.numbers.phases[FAULT].tally for twin in verdict.twins)
+    )
     console.print(table)
 
 
@@ -32,16 +35,6 @@ def print_repeat(report: object, command: str) -> None:
     """Where the page is, where there is one, and how to make the run again."""
     where = f"\nReport: {report}" if report else ""
     say(f"{where}\nRepeat: {command}")
-
-
-def expected(twin: TwinVerdict) -> str:
-    return f"expected {twin.expected}" if twin.expected else "nothing expected"
-
-
-def measured(result: CheckResult) -> str:
-    """The number beside its threshold, as far as the check has them."""
-    value, limit = quantity(result.value, result.unit), quantity(result.threshold, result.unit)
-    return f"{value} (limit {limit})" if value and limit else value
 
 
 def _word(verdict: Verdict, rest: str, weight: str = "") -> Text:

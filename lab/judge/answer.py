@@ -1,11 +1,14 @@
-"""The answer: which twin held, which broke, under what, and the numbers that decide it. A reader sees it first."""
+"""The answer: which twin held, which broke, under what, and the numbers that decide it. A reader sees it first.
+
+And what became of all requests: a twin that holds by refusing nearly everything must not look like one that serves.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
 
-from lab.model import CheckResult, Gate, Scenario, TwinVerdict, Verdict
+from lab.model import FAULT, CheckResult, Gate, Scenario, TwinVerdict, Verdict
 
 VERB = {Verdict.HELD: "held", Verdict.BROKEN: "broke", Verdict.INCONCLUSIVE: "was inconclusive"}
 
@@ -19,8 +22,26 @@ def answer(scenario: Scenario, gates: Sequence[Gate], twins: Sequence[TwinVerdic
         others = f" {more} more gate{' fails' if more == 1 else 's fail'}." if more else ""
         return f"Invalid run, no twin is judged: {first.name}{whose}: {first.sentence}{others}"
     parts = [_part(twin, result) for twin, result in zip(twins, deciding(twins), strict=True)]
-    surprise = " Not what was expected." if any(twin.surprising for twin in twins) else ""
-    return f"With {_broken(scenario)}: {'; '.join(parts)}.{surprise}"
+    when = "During the fault" if scenario.faults else "In the fault phase"
+    counts = "; ".join(f"{twin.twin} {twin.numbers.phases[FAULT].tally}" for twin in twins)
+    return f"With {_broken(scenario)}: {'; '.join(parts)}. {when}: {counts}.{_surprise(twins)}"
+
+
+def _surprise(twins: Sequence[TwinVerdict]) -> str:
+    """Whether it is what was expected; if only the reason is another, which check should have decided."""
+    surprising = [twin for twin in twins if twin.surprising]
+    if not surprising:
+        return ""
+    other = [twin for twin in surprising if twin.verdict is twin.expected and twin.about]
+    if other != surprising:
+        return " Not what was expected."
+    twin = other[0]
+    result = twin.about
+    told = f"{result.check}: {result.verdict}" if result else ""
+    return (
+        f" Not what was expected: the {twin.twin} twin {VERB[twin.verdict]}, but not by what the scenario is about "
+        f"({told})."
+    )
 
 
 def _broken(scenario: Scenario) -> str:
@@ -42,9 +63,9 @@ def _part(twin: TwinVerdict, result: CheckResult | None) -> str:
 
 
 def deciding(twins: Sequence[TwinVerdict]) -> list[CheckResult | None]:
-    """For each twin the check that decides: the first that explains the verdicts of all twins, else its own first.
+    """For each twin the check to tell: the first that explains the verdicts of all twins, else its own first.
 
-    A scenario lists its checks in order of importance.
+    A scenario lists its checks in order of importance, and the first is the one that it is about.
     """
     columns = list(zip(*(twin.checks for twin in twins), strict=True))
     for column in columns:

@@ -26,7 +26,8 @@ from lab.model import (
 
 LEFT_OUT = "—"
 INVALID = "invalid"
-SWEEP_HEADINGS = ("", "twin", "verdict", "good", "right", "refused", "unknown", "of", "p50 ms", "p95 ms")
+COUNTS = ("good", "right", "conflict", "refused", "failed", "unknown", "planned")
+SWEEP_HEADINGS = ("", "twin", "verdict", *COUNTS, "p50 ms", "p95 ms")
 
 
 def result(cell: str, verdict: RunVerdict) -> CellResult:
@@ -71,8 +72,10 @@ def _twin(twin: TwinVerdict, check: CheckResult | None) -> TwinCell:
         planned=phase.planned,
         good=count[Ending.GOOD.word],
         right=count[Ending.GOOD.word] + count[Ending.LATE.word],
+        conflict=count[Ending.CONFLICT.word],
         refused=count[Ending.REFUSED.word],
-        unknown=count[Ending.UNKNOWN.word] + count[Ending.TIMEOUT.word],
+        failed=count[Ending.FAILED.word],
+        unknown=count[Ending.UNKNOWN.word],
         p50_ms=phase.p50_ms,
         p95_ms=phase.p95_ms,
         cpu_ms_per_request=twin.numbers.cpu_ms_per_request,
@@ -81,9 +84,9 @@ def _twin(twin: TwinVerdict, check: CheckResult | None) -> TwinCell:
 
 def _sweep_rows(each: CellResult) -> Iterable[tuple[str, ...]]:
     if not each.valid:
-        yield each.cell, LEFT_OUT, INVALID, each.problem, *[""] * 6
+        yield each.cell, LEFT_OUT, INVALID, each.problem, *[""] * (len(SWEEP_HEADINGS) - 4)
     for twin in each.twins:
-        counts = (twin.good, twin.right, twin.refused, twin.unknown, twin.planned)
+        counts = (getattr(twin, name) for name in COUNTS)
         yield (
             each.cell, twin.twin, str(twin.verdict), *map(str, counts), _ms(twin.p50_ms), _ms(twin.p95_ms)
         )  # fmt: skip
@@ -111,4 +114,4 @@ def _told(by_cell: Mapping[str, CellResult], cell: str, twin: str) -> str:
 def _ms(number: float | None) -> str:
     if number is None:
         return LEFT_OUT
-    return "never" if math.isinf(number) else f"{number:.0f}"
+    return "no ok answer" if math.isinf(number) else f"{number:.0f}"

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 
 from lab.judge.evidence import TwinEvidence
+from lab.judge.recovery import recovery
 from lab.judge.statistics import (
-    HEALTHY_RATIO,
     Requests,
     between,
+    carried_by,
     censored_ms,
     ending_counts,
     is_answered,
@@ -23,7 +24,6 @@ from lab.judge.statistics import (
     ratio,
     schedule_lag_ms,
     statements_per_request,
-    time_to_recover_s,
 )
 from lab.model import BASELINE, FAULT, RECOVERY, WARMUP, CpuRead, PhaseNumbers, TwinNumbers
 
@@ -60,18 +60,16 @@ def _phase(twin: TwinEvidence, phase: str) -> PhaseNumbers:
 
 
 def _quantile_ms(planned: Requests, q: float) -> float | None:
-    enough = len(planned) >= 1 / (1 - q) - 1e-9
+    enough = len(planned) >= carried_by(q)
     return quantile(censored_ms(planned), q) if enough else None
 
 
 def _time_to_recover_s(twin: TwinEvidence) -> float | None:
-    """None too if nothing was broken, or if the baseline was not healthy."""
-    if not twin.fault_windows or not _base_ratio(twin) >= HEALTHY_RATIO:
+    """None too if nothing was broken, or if it cannot be said."""
+    if not twin.fault_windows:
         return None
-    healed_s = max(window.off_s for window in twin.fault_windows)
-    end_s = twin.phases.window(RECOVERY)[1]
-    took_s = time_to_recover_s(of_ops(twin.requests, twin.ops), twin.load.good_within_ms, healed_s, end_s)
-    return math.inf if took_s is None else took_s
+    back = recovery(twin, of_ops(twin.requests, twin.ops))
+    return None if back.why_unknown else back.took_s
 
 
 def _lost_good_s(twin: TwinEvidence) -> float:

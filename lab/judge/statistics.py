@@ -25,9 +25,29 @@ READINESS = "readyz"  # the operation with which a load balancer asks whether to
 WRONG_BODY = 2  # bit of `flags`
 CONFLICT = 409
 TRY_AGAIN = (502, 503, 504)
-HEALTHY_RATIO = 0.9  # good share of a one-second bin, to count as recovered
-HEALTHY_FOR_S = 3  # at least that long, up to the end of the recovery phase
 BIN_S = 1.0
+BOUND = 0.025  # how often a bound may be wrong: both sides of a 95 % interval
+
+
+def ratio_interval(requests: Requests, mask: Mask) -> tuple[float, float]:
+    """Where the share of `mask` may lie, with 95 % confidence: from how much it differs from second to second.
+
+    Requests of one second share their luck, so they count together (ratio estimate over blocks of 1 s, Student's t).
+    """
+    seconds = np.floor(requests["intended"] - requests["intended"].min()).astype(np.int64)
+    planned = np.bincount(seconds).astype(np.float64)
+    hit = np.bincount(seconds, weights=mask, minlength=len(planned))[planned > 0]
+    planned, share = planned[planned > 0], float(mask.mean())
+    if (blocks := len(planned)) < 2:
+        return 0.0, 1.0
+    spread = float(((hit - share * planned) ** 2).sum()) * blocks / (blocks - 1)
+    off = _student(blocks - 1) * math.sqrt(spread) / float(planned.sum())
+    return max(0.0, share - off), min(1.0, share + off)
+
+
+def _student(freedom: int) -> float:
+    """Student's t at 97.5 %, within 1 % from 3 degrees of freedom on (Cornish-Fisher)."""
+    return 1.96 + 2.372 / freedom + 2.823 / freedom**2 + 2.6 / freedom**3
 
 
 def between(requests: Requests, start_s: float, end_s: float) -> Requests:
@@ -88,12 +108,16 @@ def is_good(requests: Requests, within_ms: float) -> Mask:
     return is_right(requests) & (latency_ms(requests) <= within_ms)
 
 
-def is_sound(requests: Requests, within_ms: float) -> Mask:
-    """Good, or told in time that somebody else was first (409): what a healthy service answers."""
-    conflict = (requests["outcome"] == Outcome.REFUSED) & (requests["status"] == CONFLICT)
-    return is_good(requests, within_ms) | np.asarray(
-        conflict & (latency_ms(requests) <= within_ms), dtype=np.bool_
+def is_conflict(requests: Requests) -> Mask:
+    """Told that somebody else was first, or that there is not enough (409)."""
+    return np.asarray(
+        (requests["outcome"] == Outcome.REFUSED) & (requests["status"] == CONFLICT), dtype=np.bool_
     )
+
+
+def is_sound(requests: Requests, within_ms: float) -> Mask:
+    """Good, or a conflict told in time: what a healthy service answers."""
+    return is_good(requests, within_ms) | (is_conflict(requests) & (latency_ms(requests) <= within_ms))
 
 
 def ratio(mask: Mask) -> float:
@@ -109,6 +133,14 @@ def quantile(values: Numbers, q: float) -> float:
     return float(np.partition(values, rank - 1)[rank - 1])
 
 
+def carried_by(q: float) -> int:
+    """How many requests it takes to say something about the share `q` of them: 72 for 95 %, 368 for 99 %.
+
+    With fewer, all of them may lie on one side of the quantile by chance, and no upper bound of it exists.
+    """
+    return math.ceil(math.log(BOUND) / math.log(q)) if 0 < q < 1 else 1
+
+
 def censored_ms(requests: Requests) -> Numbers:
     """Latencies, infinite for a request without a right answer."""
     return np.where(is_right(requests), latency_ms(requests), np.inf)
@@ -117,23 +149,18 @@ def censored_ms(requests: Requests) -> Numbers:
 def per_bin(
     requests: Requests, mask: Mask, start_s: float, end_s: float, bin_s: float = BIN_S
 ) -> tuple[Numbers, Numbers]:
-    """How many requests were planned in each whole bin of [start, end), and how many of these are in `mask`."""
-    count = int((end_s - start_s) / bin_s + 1e-9)
-    edges = start_s + bin_s * np.arange(count + 1)
+    """How many requests were planned in each bin of [start, end), and how many of these are in `mask`.
+
+    The last bin may be shorter.
+    """
+    edges = bin_edges(start_s, end_s, bin_s)
     planned, _ = np.histogram(requests["intended"], bins=edges)
     hit, _ = np.histogram(requests["intended"][mask], bins=edges)
     return planned.astype(np.float64), hit.astype(np.float64)
 
 
-def time_to_recover_s(requests: Requests, within_ms: float, healed_s: float, end_s: float) -> float | None:
-    """Seconds from `healed_s` until every later second up to `end_s` is at least HEALTHY_RATIO good.
-
-    None if that was never reached, or lasted less than HEALTHY_FOR_S. A second without arrivals is healthy.
-    """
-    planned, good = per_bin(requests, is_good(requests, within_ms), healed_s, end_s)
-    unhealthy = np.flatnonzero(good < HEALTHY_RATIO * planned)
-    first = int(unhealthy[-1]) + 1 if unhealthy.size else 0
-    return first * BIN_S if planned.size - first >= HEALTHY_FOR_S else None
+def bin_edges(start_s: float, end_s: float, bin_s: float = BIN_S) -> Numbers:
+    return np.append(np.arange(start_s, end_s - 1e-9, bin_s), end_s)
 
 
 def lost_good_s(
@@ -150,13 +177,13 @@ def lost_good_s(
 
 def endings(requests: Requests, within_ms: float) -> NDArray[np.uint8]:
     """How each request ended: the first Ending that fits."""
-    gave_up = np.isin(requests["failure"], (Failure.TIMEOUT, Failure.CONNECT_TIMEOUT))
     fits = {
         Ending.WRONG: is_wrong(requests),
         Ending.GOOD: is_good(requests, within_ms),
         Ending.LATE: is_right(requests),
+        Ending.CONFLICT: is_conflict(requests),
         Ending.REFUSED: requests["outcome"] == Outcome.REFUSED,
-        Ending.TIMEOUT: gave_up,
+        Ending.FAILED: requests["outcome"] == Outcome.FAILED,
     }
     return np.select(list(fits.values()), list(fits), Ending.UNKNOWN).astype(np.uint8)
 

@@ -8,7 +8,18 @@ from lab.judge.answer import answer
 from lab.judge.description import describe
 from lab.judge.evidence import RunEvidence, TwinEvidence
 from lab.judge.gates import look
-from lab.model import Check, CheckResult, Gate, LabError, RunVerdict, Scenario, TwinVerdict, Verdict
+from lab.judge.gates.recording import complete
+from lab.model import (
+    Check,
+    CheckResult,
+    Gate,
+    LabError,
+    RunVerdict,
+    Scenario,
+    TwinNumbers,
+    TwinVerdict,
+    Verdict,
+)
 
 
 def judge(run: RunEvidence) -> RunVerdict:
@@ -16,7 +27,8 @@ def judge(run: RunEvidence) -> RunVerdict:
     scenario = run.manifest.scenario
     gates = look(run)
     valid = all(gate.passed for gate in gates)
-    twins = tuple(_twin(twin, scenario, valid) for twin in run.twins)
+    whole = complete(run).passed
+    twins = tuple(_twin(twin, scenario, valid, whole) for twin in run.twins)
     return RunVerdict(
         run=run.manifest.run,
         scenario=scenario.name,
@@ -28,7 +40,7 @@ def judge(run: RunEvidence) -> RunVerdict:
     )
 
 
-def _twin(twin: TwinEvidence, scenario: Scenario, valid: bool) -> TwinVerdict:
+def _twin(twin: TwinEvidence, scenario: Scenario, valid: bool, whole: bool) -> TwinVerdict:
     checks = tuple(_safely(check, twin) for check in scenario.checks) if valid else ()
     return TwinVerdict(
         twin=twin.twin,
@@ -37,8 +49,16 @@ def _twin(twin: TwinEvidence, scenario: Scenario, valid: bool) -> TwinVerdict:
         verdict=Verdict.worst([result.verdict for result in checks]),
         expected=scenario.expected.get(twin.plan.service),
         checks=checks,
-        numbers=describe(twin),
+        numbers=describe(twin) if whole else _as_far_as_known(twin),
     )
+
+
+def _as_far_as_known(twin: TwinEvidence) -> TwinNumbers:
+    """Of a run that ended early: none, if too little was written down."""
+    try:
+        return describe(twin)
+    except LabError:
+        return TwinNumbers(phases={})
 
 
 def _safely(check: Check, twin: TwinEvidence) -> CheckResult:

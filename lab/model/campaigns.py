@@ -54,8 +54,10 @@ class TwinCell:
     planned: int
     good: int  # right and within X
     right: int  # right, at any time before the client gave up
+    conflict: int
     refused: int
-    unknown: int  # timeouts included
+    failed: int
+    unknown: int
     p50_ms: float | None
     p95_ms: float | None
     cpu_ms_per_request: float | None  # in the baseline

@@ -25,7 +25,8 @@ class Outcome(IntEnum):
 
     OK = 0  # acknowledged: the effect must be there
     REFUSED = 1  # surely no effect: a 4xx, a 503 to a read, or a problem document with "effect": "none"
-    UNKNOWN = 2  # may have taken effect: timeout, reset, any other 5xx
+    UNKNOWN = 2  # a write that may have taken effect: timeout, reset, any other 5xx
+    FAILED = 3  # a read that got an error or no answer: it has no effect, so nothing is in doubt
 
 
 class Failure(IntEnum):
@@ -44,18 +45,19 @@ class Failure(IntEnum):
 
 
 class Ending(IntEnum):
-    """What became of a planned request, in one of seven ways: the words of every count, table and figure.
+    """What became of a planned request, in one of eight ways: the words of every count, table and figure.
 
     An outcome is what the client may believe; an ending also says whether the answer was right and in time.
     """
 
     GOOD = 0  # right, and within X
     LATE = 1  # right, but after X
-    REFUSED = 2  # surely no effect
-    UNKNOWN = 3  # may have taken effect
-    TIMEOUT = 4  # unknown too: the client gave up
-    WRONG = 5  # acknowledged, with wrong content
-    UNRECORDED = 6  # nothing is known of it
+    CONFLICT = 2  # told that somebody else was first, or that there is not enough (409)
+    REFUSED = 3  # surely no effect, for any other reason
+    FAILED = 4  # a read that got an error or no answer
+    UNKNOWN = 5  # a write that may have taken effect
+    WRONG = 6  # acknowledged, with wrong content
+    UNRECORDED = 7  # nothing is known of it
 
     @property
     def word(self) -> str:

@@ -30,8 +30,8 @@ class Check:
         """The verdict on one twin. An exception raised here is reported as inconclusive, never as held."""
         raise NotImplementedError
 
-    def undecided(self, why: str) -> CheckResult:
-        """Inconclusive, for the reason `why`, a sentence."""
+    def undecided(self, why: str, looked: int | None = None) -> CheckResult:
+        """Inconclusive, for the reason `why`, a sentence; `looked` is the number of things looked at."""
         return CheckResult(
             check=self.title(),
             verdict=Verdict.INCONCLUSIVE,
@@ -40,12 +40,16 @@ class Check:
             unit="",
             sentence=why,
             invariant=self.invariant,
+            looked=looked,
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """The load, what breaks, what must still be true, and the verdict expected of each service."""
+    """The load, what breaks, what must still be true, and the verdict expected of each service.
+
+    The first of `checks` is the one that the scenario is about: a run is as expected only if that one decided it.
+    """
 
     name: str
     title: str
@@ -62,6 +66,9 @@ class Scenario:
         default_factory=dict
     )  # by service; nothing is expected of one that is not named
     baseline_good_min: float = 0.99  # below it a run is invalid: the twin was unhealthy from the start
+    baseline_alike: float = (
+        2.0  # so many times as slow as the other, at most, may a twin be before anything breaks
+    )
     defences: tuple[str, ...] = ()  # that make the difference here; an ablation switches these
     lesson: str = ""  # the defences that make the difference, in one sentence
     full: Phases = FULL

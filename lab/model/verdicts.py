@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lab.model.outcomes import Verdict
+from lab.model.outcomes import Ending, Verdict
+from lab.model.shares import percent
 from lab.model.twins import Role
+
+ALWAYS_TOLD = (Ending.GOOD, Ending.REFUSED, Ending.UNKNOWN)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """The result of one check on one twin. `examples` shows what was lost, doubled or late: first, worst, last."""
+    """The result of one check on one twin. `examples` shows what was lost, doubled or late: first, worst, last.
+
+    `looked` is the number of things that it looked at, `unreached` says what an infinite value means.
+    """
 
     check: str
     verdict: Verdict
@@ -21,6 +27,8 @@ class CheckResult:
     sentence: str
     examples: tuple[str, ...] = ()
     invariant: str = ""  # "I4" … for an invariant, "" for an SLO
+    looked: int | None = None
+    unreached: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +57,17 @@ class PhaseNumbers:
     endings: Mapping[str, int]  # how many requests ended in each way, by the words of Ending
     statements_per_request: float | None = None
 
+    @property
+    def tally(self) -> str:
+        """What became of the requests: "46 % good, 51 % refused, 3.1 % unknown of 159"."""
+        counts = {ending: self.endings.get(ending.word, 0) for ending in Ending}
+        told = [
+            f"{percent(count / self.planned)} {ending.word}"
+            for ending, count in counts.items()
+            if self.planned and (count or ending in ALWAYS_TOLD)
+        ]
+        return f"{', '.join(told) or 'nothing'} of {self.planned}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class TwinNumbers:
@@ -63,7 +82,10 @@ class TwinNumbers:
 
 @dataclass(frozen=True, kw_only=True)
 class TwinVerdict:
-    """Everything about one twin. `expected` is None if the scenario expects nothing of its service."""
+    """Everything about one twin. `expected` is None if the scenario expects nothing of its service.
+
+    The first of its checks is the one that the scenario is about.
+    """
 
     twin: str
     service: str
@@ -74,8 +96,23 @@ class TwinVerdict:
     numbers: TwinNumbers
 
     @property
+    def about(self) -> CheckResult | None:
+        return self.checks[0] if self.checks else None
+
+    @property
     def surprising(self) -> bool:
-        return self.expected is not None and self.verdict is not self.expected
+        """Not as expected, or as expected for another reason than the one that the scenario is about."""
+        return self.expected is not None and not self.verdict is self._about is self.expected
+
+    @property
+    def contradicts(self) -> bool:
+        """It is known to be otherwise than expected, not only unknown."""
+        found = self.verdict if self.expected is Verdict.HELD else self._about
+        return self.surprising and found is not Verdict.INCONCLUSIVE
+
+    @property
+    def _about(self) -> Verdict:
+        return self.about.verdict if self.about else Verdict.INCONCLUSIVE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -84,9 +84,6 @@ class Twins(Generic[AnyTwin]):
             logs.mkdir(parents=True, exist_ok=True)
             self._twins[twin].collect(logs)
 
-    def check(self) -> None:
-        """As `lab.ports.Testbed.check`: nothing but us carries the twins."""
-
     def facts(self) -> Mapping[str, Any]:
         """What ran: empty before `up`."""
         return self._facts

@@ -21,7 +21,7 @@ from reports.view import RunView, TwinView, bin_edges
 
 COLUMNS_MAX = 130
 LATENCY_BINS = 44
-STRIPS = (Ending.WRONG, Ending.REFUSED, Ending.UNKNOWN, Ending.TIMEOUT)  # from the bottom up
+STRIPS = (Ending.WRONG, Ending.CONFLICT, Ending.REFUSED, Ending.FAILED, Ending.UNKNOWN)  # from the bottom up
 WIDTHS_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 

@@ -20,8 +20,10 @@ SHOWN_PHASES = (BASELINE, FAULT, RECOVERY)
 PARTS: tuple[Part, ...] = (
     ("good", (Ending.GOOD,), "#009E73", ""),
     ("late", (Ending.LATE,), "#F0E442", ""),
+    ("conflict", (Ending.CONFLICT,), "#0072B2", ""),
     ("refused", (Ending.REFUSED,), "#56B4E9", "////"),
-    ("unknown", (Ending.UNKNOWN, Ending.TIMEOUT), "#CC79A7", "...."),
+    ("failed", (Ending.FAILED,), "#E69F00", "\\\\"),
+    ("unknown", (Ending.UNKNOWN,), "#CC79A7", "...."),
     ("wrong", (Ending.WRONG,), "#222222", ""),
     ("unrecorded", (Ending.UNRECORDED,), "#dddddd", "xxxx"),  # shown only if there are any
 )
@@ -35,7 +37,7 @@ def claim(run: RunView) -> str:
 
 def _unknown(run: RunView, twin: TwinView) -> int:
     counts = twin.counts(run.window(FAULT))
-    return counts[Ending.UNKNOWN] + counts[Ending.TIMEOUT]
+    return counts[Ending.UNKNOWN]
 
 
 def draw(run: RunView) -> Figure:

@@ -23,7 +23,9 @@ ABOVE = 1.5  # times the client's timeout: the axis ends this far above the dots
 MARKERS = {
     "good": "o",
     "late": "^",
+    "conflict": "v",
     "refused": "s",
+    "failed": "+",
     "unknown": "x",
     "wrong": "D",
 }  # for readers who see no colours
@@ -42,9 +44,10 @@ def _longest(run: RunView, twin: TwinView) -> str:
     chosen = (twin.at_s >= start) & (twin.at_s < end) & (twin.kind != Ending.UNRECORDED)
     if not chosen.any():
         return words.NONE
-    if (twin.kind[chosen] == Ending.TIMEOUT).any():
+    longest_ms = float(twin.latency_ms[chosen].max())
+    if longest_ms >= run.client_timeout_ms:
         return f"{words.limit(run.client_timeout_ms)} and then no answer"
-    return words.milliseconds(float(twin.latency_ms[chosen].max()))
+    return words.milliseconds(longest_ms)
 
 
 def draw(run: RunView) -> Figure:
@@ -94,7 +97,7 @@ def dots(run: RunView, twin: TwinView, kinds: tuple[int, ...]) -> tuple[Floats, 
 
 def _edge(name: str, colour: str) -> dict[str, Any]:
     """A hairline around filled markers, so that yellow shows on white."""
-    filled = MARKERS[name] != "x"
+    filled = MARKERS[name] not in "x+"
     return {
         "markeredgecolor": look.INK if filled else colour,
         "markeredgewidth": 0.25 if filled else 1.0,

@@ -6,9 +6,11 @@ use it also opens another, which takes four more round trips. The hardened twin 
 connections that are already open.
 """
 
+from dataclasses import replace
+
 from lab.checks.slos import GoodRatio, LatencyQuantile, RecoversWithin
 from lab.faults import Latency
-from lab.model import DATABASE, FAULT, Load, Scenario, Verdict
+from lab.model import DATABASE, FAULT, QUICK, Load, Scenario, Verdict
 
 SCENARIO = Scenario(
     name="s01-db-latency",
@@ -17,6 +19,7 @@ SCENARIO = Scenario(
     question="100 ms on the database link: is one request 100, 300 or 700 ms slower?",
     mirrors="Fortnite, February 2018: latency of the matchmaking database "
     "(fortnite.com/news/postmortem-of-service-outage-at-3-4m-ccu)",
+    quick=replace(QUICK, recovery_s=10),
     load=Load(
         rate_rps=30,
         mix={"get_booking": 6, "user_bookings": 2, "rooms_search": 1, "availability": 1},

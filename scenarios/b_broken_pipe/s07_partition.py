@@ -1,23 +1,26 @@
 """Hard partition: the database is gone, and every attempt to reach it fails at once.
 
 Neither twin can do its work now. What differs is what callers and the load balancer are told. The naive twin answers
-500, which does not say whether anything was done, and reports itself ready all the while. The hardened twin refuses
-in milliseconds, says that nothing was done and when to try again, and takes itself out of rotation.
+500, which after a write does not say whether anything was done, and reports itself ready all the while. The hardened
+twin refuses in milliseconds, says that nothing was done and when to try again, and takes itself out of rotation.
 """
+
+from dataclasses import replace
 
 from lab.checks.invariants import (
     ChargesMatch,
     CleanEndState,
     Conservation,
+    JustifiedRefusals,
     NoDoubleBooking,
     NoLostAcks,
     NoPhantoms,
     RefusedMeansRefused,
     StoredAsAsked,
 )
-from lab.checks.slos import CleanRefusals, RecoversWithin, TruthfulReadiness
+from lab.checks.slos import CleanRefusals, GoodRatio, RecoversWithin, TruthfulReadiness
 from lab.faults import Down
-from lab.model import DATABASE, FAULT, Load, Scenario, Verdict
+from lab.model import DATABASE, FAULT, QUICK, Load, Scenario, Verdict
 
 SCENARIO = Scenario(
     name="s07-partition",
@@ -27,6 +30,7 @@ SCENARIO = Scenario(
     question="How long after the database is the service back? And what may a caller believe meanwhile?",
     mirrors="GitHub, October 2018: 43 s of lost connectivity, more than 24 hours degraded "
     "(github.blog/2018-10-30-oct21-post-incident-analysis)",
+    quick=replace(QUICK, recovery_s=10),
     load=Load(
         rate_rps=30,
         mix={
@@ -34,14 +38,16 @@ SCENARIO = Scenario(
             "user_bookings": 2,
             "create_booking": 2,
             "transfer": 1,
+            "scarce_transfer": 0.5,
             "readyz": 1,
-            "healthz": 1,
+            "healthz": 4,
         },
         good_within_ms=500,
     ),
     faults=(Down(link=DATABASE),),
     checks=(
         CleanRefusals(phase=FAULT, at_most=0.05),
+        GoodRatio(phase=FAULT, at_least=0.9, ops=("healthz",)),
         TruthfulReadiness(at_most_s=2),
         RecoversWithin(at_most_s=5),
         NoLostAcks(),
@@ -51,6 +57,7 @@ SCENARIO = Scenario(
         Conservation(),
         ChargesMatch(),
         StoredAsAsked(),
+        JustifiedRefusals(),
         CleanEndState(),
     ),
     defences=("honest_errors", "readiness"),

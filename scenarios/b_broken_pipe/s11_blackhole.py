@@ -10,11 +10,15 @@ it makes the transfer that nobody is waiting for any more, and then the repetiti
 long before and does nothing after that: even without idempotency keys, it makes no transfer of this run twice.
 """
 
+from dataclasses import replace
+
 from lab.checks.invariants import (
     ChargesMatch,
     CleanEndState,
     Conservation,
     ExactlyOnce,
+    JustifiedRefusals,
+    NoDoubleBooking,
     NoLostAcks,
     NoPhantoms,
     RefusedMeansRefused,
@@ -22,7 +26,7 @@ from lab.checks.invariants import (
 )
 from lab.checks.slos import AnswersWithin, GoodRatio, RecoversWithin
 from lab.faults import Timeout
-from lab.model import DATABASE, FAULT, Load, Scenario, ServerProfile, Topology, Verdict
+from lab.model import DATABASE, FAULT, QUICK, Load, Scenario, ServerProfile, Topology, Verdict
 
 SCENARIO = Scenario(
     name="s11-blackhole",
@@ -33,6 +37,7 @@ SCENARIO = Scenario(
     "after 2 s and asks again: how often is the transfer made?",
     mirrors="KubeBlocks on OKE: about 15 minutes of hanging after a failover, packets to the old address vanished "
     "(kubeblocks.io/blog/oci-tcp-blackhole-troubleshooting)",
+    quick=replace(QUICK, recovery_s=10),
     load=Load(
         rate_rps=18,  # low enough that the naive twin's backlog does not keep both cores busy for long after healing
         mix={
@@ -40,6 +45,7 @@ SCENARIO = Scenario(
             "user_bookings": 2,
             "create_booking": 2,
             "transfer_repeated": 1,
+            "scarce_transfer": 0.5,
             "healthz": 5,
         },
         good_within_ms=500,
@@ -59,9 +65,11 @@ SCENARIO = Scenario(
         NoPhantoms(),
         RefusedMeansRefused(),
         ExactlyOnce(),
+        NoDoubleBooking(),
         Conservation(),
         ChargesMatch(),
         StoredAsAsked(),
+        JustifiedRefusals(),
         CleanEndState(),
     ),
     defences=("deadline",),

@@ -8,6 +8,7 @@ first, as pending, and charges only those whose booking the constraint let in.
 
 from lab.checks.invariants import (
     ChargesMatch,
+    CleanEndState,
     ExactlyOnce,
     JustifiedRefusals,
     NoDoubleBooking,
@@ -16,8 +17,9 @@ from lab.checks.invariants import (
     RefusedMeansRefused,
     StoredAsAsked,
 )
+from lab.checks.slos import ServedRatio
 from lab.faults import Latency
-from lab.model import DATABASE, Load, Scenario, Verdict
+from lab.model import DATABASE, FAULT, Load, Scenario, Verdict
 
 SCENARIO = Scenario(
     name="s13-double-booking",
@@ -29,6 +31,7 @@ SCENARIO = Scenario(
     faults=(Latency(link=DATABASE, latency_ms=50),),
     checks=(
         NoDoubleBooking(),
+        ServedRatio(phase=FAULT, at_least=0.95),
         NoLostAcks(),
         NoPhantoms(),
         RefusedMeansRefused(),
@@ -36,6 +39,7 @@ SCENARIO = Scenario(
         ChargesMatch(),
         StoredAsAsked(),
         JustifiedRefusals(),
+        CleanEndState(),
     ),
     defences=("constraints", "saga"),
     lesson=(

@@ -22,7 +22,7 @@ from lab.model import (
 from lab.record import RunWriter, write_verdict
 from tests.fabricated.evidence import a_manifest, a_scenario
 
-COUNTS = {"good": 90, "late": 5, "refused": 3, "unknown": 1, "timeout": 1, "wrong": 0}
+COUNTS = {"good": 90, "late": 5, "conflict": 1, "refused": 2, "failed": 0, "unknown": 2, "wrong": 0}
 
 
 def verdict(treatment: Verdict, *, valid: bool = True) -> RunVerdict:

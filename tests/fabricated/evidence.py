@@ -72,8 +72,8 @@ def a_manifest(scenario: Scenario, twins: Sequence[TwinPlan] = PAIR, **changes: 
     phases, seed = changes.get("phases", PHASES), changes.get("seed", 1)
     planned: dict[str, Any] = {
         "format": FORMAT, "lab_version": "0.1.0", "commit": "0123456", "run": "20261121-083000-s99-made-up-0001",
-        "status": Status.COMPLETE, "runtime": "local", "scenario": scenario, "quick": True, "settings": (),
-        "seed": seed, "phases": phases, "switches": plan_switches(scenario.faults, phases, seed),
+        "status": Status.COMPLETE, "problem": "", "runtime": "local", "scenario": scenario, "quick": True,
+        "settings": (), "seed": seed, "phases": phases, "switches": plan_switches(scenario.faults, phases, seed),
         "shots": plan_shots(scenario.faults, phases), "twins": tuple(twins),
         "sizes": {"users": 500, "rooms": 40, "bookings": 2_000, "wallets": 500}, "planned": 0, "t0": T0_AT,
         "t0_wall": "2026-11-21T08:30:00+00:00", "isolation": Isolation.UNPINNED,

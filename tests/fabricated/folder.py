@@ -80,6 +80,7 @@ class Fabricated:
     members: int = 0  # of the service, seen as a part; the last one is down in the fault
     sessions: bool = False
     status: Status = Status.COMPLETE
+    problem: str = ""
     isolation: Isolation = Isolation.UNPINNED
     engine: str = "toxiproxy"
     keep: float = 1.0  # the share of the planned requests that were recorded, from the start
@@ -119,7 +120,8 @@ def manifest_of(run: str, made_up: Fabricated) -> Manifest:
         for at_s, on in zip(window, (True, False), strict=True)
     )
     return a_manifest(
-        scenario_of(made_up), made_up.twins, run=run, status=made_up.status, seed=made_up.seed, phases=made_up.phases,
+        scenario_of(made_up), made_up.twins, run=run, status=made_up.status, problem=made_up.problem,
+        seed=made_up.seed, phases=made_up.phases,
         switches=switches, planned=made_up.requests, isolation=made_up.isolation,
         facts={"engine": made_up.engine, "toxiproxy": "2.12.0", "postgres": "18.1", "limits": {"service": "1 CPU"}},
     )  # fmt: skip

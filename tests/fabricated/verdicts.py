@@ -76,9 +76,9 @@ def _judged(twin: TwinPlan) -> TwinVerdict:
             sentence="Recovered 0 s after the fault.",
         ),
         CheckResult(
-            check="What was acknowledged is there", verdict=verdict, value=lost, threshold=0, unit="bookings",
+            check="What was acknowledged is there", verdict=verdict, value=lost, threshold=0, unit="",
             sentence=f"{lost} acknowledged bookings are not in the data.", examples=(HOSTILE,) if lost else (),
-            invariant="I1",
+            invariant="I1", looked=66,
         ),
     )  # fmt: skip
     expected = {NAIVE: Verdict.BROKEN, HARDENED: Verdict.HELD}.get(twin.service)
@@ -93,9 +93,10 @@ def _numbers(naive: bool, good: float) -> TwinNumbers:
         planned=240, good_ratio=1.0, goodput_rps=40.0, p50_ms=5.9 if naive else 6.1, p95_ms=12.4, p99_ms=None,
         endings={}, statements_per_request=1.2,
     )  # fmt: skip
+    endings = {"good": 5, "refused": 35, "unknown": 360} if naive else {"good": 399, "late": 1}
     hit = PhaseNumbers(
-        planned=400, good_ratio=good, goodput_rps=40 * good, p50_ms=512.0, p95_ms=math.inf, p99_ms=None, endings={},
-        statements_per_request=1.2,
+        planned=400, good_ratio=good, goodput_rps=40 * good, p50_ms=512.0, p95_ms=math.inf, p99_ms=None,
+        endings=endings, statements_per_request=1.2,
     )  # fmt: skip
     return TwinNumbers(
         phases={WARMUP: calm, BASELINE: calm, FAULT: hit, RECOVERY: calm},

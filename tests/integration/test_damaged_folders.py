@@ -27,7 +27,7 @@ from tests.fabricated.folder import Fabricated, make_run
 
 EXPECTED, NOT_EXPECTED, UNUSABLE, INVALID = 0, 1, 2, 3
 SHIFT_S = 3_600.0
-PHASES = Phases(warmup_s=0.5, baseline_s=1.5, fault_s=2, recovery_s=6, drain_s=0.5)
+PHASES = Phases(warmup_s=0.5, baseline_s=1.5, fault_s=3.5, recovery_s=6, drain_s=0.5)
 NAME = "20261121-083000-s01-db-latency-0001"
 OTHER = "20261121-093000-s01-db-latency-0002"  # is never damaged
 RESULT = tuple[int, str, str]
@@ -38,7 +38,7 @@ Damage = Callable[[Path], object]
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole run, judged and with its pages, and beside it as much of another as its line in the list needs."""
     runs = tmp_path_factory.mktemp("whole") / "runs"
-    folder = make_run(runs / NAME, Fabricated(requests=150, phases=PHASES, members=1, sessions=True))
+    folder = make_run(runs / NAME, Fabricated(requests=300, phases=PHASES, members=1, sessions=True))
     assembly.grade(folder)
     draw(str(folder), "not drawn in this test")
     (runs / OTHER).mkdir()

@@ -272,6 +272,22 @@ def test_down_leaves_no_process_no_folder_and_no_ledger(tmp_path: Path) -> None:
     assert holdings(tmp_path) == []
 
 
+def test_a_toxiproxy_that_was_killed_is_noticed(tmp_path: Path) -> None:
+    testbed = LocalTestbed(a_stack("run-without-proxies", PAIR[:1]), BOOKING, tmp_path)
+    try:
+        testbed.up(Heard())
+        testbed.check()
+        server = next(p for p in processes_of("run-without-proxies") if p.name().startswith("toxiproxy"))
+        server.kill()
+        server.wait(5)
+        with pytest.raises(
+            LabError, match=r"The proxies of the \w+ twin ended in mid-run.*logs/toxiproxy\.log"
+        ):
+            testbed.check()
+    finally:
+        testbed.down()
+
+
 @pytest.mark.skipif(not SEGMENTS.exists(), reason="only Linux lists its shared memory")
 def test_a_server_that_was_killed_leaves_no_shared_memory(tmp_path: Path) -> None:
     testbed = LocalTestbed(a_stack("run-memory", PAIR[:1]), BOOKING, tmp_path)

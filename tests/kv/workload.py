@@ -35,5 +35,5 @@ SLOW = Scenario(
     faults=(Latency(link=EDGE, latency_ms=100),),
     checks=(GoodRatio(phase=FAULT, at_least=0.95), RecoversWithin(at_most_s=2)),
     expected={"dict": Verdict.BROKEN},
-    quick=Phases(warmup_s=1, baseline_s=3, fault_s=4, recovery_s=4, drain_s=1),
+    quick=Phases(warmup_s=1, baseline_s=3, fault_s=6, recovery_s=7, drain_s=1),
 )

@@ -217,14 +217,20 @@ def test_the_verdict_is_told_in_the_units_of_people(
 ) -> None:
     monkeypatch.setattr("lab.cli.verdicts.console", Plain(width=200))
     verdict = make_verdict("run")
-    late = replace(verdict.twins[0].checks[0], value=float("inf"), threshold=1500.0, unit="ms")
+    late = replace(
+        verdict.twins[0].checks[0], value=float("inf"), threshold=1500.0, unit="ms", unreached="no answer"
+    )
     told = replace(
         verdict,
         twins=(replace(verdict.twins[0], checks=(late, *verdict.twins[0].checks[1:])), verdict.twins[1]),
     )
     print_verdict(told)
     shown = " ".join(capsys.readouterr().out.split())
-    assert "broken never (limit 1 500 ms)" in shown
+    assert "broken no answer (limit 1 500 ms)" in shown
+    assert "broken 3 in 66" in shown
+    assert "held none in 66" in shown
+    assert "requests in the fault phase 1.2 % good, 8.8 % refused, 90 % unknown of 400" in shown
+    assert "never" not in shown
     assert "99.8 % (limit 95 %)" in shown
     assert "share" not in shown
 

@@ -282,12 +282,6 @@ def test_proxies_that_could_not_be_read_are_told() -> None:
     assert gate.sentence == "At 5.00 s the proxies could not be read: It hangs."
 
 
-def test_conflicts_in_the_baseline_are_healthy() -> None:
-    contested = requests(status=409, outcome=Outcome.REFUSED)
-    run = a_run(SCENARIO, replace(healthy(), requests=contested), healthy(PAIR[1]))
-    assert failed(run) == []
-
-
 def test_a_run_whose_toxic_was_never_applied_is_invalid_and_judges_nobody() -> None:
     verdict = judge(
         a_run(SCENARIO, *(replace(healthy(plan), probes=probes(0, PHASES.load_s)) for plan in PAIR))

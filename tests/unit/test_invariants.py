@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lab.checks import wording
 from lab.checks.invariants import (
     INVARIANTS,
     AtomicPair,
@@ -27,7 +28,14 @@ from tests.fabricated.evidence import PHASES, FabricatedTwin
 from tests.fabricated.history import booking, booking_row, charge_row, ended, operation, transfer, update
 
 HELD, BROKEN, INCONCLUSIVE = Verdict.HELD, Verdict.BROKEN, Verdict.INCONCLUSIVE
+OF_A_WRITE = [Outcome.OK, Outcome.REFUSED, Outcome.UNKNOWN]
 LATER = {"starts_at": "2030-01-01T11:00:00+00:00", "ends_at": "2030-01-01T12:00:00+00:00"}
+
+
+@pytest.fixture(autouse=True)
+def _short_histories_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each shows one thing; how much an invariant must have looked at is tested by itself."""
+    monkeypatch.setattr(wording, "LOOKED_MIN", 1)
 
 
 def transferred(cents: int = 100, reference: str = "t1", rows: int = 2) -> dict[str, Any]:
@@ -257,7 +265,8 @@ def test_a_refusal_with_an_effect_is_found(left: dict[str, Any]) -> None:
 
 
 def test_a_try_in_doubt_excuses_the_refusal_that_follows() -> None:
-    history = [booking("r1"), booking("r2", Outcome.UNKNOWN), booking("r2", Outcome.REFUSED)]
+    doubtful = [booking("r2", Outcome.UNKNOWN), booking("r2", Outcome.REFUSED)]
+    history = [booking("r1"), booking("r3", Outcome.REFUSED), *doubtful]
     twin = FabricatedTwin(history=history, final=ended(bookings=[booking_row(3, "r2")]))
     assert judged(RefusedMeansRefused(), twin).verdict is HELD
 
@@ -573,7 +582,10 @@ def test_a_wrong_count_of_effects_is_found(history: list[object], left: dict[str
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.sampled_from(list(Outcome)), min_size=1, max_size=4), st.integers(0, 2))
+@given(
+    st.lists(st.sampled_from(OF_A_WRITE), min_size=1, max_size=4),
+    st.integers(0, 2),
+)
 def test_how_many_effects_one_intent_may_have(outcomes: list[Outcome], rows: int) -> None:
     history = [transfer("known"), *(transfer("t1", outcome) for outcome in outcomes)]
     row = {"from_wallet_id": 1, "to_wallet_id": 2, "amount_cents": 100}
@@ -624,7 +636,7 @@ def test_what_is_left_open_is_found(left: dict[str, Any]) -> None:
 
 
 def test_a_reservation_that_will_lapse_is_clean() -> None:
-    young = booking_row(2, "r1", status="pending")
+    young = booking_row(2, "r1", status="pending", created_at="2026-11-21T08:00:55+00:00")
     assert judged(CleanEndState(), FabricatedTwin(final=ended(bookings=[young]))).verdict is HELD
 
 
@@ -637,6 +649,39 @@ def test_background_work_that_takes_milliseconds_is_clean(state: str) -> None:
 def test_idle_sessions_of_a_pool_are_clean() -> None:
     idle = {"pid": 7, "state": "idle", "xact_age_s": None, "wait_event_type": "Client", "query": "COMMIT"}
     assert judged(CleanEndState(), FabricatedTwin(final=ended(activity=[idle]))).verdict is HELD
+
+
+@pytest.mark.parametrize(
+    "check", [c for c in INVARIANTS if c is not CleanEndState], ids=lambda c: c.invariant
+)
+def test_of_too_few_things_nothing_is_held(check: type[Check], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each on its right histories, with a minimum of one more than they have: and with as many as they have."""
+    for one, twin in RIGHT:
+        if type(one) is check and check is not NoDeadlocks:  # which needs crossings, and says how many
+            looked = judged(one, twin).looked
+            assert looked
+            monkeypatch.setattr(wording, "LOOKED_MIN", looked + 1)
+            few = judged(one, twin)
+            assert (few.verdict, few.looked) == (INCONCLUSIVE, looked)
+            assert f"at least {looked + 1} are needed" in few.sentence
+            monkeypatch.setattr(wording, "LOOKED_MIN", 1)
+
+
+def test_what_is_wrong_is_wrong_among_however_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wording, "LOOKED_MIN", 99)
+    assert judged(NoLostAcks(), FabricatedTwin(history=[booking("r1")])).verdict is BROKEN
+
+
+def test_a_pending_row_is_no_booking() -> None:
+    """Acknowledged and pending is lost; in doubt and pending is fine; refused and pending is an effect."""
+    final = ended(bookings=[booking_row(2, "r1", status="pending")])
+    assert judged(NoLostAcks(), FabricatedTwin(history=[booking("r1")], final=final)).verdict is BROKEN
+    both = ended(
+        bookings=[booking_row(2, "r1"), booking_row(3, "r1", status="pending")], charges=[charge_row(1, "r1")]
+    )
+    assert judged(ExactlyOnce(), FabricatedTwin(history=[booking("r1")], final=both)).verdict is HELD
+    told = [booking("r0"), booking("r1", Outcome.REFUSED)]
+    assert judged(RefusedMeansRefused(), FabricatedTwin(history=told, final=final)).verdict is BROKEN
 
 
 def test_examples_are_capped_to_first_middle_and_last() -> None:

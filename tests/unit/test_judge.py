@@ -10,6 +10,7 @@ import pytest
 from lab.checks.invariants import NoLostAcks
 from lab.checks.slos import GoodRatio, RecoversWithin
 from lab.faults import Latency, Timeout
+from lab.judge.description import describe
 from lab.judge.verdict import judge
 from lab.model import (
     BASELINE,
@@ -28,6 +29,7 @@ from lab.model import (
     TwinPlan,
     Verdict,
 )
+from lab.record import Status
 from tests.fabricated.evidence import (
     HARDENED,
     NAIVE,
@@ -40,6 +42,7 @@ from tests.fabricated.evidence import (
     a_scenario,
     in_fault_phase,
     probes,
+    together,
     with_fault_phase,
 )
 
@@ -66,6 +69,30 @@ class Crashing(Check):
         raise KeyError("bookings")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Always(Check):
+    name: ClassVar[str] = "always"
+    verdict: ClassVar[Verdict] = HELD
+    says: ClassVar[str] = "holds"
+
+    def title(self) -> str:
+        return self.says
+
+    def judge(self, evidence: Evidence) -> CheckResult:
+        return replace(self.undecided("So it is."), verdict=self.verdict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holding(Always):
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breaking(Always):
+    verdict: ClassVar[Verdict] = BROKEN
+    says: ClassVar[str] = "breaks"
+
+
 def run_of(
     scenario: Scenario, *rows: object, plans: tuple[TwinPlan, ...] = PAIR, **all_of_them: object
 ) -> FabricatedRun:
@@ -90,8 +117,94 @@ def test_the_contrast_is_told_with_the_numbers_that_decide_it() -> None:
     assert verdict.sentence == (
         "With 100 ms of latency on the way back from the database: "
         "the naive twin broke (0 % of 200 requests got the right answer within 300 ms); "
-        "the hardened twin held (100 % of 200 requests got the right answer within 300 ms)."
+        "the hardened twin held (100 % of 200 requests got the right answer within 300 ms). "
+        "During the fault: naive 0 % good, 100 % late, 0 % refused, 0 % unknown of 200; "
+        "hardened 100 % good, 0 % refused, 0 % unknown of 200."
     )
+
+
+def test_who_held_by_refusing_is_told_to_have_refused() -> None:
+    """The invariant holds for both; that one of them served nobody stands beside it."""
+    refusing = with_fault_phase(in_fault_phase(status=503, outcome=Outcome.REFUSED))
+    only_data = replace(SLOW, checks=(Holding(),), expected=BOTH_HOLD)
+    sentence = judged(only_data, GOOD, refusing).sentence
+    assert "the hardened twin held" in sentence
+    assert "naive 100 % good, 0 % refused, 0 % unknown of 200; hardened 0 % good, 100 % refused" in sentence
+
+
+def test_what_became_of_the_requests_adds_up_to_all_of_them() -> None:
+    mixed = together(
+        in_fault_phase(rate_rps=5),
+        in_fault_phase(rate_rps=1, latency_ms=700),
+        in_fault_phase(rate_rps=1, status=409, outcome=Outcome.REFUSED),
+        in_fault_phase(rate_rps=1, status=500, outcome=Outcome.FAILED),
+        in_fault_phase(rate_rps=1, status=500, outcome=Outcome.UNKNOWN),
+        in_fault_phase(rate_rps=1, wrong=True),
+    )
+    told = describe(FabricatedTwin(requests=with_fault_phase(mixed))).phases[FAULT].tally
+    assert told == (
+        "50 % good, 10 % late, 10 % conflict, 0 % refused, 10 % failed, 10 % unknown, 10 % wrong of 100"
+    )
+
+
+# -- as expected
+
+
+@pytest.mark.parametrize(
+    ("checks", "as_expected", "contradicts"),
+    [
+        ((Breaking(), Holding()), True, False),
+        ((Breaking(), Crashing()), True, False),
+        ((Holding(), Breaking()), False, True),
+        ((Crashing(), Breaking()), False, False),
+        ((Holding(), Holding()), False, True),
+        ((Holding(), Crashing()), False, True),
+        ((Crashing(), Holding()), False, False),
+    ],
+)
+def test_a_twin_breaks_as_expected_only_by_what_the_scenario_is_about(
+    checks: tuple[Check, ...], as_expected: bool, contradicts: bool
+) -> None:
+    scenario = a_scenario(checks=checks, expected={NAIVE: BROKEN})
+    verdict = judged(scenario, GOOD, GOOD)
+    assert verdict.as_expected is as_expected
+    assert verdict.twins[0].contradicts is contradicts
+
+
+@pytest.mark.parametrize(
+    ("checks", "as_expected", "contradicts"),
+    [
+        ((Holding(), Holding()), True, False),
+        ((Holding(), Breaking()), False, True),
+        ((Holding(), Crashing()), False, False),
+        ((Crashing(), Breaking()), False, True),
+    ],
+)
+def test_a_twin_holds_as_expected_only_if_every_check_holds(
+    checks: tuple[Check, ...], as_expected: bool, contradicts: bool
+) -> None:
+    verdict = judged(a_scenario(checks=checks, expected={HARDENED: HELD}), GOOD, GOOD)
+    assert verdict.as_expected is as_expected
+    assert verdict.twins[1].contradicts is contradicts
+
+
+def test_who_breaks_for_another_reason_is_told_so() -> None:
+    verdict = judged(a_scenario(checks=(Holding(), Breaking()), expected={NAIVE: BROKEN}), GOOD, GOOD)
+    assert verdict.sentence.endswith(
+        "Not what was expected: the naive twin broke, but not by what the scenario is about (holds: held)."
+    )
+
+
+def test_a_run_that_ended_early_has_a_verdict_that_says_why() -> None:
+    """Nothing else of it is looked at: what is missing was never written."""
+
+    run = run_of(SLOW, BAD, GOOD)
+    why = "The program 'load' beside the naive twin ended in mid-run, with exit code -9."
+    run.manifest = replace(run.manifest, status=Status.ABORTED, problem=why)
+    verdict = judge(run)
+    assert not verdict.valid
+    assert [(gate.name, gate.sentence) for gate in verdict.gates] == [("run complete", why)]
+    assert verdict.sentence == f"Invalid run, no twin is judged: run complete: {why}"
 
 
 @pytest.mark.parametrize(
@@ -222,6 +335,8 @@ def test_the_numbers_describe_each_phase() -> None:
     assert naive.phases[FAULT].goodput_rps == 0
     assert naive.lost_good_s == pytest.approx(10, abs=0.1)
     assert naive.time_to_recover_s == 0
+    assert naive.phases[FAULT].p99_ms is None  # 200 requests carry no p99
+    assert naive.phases[BASELINE].p95_ms is not None
     assert hardened.lost_good_s == 0
     assert hardened.cpu_ms_per_request == pytest.approx(5, rel=0.02)
     assert hardened.schedule_lag_p99_ms == pytest.approx(0.5)

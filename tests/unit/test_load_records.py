@@ -49,7 +49,11 @@ def test_both_sides_mean_the_same_42_bytes() -> None:
         ("POST", 0, Failure.RESET, None, Outcome.UNKNOWN),
         ("POST", 0, Failure.ABORTED, None, Outcome.UNKNOWN),
         ("GET", 503, Failure.NONE, {"status": "draining"}, Outcome.REFUSED),
-        ("GET", 500, Failure.NONE, None, Outcome.UNKNOWN),
+        ("GET", 500, Failure.NONE, None, Outcome.FAILED),
+        ("GET", 0, Failure.TIMEOUT, None, Outcome.FAILED),
+        ("GET", 0, Failure.RESET, None, Outcome.FAILED),
+        ("GET", 302, Failure.NONE, None, Outcome.FAILED),
+        ("GET", 500, Failure.NONE, {"effect": "none"}, Outcome.REFUSED),
         ("POST", 503, Failure.NONE, None, Outcome.UNKNOWN),
     ],
 )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
 
-from lab.workload.booking import seeded
+from lab.workload import Intent
+from lab.workload.booking import operations, seeded
 from loadtests import oracle
 from loadtests.oracle import FIRST, is_wrong, planted, rejects_planted_wrong
 from services import seed
@@ -111,3 +113,15 @@ def test_what_is_taken_on_a_day_is_what_is_seeded(room: int, bookings: int) -> N
             and datetime.fromisoformat(row["ends_at"]) > day
         ]
         assert seeded.taken(room, day, sizes) == there
+
+
+def test_of_two_who_want_more_than_half_of_a_wallet_one_must_be_refused() -> None:
+    sizes = {**SIZES, "wallets": 500}
+    for number in range(50):
+        intent = Intent(i=number, at_s=1.0, op="scarce_transfer", sizes=sizes, random=Random(number))
+        first = operations.scarce_transfer(intent)
+        second = operations.as_much(intent, first)
+        one, other = first.body or {}, second.body or {}
+        assert one["from_wallet_id"] == other["from_wallet_id"]
+        assert len({one["from_wallet_id"], one["to_wallet_id"], other["to_wallet_id"]}) == 3
+        assert seed.WALLET_CENTS / 2 < one["amount_cents"] == other["amount_cents"] <= seed.WALLET_CENTS

@@ -113,7 +113,7 @@ def test_a_request_that_was_never_sent_has_no_instant_of_sending(writer: RunWrit
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("op", 1), ("failure", 10), ("outcome", 3), ("end", math.nan), ("intended", math.inf)],
+    [("op", 1), ("failure", 10), ("outcome", 4), ("end", math.nan), ("intended", math.inf)],
 )
 def test_bytes_that_no_load_writes_are_damage(writer: RunWriter, field: str, value: float) -> None:
     rows = np.zeros(2, REQUEST)

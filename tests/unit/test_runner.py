@@ -143,6 +143,13 @@ class Child:
         self.stopped = True
 
 
+class Dying(Child):
+    """Seen alive to the end, and failed then."""
+
+    def wait(self, timeout_s: float) -> int:
+        return 1
+
+
 class Proxies:
     """Those of the links, as they are now, and what `more` says."""
 
@@ -410,6 +417,7 @@ def test_a_program_that_dies_in_mid_run_ends_it_at_once_and_judges_nobody(
     assert clock.now() < 1_006
     assert healed(testbed)
     assert status(tmp_path / "r") is Status.ABORTED
+    assert RunRecord(tmp_path / "r").manifest.problem == str(told.value)
 
 
 def test_an_engine_that_goes_in_mid_run_ends_it_too(
@@ -468,6 +476,28 @@ def test_what_fails_for_want_of_the_engine_does_not_hide_that_it_has_gone(
     assert status(tmp_path / "r") is Status.ABORTED
 
 
+def test_what_cannot_be_healed_because_it_has_gone_is_told_as_gone(
+    testbed: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "ALIVE_EVERY_S", 0.01)
+    clock, heal = SlowClock(), Injector.heal
+
+    def healing(injector: Injector) -> None:
+        if testbed.gone:
+            raise LabError("Could not heal.")
+        heal(injector)
+
+    def kill_proxies(at: float) -> None:
+        testbed.gone = LabError("The proxies have ended.") if at > 1_004 else None
+        SlowClock.sleep_until(clock, at)
+
+    monkeypatch.setattr(Injector, "heal", healing)
+    monkeypatch.setattr(clock, "sleep_until", kill_proxies)
+    with pytest.raises(Spoiled, match="The proxies have ended"):
+        run(testbed, clock, tmp_path / "r")
+    assert RunRecord(tmp_path / "r").manifest.problem == "The proxies have ended."
+
+
 def test_a_stack_that_does_not_come_up_is_taken_down_and_its_logs_are_kept(
     testbed: Testbed, clock: Clock, tmp_path: Path
 ) -> None:
@@ -495,5 +525,36 @@ def test_a_read_that_fails_is_named_with_its_log(testbed: Testbed, clock: Clock,
         return child
 
     testbed.spawn = failing  # type: ignore[method-assign]
-    with pytest.raises(LabError, match=r"hardened twin could not be read; see hardened/logs/final\.log"):
+    with pytest.raises(Spoiled, match=r"hardened twin could not be read; see hardened/logs/final\.log"):
         run(testbed, clock, tmp_path / "r")
+    assert status(tmp_path / "r") is Status.ABORTED
+
+
+def test_a_load_that_dies_after_the_last_arrival_spoils_the_run_unless_it_left_its_summary(
+    testbed: Testbed, clock: Clock, tmp_path: Path
+) -> None:
+    spawn = testbed.spawn
+
+    def dying(twin: str, module: str, config: Mapping[str, Any], folder: Path, name: str) -> Child:
+        spawn(twin, module, config, folder, name)
+        child = testbed.spawned[twin, name] = Dying() if name == "load" else Child()
+        if summary:
+            (folder / "load.json").write_text("{}")
+        return child
+
+    testbed.spawn = dying  # type: ignore[method-assign]
+    summary = True
+    run(testbed, clock, tmp_path / "told")  # what it could not record is the matter of a gate
+    summary = False
+    with pytest.raises(Spoiled, match="'load' beside the naive twin"):
+        run(testbed, clock, tmp_path / "silent")
+
+
+def test_what_fails_before_the_load_begins_is_no_run_at_all(
+    testbed: Testbed, clock: Clock, tmp_path: Path
+) -> None:
+    testbed.up_error = LabError("no PostgreSQL")
+    with pytest.raises(LabError) as told:
+        run(testbed, clock, tmp_path / "r")
+    assert not isinstance(told.value, Spoiled)
+    assert RunRecord(tmp_path / "r").manifest.problem == "no PostgreSQL"

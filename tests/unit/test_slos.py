@@ -1,6 +1,7 @@
 """Every SLO: holds, breaks, and says when there is too little to tell."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from lab.checks.slos import (
     GoodRatio,
     LatencyQuantile,
     RecoversWithin,
+    ServedRatio,
     StatementsPerRequest,
     TruthfulReadiness,
 )
@@ -28,8 +30,10 @@ from lab.model import (
     Verdict,
 )
 from tests.fabricated.evidence import (
+    LOAD,
     PHASES,
     FabricatedTwin,
+    a_scenario,
     in_fault_phase,
     requests,
     together,
@@ -110,15 +114,88 @@ def test_the_good_ratio_of_one_operation_ignores_the_others() -> None:
     ids=lambda check: check.name,
 )
 def test_too_few_requests_decide_nothing(check: Check) -> None:
-    assert judged(check, in_fault_phase(rate_rps=1)).verdict is INCONCLUSIVE
-    assert judged(check, in_fault_phase(rate_rps=2.1)).verdict is HELD
+    needed = check.needed()
+    few, enough = (judged(check, in_fault_phase(rate_rps=count / 10)) for count in (needed - 1, needed))
+    assert (few.verdict, few.looked) == (INCONCLUSIVE, needed - 1)
+    assert f"at least {needed} are needed" in few.sentence
+    assert (enough.verdict, enough.looked) == (HELD, needed)
+
+
+@pytest.mark.parametrize(
+    ("check", "needed"),
+    [
+        (LatencyQuantile(phase=FAULT, quantile=0.5, at_most_ms=300), 20),
+        (LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=300), 72),
+        (LatencyQuantile(phase=FAULT, quantile=0.99, at_most_ms=300), 368),
+        (GoodRatio(phase=FAULT, at_least=0.95), 72),
+        (GoodRatio(phase=FAULT, at_least=1.0), 20),
+        (ServedRatio(phase=FAULT, at_least=0.98), 183),
+        (CleanRefusals(phase=FAULT, at_most=0.05), 72),
+        (CleanRefusals(phase=FAULT, at_most=0.0), 20),
+    ],
+    ids=lambda value: str(getattr(value, "name", value)),
+)
+def test_a_share_needs_as_many_requests_as_can_carry_it(check: Check, needed: int) -> None:
+    assert check.needed() == needed  # type: ignore[attr-defined]
+
+
+def share_of(bad: int, each_s: int = 30, seconds: int = 10, **how: object) -> object:
+    """`bad` of the requests of one second in the middle, of `each_s` in each of `seconds`."""
+    return together(
+        requests(START_S, START_S + seconds, rate_rps=each_s),
+        requests(START_S + 5, START_S + 6, rate_rps=bad, **how),
+    )
+
+
+def test_a_share_too_near_its_limit_is_inconclusive_whichever_side_it_is_on() -> None:
+    """One bad second may be chance; one in every second is not."""
+    for bad in (10, 20):  # 96.8 % and 93.8 % good
+        result = judged(GoodRatio(phase=FAULT, at_least=0.95), share_of(bad, **CRASH))
+        assert result.verdict is INCONCLUSIVE
+        assert "too near 95 % to tell" in result.sentence
+        assert result.value == pytest.approx(300 / (300 + bad))
+    doubtful = judged(CleanRefusals(phase=FAULT, at_most=0.05), share_of(15, **CRASH))
+    assert doubtful.verdict is INCONCLUSIVE
+
+
+def test_a_share_that_is_the_same_in_every_second_is_no_matter_of_chance() -> None:
+    steady = together(in_fault_phase(rate_rps=24), in_fault_phase(rate_rps=1, **CRASH))
+    assert judged(GoodRatio(phase=FAULT, at_least=0.95), steady).verdict is HELD  # 96 %
+    steady = together(in_fault_phase(rate_rps=23), in_fault_phase(rate_rps=2, **CRASH))
+    assert judged(GoodRatio(phase=FAULT, at_least=0.95), steady).verdict is BROKEN  # 92 %
+
+
+def test_a_limit_of_all_or_none_leaves_nothing_open() -> None:
+    assert judged(GoodRatio(phase=FAULT, at_least=1.0), share_of(1, **CRASH)).verdict is BROKEN
+    assert judged(CleanRefusals(phase=FAULT, at_most=0.0), share_of(1, **CRASH)).verdict is BROKEN
+
+
+# -- ServedRatio
+
+
+@pytest.mark.parametrize(
+    ("what", "verdict"),
+    [
+        ({}, HELD),
+        ({"status": 409, "outcome": Outcome.REFUSED}, HELD),
+        ({"status": 409, "outcome": Outcome.REFUSED, "latency_ms": 301}, BROKEN),
+        (REFUSAL, BROKEN),
+        (CRASH, BROKEN),
+        (SILENCE, BROKEN),
+    ],
+    ids=["good", "conflict", "late conflict", "refused", "crash", "silence"],
+)
+def test_a_conflict_is_an_answer_and_any_other_refusal_is_none(
+    what: dict[str, object], verdict: Verdict
+) -> None:
+    assert judged(ServedRatio(phase=FAULT, at_least=0.9), in_fault_phase(**what)).verdict is verdict
 
 
 # -- LatencyQuantile
 
 
 def test_the_quantile_is_over_all_planned_requests() -> None:
-    slow = together(requests(START_S, START_S + 9), requests(START_S + 9, END_S, latency_ms=400))
+    slow = together(requests(START_S, START_S + 9), requests(START_S + 9, END_S, latency_ms=400))  # a tenth
     assert judged(LatencyQuantile(phase=FAULT, quantile=0.9, at_most_ms=300), slow).verdict is HELD
     result = judged(LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=300), slow)
     assert result.verdict is BROKEN
@@ -133,8 +210,8 @@ def test_a_fast_failure_does_not_look_fast() -> None:
 
 def test_a_high_quantile_needs_enough_requests_to_have_one_beyond_it() -> None:
     check = LatencyQuantile(phase=FAULT, quantile=0.99, at_most_ms=300)
-    assert judged(check, in_fault_phase(rate_rps=9)).verdict is INCONCLUSIVE
-    assert judged(check, in_fault_phase(rate_rps=10)).verdict is HELD
+    assert judged(check, in_fault_phase(rate_rps=36)).verdict is INCONCLUSIVE
+    assert judged(check, in_fault_phase(rate_rps=37)).verdict is HELD
 
 
 # -- AnswersWithin
@@ -175,20 +252,73 @@ def recovering_after(seconds: float, then_ill_at_s: float | None = None) -> obje
     [
         (recovering_after(0), 0, HELD),
         (recovering_after(3), 3, HELD),
-        (recovering_after(6), 6, BROKEN),
-        (recovering_after(8), math.inf, BROKEN),  # two good seconds prove nothing
-        (recovering_after(1, then_ill_at_s=5), 6, BROKEN),  # a relapse counts
+        (recovering_after(5), 5, HELD),  # the last second counts
+        (recovering_after(6), math.inf, BROKEN),  # four good seconds are not five
+        (recovering_after(1, then_ill_at_s=4), 5, HELD),  # three are not either
+        (recovering_after(1, then_ill_at_s=8), 1, HELD),  # what comes after five does not undo them
         (recovering_after(10), math.inf, BROKEN),
     ],
 )
-def test_recovery_lasts_to_the_end(rows: object, took_s: float, verdict: Verdict) -> None:
+def test_recovery_is_the_first_five_healthy_seconds(rows: object, took_s: float, verdict: Verdict) -> None:
     result = judged(RecoversWithin(at_most_s=5), rows, fault_windows=WINDOW)
     assert (result.value, result.verdict) == (took_s, verdict)
+
+
+def test_what_is_ill_after_recovery_is_said() -> None:
+    rows = recovering_after(0, then_ill_at_s=8)
+    assert (
+        "1 s of the rest were ill again"
+        in judged(RecoversWithin(at_most_s=5), rows, fault_windows=WINDOW).sentence
+    )
+
+
+def test_one_blip_of_four_slow_requests_is_not_an_outage() -> None:
+    blip = requests(END_S + 7, END_S + 7.2, latency_ms=900)
+    result = judged(RecoversWithin(at_most_s=5), together(requests(), blip), fault_windows=WINDOW)
+    assert (result.verdict, result.value) == (HELD, 0)
+
+
+def test_one_late_request_makes_no_second_ill_and_two_of_twenty_do() -> None:
+    for late, took_s in ((1, 0), (2, 3)):
+        blip = requests(END_S + 2, END_S + 3, rate_rps=late, latency_ms=900)
+        result = judged(RecoversWithin(at_most_s=5), together(requests(), blip), fault_windows=WINDOW)
+        assert (result.verdict, result.value) == (HELD, took_s)
+
+
+def test_a_twin_that_stays_slow_has_not_recovered_though_all_is_in_time() -> None:
+    slow = together(requests(0, START_S), requests(START_S, PHASES.load_s, latency_ms=250))
+    assert judged(RecoversWithin(at_most_s=5), slow, fault_windows=WINDOW).verdict is BROKEN
+    within_half = together(requests(0, START_S), requests(START_S, PHASES.load_s, latency_ms=140))
+    assert judged(RecoversWithin(at_most_s=5), within_half, fault_windows=WINDOW).verdict is HELD
+
+
+def test_a_conflict_is_a_healthy_answer() -> None:
+    conflicts = requests(status=409, outcome=Outcome.REFUSED, rate_rps=4)
+    rows = together(requests(), conflicts)
+    assert judged(RecoversWithin(at_most_s=5), rows, fault_windows=WINDOW).value == 0
+
+
+def test_a_load_of_few_requests_is_looked_at_in_longer_bins() -> None:
+    scenario = a_scenario(load=replace(LOAD, rate_rps=5))
+    rows = together(requests(0, START_S, rate_rps=5), requests(END_S, PHASES.load_s, rate_rps=5))
+    result = judged(RecoversWithin(at_most_s=5), rows, fault_windows=WINDOW, scenario=scenario)
+    assert (result.verdict, result.value) == (HELD, 0)
 
 
 def test_an_ill_baseline_leaves_recovery_open() -> None:
     result = judged(RecoversWithin(at_most_s=5), requests(**CRASH), fault_windows=WINDOW)
     assert result.verdict is INCONCLUSIVE
+
+
+@pytest.mark.parametrize("baseline_s", [0.1, 0.25, 0.4])
+@pytest.mark.parametrize("recovery_s", [0, 0.5, 12])
+def test_however_short_the_phases_are_it_is_judged_or_left_open(baseline_s: float, recovery_s: float) -> None:
+    phases = Phases(warmup_s=1, baseline_s=baseline_s, fault_s=2, recovery_s=recovery_s, drain_s=0)
+    window = [FaultWindow(fault=0, on_s=phases.window(FAULT)[0], off_s=phases.window(FAULT)[1] + 0.003)]
+    twin = FabricatedTwin(requests=requests(0, phases.load_s), phases=phases, fault_windows=window)
+    result = RecoversWithin(at_most_s=5).judge(twin)
+    assert result.verdict is (HELD if recovery_s == 12 else INCONCLUSIVE)
+    assert describe(twin).time_to_recover_s == (0 if recovery_s == 12 else None)
 
 
 def test_a_recovery_phase_shorter_than_the_limit_leaves_it_open() -> None:
@@ -207,16 +337,20 @@ def test_a_recovery_phase_shorter_than_the_limit_leaves_it_open() -> None:
         ({"status": 409, "outcome": Outcome.REFUSED}, HELD),
         (CRASH, BROKEN),
         (SILENCE, BROKEN),
-        ({"wrong": True}, BROKEN),
+        ({"outcome": Outcome.FAILED, "status": 500}, HELD),
     ],
-    ids=["served", "refused", "conflict", "crash", "silence", "wrong"],
+    ids=["served", "refused", "conflict", "crash", "silence", "a failed read"],
 )
-def test_a_request_is_in_doubt_unless_served_or_refused(what: dict[str, object], verdict: Verdict) -> None:
+def test_a_write_is_in_doubt_unless_served_or_refused_and_a_read_never(
+    what: dict[str, object], verdict: Verdict
+) -> None:
     assert judged(CleanRefusals(phase=FAULT, at_most=0.05), in_fault_phase(**what)).verdict is verdict
 
 
 def test_a_few_in_doubt_may_be_allowed() -> None:
-    few = together(in_fault_phase(), requests(START_S, START_S + 0.2, **CRASH))
+    few = together(
+        in_fault_phase(), *(requests(START_S + n, START_S + n + 0.04, **CRASH) for n in (1, 3, 5, 7))
+    )
     assert judged(CleanRefusals(phase=FAULT, at_most=0.05), few).verdict is HELD
     result = judged(CleanRefusals(phase=FAULT, at_most=0.0), few)
     assert result.verdict is BROKEN
@@ -307,6 +441,7 @@ def test_every_slo_is_tested_here() -> None:
         GoodRatio,
         LatencyQuantile,
         RecoversWithin,
+        ServedRatio,
         StatementsPerRequest,
         TruthfulReadiness,
     }

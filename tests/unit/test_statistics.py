@@ -20,7 +20,6 @@ from lab.judge.statistics import (
     ratio,
     schedule_lag_ms,
     statements_per_request,
-    time_to_recover_s,
 )
 from lab.model import Failure, MetricsReading, Outcome
 from tests.fabricated.evidence import requests, together
@@ -69,15 +68,12 @@ def test_every_request_has_exactly_one_outcome() -> None:
         requests(0, 1, latency_ms=400),
         requests(0, 1, wrong=True),
         requests(0, 1, status=503, outcome=Outcome.REFUSED),
+        requests(0, 1, status=409, outcome=Outcome.REFUSED),
         requests(0, 1, failure=Failure.RESET, outcome=Outcome.UNKNOWN),
-        requests(0, 1, failure=Failure.TIMEOUT, outcome=Outcome.UNKNOWN),
+        requests(0, 1, failure=Failure.TIMEOUT, outcome=Outcome.FAILED),
     )
     counts = ending_counts(rows, 300)
-    assert counts == dict.fromkeys(("good", "late", "refused", "unknown", "timeout", "wrong"), 20)
-
-
-def test_time_to_recover_is_zero_where_nothing_was_lost() -> None:
-    assert time_to_recover_s(requests(), 300, 19, 29) == 0
+    assert counts == dict.fromkeys(("good", "late", "conflict", "refused", "failed", "unknown", "wrong"), 20)
 
 
 def test_lost_good_seconds_are_relative_to_the_baseline() -> None:

@@ -30,9 +30,9 @@ class AtomicPair(Check):
             return self.undecided("No profile update was acknowledged, so there is no pair to check.")
         had, audited = _had(evidence), _audited(evidence.initial, evidence.final)
         found = [*_one_sided(had, audited), *_different(evidence.final)]
-        return counted(
-            self, found, "torn pair", "torn pairs", f"{had.total()} profile versions written in this run"
-        )
+        count = had.total()
+        among = f"{count} profile versions written in this run"
+        return counted(self, found, "torn pair", "torn pairs", among=among, looked=count)
 
 
 def _had(evidence: Evidence) -> Versions:

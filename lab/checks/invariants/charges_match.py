@@ -36,7 +36,7 @@ class ChargesMatch(Check):
             payers[str(booking["charge_id"])].append(booking)
         found = [*_unpaid(bookings, charges), *_unfounded(charges, payers)]
         among = f"{len(charges)} charges and {len(bookings)} confirmed bookings"
-        return counted(self, found, "mismatch", "mismatches", among)
+        return counted(self, found, "mismatch", "mismatches", among=among, looked=len(bookings))
 
 
 def _unpaid(bookings: list[Row], charges: dict[str, Row]) -> Iterator[str]:

@@ -32,7 +32,8 @@ class Conservation(Check):
             found,
             "breach of conservation",
             "breaches of conservation",
-            f"{len(acked)} acknowledged transfers",
+            among=f"{len(acked)} acknowledged transfers",
+            looked=len(acked),
         )
 
 

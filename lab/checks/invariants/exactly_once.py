@@ -47,7 +47,8 @@ class ExactlyOnce(Check):
             found,
             "intent with the wrong number of effects",
             "intents with the wrong number of effects",
-            f"{summary(wanted)} requested ({retried} of them more than once)",
+            among=f"{summary(wanted)} requested ({retried} of them more than once)",
+            looked=len(wanted),
         )
 
 

@@ -58,7 +58,8 @@ class JustifiedRefusals(Check):
             found,
             "unjustified refusal",
             "unjustified refusals",
-            f"{len(refused)} refusals of a {kinds}",
+            among=f"{len(refused)} refusals of a {kinds}",
+            looked=len(refused),
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
-from lab.checks.wording import result
+from lab.checks.wording import decided, result
 from lab.model import FAULT, Check, CheckResult, Evidence
 from lab.workload.booking.history import TRANSFERS, Intent, Row, intents
 
@@ -33,16 +33,17 @@ class NoDeadlocks(Check):
         if deadlocks < 0:
             return self.undecided("The database lost its count of deadlocks when it was restarted.")
         if not deadlocks and len(crossed) < self.at_least:
-            return self.undecided(f"Only {told}; at least {self.at_least} are needed.")
+            return self.undecided(f"Only {told}; at least {self.at_least} are needed.", len(crossed))
         hit = [pair for pair in crossed if not all(each.acked for each in pair)] or crossed
         many = f"{deadlocks or 'No'} deadlock{'' if deadlocks == 1 else 's'}"
         return result(
             self,
-            not deadlocks,
+            decided(not deadlocks),
             value=deadlocks,
             threshold=0,
             unit="deadlocks",
             sentence=f"{many} in the database; {told}.",
+            looked=len(crossed),
             examples=[" | ".join(map(str, pair)) for pair in hit] if deadlocks else (),
         )
 

@@ -38,7 +38,8 @@ class NoDoubleBooking(Check):
             found,
             "double booking",
             "double bookings",
-            f"{len(confirmed)} confirmed bookings ({len(acked)} acknowledged in this run)",
+            among=f"{len(confirmed)} confirmed bookings ({len(acked)} acknowledged in this run)",
+            looked=len(acked),
         )
 
 

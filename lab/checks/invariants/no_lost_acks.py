@@ -31,5 +31,6 @@ class NoLostAcks(Check):
             lost,
             "lost acknowledgement",
             "lost acknowledgements",
-            f"{summary(acked)} that were acknowledged",
+            among=f"{summary(acked)} that were acknowledged",
+            looked=len(acked),
         )

@@ -47,7 +47,8 @@ class NoPhantoms(Check):
         found = [
             phantom for table in CAUSED_BY for phantom in _phantoms(evidence, table, asked[CAUSED_BY[table]])
         ]
-        return counted(self, found, "phantom write", "phantom writes", f"the rows left by {summary(wanted)}")
+        among = f"the rows left by {summary(wanted)}"
+        return counted(self, found, "phantom write", "phantom writes", among=among, looked=len(wanted))
 
 
 def _phantoms(evidence: Evidence, table: str, asked: set[str]) -> Iterator[str]:

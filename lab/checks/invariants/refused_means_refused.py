@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from lab.checks.wording import counted
 from lab.model import Check, CheckResult, Evidence
-from lab.workload.booking.history import BOOKINGS, CHARGES, Intent, effects, intents, summary
+from lab.workload.booking.history import BOOKINGS, CHARGES, Intent, intents, summary, traces
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +36,14 @@ class RefusedMeansRefused(Check):
             found,
             "refused request with an effect",
             "refused requests with an effect",
-            f"{summary(refused) or '0 writes'} that were refused",
+            among=f"{summary(refused) or '0 writes'} that were refused",
+            looked=len(refused),
         )
 
 
 def _left_behind(evidence: Evidence, kind: str, refused: list[Intent]) -> Iterator[str]:
-    there = effects(evidence, kind)
-    charged = effects(evidence, CHARGES) if kind == BOOKINGS else {}
+    there = traces(evidence, kind)
+    charged = traces(evidence, CHARGES) if kind == BOOKINGS else {}
     for intent in refused:
         if intent.kind == kind and there[intent.reference]:
             yield f"{intent}; but it is there"

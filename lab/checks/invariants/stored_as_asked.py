@@ -57,9 +57,8 @@ class StoredAsAsked(Check):
             for row in rows[intent.kind][intent.reference]
             for text in _differences(intent, row, evidence)
         ]
-        return counted(
-            self, found, "row that differs", "rows that differ", f"what {summary(there)} left behind"
-        )
+        among = f"what {summary(there)} left behind"
+        return counted(self, found, "row that differs", "rows that differ", among=among, looked=len(there))
 
 
 def _by_reference(evidence: Evidence, table: str) -> dict[str, list[Row]]:

@@ -5,6 +5,7 @@ from lab.checks.slos.clean_refusals import CleanRefusals
 from lab.checks.slos.good_ratio import GoodRatio
 from lab.checks.slos.latency_quantile import LatencyQuantile
 from lab.checks.slos.recovers_within import RecoversWithin
+from lab.checks.slos.served_ratio import ServedRatio
 from lab.checks.slos.statements_per_request import StatementsPerRequest
 from lab.checks.slos.truthful_readiness import TruthfulReadiness
 from lab.model import Check
@@ -15,6 +16,7 @@ SLOS: tuple[type[Check], ...] = (
     GoodRatio,
     LatencyQuantile,
     RecoversWithin,
+    ServedRatio,
     StatementsPerRequest,
     TruthfulReadiness,
 )
@@ -26,6 +28,7 @@ __all__ = [
     "GoodRatio",
     "LatencyQuantile",
     "RecoversWithin",
+    "ServedRatio",
     "StatementsPerRequest",
     "TruthfulReadiness",
 ]

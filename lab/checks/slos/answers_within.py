@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lab.checks.slos.of_phase import PhaseCheck
-from lab.checks.wording import capped, result, whom
+from lab.checks.wording import capped, decided, result, whom
 from lab.judge.statistics import Numbers, Requests, is_answered, latency_ms
 from lab.lazily import np
 from lab.model import CheckResult, Evidence, Failure
@@ -30,12 +30,14 @@ class AnswersWithin(PhaseCheck):
         slowest_ms = float(waited_ms.max())
         return result(
             self,
-            not late.any(),
+            decided(not late.any()),
             value=slowest_ms,
             threshold=self.at_most_ms,
             unit="ms",
             sentence=f"{np.count_nonzero(~late)} of {len(planned)} requests{whom(self.ops)} were answered "
             f"within {self.at_most_ms:g} ms; {_slowest(waited_ms)}.",
+            looked=len(planned),
+            unreached="no answer",
             examples=_examples(planned[late], evidence.ops),
         )
 

@@ -9,40 +9,30 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.checks.slos.of_phase import PhaseCheck
-from lab.checks.wording import result, whom
-from lab.judge.statistics import Mask, Requests, is_wrong, ratio
-from lab.lazily import np
+from lab.checks.slos.shares import ShareCheck, needed_for
+from lab.checks.wording import whom
+from lab.judge.statistics import Requests
 from lab.model import CheckResult, Evidence, Failure, Outcome, percent
 
 
 @dataclass(frozen=True, kw_only=True)
-class CleanRefusals(PhaseCheck):
-    """At most the share `at_most` ends without a right answer and without a refusal that says nothing was done."""
+class CleanRefusals(ShareCheck):
+    """At most the share `at_most` may have taken effect without an answer that says so. A read never does."""
 
     name: ClassVar[str] = "clean refusals"
     at_most: float
 
     def title(self) -> str:
-        return f"at most {percent(self.at_most)} of requests{whom(self.ops)} left in doubt in the {self.phase} phase"
+        most = f"at most {percent(self.at_most)} of requests" if self.at_most else "no request"
+        return f"{most}{whom(self.ops)} left in doubt in the {self.phase} phase"
+
+    def needed(self) -> int:
+        return needed_for(1 - self.at_most)
 
     def look(self, planned: Requests, _evidence: Evidence) -> CheckResult:
-        doubt = _in_doubt(planned)
-        share = ratio(doubt)
-        return result(
-            self,
-            share <= self.at_most,
-            value=share,
-            threshold=self.at_most,
-            unit="share",
-            sentence=f"{percent(share)} of {len(planned)} requests{whom(self.ops)} were left in doubt"
-            f"{_how(planned[doubt])}.",
-        )
-
-
-def _in_doubt(planned: Requests) -> Mask:
-    """Neither served nor refused."""
-    return np.asarray((planned["outcome"] == Outcome.UNKNOWN) | is_wrong(planned), dtype=np.bool_)
+        doubt = planned["outcome"] == Outcome.UNKNOWN
+        told = f"of {len(planned)} requests{whom(self.ops)} were left in doubt{_how(planned[doubt])}"
+        return self.judged(planned, doubt, told, most=self.at_most)
 
 
 def _how(doubtful: Requests) -> str:

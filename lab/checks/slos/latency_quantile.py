@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lab.checks.slos.of_phase import PhaseCheck
-from lab.checks.wording import SAMPLES_MIN, result, whom
-from lab.judge.statistics import Requests, censored_ms, quantile
+from lab.checks.wording import SAMPLES_MIN, decided, result, whom
+from lab.judge.statistics import Requests, carried_by, censored_ms, quantile
 from lab.model import CheckResult, Evidence
 
 
@@ -24,8 +24,7 @@ class LatencyQuantile(PhaseCheck):
         return f"p{100 * self.quantile:g}{whom(self.ops)} at most {self.at_most_ms:g} ms in the {self.phase} phase"
 
     def needed(self) -> int:
-        """Enough that the quantile falls on one of them."""
-        return max(SAMPLES_MIN, math.ceil(1 / max(1 - self.quantile, 1e-9) - 1e-9))
+        return max(SAMPLES_MIN, carried_by(self.quantile))
 
     def look(self, planned: Requests, _evidence: Evidence) -> CheckResult:
         found_ms = quantile(censored_ms(planned), self.quantile)
@@ -36,9 +35,11 @@ class LatencyQuantile(PhaseCheck):
             sentence = f"Fewer than {share} got a right answer at all."
         return result(
             self,
-            found_ms <= self.at_most_ms,
+            decided(found_ms <= self.at_most_ms),
             value=found_ms,
             threshold=self.at_most_ms,
             unit="ms",
             sentence=sentence,
+            looked=len(planned),
+            unreached="no right answer",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.checks.wording import SAMPLES_MIN
+from lab.checks.wording import SAMPLES_MIN, whom
 from lab.judge.statistics import Requests, between, of_ops
 from lab.model import Check, CheckResult, Evidence
 
@@ -21,7 +21,8 @@ class PhaseCheck(Check):
         planned = of_ops(between(evidence.requests, *window), evidence.ops, self.ops)
         if len(planned) < self.needed():
             return self.undecided(
-                f"Only {len(planned)} requests were planned; at least {self.needed()} are needed."
+                f"Only {len(planned)} requests{whom(self.ops)} were planned; at least {self.needed()} are needed.",
+                len(planned),
             )
         return self.look(planned, evidence)
 

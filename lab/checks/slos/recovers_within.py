@@ -6,22 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.checks.wording import result
-from lab.judge.statistics import (
-    HEALTHY_FOR_S,
-    HEALTHY_RATIO,
-    between,
-    is_good,
-    of_ops,
-    ratio,
-    time_to_recover_s,
-)
-from lab.model import BASELINE, FAULT, RECOVERY, Check, CheckResult, Evidence, percent
+from lab.checks.wording import decided, result
+from lab.judge.recovery import HEALTHY_FOR_S, Recovery, recovery
+from lab.judge.statistics import between, of_ops
+from lab.model import RECOVERY, Check, CheckResult, Evidence
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecoversWithin(Check):
-    """From the last healing to the second from which on every second of the recovery phase is healthy."""
+    """From the last healing to the first five seconds in a row that are as good as the baseline."""
 
     name: ClassVar[str] = "recovers within"
     at_most_s: float
@@ -30,30 +23,32 @@ class RecoversWithin(Check):
         return f"recovers within {self.at_most_s:g} s of healing"
 
     def judge(self, evidence: Evidence) -> CheckResult:
-        within_ms = evidence.load.good_within_ms
-        healed_s = max(
-            (window.off_s for window in evidence.fault_windows), default=evidence.phases.window(FAULT)[1]
-        )
-        end_s = evidence.phases.window(RECOVERY)[1]
         asked = of_ops(evidence.requests, evidence.ops)
-        before = ratio(is_good(between(asked, *evidence.phases.window(BASELINE)), within_ms))
-        if not before >= HEALTHY_RATIO:
-            return self.undecided("There is no healthy state to recover to: the baseline was not healthy.")
-        if end_s - healed_s < max(self.at_most_s, HEALTHY_FOR_S):
-            return self.undecided(f"The recovery phase of {end_s - healed_s:.1f} s is too short to judge.")
-        took_s = time_to_recover_s(asked, within_ms, healed_s, end_s)
-        if took_s is None:
-            sentence = f"It had not recovered {end_s - healed_s:.0f} s after healing."
-        else:
-            share = percent(HEALTHY_RATIO)
-            sentence = (
-                f"From {took_s:g} s after healing on, at least {share} of requests were good in every second."
+        looked = len(between(asked, *evidence.phases.window(RECOVERY)))
+        back = recovery(evidence, asked)
+        held = back.took_s <= self.at_most_s
+        if back.why_unknown:
+            return self.undecided(back.why_unknown, looked)
+        if math.isinf(back.took_s) and back.seen_s < self.at_most_s + HEALTHY_FOR_S - back.bin_s:
+            return self.undecided(
+                f"The recovery phase of {back.seen_s:.1f} s is too short to see {HEALTHY_FOR_S:g} healthy seconds "
+                f"after {self.at_most_s:g} s.",
+                looked,
             )
         return result(
             self,
-            took_s is not None and took_s <= self.at_most_s,
-            value=math.inf if took_s is None else took_s,
+            decided(held),
+            value=back.took_s,
             threshold=self.at_most_s,
             unit="s",
-            sentence=sentence,
+            sentence=_told(back),
+            looked=looked,
+            unreached="not recovered",
         )
+
+
+def _told(back: Recovery) -> str:
+    if math.isinf(back.took_s):
+        return f"It had not recovered {back.seen_s:.0f} s after healing."
+    later = f"; {back.ill_later_s:g} s of the rest were ill again" if back.ill_later_s else ""
+    return f"From {back.took_s:g} s after healing on, it was healthy for {HEALTHY_FOR_S:g} s without a break{later}."

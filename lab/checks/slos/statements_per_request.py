@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.checks.wording import result
+from lab.checks.wording import decided, result
 from lab.judge.statistics import statements_per_request
 from lab.model import FAULT, Check, CheckResult, Evidence
 
@@ -36,9 +36,10 @@ class StatementsPerRequest(Check):
             )
         return result(
             self,
-            statements <= self.at_most,
+            decided(statements <= self.at_most),
             value=statements,
             threshold=self.at_most,
             unit="statements",
             sentence=f"{statements:.1f} SQL statements per request, over {requests:.0f} requests of {self.route}.",
+            looked=round(requests),
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.checks.wording import result
+from lab.checks.wording import decided, result
 from lab.judge.statistics import READINESS, Requests, between, of_ops
 from lab.lazily import np
 from lab.model import RECOVERY, Check, CheckResult, Evidence
@@ -47,11 +47,12 @@ class TruthfulReadiness(Check):
         back = "the service was ready again" if not false_no else "the service was not ready again"
         return result(
             self,
-            not false_yes and not false_no,
+            decided(not false_yes and not false_no),
             value=false_yes + false_no,
             threshold=0,
             unit="false answers",
             sentence=f'{false_yes} of {len(during)} probes were told "ready" during the fault; at the end {back}.',
+            looked=len(during) + len(last),
         )
 
 

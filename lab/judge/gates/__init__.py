@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.judge.evidence import RunEvidence
-from lab.judge.gates.baseline import BASELINE_HEALTHY, baseline
+from lab.judge.gates.baseline import (
+    BASELINE_HEALTHY,
+    BASELINE_STEADY,
+    BASELINES_ALIKE,
+    baseline,
+    baselines,
+)
 from lab.judge.gates.faults import FAULT_OBSERVED, HEALING_OBSERVED, as_asked, healed, observed
 from lab.judge.gates.instruments import generator, oracle
 from lab.judge.gates.links import as_planned
@@ -28,18 +34,33 @@ from lab.judge.gates.servers import limits_alike, same_servers
 from lab.judge.gates.tampering import untouched
 from lab.model import Gate
 
-SPOILED = {SCHEDULE_LAG, ON_TIME, IN_STEP, BASELINE_HEALTHY, FAULT_OBSERVED, HEALING_OBSERVED, FOREIGN_CPU}
+SPOILED = {
+    SCHEDULE_LAG,
+    ON_TIME,
+    IN_STEP,
+    BASELINE_HEALTHY,
+    BASELINE_STEADY,
+    BASELINES_ALIKE,
+    FAULT_OBSERVED,
+    HEALING_OBSERVED,
+    FOREIGN_CPU,
+}
 
 
 def look(run: RunEvidence) -> tuple[Gate, ...]:
-    """Every gate of a run, passed or failed; first what somebody else did, since it may explain the rest."""
-    gates: list[Gate] = [complete(run), *map(untouched, run.twins)]
-    gates += [foreign_cpu(run), memory(run), limits_alike(run)]
+    """Every gate of a run, passed or failed; first what somebody else did, since it may explain the rest.
+
+    Of a run that ended early only one, which says why.
+    """
+    if not (whole := complete(run)).passed:  # of the others, some would look for what was never written
+        return (whole,)
+    gates: list[Gate] = [whole, *map(untouched, run.twins), foreign_cpu(run), memory(run), limits_alike(run)]
     for twin in run.twins:
         gates += [same_servers(run.manifest.scenario, twin)]
         gates += [all_recorded(run, twin), schedule_lag(run.manifest, twin), generator(twin), oracle(twin)]
-        gates += [baseline(twin, run.manifest.scenario.baseline_good_min), *as_asked(run.manifest, twin)]
+        gates += [*baseline(twin, run.manifest.scenario.baseline_good_min), *as_asked(run.manifest, twin)]
         gates += [*observed(twin), *healed(twin), *as_planned(twin)]
+    gates += baselines(run)
     if changes_planned(run.manifest):
         gates += [on_time(run), in_step(run)]
     return tuple(gates)

@@ -1,26 +1,126 @@
-"""Whether a twin was healthy before the fault: only then does the fault phase say anything about it."""
+"""Whether the twins were healthy, steady and alike before the fault: only then does the fault phase say anything.
+
+The end of the baseline is left out: a request due there may still be waiting in time when the fault begins.
+"""
 
 from __future__ import annotations
 
-from lab.judge.evidence import TwinEvidence
-from lab.judge.statistics import between, is_sound, ratio
-from lab.model import BASELINE, Gate, percent
+import math
+from collections.abc import Iterator
 
-BASELINE_HEALTHY = "baseline healthy"
+from lab.judge.evidence import RunEvidence, TwinEvidence
+from lab.judge.statistics import (
+    Requests,
+    between,
+    is_good,
+    is_right,
+    is_sound,
+    latency_ms,
+    of_ops,
+    quantile,
+    ratio,
+)
+from lab.model import BASELINE, Gate, Window, percent
+
+BASELINE_HEALTHY, BASELINE_STEADY, BASELINES_ALIKE = "baseline healthy", "baseline steady", "baselines alike"
+SUCCESSES_OF = 5  # requests of one operation: of so many at least one succeeds, or it is not known to work
+DRIFT_OF_LIMIT = 0.25  # so much of the limit X may the median answer move from the first half to the second
+NOISE_MS = 10.0  # what two medians of a few milliseconds may differ by
 
 
-def baseline(twin: TwinEvidence, good_min: float) -> Gate:
-    """The end of the phase is left out: a request due there may still be waiting in time when the fault begins."""
-    start_s, end_s = twin.phases.window(BASELINE)
+def baselines(run: RunEvidence) -> Iterator[Gate]:
+    """The gates of all twins together."""
+    if len(run.twins) > 1:
+        yield _alike(run)
+
+
+def baseline(twin: TwinEvidence, good_min: float) -> Iterator[Gate]:
+    """The gates of one twin."""
+    yield _healthy(twin, good_min)
+    yield _steady(twin)
+
+
+def _healthy(twin: TwinEvidence, good_min: float) -> Gate:
+    """Right and in time, and something of each operation succeeded: conflicts alone show nothing."""
     within_ms = twin.load.good_within_ms
-    planned = between(twin.requests, start_s, end_s - within_ms / 1000)
+    planned = _planned(twin)
     sound = ratio(is_sound(planned, within_ms)) if len(planned) else 0.0
+    barren = list(_barren(twin, planned))
+    sentence = f"{percent(sound)} of {len(planned)} requests were right and in time before the fault."
+    if barren:
+        sentence += f" But nothing shows that the twin can do {' and '.join(barren)}: not one succeeded."
     return Gate(
         name=BASELINE_HEALTHY,
-        passed=sound >= good_min,
+        passed=sound >= good_min and not barren,
         value=sound,
         limit=good_min,
         unit="share",
-        sentence=f"{percent(sound)} of {len(planned)} requests were right and in time before the fault.",
+        sentence=sentence,
         twin=twin.twin,
     )
+
+
+def _barren(twin: TwinEvidence, planned: Requests) -> Iterator[str]:
+    """Operations that were asked for often enough, and never got the right answer."""
+    for op in twin.ops:
+        asked = of_ops(planned, twin.ops, (op,))
+        if len(asked) >= SUCCESSES_OF and not is_right(asked).any():
+            yield op
+
+
+def _steady(twin: TwinEvidence) -> Gate:
+    """The median answer does not wander: a twin that is still warming up, or slowly filling up, has no baseline."""
+    start_s, end_s = _window(twin)
+    middle_s, limit_ms = (start_s + end_s) / 2, DRIFT_OF_LIMIT * twin.load.good_within_ms
+    first_ms, second_ms = (
+        _median_ms(between(_planned(twin), *half), twin.load.good_within_ms)
+        for half in ((start_s, middle_s), (middle_s, end_s))
+    )
+    drift_ms = abs(second_ms - first_ms)
+    known = math.isfinite(drift_ms)
+    sentence = "Too little succeeded before the fault to say whether the twin was steady."
+    if known:
+        sentence = (
+            f"The median answer took {first_ms:.0f} ms at first, {second_ms:.0f} ms in the second half."
+        )
+    return Gate(
+        name=BASELINE_STEADY,
+        passed=known and drift_ms <= limit_ms,
+        value=drift_ms if known else None,
+        limit=limit_ms,
+        unit="ms",
+        sentence=sentence,
+        twin=twin.twin,
+    )
+
+
+def _alike(run: RunEvidence) -> Gate:
+    """Before anything breaks, no twin is much slower than another: else the fault phase compares something else."""
+    times = run.manifest.scenario.baseline_alike
+    medians = {twin.twin: _median_ms(_planned(twin), twin.load.good_within_ms) for twin in run.twins}
+    slowest_ms, fastest_ms = max(medians.values()), min(medians.values())
+    limit_ms = times * fastest_ms + NOISE_MS
+    told = ", ".join(f"{name} {ms:.0f} ms" for name, ms in medians.items())
+    return Gate(
+        name=BASELINES_ALIKE,
+        passed=slowest_ms <= limit_ms,
+        value=slowest_ms,
+        limit=limit_ms,
+        unit="ms",
+        sentence=f"The median answer before the fault: {told}; the slowest may take {times:g} times as long as the "
+        f"fastest, and {NOISE_MS:g} ms more.",
+    )
+
+
+def _median_ms(planned: Requests, within_ms: float) -> float:
+    """Of the good answers."""
+    return quantile(latency_ms(planned[is_good(planned, within_ms)]), 0.5)
+
+
+def _planned(twin: TwinEvidence) -> Requests:
+    return between(twin.requests, *_window(twin))
+
+
+def _window(twin: TwinEvidence) -> Window:
+    start_s, end_s = twin.phases.window(BASELINE)
+    return start_s, end_s - twin.load.good_within_ms / 1000

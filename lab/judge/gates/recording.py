@@ -14,7 +14,8 @@ from lab.model import Gate
 
 def complete(run: RunEvidence) -> Gate:
     status = str(run.manifest.status)
-    return yes_or_no("run complete", status == "complete", f"Status of the run: {status}.")
+    told = run.manifest.problem or f"Status of the run: {status}."
+    return yes_or_no("run complete", status == "complete", told)
 
 
 def all_recorded(run: RunEvidence, twin: TwinEvidence) -> Gate:

@@ -79,6 +79,11 @@ class LocalTestbed(Twins[LocalTwin]):
             self._stop()
             raise
 
+    def check(self) -> None:
+        """As `lab.ports.Testbed.check`: what carries the twins are their proxies."""
+        for twin in self._twins.values():
+            twin.check()
+
     def down(self) -> None:
         """End all that `up` and `spawn` started and remove what they wrote; harmless when there is nothing."""
         self._stop()

@@ -113,6 +113,14 @@ class LocalTwin:
         self._require_all_running()
         self._look_after_replicas(journal)
 
+    def check(self) -> None:
+        """Raises LabError if its Toxiproxy has ended, without which nothing is measured. Parts may be broken."""
+        if self._toxiproxy is not None and not self._toxiproxy.running():
+            raise LabError(
+                f"The proxies of the {self._plan.name} twin ended in mid-run, so no twin is judged. See "
+                f"{self._plan.name}/logs/toxiproxy.log in the run's folder, and run it again."
+            )
+
     def stop(self) -> None:
         """End all servers, together."""
         if self._restarting is not None:

@@ -6,7 +6,7 @@ One intent may be tried more than once (a retransmission with the same key); its
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -22,7 +22,7 @@ CHARGES = "charges"
 HOLDS = "holds"
 KINDS = {BOOKINGS: "booking", TRANSFERS: "transfer", PROFILES: "profile update", HOLDS: "hold"}
 KIND_BY_PATH = {"/bookings/": BOOKINGS, "/transfers/": TRANSFERS, "/holds/": HOLDS}
-CANCELLED = "cancelled"
+CANCELLED, PENDING = "cancelled", "pending"
 Row = Mapping[str, Any]
 
 
@@ -71,17 +71,26 @@ def unacknowledged_kinds(wanted: Iterable[Intent]) -> list[str]:
 
 
 def effects(evidence: Evidence, kind: str) -> Counter[str]:
-    """How many effects of `kind` each reference has left. A cancelled booking or a refunded charge does not count."""
+    """How many effects of `kind` each reference has left: traces, but a pending booking is no booking yet."""
+    return _counted(evidence, kind, (CANCELLED, PENDING))
+
+
+def traces(evidence: Evidence, kind: str) -> Counter[str]:
+    """How many rows of `kind` each reference has left, without cancelled bookings and refunded charges."""
+    return _counted(evidence, kind, (CANCELLED,))
+
+
+def _counted(evidence: Evidence, kind: str, but: Container[str]) -> Counter[str]:
     if (
         kind == PROFILES
     ):  # one update is one version: a row in profiles, as long as it is the newest, and one in audit
         return Counter({str(row["reference"]) for name in (PROFILES, AUDIT) for row in named(evidence, name)})
-    return Counter(str(row["reference"]) for row in named(evidence, kind) if not _taken_back(row))
+    rows = (row for row in named(evidence, kind) if row.get("status") not in but and not _refunded(row))
+    return Counter(str(row["reference"]) for row in rows)
 
 
-def _taken_back(row: Row) -> bool:
-    """Whether it is a cancelled booking or a refunded charge."""
-    return row.get("status") == CANCELLED or row.get("refunded_cents", 0) >= row.get("amount_cents", 1)
+def _refunded(charge: Row) -> bool:
+    return bool(charge.get("refunded_cents", 0) >= charge.get("amount_cents", 1))
 
 
 def named(evidence: Evidence, table: str) -> list[Row]:

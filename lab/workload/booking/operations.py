@@ -22,6 +22,7 @@ CONTESTED_EVERY_S = 0.5  # all clients within it want the same hour of the same 
 CROSSING_AFTER_S = 0.01  # longer than between two locks when all is well, shorter than one slow round trip
 PATIENCE_S = 2.0
 REPEAT_AFTER_S = 2.1
+SCARCE_PERCENT = 60
 PAGE = 20
 ROOMS_SHOWN = 100
 FIRST = (
@@ -115,6 +116,22 @@ def crossing_transfer(intent: Intent) -> Arrival:
     return _transfer(intent, giver, taker)
 
 
+def scarce_transfer(intent: Intent) -> Arrival:
+    """More than half of what a wallet holds."""
+    giver, taker = intent.random.sample(range(1, intent.sizes["wallets"] + 1), 2)
+    return _transfer(intent, giver, taker, seeded.WALLET_CENTS * SCARCE_PERCENT // 100)
+
+
+def as_much(intent: Intent, first: Arrival) -> Arrival:
+    """Another transfer of as much, from the same wallet to another: there is enough for one of them only."""
+    there = first.body or {}
+    giver, taker = there["from_wallet_id"], there["to_wallet_id"]
+    others = [
+        wallet for wallet in (taker % intent.sizes["wallets"] + 1, 1, 2) if wallet not in (giver, taker)
+    ]
+    return _transfer(intent, giver, others[0] if others else taker, there["amount_cents"])
+
+
 def back(intent: Intent, first: Arrival) -> Arrival:
     """Another transfer, in the opposite direction."""
     there = first.body or {}
@@ -157,8 +174,8 @@ def _slot(intent: Intent, room: int, starts_at: datetime) -> dict[str, Any]:
     }
 
 
-def _transfer(intent: Intent, giver: int, taker: int) -> Arrival:
-    amount = intent.one_of(500)
+def _transfer(intent: Intent, giver: int, taker: int, amount: int = 0) -> Arrival:
+    amount = amount or intent.one_of(500)
     body = {"from_wallet_id": giver, "to_wallet_id": taker, "amount_cents": amount}
     return intent.write("POST", "/transfers/", body, **body)
 
@@ -183,12 +200,14 @@ OPERATIONS: Mapping[str, Callable[[Intent], Arrival]] = {
     "transfer": transfer,
     "transfer_repeated": transfer_repeated,
     "crossing_transfer": crossing_transfer,
+    "scarce_transfer": scarce_transfer,
     "create_hold": create_hold,
 }
 FOLLOWERS: Mapping[str, Follower] = {
     "create_booking_repeated": Follower(after_s=REPEAT_AFTER_S, make=again),
     "transfer_repeated": Follower(after_s=REPEAT_AFTER_S, make=again),
     "crossing_transfer": Follower(after_s=CROSSING_AFTER_S, make=back),
+    "scarce_transfer": Follower(after_s=CROSSING_AFTER_S, make=as_much),
 }
 HISTORY_OPS = frozenset(
     {
@@ -199,6 +218,7 @@ HISTORY_OPS = frozenset(
         "transfer",
         "transfer_repeated",
         "crossing_transfer",
+        "scarce_transfer",
         "create_hold",
     }
 )

@@ -13,6 +13,7 @@ Sizes = Mapping[str, int]
 
 FIRST_DAY = datetime(2025, 1, 1, tzinfo=UTC)
 DAYS = 365
+WALLET_CENTS = 100_000
 
 
 def booking(i: int, sizes: Sizes) -> dict[str, Any]:

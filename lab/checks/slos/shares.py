@@ -1,0 +1,45 @@
+"""What the checks on a share of requests have in common: how many they need, and when it is too near to tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.checks.slos.of_phase import PhaseCheck
+from lab.checks.wording import SAMPLES_MIN, decided, result
+from lab.judge.statistics import Mask, Requests, carried_by, ratio, ratio_interval
+from lab.model import CheckResult, Verdict, percent
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShareCheck(PhaseCheck):
+    """A share, by how it differs from second to second, is surely beyond its limit, surely not, or too near to tell.
+
+    A limit of all or none leaves nothing open.
+    """
+
+    def judged(
+        self, planned: Requests, mask: Mask, told: str, *, least: float = 0.0, most: float = 1.0
+    ) -> CheckResult:
+        """The share of `mask` must be from `least` to `most`; `told` says what it is a share of, without the number."""
+        share, limit = ratio(mask), least if least > 0 else most
+        low, high = ratio_interval(planned, mask)
+        near = low < limit < high and limit not in (0, 1)
+        unsure = f"; it may be {percent(low)} to {percent(high)}, too near {percent(limit)} to tell"
+        return result(
+            self,
+            Verdict.INCONCLUSIVE if near else decided(least <= share <= most),
+            value=share,
+            threshold=limit,
+            unit="share",
+            sentence=f"{percent(share)} {told}{unsure if near else ''}.",
+            looked=len(planned),
+        )
+
+
+def needed_for(limit: float) -> int:
+    """How many requests it takes to say that a share of at least `limit` is so: as many as for that quantile."""
+    return max(SAMPLES_MIN, carried_by(limit))
+
+
+def so_many(at_least: float) -> str:
+    return "every request" if at_least == 1 else f"at least {percent(at_least)} of requests"

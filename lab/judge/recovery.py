@@ -1,0 +1,109 @@
+"""When a twin is healthy again after a fault: by its own baseline, second by second."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from lab.judge.statistics import (
+    Mask,
+    Numbers,
+    Requests,
+    between,
+    bin_edges,
+    is_good,
+    is_sound,
+    latency_ms,
+    per_bin,
+    quantile,
+    ratio,
+)
+from lab.lazily import np
+from lab.model import BASELINE, FAULT, RECOVERY, Evidence, Window
+
+HEALTHY_FOR_S = 5.0  # so long without a break, and the twin has recovered
+PER_BIN = 15  # requests at least, as the load plans them: of fewer, one says too much
+SHORT_OF_BASELINE = 0.02  # this much below the baseline's worst second is healthy still
+SLOWER = 1.5  # and so is this much slower than in the baseline …
+SHARE_OF_LIMIT = (
+    0.5  # … or within half of what the load allows: p95 of 20 requests jumps from 30 to 170 ms anyway
+)
+BASELINE_LEAST = 0.5  # below it there is no healthy state to recover to
+Q = 0.95
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recovery:
+    """`took_s`: from the last healing to the first bin of HEALTHY_FOR_S without an ill one; infinite if there is none.
+
+    `why_unknown` says why nothing can be said, else "". `ill_later_s`: how much of the rest was ill again.
+    """
+
+    took_s: float = math.inf
+    seen_s: float = 0.0  # from the last healing to the end of the load
+    ill_later_s: float = 0.0
+    bin_s: float = 1.0
+    why_unknown: str = ""
+
+
+def recovery(evidence: Evidence, asked: Requests) -> Recovery:
+    """How `asked` came back after the last fault; without a fault, after the fault phase."""
+    healed_s = max(
+        (window.off_s for window in evidence.fault_windows), default=evidence.phases.window(FAULT)[1]
+    )
+    end_s = evidence.phases.window(RECOVERY)[1]
+    bin_s = float(max(1, math.ceil(PER_BIN / evidence.load.rate_rps)))
+    needed = math.ceil(HEALTHY_FOR_S / bin_s)
+    if not _sound_share(evidence, asked) >= BASELINE_LEAST:
+        return Recovery(why_unknown="There is no healthy state to recover to: the baseline was not healthy.")
+    healthy = _healthy(evidence, asked, healed_s, end_s, bin_s)
+    if len(healthy) < needed:
+        return Recovery(
+            why_unknown=f"The recovery phase of {end_s - healed_s:.1f} s is too short: it takes {needed * bin_s:g} "
+            "healthy seconds to tell."
+        )
+    first = _first_run(healthy, needed)
+    if first is None:
+        return Recovery(seen_s=end_s - healed_s, bin_s=bin_s)
+    ill_later_s = bin_s * float((~healthy[first:]).sum())
+    return Recovery(took_s=first * bin_s, seen_s=end_s - healed_s, ill_later_s=ill_later_s, bin_s=bin_s)
+
+
+def _sound_share(evidence: Evidence, asked: Requests) -> float:
+    planned = between(asked, *evidence.phases.window(BASELINE))
+    return ratio(is_sound(planned, evidence.load.good_within_ms))
+
+
+def _healthy(evidence: Evidence, asked: Requests, start_s: float, end_s: float, bin_s: float) -> Mask:
+    """For each bin whether it is as good and about as fast as the baseline. One request more or less says nothing."""
+    within_ms = evidence.load.good_within_ms
+    base_s = _baseline(evidence, asked)
+    sound = is_sound(asked, within_ms)
+    planned, good = per_bin(asked, sound, *base_s, bin_s)
+    least = float((good[planned > 0] / planned[planned > 0]).min()) - SHORT_OF_BASELINE
+    slowest_ms = max(SLOWER * quantile(_good_ms(asked, base_s, within_ms), Q), SHARE_OF_LIMIT * within_ms)
+    planned, good = per_bin(asked, sound, start_s, end_s, bin_s)
+    edges = bin_edges(start_s, end_s, bin_s)
+    windows = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+    p95_ms = np.array([quantile(_good_ms(asked, window, within_ms), Q) for window in windows])
+    return (planned > 0) & (good + 1 >= least * planned) & ~(p95_ms > slowest_ms)
+
+
+def _baseline(evidence: Evidence, asked: Requests) -> Window:
+    """Without its end, where there is enough of it: what was due there may have met the fault."""
+    start_s, end_s = evidence.phases.window(BASELINE)
+    early_s = end_s - evidence.load.good_within_ms / 1000
+    return (start_s, early_s) if len(between(asked, start_s, early_s)) else (start_s, end_s)
+
+
+def _good_ms(asked: Requests, window: Window, within_ms: float) -> Numbers:
+    planned = between(asked, *window)
+    return latency_ms(planned[is_good(planned, within_ms)])
+
+
+def _first_run(healthy: Mask, needed: int) -> int | None:
+    """Where `needed` healthy bins in a row begin."""
+    for first in range(len(healthy) - needed + 1):
+        if healthy[first : first + needed].all():
+            return first
+    return None

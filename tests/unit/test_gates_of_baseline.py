@@ -1,0 +1,78 @@
+"""The gates of the baseline: healthy with something of each kind served, steady, and alike between the twins."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lab.checks.slos import GoodRatio
+from lab.judge.gates import look, spoiled_by_the_machine
+from lab.model import BASELINE, FAULT, Gate, Outcome
+from tests.fabricated.evidence import PAIR, PHASES, FabricatedTwin, a_run, a_scenario, requests, together
+
+START_S, END_S = PHASES.window(BASELINE)
+CONFLICT = {"op": "create_booking", "status": 409, "outcome": Outcome.REFUSED}
+SCENARIO = a_scenario(checks=(GoodRatio(phase=FAULT, at_least=0.9),))
+
+
+def failed(*rows: Any, **changes: Any) -> list[Gate]:
+    """The gates of the baseline that a run of twins with these requests fails."""
+    twins = (FabricatedTwin(plan=plan, requests=own) for plan, own in zip(PAIR, rows, strict=False))
+    gates = look(a_run(replace(SCENARIO, **changes), *twins))
+    return [gate for gate in gates if "baseline" in gate.name and not gate.passed]
+
+
+def baseline_of(**what: Any) -> Any:
+    return together(requests(0, START_S), requests(START_S, END_S, **what), requests(END_S, PHASES.load_s))
+
+
+def test_conflicts_alone_are_no_sign_of_health() -> None:
+    """25 of them, and nothing else, were once taken for a baseline that is right in 100 of 100 requests."""
+    first, second = failed(baseline_of(**CONFLICT), baseline_of(**CONFLICT))[:2]
+    assert first.name == "baseline healthy"
+    assert "nothing shows that the twin can do create_booking: not one succeeded" in first.sentence
+    assert second.name == "baseline steady"
+
+
+def test_of_each_operation_something_succeeds() -> None:
+    barren = together(requests(), requests(START_S, END_S, rate_rps=2, **CONFLICT))
+    assert [gate.name for gate in failed(barren, requests())] == ["baseline healthy"]
+    contested = together(
+        requests(),
+        requests(START_S, END_S, rate_rps=2, **CONFLICT),
+        requests(START_S + 1, START_S + 2, rate_rps=1, op="create_booking"),
+    )
+    assert failed(contested, requests()) == []
+
+
+def test_of_what_is_seldom_asked_for_nothing_is_demanded() -> None:
+    rare = together(requests(), requests(START_S, END_S, rate_rps=0.5, **CONFLICT))
+    assert failed(rare, requests()) == []
+
+
+@pytest.mark.parametrize(("later_ms", "names"), [(75, []), (90, ["baseline steady"])])
+def test_the_median_answer_does_not_wander(later_ms: float, names: list[str]) -> None:
+    """By a quarter of the limit of 300 ms at most; both twins do, so that they stay alike."""
+    middle_s = (START_S + END_S - 0.3) / 2
+    rows = together(requests(0, middle_s), requests(middle_s, PHASES.load_s, latency_ms=later_ms))
+    assert [gate.name for gate in failed(rows, rows)] == names * 2
+
+
+def test_twins_that_differ_before_anything_breaks_are_not_compared() -> None:
+    """What stopping the workers of one twin for 60 % of the time did to its median: 68 against 13 ms."""
+    (gate,) = failed(requests(latency_ms=13), requests(latency_ms=68))
+    assert gate.name == "baselines alike"
+    assert "naive 13 ms, hardened 68 ms" in gate.sentence
+    assert spoiled_by_the_machine([gate])
+    assert failed(requests(latency_ms=13), requests(latency_ms=35)) == []
+    assert failed(requests(latency_ms=35), requests(latency_ms=13)) == []
+
+
+def test_a_scenario_may_expect_a_difference() -> None:
+    rows = requests(latency_ms=50), requests(latency_ms=15)
+    assert [gate.name for gate in failed(*rows)] == ["baselines alike"]
+    assert failed(*rows, baseline_alike=3.0) == []
+
+
+def test_one_twin_alone_is_like_itself() -> None:
+    assert failed(requests(latency_ms=70)) == []
