@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from lab.model import Event, Evidence, Json, Scenario, Shot, Switch, TwinPlan
@@ -45,6 +45,6 @@ class RunEvidence(Protocol):
     @property
     def manifest(self) -> Planned: ...
     @property
-    def twins(self) -> Sequence[TwinEvidence]: ...
+    def twins(self) -> Iterable[TwinEvidence]: ...
     @property
     def events(self) -> Sequence[Event]: ...

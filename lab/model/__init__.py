@@ -32,7 +32,7 @@ from lab.model.events import (
     StepTaken,
     Switched,
 )
-from lab.model.evidence import Evidence, LoadSummary, MetricsReading, Row, Tables
+from lab.model.evidence import Derived, Evidence, LoadSummary, MetricsReading, Row, Tables
 from lab.model.faults import ActionFault, Burst, Fault, FaultWindow, Shot, StateFault, Switch
 from lab.model.load import Arrival, Json, Load, Operation
 from lab.model.outcomes import Ending, Failure, Outcome, Verdict
@@ -132,6 +132,7 @@ __all__ = [
     "Check",
     "CheckResult",
     "CpuRead",
+    "Derived",
     "EndSessions",
     "Ending",
     "Event",

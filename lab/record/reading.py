@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -12,39 +11,26 @@ from typing import Any
 from numpy.typing import NDArray
 
 from lab.model import (
-    Arrival,
+    Derived,
     Event,
     Fault,
     FaultWindow,
-    Json,
     Load,
     LoadSummary,
     MetricsReading,
     Operation,
-    Outcome,
     Phases,
     Sample,
     Tables,
     TwinPlan,
 )
 from lab.record import sums
-from lab.record.codec import Damaged, structured
-from lab.record.files import damaged, read_json_lines, read_value, read_values
+from lab.record.files import read_value, read_values
+from lab.record.history import read_history
 from lab.record.manifest import Manifest, read_manifest
 from lab.record.requests import NOT_NEEDED, read_requests
+from lab.record.schedule import Schedule, read_schedule
 from lab.record.windows import fault_windows
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """One line of history.jsonl; `end` is a monotonic instant."""
-
-    i: int
-    op: str
-    outcome: Outcome
-    status: int
-    end: float
-    answered: Json = None
 
 
 class RunRecord:
@@ -63,24 +49,16 @@ class RunRecord:
         return read_values(self.folder / "events.jsonl", Event)
 
     @property
-    def twins(self) -> tuple[TwinRecord, ...]:
-        """Each twin's part, in the order of the run."""
-        return tuple(TwinRecord(self, plan) for plan in self.manifest.twins)
+    def twins(self) -> Iterator[TwinRecord]:
+        """Each twin's part, in the order of the run, one at a time: what was read of one goes with it."""
+        return (TwinRecord(self, plan) for plan in self.manifest.twins)
 
-    def arrivals(self, numbers: Iterable[int]) -> Mapping[int, Arrival]:
-        """The planned arrivals with these numbers, from the schedule; no other line is validated."""
-        wanted, path = set(numbers), self.folder / "schedule.jsonl"
-        lines = (line for i, line in enumerate(read_json_lines(path)) if i in wanted)
-        try:
-            found = {arrival.i: arrival for arrival in (structured(line, Arrival) for line in lines)}
-        except Damaged as error:
-            raise damaged(path, error) from error
-        if missing := wanted - found.keys():
-            raise damaged(path, f"it has no arrival number {min(missing)}")
-        return found
+    @cached_property
+    def schedule(self) -> Schedule:
+        return read_schedule(self.folder / "schedule.jsonl")
 
 
-class TwinRecord:
+class TwinRecord(Derived):
     """`lab.model.Evidence` from one twin's part of a run folder. Times are seconds from T0."""
 
     def __init__(self, run: RunRecord, plan: TwinPlan) -> None:
@@ -128,16 +106,13 @@ class TwinRecord:
     @cached_property
     def repeats(self) -> Mapping[int, int]:
         spared = self.recorded["i"][(self.recorded["flags"] & NOT_NEEDED) != 0]
-        arrivals = self.run.arrivals(spared.tolist()).values() if spared.size else ()
-        return {arrival.i: arrival.repeats for arrival in arrivals if arrival.repeats is not None}
+        firsts = {i: self.run.schedule[i].repeats for i in spared.tolist()}
+        return {i: first for i, first in firsts.items() if first is not None}
 
     @cached_property
     def history(self) -> Sequence[Operation]:
         """The operations that invariants read: what was requested (from the schedule) and what was answered."""
-        answers = read_values(self.folder / "history.jsonl", Answer)
-        arrivals = self.run.arrivals(answer.i for answer in answers)
-        operations = (self._operation(answer, arrivals[answer.i]) for answer in answers)
-        return sorted(operations, key=lambda operation: operation.i)
+        return read_history(self.folder / "history.jsonl", self.run.schedule, self.run.manifest.t0)
 
     @cached_property
     def initial(self) -> Tables:
@@ -167,19 +142,6 @@ class TwinRecord:
     @cached_property
     def fault_windows(self) -> Sequence[FaultWindow]:
         return fault_windows(self.faults, self.events, self.run.manifest.switches, self.phases)
-
-    def _operation(self, answer: Answer, arrival: Arrival) -> Operation:
-        return Operation(
-            i=answer.i,
-            op=answer.op,
-            at_s=arrival.at_s,
-            end_s=answer.end - self.run.manifest.t0,
-            outcome=answer.outcome,
-            status=answer.status,
-            asked={"path": arrival.path, **(arrival.body or {})},
-            key=arrival.key,
-            answered=answer.answered,
-        )
 
 
 def list_runs(runs: Path) -> list[Path]:

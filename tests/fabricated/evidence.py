@@ -12,6 +12,7 @@ from lab.model import (
     DATABASE,
     FAULT,
     ActionFault,
+    Derived,
     Event,
     Failure,
     Fault,
@@ -144,7 +145,7 @@ def probes(start_s: float, end_s: float, **what: Any) -> list[LinkSample]:
 
 
 @dataclass(kw_only=True)
-class FabricatedTwin:
+class FabricatedTwin(Derived):
     """`lab.judge.evidence.TwinEvidence`, healthy, with a history of nothing."""
 
     plan: TwinPlan = PAIR[0]

@@ -92,7 +92,7 @@ def make_run(folder: Path, made_up: Fabricated = Fabricated()) -> Path:
     writer.manifest(manifest)
     writer.t0(T0_AT)
     writer.schedule(_arrival(i, round(at, 6)) for i, at in enumerate(at_s.tolist()))
-    _journal(folder, manifest)
+    tell_events(folder, manifest)
     for number, twin in enumerate(made_up.twins):
         _twin(writer, number, twin, made_up, np.round(at_s, 6))
     if made_up.status is Status.COMPLETE:
@@ -147,7 +147,7 @@ def _arrival(i: int, at_s: float) -> Arrival:
     return Arrival(**common, method="POST", path="/bookings/", body=body, key=f"key-{i}")
 
 
-def _journal(folder: Path, manifest: Manifest) -> None:
+def tell_events(folder: Path, manifest: Manifest) -> None:
     journal = FolderJournal(folder / "events.jsonl", lambda: T0_AT)
     journal.tell(StepTaken(text="starting all"))
     for phase in PHASES:
@@ -168,15 +168,17 @@ def _twin(writer: RunWriter, number: int, twin: TwinPlan, made_up: Fabricated, a
     kept = int(at_s.size * made_up.keep)
     rows = requests_of(number, twin, made_up, at_s)[:kept]
     rows.tofile(folder / "requests.bin")
-    _json(folder / "load.json", asdict(a_summary(ops=OPS, planned=made_up.requests, recorded=kept)))
+    write_json(folder / "load.json", asdict(a_summary(ops=OPS, planned=made_up.requests, recorded=kept)))
     booked = rows[rows["op"] == BOOKING]
-    _lines(folder / "history.jsonl", (_answer(row) for row in booked))
-    _lines(folder / "probes.jsonl", _probes(number, made_up) if made_up.probes else [])
-    _lines(folder / "metrics.jsonl", [{"at_s": 1.0, "ok": True, "samples": {"http_requests_in_flight": 2.0}}])
-    _json(folder / "initial.json", seeded())
+    write_lines(folder / "history.jsonl", (_answer(row) for row in booked))
+    write_lines(folder / "probes.jsonl", probes_of(number, made_up) if made_up.probes else [])
+    write_lines(
+        folder / "metrics.jsonl", [{"at_s": 1.0, "ok": True, "samples": {"http_requests_in_flight": 2.0}}]
+    )
+    write_json(folder / "initial.json", seeded())
     acked = booked["i"][booked["outcome"] == Outcome.OK].tolist()
     there = acked[:-3] if twin.service == NAIVE else acked
-    _json(
+    write_json(
         folder / "final.json",
         ended(
             bookings=[booking_row(i + 2, f"r-{i}") for i in there],
@@ -219,7 +221,7 @@ def _answer(row: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _probes(number: int, made_up: Fabricated) -> Iterator[dict[str, Any]]:
+def probes_of(number: int, made_up: Fabricated) -> Iterator[dict[str, Any]]:
     """Ten samples a second of the database's link, and two of its sessions."""
     draw = np.random.default_rng([made_up.seed, 2, number])
     for tick, at_s in enumerate(np.arange(0.0, made_up.phases.total_s, 0.1).tolist()):
@@ -251,10 +253,10 @@ def _members(made_up: Fabricated) -> Iterator[PartSample]:
             )  # fmt: skip
 
 
-def _json(path: Path, value: object) -> None:
+def write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
-def _lines(path: Path, values: Iterable[object]) -> None:
+def write_lines(path: Path, values: Iterable[object]) -> None:
     with path.open("w") as out:
         out.writelines(json.dumps(value) + "\n" for value in values)

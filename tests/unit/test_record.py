@@ -48,7 +48,7 @@ def writer(tmp_path: Path) -> RunWriter:
 
 
 def twin(writer: RunWriter) -> TwinRecord:
-    return RunRecord(writer.folder).twins[0]
+    return next(RunRecord(writer.folder).twins)
 
 
 def write_requests(writer: RunWriter, rows: object) -> None:

@@ -39,10 +39,9 @@ def all_recorded(run: RunEvidence, twin: TwinEvidence) -> Gate:
 
 def _unfounded(twin: TwinEvidence) -> int:
     """How many repetitions were not sent although the first request had no answer yet, or was told to try again."""
-    settled = twin.requests[is_settled(twin.requests)]
-    end_s = dict(zip(settled["i"].tolist(), settled["end"].tolist(), strict=True))
     spared = twin.recorded[~np.isin(twin.recorded["i"], twin.requests["i"])]
-    return sum(
-        end_s.get(twin.repeats.get(i, -1), math.inf) > started_s
-        for i, started_s in zip(spared["i"].tolist(), spared["started"].tolist(), strict=True)
-    )
+    firsts = [twin.repeats.get(i, -1) for i in spared["i"].tolist()]
+    settled = twin.requests[is_settled(twin.requests) & np.isin(twin.requests["i"], firsts)]
+    end_s = dict(zip(settled["i"].tolist(), settled["end"].tolist(), strict=True))
+    started_s = spared["started"].tolist()
+    return sum(end_s.get(first, math.inf) > at_s for first, at_s in zip(firsts, started_s, strict=True))
