@@ -18,6 +18,17 @@ class TwinEvidence(Evidence, Protocol):
     def recorded(self) -> Any: ...
     @property
     def repeats(self) -> Mapping[int, int]: ...  # for each of these, the request that it would have repeated
+    @property
+    def history_lines(self) -> int: ...
+
+
+class Schedule(Protocol):
+    """What was planned for every twin: by number a table of `at_s` and `op`, and the names of the latter."""
+
+    @property
+    def ops(self) -> Sequence[str]: ...
+    @property
+    def due(self) -> Any: ...
 
 
 class Planned(Protocol):
@@ -36,6 +47,8 @@ class Planned(Protocol):
     @property
     def planned(self) -> int: ...
     @property
+    def history_ops(self) -> Sequence[str]: ...  # operations whose every request has a line in the history
+    @property
     def facts(self) -> Mapping[str, Json]: ...  # of the testbed, its advice about lateness among them
 
 
@@ -44,6 +57,8 @@ class RunEvidence(Protocol):
 
     @property
     def manifest(self) -> Planned: ...
+    @property
+    def schedule(self) -> Schedule: ...
     @property
     def twins(self) -> Iterable[TwinEvidence]: ...
     @property

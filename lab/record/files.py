@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -56,22 +56,35 @@ def appending(path: Path) -> IO[str]:
     return os.fdopen(descriptor, "w", encoding="utf-8")
 
 
-def read_value(path: Path, into: type[T]) -> T:
-    """The value that `path` holds."""
-    return structured_from(path, _json(path, read_bytes(path)), into)
+def read_value(path: Path, into: type[T], twin: str = "") -> T:
+    """The value that `path` holds; of `twin`, if it is given."""
+    data = _json(path, read_bytes(path))
+    return structured_from(path, of_twin(path, data, twin) if twin else data, into)
 
 
-def read_values(path: Path, into: type[T]) -> list[T]:
-    """One value per line; an incomplete last line, left by a kill, is ignored."""
-    return [structured_from(path, data, into) for data in read_json_lines(path)]
+def read_values(path: Path, into: type[T], twin: str = "") -> list[T]:
+    """One value per line, each of `twin`, if it is given; an incomplete last line, left by a kill, is ignored."""
+    lines = read_json_lines(path)
+    return [structured_from(path, of_twin(path, data, twin) if twin else data, into) for data in lines]
 
 
-def read_json_lines(path: Path) -> Iterator[Any]:
-    """One JSON value per line, read a few at a time: for files too long to keep in memory."""
+def read_json_lines(path: Path, needed: Callable[[bytes], bytes] = bytes) -> Iterator[Any]:
+    """One JSON value per line, read a few at a time: for files too long to keep in memory.
+
+    `needed` cuts what nobody reads off a line.
+    """
     try:
         with path.open("rb") as file:
             while batch := list(islice(file, BATCH)):
-                yield from _batch(path, [line for line in batch if line.endswith(b"\n")])
+                yield from _batch(path, [needed(line) for line in batch if line.endswith(b"\n")])
+    except OSError as exc:
+        raise unreadable(path, exc) from exc
+
+
+def count_lines(path: Path) -> int:
+    try:
+        with path.open("rb") as file:
+            return sum(line.endswith(b"\n") for line in file)
     except OSError as exc:
         raise unreadable(path, exc) from exc
 
@@ -97,6 +110,24 @@ def structured_from(path: Path, data: Any, into: type[T]) -> T:
         return structured(data, into)
     except Damaged as error:
         raise damaged(path, error) from error
+
+
+def of_twin(path: Path, data: Any, twin: str) -> Any:
+    """`data`, which `path` holds, without the name of its twin. Raises LabError if it is not `twin`."""
+    if not isinstance(data, dict):
+        raise damaged(path, f"{data!r:.80} is not an object")
+    must_be_of(twin, data.get("twin"), path)
+    return {name: value for name, value in data.items() if name != "twin"}
+
+
+def must_be_of(twin: str, found: Any, path: Path) -> None:
+    """Raises LabError if `path`, which says that it is of the twin `found`, is not of `twin`."""
+    if found is None:
+        raise damaged(path, "it does not say of which twin it is")
+    if found != twin:
+        raise LabError(
+            f"{path} says that it is of the twin {found!r:.80}, not of {twin!r}. Put each file back into its folder."
+        )
 
 
 def _batch(path: Path, lines: list[bytes]) -> list[Any]:

@@ -10,24 +10,43 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lab.model import Operation, Outcome
-from lab.record.files import damaged, read_json_lines
+from lab.record.files import damaged, must_be_of, read_json_lines
 from lab.record.schedule import Schedule
 
+ENDED = np.dtype([("i", "<u4"), ("outcome", "u1"), ("status", "<u2"), ("end_s", "<f8")])
+SAME_S = 1e-6
 OUTCOMES = {int(outcome): outcome for outcome in Outcome}
-MEMBERS = {"i", "op", "outcome", "status", "end", "answered"}
+MEMBERS = {"twin", "i", "op", "outcome", "status", "end", "answered"}
 
 
-def read_history(path: Path, schedule: Schedule, t0: float) -> Sequence[Operation]:
-    """Every operation, by its number in the plan. Raises LabError for a line that no load writes."""
+def read_history(path: Path, twin: str, schedule: Schedule, t0: float) -> Sequence[Operation]:
+    """Every operation of `twin`, by its number in the plan. Raises LabError for a line that its load did not write."""
 
     def operation(line: Mapping[str, Any]) -> Operation:
         try:
+            if line["twin"] != twin:
+                must_be_of(twin, line["twin"], path)
             return _operation(line, schedule, t0)
         except (AttributeError, TypeError, KeyError, ValueError) as error:
             raise damaged(path, error) from error
 
     return sorted(map(operation, read_json_lines(path)), key=attrgetter("i"))
+
+
+def must_agree(path: Path, operations: Sequence[Operation], requests: NDArray[Any]) -> None:
+    """Raises LabError if `path` and the records of the same requests do not tell the same."""
+    told = np.fromiter(((each.i, each.outcome, each.status, each.end_s) for each in operations), dtype=ENDED)
+    recorded = requests[np.isin(requests["i"], told["i"])]
+    if not np.array_equal(told["i"], recorded["i"]):
+        raise damaged(path, "a request has two lines, or none in requests.bin")
+    differ = (told["outcome"] != recorded["outcome"]) | (told["status"] != recorded["status"])
+    differ |= np.abs(told["end_s"] - recorded["end"]) > SAME_S
+    if differ.any():
+        raise damaged(path, f"it tells otherwise than requests.bin how request {told['i'][differ][0]} ended")
 
 
 def _operation(line: Mapping[str, Any], schedule: Schedule, t0: float) -> Operation:

@@ -1,4 +1,4 @@
-"""manifest.json, format 3: everything that was planned, with its thresholds, and where it ran.
+"""manifest.json, format 4: everything that was planned, with its thresholds, and where it ran.
 
 Nothing else is needed to judge a run again: it is judged by the scenario of its day, whatever today's files say.
 """
@@ -15,7 +15,7 @@ from lab.model import Json, LabError, Phases, Scenario, Shot, Switch, TwinPlan
 from lab.record.codec import Damaged, structured
 from lab.record.files import damaged, read_bytes
 
-FORMAT = 3
+FORMAT = 4
 
 
 class Status(StrEnum):
@@ -51,6 +51,7 @@ class Manifest:
     twins: tuple[TwinPlan, ...]
     sizes: Mapping[str, int]
     planned: int
+    history_ops: tuple[str, ...]  # operations whose every request has a line in history.jsonl
     t0: float
     t0_wall: str
     isolation: Isolation

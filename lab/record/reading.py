@@ -25,8 +25,8 @@ from lab.model import (
     TwinPlan,
 )
 from lab.record import sums
-from lab.record.files import read_value, read_values
-from lab.record.history import read_history
+from lab.record.files import count_lines, read_value, read_values
+from lab.record.history import must_agree, read_history
 from lab.record.manifest import Manifest, read_manifest
 from lab.record.requests import NOT_NEEDED, read_requests
 from lab.record.schedule import Schedule, read_schedule
@@ -88,7 +88,7 @@ class TwinRecord(Derived):
 
     @cached_property
     def summary(self) -> LoadSummary:
-        return read_value(self.folder / "load.json", LoadSummary)
+        return read_value(self.folder / "load.json", LoadSummary, self.twin)
 
     @property
     def ops(self) -> tuple[str, ...]:
@@ -96,7 +96,7 @@ class TwinRecord(Derived):
 
     @cached_property
     def recorded(self) -> NDArray[Any]:
-        return read_requests(self.folder / "requests.bin", self.run.manifest.t0, len(self.ops))
+        return read_requests(self.folder / "requests.bin", self.twin, self.run.manifest.t0, len(self.ops))
 
     @cached_property
     def requests(self) -> NDArray[Any]:
@@ -112,26 +112,33 @@ class TwinRecord(Derived):
     @cached_property
     def history(self) -> Sequence[Operation]:
         """The operations that invariants read: what was requested (from the schedule) and what was answered."""
-        return read_history(self.folder / "history.jsonl", self.run.schedule, self.run.manifest.t0)
+        path = self.folder / "history.jsonl"
+        operations = read_history(path, self.twin, self.run.schedule, self.run.manifest.t0)
+        must_agree(path, operations, self.requests)
+        return operations
+
+    @property
+    def history_lines(self) -> int:
+        return count_lines(self.folder / "history.jsonl")
 
     @cached_property
     def initial(self) -> Tables:
-        return read_value(self.folder / "initial.json", Tables)  # type: ignore[type-abstract]
+        return read_value(self.folder / "initial.json", Tables, self.twin)  # type: ignore[type-abstract]
 
     @cached_property
     def final(self) -> Tables:
-        return read_value(self.folder / "final.json", Tables)  # type: ignore[type-abstract]
+        return read_value(self.folder / "final.json", Tables, self.twin)  # type: ignore[type-abstract]
 
     @cached_property
     def metrics(self) -> Sequence[MetricsReading]:
-        return read_values(self.folder / "metrics.jsonl", MetricsReading)
+        return read_values(self.folder / "metrics.jsonl", MetricsReading, self.twin)
 
     @cached_property
     def probes(self) -> Sequence[Sample]:
         """All samples, of links, parts and stores, by time."""
         parts = self.folder / "parts.jsonl"
         seen = [self.folder / "probes.jsonl", *([parts] if parts.exists() else [])]
-        samples = chain.from_iterable(read_values(path, Sample) for path in seen)
+        samples = chain.from_iterable(read_values(path, Sample, self.twin) for path in seen)
         return sorted(samples, key=lambda sample: sample.start_s)
 
     @cached_property

@@ -54,7 +54,8 @@ class RunWriter:
         """Append the samples of the twin's parts."""
         with appending(self.twin_folder(twin) / "parts.jsonl") as file:
             for sample in samples:
-                file.write(json.dumps(CONVERTER.unstructure(sample, unstructure_as=Sample)) + "\n")
+                told = CONVERTER.unstructure(sample, unstructure_as=Sample)
+                file.write(json.dumps({"twin": twin, **told}) + "\n")
 
     def seal(self) -> None:
         """All evidence is there: from now on it can be judged, and every change is noticed."""

@@ -167,20 +167,22 @@ def _twin(writer: RunWriter, number: int, twin: TwinPlan, made_up: Fabricated, a
     folder = writer.twin_folder(twin.name)
     kept = int(at_s.size * made_up.keep)
     rows = requests_of(number, twin, made_up, at_s)[:kept]
-    rows.tofile(folder / "requests.bin")
-    write_json(folder / "load.json", asdict(a_summary(ops=OPS, planned=made_up.requests, recorded=kept)))
+    whose = {"twin": twin.name}
+    write_requests(folder / "requests.bin", twin.name, rows)
+    summary = a_summary(ops=OPS, planned=made_up.requests, recorded=kept)
+    write_json(folder / "load.json", whose | asdict(summary))
     booked = rows[rows["op"] == BOOKING]
-    write_lines(folder / "history.jsonl", (_answer(row) for row in booked))
-    write_lines(folder / "probes.jsonl", probes_of(number, made_up) if made_up.probes else [])
-    write_lines(
-        folder / "metrics.jsonl", [{"at_s": 1.0, "ok": True, "samples": {"http_requests_in_flight": 2.0}}]
-    )
-    write_json(folder / "initial.json", seeded())
+    write_lines(folder / "history.jsonl", (whose | _answer(row) for row in booked))
+    samples = probes_of(number, made_up) if made_up.probes else ()
+    write_lines(folder / "probes.jsonl", map(whose.__or__, samples))
+    write_lines(folder / "metrics.jsonl", map(whose.__or__, metrics_of(made_up)))
+    write_json(folder / "initial.json", whose | seeded())
     acked = booked["i"][booked["outcome"] == Outcome.OK].tolist()
     there = acked[:-3] if twin.service == NAIVE else acked
     write_json(
         folder / "final.json",
-        ended(
+        whose
+        | ended(
             bookings=[booking_row(i + 2, f"r-{i}") for i in there],
             charges=[charge_row(i, f"r-{i}") for i in there],
         ),
@@ -251,6 +253,16 @@ def _members(made_up: Fabricated) -> Iterator[PartSample]:
                 restarts=int(struck and at_s >= end), cpu_s=None if dead else 0.3 * at_s,
                 rss_bytes=None if dead else int((60 + 8 * member + at_s) * 1e6), descriptors=40,
             )  # fmt: skip
+
+
+def metrics_of(made_up: Fabricated) -> Iterator[dict[str, Any]]:
+    """A reading each second."""
+    for at_s in np.arange(0.0, made_up.phases.total_s, 1.0).tolist():
+        yield {"member": "1", "at_s": at_s, "ok": True, "samples": {"http_requests_in_flight": 2.0}}
+
+
+def write_requests(path: Path, twin: str, rows: Any) -> None:
+    path.write_bytes(twin.encode().ljust(42, b"\0") + rows.tobytes())
 
 
 def write_json(path: Path, value: object) -> None:

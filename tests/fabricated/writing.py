@@ -25,11 +25,13 @@ from tests.fabricated.books import Books, Row, start
 from tests.fabricated.evidence import HARDENED, NAIVE, T0_AT, a_manifest, a_summary
 from tests.fabricated.folder import (
     Fabricated,
+    metrics_of,
     probes_of,
     requests_of,
     tell_events,
     write_json,
     write_lines,
+    write_requests,
 )
 
 MIX = {
@@ -67,7 +69,7 @@ def make_writing_run(folder: Path, made_up: Fabricated) -> Path:
     arrivals = list(plan_arrivals(scenario.load, made_up.phases, made_up.seed, BOOKING, BOOKING.sizes))
     manifest = a_manifest(
         scenario, made_up.twins, run=folder.name, seed=made_up.seed, phases=made_up.phases, sizes=BOOKING.sizes,
-        planned=len(arrivals),
+        planned=len(arrivals), history_ops=tuple(sorted(BOOKING.history_ops)),
     )  # fmt: skip
     writer.manifest(manifest)
     writer.t0(T0_AT)
@@ -92,16 +94,17 @@ def _twin(
     rows["op"] = [tuple(MIX).index(arrival.op) for arrival in arrivals]
     books = Books(manifest.sizes, flawed=twin.service == NAIVE)
     play = _Play(rows=rows, books=books)
-    write_lines(folder / "history.jsonl", play.lines(arrivals))
-    rows.tofile(folder / "requests.bin")
+    whose = {"twin": twin.name}
+    write_lines(folder / "history.jsonl", map(whose.__or__, play.lines(arrivals)))
+    write_requests(folder / "requests.bin", twin.name, rows)
     summary = a_summary(
         ops=tuple(MIX), planned=len(rows), recorded=len(rows), oracle=dict.fromkeys(MIX, True)
     )
-    write_json(folder / "load.json", asdict(summary))
-    write_lines(folder / "probes.jsonl", probes_of(number, made_up))
-    write_lines(folder / "metrics.jsonl", [])
+    write_json(folder / "load.json", whose | asdict(summary))
+    write_lines(folder / "probes.jsonl", map(whose.__or__, probes_of(number, made_up)))
+    write_lines(folder / "metrics.jsonl", map(whose.__or__, metrics_of(made_up)))
     for name, tables in (("initial", start(manifest.sizes)), ("final", books.tables)):
-        (folder / f"{name}.json").write_text(json.dumps(tables) + "\n")
+        (folder / f"{name}.json").write_text(json.dumps(whose | tables) + "\n")
 
 
 @dataclass(kw_only=True)

@@ -94,7 +94,9 @@ def lines(path: Path) -> list[Row]:
 
 def _twin(folder: Path, t0: float, schedule: list[Row], events: list[Row]) -> Twin:
     ops = json.loads((folder / "load.json").read_text())["ops"]
-    rows = RECORD.iter_unpack((folder / "requests.bin").read_bytes())
+    rows = RECORD.iter_unpack(
+        (folder / "requests.bin").read_bytes()[RECORD.size :]
+    )  # the first names the twin
     recorded = sorted((_request(row, ops, t0, schedule) for row in rows), key=lambda request: request.i)
     history = sorted(lines(folder / "history.jsonl"), key=lambda answer: int(answer["i"]))
     return Twin(

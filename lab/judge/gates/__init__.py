@@ -12,6 +12,7 @@ from lab.judge.evidence import RunEvidence
 from lab.judge.gates.baseline import BASELINE_HEALTHY, baseline
 from lab.judge.gates.faults import FAULT_OBSERVED, HEALING_OBSERVED, as_asked, healed, observed
 from lab.judge.gates.instruments import generator, oracle
+from lab.judge.gates.integrity import as_scheduled, history_complete, observed_throughout
 from lab.judge.gates.punctuality import (
     IN_STEP,
     ON_TIME,
@@ -32,6 +33,7 @@ def look(run: RunEvidence) -> tuple[Gate, ...]:
     """Every gate of a run, passed or failed; first what somebody else did, since it may explain the rest."""
     gates: list[Gate] = [complete(run), *map(untouched, run.twins)]
     for twin in run.twins:
+        gates += [as_scheduled(run, twin), history_complete(run, twin), observed_throughout(twin)]
         gates += [all_recorded(run, twin), schedule_lag(run.manifest, twin), generator(twin), oracle(twin)]
         gates += [baseline(twin, run.manifest.scenario.baseline_good_min), *as_asked(run.manifest, twin)]
         gates += [*observed(twin), *healed(twin)]

@@ -136,7 +136,7 @@ def _kind(asked: Row) -> str:
     if asked.get("reference") is None:
         return ""
     path = str(asked["path"])
-    return PROFILES if path.endswith("/profile/") else KIND_BY_PATH.get(path, "")
+    return KIND_BY_PATH.get(path) or (PROFILES if path.endswith("/profile/") else "")
 
 
 def _answer(operation: Operation) -> str:
