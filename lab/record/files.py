@@ -17,6 +17,7 @@ from lab.model import LabError
 from lab.record.codec import Damaged, plain, structured
 
 T = TypeVar("T")
+PART_BYTES = 1 << 20
 BATCH = 1_000  # lines decoded together: quicker, and equal names are kept once
 
 
@@ -71,12 +72,12 @@ def read_values(path: Path, into: type[T], twin: str = "") -> list[T]:
 def read_json_lines(path: Path, needed: Callable[[bytes], bytes] = bytes) -> Iterator[Any]:
     """One JSON value per line, read a few at a time: for files too long to keep in memory.
 
-    `needed` cuts what nobody reads off a line.
+    `needed` cuts what nobody reads off a line; where that leaves no JSON, the line is read as it is.
     """
     try:
         with path.open("rb") as file:
             while batch := list(islice(file, BATCH)):
-                yield from _batch(path, [needed(line) for line in batch if line.endswith(b"\n")])
+                yield from _batch(path, [line for line in batch if line.endswith(b"\n")], needed)
     except OSError as exc:
         raise unreadable(path, exc) from exc
 
@@ -84,7 +85,7 @@ def read_json_lines(path: Path, needed: Callable[[bytes], bytes] = bytes) -> Ite
 def count_lines(path: Path) -> int:
     try:
         with path.open("rb") as file:
-            return sum(line.endswith(b"\n") for line in file)
+            return sum(part.count(b"\n") for part in iter(lambda: file.read(PART_BYTES), b""))
     except OSError as exc:
         raise unreadable(path, exc) from exc
 
@@ -130,9 +131,9 @@ def must_be_of(twin: str, found: Any, path: Path) -> None:
         )
 
 
-def _batch(path: Path, lines: list[bytes]) -> list[Any]:
+def _batch(path: Path, lines: list[bytes], needed: Callable[[bytes], bytes]) -> list[Any]:
     try:
-        values = json.loads(b"[" + b",".join(lines) + b"]")
+        values = json.loads(b"[" + b",".join(map(needed, lines)) + b"]")
     except (ValueError, RecursionError):
         values = []
     if isinstance(values, list) and len(values) == len(lines):

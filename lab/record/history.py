@@ -31,7 +31,7 @@ def read_history(path: Path, twin: str, schedule: Schedule, t0: float) -> Sequen
             if line["twin"] != twin:
                 must_be_of(twin, line["twin"], path)
             return _operation(line, schedule, t0)
-        except (AttributeError, TypeError, KeyError, ValueError) as error:
+        except (AttributeError, TypeError, KeyError, ValueError, OverflowError) as error:
             raise damaged(path, error) from error
 
     return sorted(map(operation, read_json_lines(path)), key=attrgetter("i"))
@@ -39,7 +39,9 @@ def read_history(path: Path, twin: str, schedule: Schedule, t0: float) -> Sequen
 
 def must_agree(path: Path, operations: Sequence[Operation], requests: NDArray[Any]) -> None:
     """Raises LabError if `path` and the records of the same requests do not tell the same."""
-    told = np.fromiter(((each.i, each.outcome, each.status, each.end_s) for each in operations), dtype=ENDED)
+    told = np.empty(len(operations), dtype=ENDED)
+    for name in ENDED.names or ():
+        told[name] = np.fromiter(map(attrgetter(name), operations), dtype=ENDED[name], count=len(operations))
     recorded = requests[np.isin(requests["i"], told["i"])]
     if not np.array_equal(told["i"], recorded["i"]):
         raise damaged(path, "a request has two lines, or none in requests.bin")

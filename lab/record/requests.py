@@ -44,12 +44,12 @@ def read_requests(path: Path, twin: str, t0: float, operations: int) -> NDArray[
     """
     try:
         with path.open("rb") as file:
-            name = file.read(REQUEST.itemsize)
+            whose = file.read(REQUEST.itemsize)
             records = np.fromfile(file, dtype=REQUEST)
     except OSError as exc:
         raise unreadable(path, exc) from exc
-    if name != of_whom(twin):
-        must_be_of(twin, name.rstrip(b"\0").decode(errors="replace") or None, path)
+    if whose != of_whom(twin):
+        must_be_of(twin, whose.rstrip(b"\0").decode(errors="replace") or None, path)
     if len(records) and (
         records["op"].max() >= operations
         or records["failure"].max() > max(Failure)

@@ -57,7 +57,7 @@ def read_schedule(path: Path) -> Schedule:
                 at_s, op = float(line["at_s"]), ops.setdefault(line["op"], len(ops))
                 if "body" in line or "repeats" in line:
                     asked[number] = _asked(at_s, line)
-            except (AttributeError, TypeError, KeyError, ValueError) as error:
+            except (AttributeError, TypeError, KeyError, ValueError, OverflowError) as error:
                 raise damaged(path, error) from error
             if not fits:
                 raise damaged(path, f"line {number + 1} is not arrival number {number}")
@@ -68,10 +68,11 @@ def read_schedule(path: Path) -> Schedule:
 
 
 def _needed(line: bytes) -> bytes:
-    """Of a line that neither writes nor repeats, only number, instant and operation, which come first."""
-    if b'"body":' in line or b'"repeats":' in line or (end := line.find(b',"method":')) < 0:
+    """Without what nobody reads here: what is expected of the answer, and all of a request that does not write."""
+    if b'"repeats":' in line:
         return line
-    return line[:end] + b"}"
+    head, cut, _ = line.partition(b',"expect":' if b'"body":' in line else b',"method":')
+    return head + b"}" if cut else line
 
 
 def _asked(at_s: float, line: Mapping[str, Any]) -> Asked:

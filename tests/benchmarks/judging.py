@@ -29,40 +29,32 @@ def main(requests: int) -> None:
         folder = make_writing_run(
             Path(scratch) / "benchmark", Fabricated(requests=round(first), phases=phases)
         )
-        for step in ("judge", "verify"):  # a process each: the memory of making the run up is not theirs
-            command = [sys.executable, "-m", "tests.benchmarks.judging", f"--{step}", str(folder)]
-            subprocess.run(command, check=True, timeout=TIMEOUT_S)
+        # A process of its own: the memory of making the run up is not the judge's.
+        command = [sys.executable, "-m", "tests.benchmarks.judging", "--judge", str(folder)]
+        subprocess.run(command, check=True, timeout=TIMEOUT_S)
 
 
 def judge(folder: Path) -> None:
-    from lab.judge.verdict import judge
+    """As `lab regrade` does it."""
+    from lab.cli import assembly
     from lab.record import RunRecord
 
-    begun = time.perf_counter()
     record = RunRecord(folder)
-    verdict = judge(record)
-    took_s = time.perf_counter() - begun
+    begun, cpu_s = time.perf_counter(), time.process_time()
+    record.verify()
+    verified_s = time.perf_counter() - begun
+    verdict = assembly.grade(folder)
+    took_s = time.perf_counter() - begun - 2 * verified_s
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     requests = record.manifest.planned * len(verdict.twins)
     print(f"{verdict.sentence}")
-    print(
-        f"{requests} requests judged in {took_s:.1f} s (at most {SECONDS_MAX}), {peak_mib:.0f} MiB ({MIB_MAX})"
-    )
-
-
-def verify(folder: Path) -> None:
-    from lab.record import RunRecord
-
-    begun = time.perf_counter()
-    RunRecord(folder).verify()
-    size_mib = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20
-    print(f"checksums of {size_mib:.0f} MiB in {time.perf_counter() - begun:.1f} s")
+    told = f"verdict {took_s:.1f} s (at most {SECONDS_MAX}), both in {time.process_time() - cpu_s:.1f} s of CPU time"
+    print(f"{requests} requests: checksums {verified_s:.1f} s, twice; {told}")
+    print(f"memory {peak_mib:.0f} MiB (at most {MIB_MAX})")
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--judge"]:
         judge(Path(sys.argv[2]))
-    elif sys.argv[1:2] == ["--verify"]:
-        verify(Path(sys.argv[2]))
     else:
         main(int(float(sys.argv[1])) if sys.argv[1:] else 1_000_000)

@@ -53,11 +53,12 @@ class Books:
         charge = {"id": f"ch_{len(self.tables['charges']) + 1}", "amount_cents": price, "refunded_cents": 0}
         self.tables["charges"].append({**charge, "reference": asked["reference"]})
         paid = {"status": "confirmed", "price_cents": price, "charge_id": charge["id"]}
-        row = self._add("bookings", **asked, **paid, created_at=CREATED_AT)
-        return {name: value for name, value in row.items() if name != "created_at"}
+        row = self._add("bookings", **_stored(asked), **paid, created_at=CREATED_AT)
+        return {"id": row["id"], **asked, **paid}
 
     def _hold(self, asked: Row) -> Row:
-        return dict(self._add("holds", **asked, created_at=CREATED_AT))
+        row = self._add("holds", **_stored(asked), created_at=CREATED_AT)
+        return {"id": row["id"], **asked}
 
     def _transfer(self, asked: Row) -> Row:
         row = self._add("transfers", **asked)
@@ -72,6 +73,14 @@ class Books:
         profile |= {**asked, "version": profile["version"] + 1}
         self._add("audit", **profile, created_at=CREATED_AT)
         return dict(profile)
+
+
+def _stored(asked: Row) -> Row:
+    """The times as the database tells them."""
+    return {
+        name: str(value).replace("Z", "+00:00") if name.endswith("_at") else value
+        for name, value in asked.items()
+    }
 
 
 def start(sizes: Mapping[str, int]) -> dict[str, list[Row]]:

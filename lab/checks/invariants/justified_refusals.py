@@ -74,6 +74,7 @@ class _Held:
         self._edited: set[int] = set()
         self._least_cents = {row["id"]: row["balance_cents"] for row in evidence.initial["wallets"]}
         self._instants = instants(evidence)
+        self._spans: dict[tuple[str, str], range] = {}
         for kind in (BOOKINGS, HOLDS):
             for row in evidence.initial[kind]:
                 self._taken.update(self._hours(kind, row))
@@ -106,6 +107,8 @@ class _Held:
 
     def _hours(self, kind: str, slot: Row) -> list[Hour]:
         """Every hour of a room that a slot lies in."""
-        first, last = (self._instants[slot[name]].timestamp() for name in ("starts_at", "ends_at"))
-        hours = range(int(first // HOUR_S), int(-(-last // HOUR_S)))
-        return [(kind, slot["room_id"], hour) for hour in hours]
+        span = (slot["starts_at"], slot["ends_at"])
+        if span not in self._spans:
+            first, last = (self._instants[text].timestamp() for text in span)
+            self._spans[span] = range(int(first // HOUR_S), int(-(-last // HOUR_S)))
+        return [(kind, slot["room_id"], hour) for hour in self._spans[span]]

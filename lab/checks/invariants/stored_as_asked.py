@@ -83,7 +83,7 @@ class _Right:
             names = [
                 name
                 for name, wanted in what.items()
-                if name in row and row[name] != wanted and self._differs(name, wanted, row[name])
+                if (stored := row.get(name, wanted)) != wanted and self._differs(name, wanted, stored)
             ]
             if names:
                 told = ", ".join(f"{name} {row[name]!r}, {said} {what[name]!r}" for name in names)
@@ -105,11 +105,9 @@ class _Right:
 
     def _differs(self, name: str, wanted: Any, stored: Any) -> bool:
         """Whether values that are not equal say different things."""
-        if name in CHANGES_LATER:
-            return False
         if name in INSTANTS and isinstance(wanted, str) and isinstance(stored, str):
             return self._instants[wanted] != self._instants[stored]
-        return True
+        return name not in CHANGES_LATER
 
 
 def _acknowledged(intent: Intent, row: Row) -> list[tuple[str, Row]]:

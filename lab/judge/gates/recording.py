@@ -8,7 +8,7 @@ import numpy as np
 
 from lab.judge.evidence import RunEvidence, TwinEvidence
 from lab.judge.gates.plain import yes_or_no
-from lab.judge.statistics import is_settled
+from lab.judge.statistics import distinct, is_settled
 from lab.model import Gate
 
 
@@ -28,7 +28,7 @@ def all_recorded(run: RunEvidence, twin: TwinEvidence) -> Gate:
         sentence += f", but {unfounded} of those requests had no answer by then"
     return Gate(
         name="planned = recorded",
-        passed=planned == recorded == len(np.unique(twin.recorded["i"])) > 0 and not unfounded,
+        passed=planned == recorded == distinct(twin.recorded) > 0 and not unfounded,
         value=recorded - unfounded,
         limit=planned,
         unit="requests",

@@ -22,6 +22,7 @@ HOLDS = "holds"
 KINDS = {BOOKINGS: "booking", TRANSFERS: "transfer", PROFILES: "profile update", HOLDS: "hold"}
 KIND_BY_PATH = {"/bookings/": BOOKINGS, "/transfers/": TRANSFERS, "/holds/": HOLDS}
 CANCELLED = "cancelled"
+REFUSED_ONLY = {Outcome.REFUSED}
 Row = Mapping[str, Any]
 
 
@@ -54,13 +55,17 @@ def _intents(evidence: Evidence) -> list[Intent]:
     tries: dict[tuple[str, str], list[Operation]] = {}
     for operation in evidence.history:
         if kind := _kind(operation.asked):
-            tries.setdefault((kind, str(operation.asked["reference"])), []).append(operation)
+            wish = (kind, str(operation.asked["reference"]))
+            if wish in tries:
+                tries[wish].append(operation)
+            else:
+                tries[wish] = [operation]
     return [_intent(kind, reference, each) for (kind, reference), each in tries.items()]
 
 
 def _intent(kind: str, reference: str, tries: Sequence[Operation]) -> Intent:
-    outcomes = [each.outcome for each in tries]
-    refused = outcomes.count(Outcome.REFUSED) == len(outcomes)
+    outcomes = {each.outcome for each in tries}
+    refused = outcomes == REFUSED_ONLY
     return Intent(
         kind=kind, reference=reference, tries=tuple(tries), acked=Outcome.OK in outcomes, refused=refused
     )
