@@ -41,6 +41,7 @@ def manifest(
         twins=plan.twins,
         sizes=plan.stack.sizes,
         planned=planned,
+        history_ops=tuple(sorted(plan.workload.history_ops)),
         t0=t0,
         t0_wall=t0_wall.isoformat() if t0 else "",
         isolation=isolation(usable_cores(), len(plan.twins), pinned=bool(testbed.facts().get("cores"))),

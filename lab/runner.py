@@ -151,7 +151,9 @@ class Runner:
     def _spawn(self, twin: str, program: str) -> Child:
         plan, addresses = self._plan, self._testbed.targets(twin)
         config = (
-            programs.load(twin, plan, addresses) if program == LOAD else programs.observe(plan, addresses)
+            programs.load(twin, plan, addresses)
+            if program == LOAD
+            else programs.observe(twin, plan, addresses)
         )
         folder = self._writer.twin_folder(twin)
         return self._testbed.spawn(twin, f"loadtests.{program}", config, folder, program)
@@ -226,7 +228,7 @@ class Runner:
         readers = []
         for twin in self._plan.names:
             addresses = self._testbed.targets(twin)
-            config = programs.final_read(self._plan, addresses, f"{name}.json", READ_TIMEOUT_S)
+            config = programs.final_read(twin, self._plan, addresses, f"{name}.json", READ_TIMEOUT_S)
             folder = self._writer.twin_folder(twin)
             module = self._plan.workload.final_read
             readers.append((twin, self._testbed.spawn(twin, module, config, folder, name)))

@@ -93,6 +93,7 @@ def main(path: str) -> None:
         config["direct_dsn"], autocommit=True, row_factory=dict_row, connect_timeout=5, options=options
     ) as conn:
         state = read_all(conn, config["tables"])
+    state |= {"twin": config["twin"]}
     state["charges"] = charges(config["direct_payments"], config["token"], config["timeout_s"])
     write_json(config["output"], json.loads(json.dumps(state, default=_plain)))
 

@@ -23,12 +23,12 @@ BY_LINE = 1  # so that an interrupted run keeps its samples
 Look = Callable[[], Awaitable[dict[str, Any]]]
 
 
-async def every(interval_s: float, t0: float, until_s: float, look: Look, output: TextIO) -> None:
-    """Take a sample at t0, t0 + interval, …, and write each one as it comes."""
+async def every(interval_s: float, t0: float, until_s: float, look: Look, output: TextIO, twin: str) -> None:
+    """Take a sample of `twin` at t0, t0 + interval, …, and write each one as it comes."""
     looking: set[asyncio.Task[None]] = set()
 
     async def once() -> None:
-        output.write(json.dumps(await look()) + "\n")
+        output.write(json.dumps({"twin": twin, **await look()}) + "\n")
 
     tick = 0
     while tick * interval_s < until_s:
@@ -42,17 +42,17 @@ async def every(interval_s: float, t0: float, until_s: float, look: Look, output
 
 async def observe(config: dict[str, Any], looks: list[Probe], t0: float) -> None:
     """All probes and the metrics, until the end of the run."""
-    until_s = config["until_s"]
+    until_s, twin = config["until_s"], config["twin"]
     with (
         Path(config["probes_output"]).open("w", buffering=BY_LINE) as probes,
         Path(config["metrics_output"]).open("w", buffering=BY_LINE) as metrics,
     ):
         probing = [
-            every(one["interval_s"], t0, until_s, partial(look, t0), probes)
+            every(one["interval_s"], t0, until_s, partial(look, t0), probes, twin)
             for one, look in zip(config["probes"], looks, strict=True)
         ]
         reading = [
-            every(config["metrics_interval_s"], t0, until_s, partial(_metrics, one, t0), metrics)
+            every(config["metrics_interval_s"], t0, until_s, partial(_metrics, one, t0), metrics, twin)
             for one in config["metrics"]
         ]
         await asyncio.gather(*probing, *reading)

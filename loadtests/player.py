@@ -41,7 +41,7 @@ class Player:
         self._config = config
         self._told = told
         self._client = Client(config["target"], config["token"], config["max_in_flight"])
-        self._records = Records(config["requests"], config["history"])
+        self._records = Records(config["twin"], config["requests"], config["history"])
         self._history_ops = frozenset(config["history_ops"])
         self._ops: dict[str, int] = {}
         self._oracle: dict[str, bool] = {}  # whether it saw what was planted in a right answer, by operation
@@ -49,7 +49,9 @@ class Player:
         self._in_flight = Group()
         self._process = psutil.Process()
         self._cpu_before_s = 0.0
-        self._summary: dict[str, Any] = {"planned": 0, "cap_hits": 0, "cpu_share_max": 0.0, "errors": []}
+        self._summary: dict[str, Any] = {
+            "twin": config["twin"], "planned": 0, "cap_hits": 0, "cpu_share_max": 0.0, "errors": []
+        }  # fmt: skip
 
     def play(self) -> bool:
         """Play the whole schedule, then wait for what is in flight. Returns whether all requests are recorded."""

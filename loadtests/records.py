@@ -1,7 +1,7 @@
 """What the load records: 42 bytes for every request, a line for every operation that an invariant reads.
 
-The numbers are those of lab.model.Outcome and lab.model.Failure, the layout is lab.record.REQUEST; a test compares
-them.
+Both files say whose they are: the first 42 bytes are the twin's name, and each line has it. The numbers are those of
+lab.model.Outcome and lab.model.Failure, the layout is lab.record.REQUEST; a test compares them.
 """
 
 from __future__ import annotations
@@ -68,10 +68,12 @@ def is_settled(status: int, failure: Failure) -> bool:
 class Records:
     """The two files of one twin. Nothing is kept in memory."""
 
-    def __init__(self, requests: str, history: str) -> None:
+    def __init__(self, twin: str, requests: str, history: str) -> None:
         self.count = 0
+        self._twin = twin
         self._requests = Path(requests).open("wb", buffering=BUFFER_BYTES)  # noqa: SIM115 - closed by close()
         self._history = Path(history).open("w", buffering=BUFFER_BYTES)  # noqa: SIM115
+        self._requests.write(twin.encode().ljust(RECORD.size, b"\0"))
 
     def request(self, *columns: Any) -> None:
         """One row: i, op, status, failure, outcome, flags, intended, started, sent, end."""
@@ -83,7 +85,8 @@ class Records:
         self.request(i, op, 0, Failure.NONE, Outcome.REFUSED, NOT_NEEDED, intended, now, 0.0, now)
 
     def operation(self, **members: Any) -> None:
-        self._history.write(json.dumps(members, separators=(",", ":")) + "\n")
+        line = {"twin": self._twin, **members}
+        self._history.write(json.dumps(line, separators=(",", ":")) + "\n")
 
     def flush(self) -> None:
         self._requests.flush()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,6 @@ from lab.judge import statistics
 from lab.model import (
     FAULT,
     ROUND_TRIPS,
-    Arrival,
     Ending,
     Event,
     LabError,
@@ -107,9 +106,8 @@ def _missing(record: TwinRecord) -> NDArray[np.float64]:
     if recorded.size == record.planned:
         return np.zeros(0)
     numbers = np.setdiff1d(np.arange(record.planned), recorded["i"])
-    none: Mapping[int, Arrival] = {}
-    arrivals = _if_there(lambda: record.run.arrivals(numbers.tolist()), none)
-    return np.array([arrival.at_s for arrival in arrivals.values()], dtype=np.float64)
+    due_s: NDArray[np.float64] = _if_there(lambda: record.run.schedule.due["at_s"], np.zeros(0))
+    return due_s[numbers[numbers < due_s.size]]
 
 
 def _asked(events: Sequence[Event], zero: float) -> Iterator[Asked]:

@@ -88,7 +88,7 @@ def observed(testbed: Testbed, run: Path, **secret: str) -> tuple[dict[str, set[
         for link, protocol in LINKS.items()
     }
     config = {
-        "t0": "../t0.json", "ready": "observe.ready.json", "until_s": PROBED_S,
+        "twin": TWIN, "t0": "../t0.json", "ready": "observe.ready.json", "until_s": PROBED_S,
         "probes": [probe_config(link, targets, **changes) for link, changes in asked.items()],
         "probes_output": "probes.jsonl", "metrics_interval_s": 0.5, "metrics_output": "metrics.jsonl",
         "metrics": [{"member": n, "url": f"http://{targets[f'{SERVICE}/{n}']}/metrics"} for n in ("1", "2")],

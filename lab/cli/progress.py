@@ -125,7 +125,7 @@ def due(schedule: Path) -> NDArray[np.float64]:
 def ended(path: Path) -> int:
     """How many requests `path` tells the end of."""
     try:
-        return path.stat().st_size // REQUEST.itemsize
+        return max(0, path.stat().st_size // REQUEST.itemsize - 1)  # the first names the twin
     except OSError:
         return 0
 
@@ -134,7 +134,7 @@ def recent(path: Path, good_within_ms: float, now: float) -> tuple[float, float]
     """(good answers per second, p95 in ms) of what ended in the last two seconds before the instant `now`."""
     first = max(0, (size := ended(path)) - TAIL)
     try:
-        tail = np.fromfile(path, dtype=REQUEST, offset=first * REQUEST.itemsize, count=size - first)
+        tail = np.fromfile(path, dtype=REQUEST, offset=(first + 1) * REQUEST.itemsize, count=size - first)
     except OSError:
         return 0.0, math.nan
     tail = tail[tail["end"] > now - WINDOW_S]

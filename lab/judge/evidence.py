@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from lab.model import Event, Evidence, Json, MachineSample, Phases, Scenario, Shot, Switch, TwinPlan
@@ -18,6 +18,17 @@ class TwinEvidence(Evidence, Protocol):
     def recorded(self) -> Any: ...
     @property
     def repeats(self) -> Mapping[int, int]: ...  # for each of these, the request that it would have repeated
+    @property
+    def history_lines(self) -> int: ...
+
+
+class Schedule(Protocol):
+    """What was planned for every twin: by number a table of `at_s` and `op`, and the names of the latter."""
+
+    @property
+    def ops(self) -> Sequence[str]: ...
+    @property
+    def due(self) -> Any: ...
 
 
 class Planned(Protocol):
@@ -42,6 +53,8 @@ class Planned(Protocol):
     @property
     def counted(self) -> bool: ...  # whether the system tells what all of it was used for
     @property
+    def history_ops(self) -> Sequence[str]: ...  # operations whose every request has a line in the history
+    @property
     def facts(self) -> Mapping[str, Json]: ...  # of the testbed, its advice about lateness among them
 
 
@@ -51,7 +64,9 @@ class RunEvidence(Protocol):
     @property
     def manifest(self) -> Planned: ...
     @property
-    def twins(self) -> Sequence[TwinEvidence]: ...
+    def schedule(self) -> Schedule: ...
+    @property
+    def twins(self) -> Iterable[TwinEvidence]: ...
     @property
     def events(self) -> Sequence[Event]: ...
     @property

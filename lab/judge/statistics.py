@@ -67,6 +67,12 @@ def of_ops(requests: Requests, names: Sequence[str], ops: Sequence[str] = ()) ->
     return chosen
 
 
+def distinct(requests: Requests) -> int:
+    """How many different requests there are among these records."""
+    numbers = np.sort(requests["i"])
+    return int(np.count_nonzero(numbers[1:] != numbers[:-1])) + bool(numbers.size)
+
+
 def latency_ms(requests: Requests) -> Numbers:
     """From the intended instant to the end, however the request ended."""
     return np.asarray((requests["end"] - requests["intended"]) * 1000, dtype=np.float64)

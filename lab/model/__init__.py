@@ -33,7 +33,7 @@ from lab.model.events import (
     StepTaken,
     Switched,
 )
-from lab.model.evidence import Evidence, LoadSummary, MetricsReading, Row, Tables
+from lab.model.evidence import Derived, Evidence, LoadSummary, MetricsReading, Row, Tables
 from lab.model.faults import ActionFault, Burst, Fault, FaultWindow, Shot, StateFault, Switch
 from lab.model.load import Arrival, Json, Load, Operation
 from lab.model.machine import MachineSample, Server
@@ -144,6 +144,7 @@ __all__ = [
     "Check",
     "CheckResult",
     "CpuRead",
+    "Derived",
     "EndSessions",
     "Ending",
     "Event",

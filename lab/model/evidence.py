@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 from lab.model.events import Event
 from lab.model.faults import Fault, FaultWindow
@@ -12,6 +13,8 @@ from lab.model.load import Json, Load, Operation
 from lab.model.phases import Phases
 from lab.model.probes import Sample
 
+T = TypeVar("T")
+Given = TypeVarTuple("Given")
 Row = Mapping[str, Json]
 Tables = Mapping[str, Sequence[Row]]  # all rows of a twin's stores, by table
 
@@ -76,3 +79,24 @@ class Evidence(Protocol):
     def fault_windows(self) -> Sequence[FaultWindow]: ...
     @property
     def summary(self) -> LoadSummary: ...
+    def once(self, derive: Callable[[Evidence, *Given], T], *given: *Given) -> T: ...  # see Derived
+
+
+class Derived:
+    """Keeps what checks work out from the evidence of a twin for as long as the evidence itself is kept.
+
+    Several checks need the same (which intents there were, what each has left): the first works it out, and judging
+    stays linear in the length of the run.
+    """
+
+    @cached_property
+    def _derived(self) -> dict[Hashable, Any]:
+        return {}
+
+    def once(self: Any, derive: Callable[[Evidence, *Given], T], *given: *Given) -> T:
+        """`derive(self, *given)`, worked out the first time only."""
+        key = (derive, *given)
+        if key not in self._derived:
+            self._derived[key] = derive(self, *given)
+        found: T = self._derived[key]
+        return found

@@ -46,7 +46,7 @@ class Arrival:
     repeats: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Operation:
     """An operation with its request and its answer, for invariants: the history of one write or versioned read."""
 

@@ -40,10 +40,11 @@ def load(twin: str, plan: RunPlan, targets: Mapping[str, str]) -> dict[str, Any]
     }
 
 
-def observe(plan: RunPlan, targets: Mapping[str, str]) -> dict[str, Any]:
+def observe(twin: str, plan: RunPlan, targets: Mapping[str, str]) -> dict[str, Any]:
     """For loadtests.observe: probes of what breaks, and the twin's own metrics."""
     outside = [probe for probe in probes(plan) if probe.target.kind in (Kind.LINK, Kind.STORE)]
     return {
+        "twin": twin,
         "t0": "../t0.json",
         "ready": "observe.ready.json",
         "until_s": plan.phases.total_s,
@@ -58,11 +59,14 @@ def observe(plan: RunPlan, targets: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def final_read(plan: RunPlan, targets: Mapping[str, str], output: str, timeout_s: float) -> dict[str, Any]:
+def final_read(
+    twin: str, plan: RunPlan, targets: Mapping[str, str], output: str, timeout_s: float
+) -> dict[str, Any]:
     """For the workload's final read: all rows of the twin's stores, past every proxy."""
     direct = {name: address for name, address in targets.items() if name.startswith("direct_")}
     return {
         **direct,
+        "twin": twin,
         "token": plan.workload.token(plan.stack.secrets.token_key),
         "tables": list(plan.workload.tables),
         "output": output,

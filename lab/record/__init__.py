@@ -8,7 +8,7 @@
     SHA256SUMS       a checksum of each of these files, written last: a folder that was changed since is not judged
     verdict.json     the judgement; `lab regrade` makes it again from the rest
     <twin>/          requests.bin, history.jsonl, load.json, probes.jsonl, parts.jsonl, metrics.jsonl, initial.json,
-                     final.json, logs/
+                     final.json, each of which says whose it is; logs/
 
 Verdict and report are functions of this folder alone. What is written here is evidence; it judges nothing.
 """

@@ -6,7 +6,7 @@ If a value may be of several classes (a fault, a check, a state, an event, a sam
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import IntEnum, StrEnum
 from typing import Any, TypeVar
 
@@ -57,6 +57,13 @@ def plain(value: Any) -> Any:
 def structured(data: Any, into: type[T]) -> T:
     """The value of class `into` in `data`. Raises Damaged, which names the first member that does not fit."""
     try:
+        return QUICK.structure(data, into)
+    except Exception:  # noqa: BLE001 - it fails at the first problem, and does not know at which member
+        return _explained(data, into)
+
+
+def _explained(data: Any, into: type[T]) -> T:
+    try:
         return CONVERTER.structure(data, into)
     except BaseValidationError as error:
         raise Damaged(transform_error(error)[0]) from error
@@ -101,8 +108,15 @@ def _plain_number(number: float) -> float | str | None:
     return None if math.isnan(number) else str(number)
 
 
-def _converter() -> Converter:
-    converter = Converter(forbid_extra_keys=True)
+def _object(data: Any, _: object) -> Mapping[str, Any]:
+    """Kept as it is, for no class says what is in it; the names of a JSON object are text anyhow."""
+    if not isinstance(data, dict):
+        raise TypeError(f"{data!r:.80} is not an object")
+    return data
+
+
+def _converter(*, detailed: bool) -> Converter:
+    converter = Converter(forbid_extra_keys=True, detailed_validation=detailed)
     for kind, hook in ((float, _number), (int, _whole), (str, _text), (bool, _truth)):
         converter.register_structure_hook(kind, hook)
     for enumeration in (StrEnum, IntEnum):  # which are str and int as well
@@ -110,6 +124,7 @@ def _converter() -> Converter:
     converter.register_unstructure_hook(float, _plain_number)
     converter.register_unstructure_hook(np.floating, lambda number: _plain_number(float(number)))
     converter.register_unstructure_hook(np.integer, int)
+    converter.register_structure_hook_func(lambda into: into == Mapping[str, Any], _object)
     for base, members in FAMILIES:
         _family(converter, base, members)
     return converter
@@ -127,4 +142,5 @@ def _family(converter: Converter, base: type[Any], members: Iterable[type[Any]])
     )
 
 
-CONVERTER = _converter()
+CONVERTER = _converter(detailed=True)
+QUICK = _converter(detailed=False)

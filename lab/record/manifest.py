@@ -53,6 +53,7 @@ class Manifest:
     twins: tuple[TwinPlan, ...]
     sizes: Mapping[str, int]
     planned: int
+    history_ops: tuple[str, ...]  # operations whose every request has a line in history.jsonl
     t0: float
     t0_wall: str
     isolation: Isolation

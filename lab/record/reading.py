@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -12,40 +11,27 @@ from typing import Any
 from numpy.typing import NDArray
 
 from lab.model import (
-    Arrival,
+    Derived,
     Event,
     Fault,
     FaultWindow,
-    Json,
     Load,
     LoadSummary,
     MachineSample,
     MetricsReading,
     Operation,
-    Outcome,
     Phases,
     Sample,
     Tables,
     TwinPlan,
 )
 from lab.record import sums
-from lab.record.codec import Damaged, structured
-from lab.record.files import damaged, read_json_lines, read_value, read_values
+from lab.record.files import count_lines, read_value, read_values
+from lab.record.history import must_agree, read_history
 from lab.record.manifest import Manifest, read_manifest
 from lab.record.requests import NOT_NEEDED, read_requests
+from lab.record.schedule import Schedule, read_schedule
 from lab.record.windows import fault_windows
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """One line of history.jsonl; `end` is a monotonic instant."""
-
-    i: int
-    op: str
-    outcome: Outcome
-    status: int
-    end: float
-    answered: Json = None
 
 
 class RunRecord:
@@ -70,24 +56,16 @@ class RunRecord:
         return read_values(path, MachineSample) if path.exists() else ()
 
     @property
-    def twins(self) -> tuple[TwinRecord, ...]:
-        """Each twin's part, in the order of the run."""
-        return tuple(TwinRecord(self, plan) for plan in self.manifest.twins)
+    def twins(self) -> Iterator[TwinRecord]:
+        """Each twin's part, in the order of the run, one at a time: what was read of one goes with it."""
+        return (TwinRecord(self, plan) for plan in self.manifest.twins)
 
-    def arrivals(self, numbers: Iterable[int]) -> Mapping[int, Arrival]:
-        """The planned arrivals with these numbers, from the schedule; no other line is validated."""
-        wanted, path = set(numbers), self.folder / "schedule.jsonl"
-        lines = (line for i, line in enumerate(read_json_lines(path)) if i in wanted)
-        try:
-            found = {arrival.i: arrival for arrival in (structured(line, Arrival) for line in lines)}
-        except Damaged as error:
-            raise damaged(path, error) from error
-        if missing := wanted - found.keys():
-            raise damaged(path, f"it has no arrival number {min(missing)}")
-        return found
+    @cached_property
+    def schedule(self) -> Schedule:
+        return read_schedule(self.folder / "schedule.jsonl")
 
 
-class TwinRecord:
+class TwinRecord(Derived):
     """`lab.model.Evidence` from one twin's part of a run folder. Times are seconds from T0."""
 
     def __init__(self, run: RunRecord, plan: TwinPlan) -> None:
@@ -117,7 +95,7 @@ class TwinRecord:
 
     @cached_property
     def summary(self) -> LoadSummary:
-        return read_value(self.folder / "load.json", LoadSummary)
+        return read_value(self.folder / "load.json", LoadSummary, self.twin)
 
     @property
     def ops(self) -> tuple[str, ...]:
@@ -125,7 +103,7 @@ class TwinRecord:
 
     @cached_property
     def recorded(self) -> NDArray[Any]:
-        return read_requests(self.folder / "requests.bin", self.run.manifest.t0, len(self.ops))
+        return read_requests(self.folder / "requests.bin", self.twin, self.run.manifest.t0, len(self.ops))
 
     @cached_property
     def requests(self) -> NDArray[Any]:
@@ -135,35 +113,39 @@ class TwinRecord:
     @cached_property
     def repeats(self) -> Mapping[int, int]:
         spared = self.recorded["i"][(self.recorded["flags"] & NOT_NEEDED) != 0]
-        arrivals = self.run.arrivals(spared.tolist()).values() if spared.size else ()
-        return {arrival.i: arrival.repeats for arrival in arrivals if arrival.repeats is not None}
+        firsts = {i: self.run.schedule[i].repeats for i in spared.tolist()}
+        return {i: first for i, first in firsts.items() if first is not None}
 
     @cached_property
     def history(self) -> Sequence[Operation]:
         """The operations that invariants read: what was requested (from the schedule) and what was answered."""
-        answers = read_values(self.folder / "history.jsonl", Answer)
-        arrivals = self.run.arrivals(answer.i for answer in answers)
-        operations = (self._operation(answer, arrivals[answer.i]) for answer in answers)
-        return sorted(operations, key=lambda operation: operation.i)
+        path = self.folder / "history.jsonl"
+        operations = read_history(path, self.twin, self.run.schedule, self.run.manifest.t0)
+        must_agree(path, operations, self.requests)
+        return operations
+
+    @property
+    def history_lines(self) -> int:
+        return count_lines(self.folder / "history.jsonl")
 
     @cached_property
     def initial(self) -> Tables:
-        return read_value(self.folder / "initial.json", Tables)  # type: ignore[type-abstract]
+        return read_value(self.folder / "initial.json", Tables, self.twin)  # type: ignore[type-abstract]
 
     @cached_property
     def final(self) -> Tables:
-        return read_value(self.folder / "final.json", Tables)  # type: ignore[type-abstract]
+        return read_value(self.folder / "final.json", Tables, self.twin)  # type: ignore[type-abstract]
 
     @cached_property
     def metrics(self) -> Sequence[MetricsReading]:
-        return read_values(self.folder / "metrics.jsonl", MetricsReading)
+        return read_values(self.folder / "metrics.jsonl", MetricsReading, self.twin)
 
     @cached_property
     def probes(self) -> Sequence[Sample]:
         """All samples, of links, parts and stores, by time."""
         parts = self.folder / "parts.jsonl"
         seen = [self.folder / "probes.jsonl", *([parts] if parts.exists() else [])]
-        samples = chain.from_iterable(read_values(path, Sample) for path in seen)
+        samples = chain.from_iterable(read_values(path, Sample, self.twin) for path in seen)
         return sorted(samples, key=lambda sample: sample.start_s)
 
     @cached_property
@@ -174,19 +156,6 @@ class TwinRecord:
     @cached_property
     def fault_windows(self) -> Sequence[FaultWindow]:
         return fault_windows(self.faults, self.events, self.run.manifest.switches, self.phases)
-
-    def _operation(self, answer: Answer, arrival: Arrival) -> Operation:
-        return Operation(
-            i=answer.i,
-            op=answer.op,
-            at_s=arrival.at_s,
-            end_s=answer.end - self.run.manifest.t0,
-            outcome=answer.outcome,
-            status=answer.status,
-            asked={"path": arrival.path, **(arrival.body or {})},
-            key=arrival.key,
-            answered=answer.answered,
-        )
 
 
 def list_runs(runs: Path) -> list[Path]:

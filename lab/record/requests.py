@@ -1,4 +1,7 @@
-"""requests.bin: 42 bytes per request, read into a numpy table whose instants count from T0."""
+"""requests.bin: the name of its twin in 42 bytes, then 42 bytes per request, read into a numpy table.
+
+Its instants count from T0.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.model import Failure, Outcome
-from lab.record.files import damaged, unreadable
+from lab.record.files import damaged, must_be_of, unreadable
 
 REQUEST = np.dtype(
     [
@@ -29,15 +32,24 @@ NOT_NEEDED = 4  # bit of `flags`
 INSTANTS = ("intended", "started", "sent", "end")
 
 
-def read_requests(path: Path, t0: float, operations: int) -> NDArray[Any]:
-    """Every recorded request, by its number in the plan. Raises LabError for bytes that cannot be records.
+def of_whom(twin: str) -> bytes:
+    """How the file of `twin` begins."""
+    return twin.encode().ljust(REQUEST.itemsize, b"\0")
+
+
+def read_requests(path: Path, twin: str, t0: float, operations: int) -> NDArray[Any]:
+    """Every recorded request of `twin`, by its number in the plan. Raises LabError for bytes that cannot be records.
 
     An incomplete last record, left by a kill, is ignored.
     """
     try:
-        records = np.fromfile(path, dtype=REQUEST)
+        with path.open("rb") as file:
+            whose = file.read(REQUEST.itemsize)
+            records = np.fromfile(file, dtype=REQUEST)
     except OSError as exc:
         raise unreadable(path, exc) from exc
+    if whose != of_whom(twin):
+        must_be_of(twin, whose.rstrip(b"\0").decode(errors="replace") or None, path)
     if len(records) and (
         records["op"].max() >= operations
         or records["failure"].max() > max(Failure)

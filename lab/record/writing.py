@@ -56,7 +56,8 @@ class RunWriter:
         """Append the samples of the twin's parts."""
         with appending(self.twin_folder(twin) / "parts.jsonl") as file:
             for sample in samples:
-                file.write(json.dumps(CONVERTER.unstructure(sample, unstructure_as=Sample)) + "\n")
+                told = CONVERTER.unstructure(sample, unstructure_as=Sample)
+                file.write(json.dumps({"twin": twin, **told}) + "\n")
 
     def machine(self, sample: MachineSample) -> None:
         """Append a sample of the whole machine."""

@@ -107,7 +107,8 @@ def give_start(run: Path) -> None:
 
 
 def tell(folder: Path, twin: str, planned: int, rate_rps: float) -> None:
-    rows = [row for row in RECORD.iter_unpack((folder / "requests.bin").read_bytes()) if row[SENT]]
+    whose_and_rows = (folder / "requests.bin").read_bytes()
+    rows = [row for row in RECORD.iter_unpack(whose_and_rows[RECORD.size :]) if row[SENT]]
     summary = json.loads((folder / "load.json").read_text())
     lag = quantiles([row[SENT] - row[INTENDED] for row in rows])
     latency = quantiles([row[END] - row[INTENDED] for row in rows])

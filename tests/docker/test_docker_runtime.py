@@ -133,7 +133,7 @@ def probe_all_links(testbed: DockerTestbed, folder: Path) -> dict[str, list[dict
     targets = testbed.targets(NAIVE)
     probes = [probe_config(link, targets) for link in LINKS]
     config = {
-        "t0": "../t0.json", "ready": "observe.ready.json", "until_s": PROBED_S, "probes": probes,
+        "twin": NAIVE, "t0": "../t0.json", "ready": "observe.ready.json", "until_s": PROBED_S, "probes": probes,
         "probes_output": "probes.jsonl",
         "metrics": [{"member": "1", "url": f"http://{targets['service/1']}/metrics"}],
         "metrics_interval_s": 1.0, "metrics_output": "metrics.jsonl",
@@ -194,7 +194,7 @@ def test_a_fault_on_one_twin_does_not_reach_the_other(testbed: DockerTestbed) ->
 def test_all_data_is_read_by_a_program_beside_the_twin(testbed: DockerTestbed, folder: Path) -> None:
     targets = testbed.targets(NAIVE)
     direct = {name: address for name, address in targets.items() if name.startswith("direct_")}
-    direct["token"] = TOKEN
+    direct |= {"token": TOKEN, "twin": NAIVE}
     config = {**direct, "tables": list(BOOKING.tables), "output": "final.json", "timeout_s": 10}
     child = testbed.spawn(NAIVE, "loadtests.final_state", config, folder, "final")
 

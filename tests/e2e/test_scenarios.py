@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,8 @@ import pytest
 from lab import catalogue
 from lab.record import sums
 from tests.fabricated.evidence import HARDENED
+from tests.independent.comparing import differences
+from tests.tampering import TAMPERINGS, outcome, tamper
 
 ROOT = Path(__file__).parents[2]
 EXPECTED, NOT_EXPECTED, USAGE, INVALID = 0, 1, 2, 3
@@ -75,6 +78,14 @@ def test_the_contrast_shows_on_the_local_runtime(scenario: str, needs_local: Non
     assert code == EXPECTED, verdict["sentence"]
     report = (ROOT / "runs" / verdict["run"] / "report.html").read_text()
     assert verdict["sentence"].split(".")[0][:40] in report
+
+
+@pytest.mark.parametrize("scenario", catalogue.entries())
+def test_a_second_reader_that_shares_nothing_with_the_judge_finds_the_same(
+    scenario: str, needs_local: None
+) -> None:
+    _code, verdict = local_run(scenario)
+    assert differences(ROOT / "runs" / verdict["run"]) == []
 
 
 @pytest.mark.parametrize("scenario", one_of_each_kind())
@@ -142,3 +153,33 @@ def test_a_run_whose_toxic_was_never_applied_is_invalid_and_not_held(folder: Pat
     verdict = json.loads(done.stdout)
     assert (done.returncode, verdict["valid"]) == (INVALID, False)
     assert any(not gate["passed"] and gate["name"] == "fault observed" for gate in verdict["gates"])
+
+
+@pytest.fixture(scope="module")
+def written(needs_local: None) -> Path:
+    """A real run of S14, whose load writes."""
+    _code, verdict = local_run("s14-partial-write")
+    return ROOT / "runs" / verdict["run"]
+
+
+@pytest.mark.parametrize("what", TAMPERINGS)
+def test_a_run_that_was_changed_and_sealed_again_gets_no_verdict(
+    written: Path, tmp_path: Path, what: str
+) -> None:
+    copy = shutil.copytree(written, tmp_path / written.name)
+    assert outcome(copy) == ""
+    how, said = TAMPERINGS[what]
+    tamper(copy, how)
+    assert re.search(said, outcome(copy))
+
+
+@pytest.mark.parametrize(
+    ("what", "code"), [("the load of one twin later", INVALID), ("requests.bin exchanged", USAGE)]
+)
+def test_changed_evidence_is_an_invalid_run_or_one_sentence(
+    written: Path, tmp_path: Path, what: str, code: int
+) -> None:
+    copy = shutil.copytree(written, tmp_path / written.name)
+    tamper(copy, TAMPERINGS[what][0])
+    done = lab("regrade", str(copy))
+    assert (done.returncode, done.stderr.count("\n")) == (code, int(code == USAGE))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from lab.model import (
     POSTGRES,
     SERVICE,
     ActionFault,
+    Derived,
     Event,
     Failure,
     Fault,
@@ -49,6 +51,7 @@ from lab.model import (
 )
 from lab.plan.switches import plan_shots, plan_switches
 from lab.record import FORMAT, REQUEST, Isolation, Manifest, Status
+from lab.record.schedule import DUE, Schedule
 from tests.fabricated.history import ended, seeded
 
 NAIVE, HARDENED = "naive", "hardened"
@@ -76,6 +79,7 @@ def a_manifest(scenario: Scenario, twins: Sequence[TwinPlan] = PAIR, **changes: 
         "settings": (), "seed": seed, "phases": phases, "switches": plan_switches(scenario.faults, phases, seed),
         "shots": plan_shots(scenario.faults, phases), "twins": tuple(twins),
         "sizes": {"users": 500, "rooms": 40, "bookings": 2_000, "wallets": 500}, "planned": 0, "t0": T0_AT,
+        "history_ops": ("create_booking",),
         "t0_wall": "2026-11-21T08:30:00+00:00", "isolation": Isolation.UNPINNED,
         "facts": {"engine": "toxiproxy", "toxiproxy": "2.12.0", "postgres": "18.1"},
         "machine": {"system": "Linux", "cores": 2, "python": "3.13.5"},
@@ -151,7 +155,7 @@ def probes(start_s: float, end_s: float, **what: Any) -> list[LinkSample]:
 
 
 @dataclass(kw_only=True)
-class FabricatedTwin:
+class FabricatedTwin(Derived):
     """`lab.judge.evidence.TwinEvidence`, healthy, with a history of nothing."""
 
     plan: TwinPlan = PAIR[0]
@@ -177,6 +181,10 @@ class FabricatedTwin:
     @property
     def recorded(self) -> Any:
         return np.concatenate([self.requests, self.not_needed])
+
+    @property
+    def history_lines(self) -> int:
+        return len(self.history)
 
     @property
     def load(self) -> Load:
@@ -208,6 +216,7 @@ class FabricatedRun:
 
     manifest: Manifest
     twins: list[FabricatedTwin]
+    schedule: Schedule
 
     machine: Sequence[MachineSample] = field(default_factory=quiet)
 
@@ -222,7 +231,15 @@ def a_run(scenario: Scenario, *twins: FabricatedTwin, **changes: Any) -> Fabrica
     for twin in twins:
         twin.scenario = scenario
         twin.events = [*changes_of(twin.twin, manifest), *twin.events]
-    return FabricatedRun(manifest=manifest, twins=list(twins))
+    return FabricatedRun(manifest=manifest, twins=list(twins), schedule=_schedule_of(twins[0]))
+
+
+def _schedule_of(twin: FabricatedTwin) -> Schedule:
+    """What `twin` has recorded, as it was planned."""
+    recorded = twin.recorded
+    due = np.zeros(int(recorded["i"].max(initial=0)) + 1 if len(recorded) else 0, dtype=DUE)
+    due["at_s"][recorded["i"]], due["op"][recorded["i"]] = recorded["intended"], recorded["op"]
+    return Schedule(path=Path("schedule.jsonl"), ops=twin.ops, due=due, asked={})
 
 
 def changes_of(twin: str, manifest: Manifest) -> list[Event]:

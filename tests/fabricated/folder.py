@@ -103,7 +103,7 @@ def make_run(folder: Path, made_up: Fabricated = Fabricated()) -> Path:
     writer.manifest(manifest)
     writer.t0(T0_AT)
     writer.schedule(_arrival(i, round(at, 6)) for i, at in enumerate(at_s.tolist()))
-    _journal(folder, manifest)
+    tell_events(folder, manifest)
     for sample in quiet(made_up.phases):
         writer.machine(sample)
     for number, twin in enumerate(made_up.twins):
@@ -161,7 +161,7 @@ def _arrival(i: int, at_s: float) -> Arrival:
     return Arrival(**common, method="POST", path="/bookings/", body=body, key=f"key-{i}")
 
 
-def _journal(folder: Path, manifest: Manifest) -> None:
+def tell_events(folder: Path, manifest: Manifest) -> None:
     journal = FolderJournal(folder / "events.jsonl", lambda: T0_AT)
     journal.tell(StepTaken(text="starting all"))
     for phase in PHASES:
@@ -181,18 +181,22 @@ def _twin(writer: RunWriter, number: int, twin: TwinPlan, made_up: Fabricated, a
     folder = writer.twin_folder(twin.name)
     kept = int(at_s.size * made_up.keep)
     rows = requests_of(number, twin, made_up, at_s)[:kept]
-    rows.tofile(folder / "requests.bin")
-    _json(folder / "load.json", asdict(a_summary(ops=OPS, planned=made_up.requests, recorded=kept)))
+    whose = {"twin": twin.name}
+    write_requests(folder / "requests.bin", twin.name, rows)
+    summary = a_summary(ops=OPS, planned=made_up.requests, recorded=kept)
+    write_json(folder / "load.json", whose | asdict(summary))
     booked = rows[rows["op"] == BOOKING]
-    _lines(folder / "history.jsonl", (_answer(row) for row in booked))
-    _lines(folder / "probes.jsonl", _probes(number, made_up) if made_up.probes else [])
-    _lines(folder / "metrics.jsonl", [{"at_s": 1.0, "ok": True, "samples": {"http_requests_in_flight": 2.0}}])
-    _json(folder / "initial.json", seeded())
+    write_lines(folder / "history.jsonl", (whose | _answer(row) for row in booked))
+    samples = probes_of(number, made_up) if made_up.probes else ()
+    write_lines(folder / "probes.jsonl", map(whose.__or__, samples))
+    write_lines(folder / "metrics.jsonl", map(whose.__or__, metrics_of(made_up)))
+    write_json(folder / "initial.json", whose | seeded())
     acked = booked["i"][booked["outcome"] == Outcome.OK].tolist()
     there = acked[:-3] if twin.service == NAIVE else acked
-    _json(
+    write_json(
         folder / "final.json",
-        ended(
+        whose
+        | ended(
             bookings=[booking_row(i + 2, f"r-{i}") for i in there],
             charges=[charge_row(i, f"r-{i}") for i in there],
         ),
@@ -233,7 +237,7 @@ def _answer(row: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _probes(number: int, made_up: Fabricated) -> Iterator[dict[str, Any]]:
+def probes_of(number: int, made_up: Fabricated) -> Iterator[dict[str, Any]]:
     """Ten samples a second of the database's link, and two of its sessions."""
     draw = np.random.default_rng([made_up.seed, 2, number])
     for tick, at_s in enumerate(np.arange(0.0, made_up.phases.total_s, 0.1).tolist()):
@@ -265,10 +269,20 @@ def _members(made_up: Fabricated) -> Iterator[PartSample]:
             )  # fmt: skip
 
 
-def _json(path: Path, value: object) -> None:
+def metrics_of(made_up: Fabricated) -> Iterator[dict[str, Any]]:
+    """A reading each second."""
+    for at_s in np.arange(0.0, made_up.phases.total_s, 1.0).tolist():
+        yield {"member": "1", "at_s": at_s, "ok": True, "samples": {"http_requests_in_flight": 2.0}}
+
+
+def write_requests(path: Path, twin: str, rows: Any) -> None:
+    path.write_bytes(twin.encode().ljust(42, b"\0") + rows.tobytes())
+
+
+def write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
-def _lines(path: Path, values: Iterable[object]) -> None:
+def write_lines(path: Path, values: Iterable[object]) -> None:
     with path.open("w") as out:
         out.writelines(json.dumps(value) + "\n" for value in values)

@@ -114,9 +114,12 @@ def _of_json(change: Callable[[Any], Any]) -> Damage:
 
 def _of_requests(field: str, value: float) -> Damage:
     def damage(path: Path) -> None:
-        rows = np.fromfile(path, dtype=REQUEST)
+        whose, rows = (
+            path.read_bytes()[: REQUEST.itemsize],
+            np.fromfile(path, REQUEST, offset=REQUEST.itemsize),
+        )
         rows[field] = rows[field] + value if field in ("intended", "end") else value
-        rows.tofile(path)
+        path.write_bytes(whose + rows.tobytes())
 
     return damage
 

@@ -100,7 +100,7 @@ def probed(testbed: LocalTestbed, fault: StateFault) -> Seen:
     """What the run's own probe sees of the link now."""
     scenario = a_scenario(faults=(fault,))
     plan = RunPlan(stack=STACK, scenario=scenario, workload=BOOKING, phases=PHASES, seed=1)
-    (config,) = observe(plan, testbed.targets(NAIVE))["probes"]
+    (config,) = observe(NAIVE, plan, testbed.targets(NAIVE))["probes"]
     t0 = time.monotonic()
 
     async def all_probes() -> list[Sample]:

@@ -50,7 +50,7 @@ class Playing:
 
     @property
     def requests(self) -> Any:
-        records = np.fromfile(self.folder / "requests.bin", dtype=REQUEST)
+        records = np.fromfile(self.folder / "requests.bin", dtype=REQUEST, offset=REQUEST.itemsize)
         return records[np.argsort(records["i"])]
 
     @property

@@ -19,6 +19,7 @@ from lab.model import (
     FaultWindow,
     Gate,
     LinkState,
+    MetricsReading,
     Outcome,
     ProxiesRead,
     Proxy,
@@ -32,6 +33,7 @@ from lab.record import Status
 from tests.fabricated.evidence import (
     HARDENED,
     NAIVE,
+    OPS,
     PAIR,
     PHASES,
     THREE,
@@ -44,6 +46,7 @@ from tests.fabricated.evidence import (
     requests,
     together,
 )
+from tests.fabricated.history import booking
 
 ROOT = Path(__file__).parents[2]
 START_S, END_S = PHASES.window(FAULT)
@@ -90,8 +93,25 @@ def late(rows: Any) -> Any:
 
 
 def one_twice(rows: Any) -> Any:
-    rows["i"][7] = 6
+    rows[7] = rows[6]
     return rows
+
+
+def later(rows: Any) -> Any:
+    """The whole load, by two seconds."""
+    for name in ("intended", "started", "sent", "end"):
+        rows[name] += 2
+    return rows
+
+
+def taken_for_another(rows: Any) -> Any:
+    rows["op"][7] = OPS.index("healthz")
+    return rows
+
+
+def readings(start_s: float) -> list[MetricsReading]:
+    """From `start_s` on, a second apart."""
+    return [MetricsReading(at_s=start_s + n, ok=True, samples={}) for n in range(int(PHASES.total_s))]
 
 
 def ill_baseline() -> object:
@@ -120,6 +140,12 @@ TWIN_GATES: list[tuple[str, dict[str, object]]] = [
     ("planned = recorded", spared(3, at_s=0.0)),
     ("planned = recorded", spared(99_999)),
     ("planned = recorded", told_to_come_again()),
+    ("as scheduled", {"requests": later(requests())}),
+    ("as scheduled", {"requests": taken_for_another(requests())}),
+    ("history complete", {"history": (booking("one that nobody asked for"),)}),
+    ("observed throughout", {"metrics": readings(2.0)}),
+    ("observed throughout", {"metrics": readings(-2.0)}),
+    ("observed throughout", {"metrics": readings(0.0)[:5]}),
     ("schedule lag", {"requests": late(requests())}),
     ("generator healthy", {"summary": a_summary(cap_hits=1)}),
     ("generator healthy", {"summary": a_summary(errors=("EMFILE",))}),

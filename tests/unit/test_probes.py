@@ -236,7 +236,7 @@ def test_a_look_that_hangs_delays_no_other() -> None:
         return {"began_s": began}
 
     output, t0 = io.StringIO(), time.monotonic()
-    asyncio.run(every(0.01, t0, 0.1, hanging, output))
+    asyncio.run(every(0.01, t0, 0.1, hanging, output, "naive"))
     lines = [json.loads(line) for line in output.getvalue().splitlines()]
     assert len(lines) == 10
     assert max(line["began_s"] for line in lines) < 0.4  # one after the other: half a second and more

@@ -11,6 +11,7 @@ import pytest
 from lab.cli.progress import due, ended, recent
 from lab.model import Outcome
 from lab.record import REQUEST
+from tests.fabricated.folder import write_requests
 
 NOW = 100.0
 
@@ -22,7 +23,7 @@ def path(tmp_path: Path) -> Path:
     records["end"] = NOW - 5 - np.arange(100)[::-1] / 10
     records["intended"] = records["end"] - 0.05
     records["outcome"] = Outcome.OK
-    records.tofile(path := tmp_path / "requests.bin")
+    write_requests(path := tmp_path / "requests.bin", "naive", records)
     return path
 
 

@@ -29,11 +29,13 @@ from lab.record import (
 )
 from tests.fabricated.evidence import HARDENED, NAIVE, T0_AT, a_manifest, a_scenario, changes_of
 from tests.fabricated.folder import Fabricated, make_run, scenario_of
+from tests.fabricated.folder import write_requests as write_requests_of
 from tests.fabricated.verdicts import make_verdict
 
 SCENARIO = scenario_of(Fabricated())
 SUMMARY = {
-    "ops": ["get_booking"], "planned": 3, "recorded": 3, "cap_hits": 0, "errors": [], "cpu_share_max": 0.1,
+    "twin": NAIVE, "ops": ["get_booking"], "planned": 3,
+    "recorded": 3, "cap_hits": 0, "errors": [], "cpu_share_max": 0.1,
     "oracle": {"get_booking": True}, "cpu_s": 1, "started_at": 1, "rss_bytes_start": 1, "rss_bytes_end": 1,
     "priority": "",
 }  # fmt: skip
@@ -48,11 +50,11 @@ def writer(tmp_path: Path) -> RunWriter:
 
 
 def twin(writer: RunWriter) -> TwinRecord:
-    return RunRecord(writer.folder).twins[0]
+    return next(RunRecord(writer.folder).twins)
 
 
 def write_requests(writer: RunWriter, rows: object) -> None:
-    rows.tofile(writer.twin_folder(NAIVE) / "requests.bin")  # type: ignore[attr-defined]
+    write_requests_of(writer.twin_folder(NAIVE) / "requests.bin", NAIVE, rows)
 
 
 def test_a_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -136,7 +138,18 @@ def test_history_is_joined_with_what_was_asked(writer: RunWriter) -> None:
         )
         for i in range(3)
     )
-    answer = {"i": 1, "op": "transfer", "outcome": 2, "status": 500, "end": T0_AT + 3, "answered": None}
+    rows = np.zeros(1, REQUEST)
+    rows["i"], rows["outcome"], rows["status"], rows["end"] = 1, Outcome.UNKNOWN, 500, T0_AT + 3
+    write_requests(writer, rows)
+    answer = {
+        "twin": NAIVE,
+        "i": 1,
+        "op": "transfer",
+        "outcome": 2,
+        "status": 500,
+        "end": T0_AT + 3,
+        "answered": None,
+    }
     (writer.twin_folder(NAIVE) / "history.jsonl").write_text(json.dumps(answer) + "\n")
     (operation,) = twin(writer).history
     assert (operation.asked["reference"], operation.key, operation.outcome) == ("r1", "k1", Outcome.UNKNOWN)
@@ -156,7 +169,15 @@ def test_a_repetition_that_was_not_needed_is_recorded_but_no_request(writer: Run
 
 def test_a_history_without_its_schedule_is_damaged(writer: RunWriter) -> None:
     writer.schedule([])
-    answer = {"i": 4, "op": "transfer", "outcome": 2, "status": 500, "end": T0_AT + 3}
+    answer = {
+        "twin": NAIVE,
+        "i": 4,
+        "op": "transfer",
+        "outcome": 2,
+        "status": 500,
+        "end": T0_AT + 3,
+        "answered": None,
+    }
     (writer.twin_folder(NAIVE) / "history.jsonl").write_text(json.dumps(answer) + "\n")
     with pytest.raises(LabError, match=r"schedule\.jsonl is damaged.*number 4"):
         _ = twin(writer).history
@@ -174,7 +195,7 @@ def test_a_fault_was_surely_on_from_the_answer_to_injecting_until_healing_was_as
 
 
 def test_a_line_that_a_kill_cut_short_is_left_out(writer: RunWriter) -> None:
-    whole, cut = '{"at_s": 1, "ok": true, "samples": {}}', '{"at_s": 2, "o'
+    whole, cut = '{"twin": "naive", "at_s": 1, "ok": true, "samples": {}}', '{"at_s": 2, "o'
     (writer.twin_folder(NAIVE) / "metrics.jsonl").write_text(f"{whole}\n{cut}")
     assert [reading.at_s for reading in twin(writer).metrics] == [1]
 
@@ -185,7 +206,8 @@ def test_what_is_missing_is_named_with_the_next_step(writer: RunWriter) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['{"bookings": [', "[]", '{"bookings": 7}', '{"bookings": [7]}', "[" * 100_000]
+    "text",
+    ["{", "[]", "{}", '{"twin": "naive", "holds": 7}', '{"twin": "naive", "holds": [7]}', "[" * 100_000],
 )
 def test_a_damaged_file_is_named(writer: RunWriter, text: str) -> None:
     (writer.twin_folder(NAIVE) / "final.json").write_text(text)
@@ -200,7 +222,9 @@ def test_a_damaged_line_is_named(writer: RunWriter) -> None:
 
 
 def test_a_member_that_does_not_fit_is_named(writer: RunWriter) -> None:
-    (writer.twin_folder(NAIVE) / "metrics.jsonl").write_text('{"at_s": "soon", "ok": true, "samples": {}}\n')
+    (writer.twin_folder(NAIVE) / "metrics.jsonl").write_text(
+        '{"twin": "naive", "at_s": "soon", "ok": true, "samples": {}}\n'
+    )
     with pytest.raises(LabError, match=r"metrics\.jsonl is damaged.*at_s"):
         _ = twin(writer).metrics
 

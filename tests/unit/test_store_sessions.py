@@ -60,7 +60,7 @@ def test_all_faults_of_the_database_share_one_look_and_a_surge_has_none() -> Non
         stack=a_stack("r"), scenario=a_scenario(faults=faults), workload=BOOKING, phases=PHASES, seed=1
     )
     addresses = {DATABASE: "127.0.0.1:1", f"{SERVICE}/1": "127.0.0.1:2", "probe_database": "probe/lab"}
-    probes = observe(plan, {**addresses, "direct_dsn": "postgresql://lab@127.0.0.1:3/lab"})["probes"]
+    probes = observe("naive", plan, {**addresses, "direct_dsn": "postgresql://lab@127.0.0.1:3/lab"})["probes"]
     assert [probe["protocol"] for probe in probes] == [
         "sessions",
         "postgres",

@@ -5,7 +5,7 @@ Acknowledged: once. In doubt: at most once. Refused: not at all. All acknowledge
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -38,9 +38,9 @@ class ExactlyOnce(Check):
         if not wanted or unacknowledged_kinds(wanted):
             kinds = " and no ".join(unacknowledged_kinds(wanted)) or "booking or transfer"
             return self.undecided(f"No {kinds} was acknowledged, so nothing could have been doubled.")
-        rows = {intent.kind: effects(evidence, intent.kind) for intent in wanted}
+        rows = {kind: effects(evidence, kind) for kind in {intent.kind for intent in wanted}}
         charges = effects(evidence, CHARGES) if BOOKINGS in rows else {}
-        found = [text for intent in wanted for text in _violations(intent, rows[intent.kind], charges)]
+        found = [text for intent in wanted if (text := _violation(intent, rows[intent.kind], charges))]
         retried = sum(len(intent.tries) > 1 for intent in wanted)
         return counted(
             self,
@@ -52,17 +52,18 @@ class ExactlyOnce(Check):
         )
 
 
-def _violations(intent: Intent, rows: Mapping[str, int], charges: Mapping[str, int]) -> Iterator[str]:
+def _violation(intent: Intent, rows: Mapping[str, int], charges: Mapping[str, int]) -> str:
+    """What is wrong with the effects of `intent`, in a line; "" if nothing is."""
     least, most = (1, 1) if intent.acked else (0, 0) if intent.refused else (0, 1)
-    counts = [("row", rows)] + ([("charge", charges)] if intent.kind == BOOKINGS else [])
-    for noun, counter in counts:
+    for noun, counter in (("row", rows), ("charge", charges)):
         count = counter.get(intent.reference, 0)
-        if not least <= count <= most:
-            yield f"{intent}; {count} {noun}{'' if count == 1 else 's'}"
-            return
-    answers = {_identity(each.answered) for each in intent.tries if each.outcome == Outcome.OK}
-    if len(answers) > 1:
-        yield f"{intent}; its acknowledgements name different rows: {', '.join(sorted(answers))}"
+        if not least <= count <= most and (noun == "row" or intent.kind == BOOKINGS):
+            return f"{intent}; {count} {noun}{'' if count == 1 else 's'}"
+    if len(intent.tries) > 1:
+        answers = {_identity(each.answered) for each in intent.tries if each.outcome == Outcome.OK}
+        if len(answers) > 1:
+            return f"{intent}; its acknowledgements name different rows: {', '.join(sorted(answers))}"
+    return ""
 
 
 def _identity(answered: object) -> str:

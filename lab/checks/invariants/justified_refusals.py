@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,7 +16,7 @@ from lab.workload.booking.history import (
     TRANSFERS,
     Intent,
     Row,
-    instant,
+    instants,
     intents,
     user_of,
 )
@@ -74,9 +74,11 @@ class _Held:
         self._taken: set[Hour] = set()
         self._edited: set[int] = set()
         self._least_cents = {row["id"]: row["balance_cents"] for row in evidence.initial["wallets"]}
+        self._instants = instants(evidence)
+        self._spans: dict[tuple[str, str], range] = {}
         for kind in (BOOKINGS, HOLDS):
             for row in evidence.initial[kind]:
-                self._taken.update(_hours(kind, row))
+                self._taken.update(self._hours(kind, row))
         for intent in wanted:
             if not intent.refused:
                 self._note(intent)
@@ -93,7 +95,7 @@ class _Held:
             )
         if intent.kind == PROFILES:
             return user_of(intent.asked) in self._edited
-        return not self._taken.isdisjoint(_hours(intent.kind, intent.asked))
+        return not self._taken.isdisjoint(self._hours(intent.kind, intent.asked))
 
     def _note(self, intent: Intent) -> None:
         if intent.kind == TRANSFERS:
@@ -102,11 +104,12 @@ class _Held:
         elif intent.kind == PROFILES:
             self._edited.add(user_of(intent.asked))
         else:
-            self._taken.update(_hours(intent.kind, intent.asked))
+            self._taken.update(self._hours(intent.kind, intent.asked))
 
-
-def _hours(kind: str, slot: Row) -> Iterator[Hour]:
-    """Every hour of a room that a slot lies in."""
-    first, last = (instant(slot[name]).timestamp() for name in ("starts_at", "ends_at"))
-    for hour in range(int(first // HOUR_S), int(-(-last // HOUR_S))):
-        yield kind, slot["room_id"], hour
+    def _hours(self, kind: str, slot: Row) -> list[Hour]:
+        """Every hour of a room that a slot lies in."""
+        span = (slot["starts_at"], slot["ends_at"])
+        if span not in self._spans:
+            first, last = (self._instants[text].timestamp() for text in span)
+            self._spans[span] = range(int(first // HOUR_S), int(-(-last // HOUR_S)))
+        return [(kind, slot["room_id"], hour) for hour in self._spans[span]]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from lab.checks.wording import counted
 from lab.model import Check, CheckResult, Evidence
-from lab.workload.booking.history import BOOKINGS, CANCELLED, Row, instant, intents
+from lab.workload.booking.history import BOOKINGS, CANCELLED, Instants, Row, instants, intents
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class NoDoubleBooking(Check):
         promised = [
             {"id": None, "status": "acknowledged", **i.asked} for i in acked if i.reference not in kept
         ]
-        found = list(_overlaps([*confirmed, *promised]))
+        found = list(_overlaps([*confirmed, *promised], instants(evidence)))
         return counted(
             self,
             found,
@@ -43,10 +43,10 @@ class NoDoubleBooking(Check):
         )
 
 
-def _overlaps(bookings: Iterable[Row]) -> Iterator[str]:
+def _overlaps(bookings: Iterable[Row], at: Instants) -> Iterator[str]:
     """One line for each booking that begins before an earlier one of its room has ended."""
     timed = sorted(
-        ((row["room_id"], instant(row["starts_at"]), instant(row["ends_at"]), row) for row in bookings),
+        ((row["room_id"], at[row["starts_at"]], at[row["ends_at"]], row) for row in bookings),
         key=lambda item: item[:3],
     )
     room, until, holder = None, None, None

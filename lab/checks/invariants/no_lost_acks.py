@@ -24,8 +24,10 @@ class NoLostAcks(Check):
             kinds = " and no ".join(unacknowledged_kinds(wanted)) or "write"
             return self.undecided(f"No {kinds} was acknowledged, so nothing could have been lost.")
         acked = [intent for intent in wanted if intent.acked]
-        there = {intent.kind: effects(evidence, intent.kind) for intent in acked}
-        lost = [f"{intent}; nothing is there" for intent in acked if not there[intent.kind][intent.reference]]
+        there = {kind: effects(evidence, kind) for kind in {intent.kind for intent in acked}}
+        lost = [
+            f"{intent}; nothing is there" for intent in acked if not there[intent.kind].get(intent.reference)
+        ]
         return counted(
             self,
             lost,

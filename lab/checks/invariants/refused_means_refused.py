@@ -45,7 +45,7 @@ def _left_behind(evidence: Evidence, kind: str, refused: list[Intent]) -> Iterat
     there = traces(evidence, kind)
     charged = traces(evidence, CHARGES) if kind == BOOKINGS else {}
     for intent in refused:
-        if intent.kind == kind and there[intent.reference]:
+        if intent.kind == kind and there.get(intent.reference):
             yield f"{intent}; but it is there"
         elif intent.kind == kind and charged.get(intent.reference):
             yield f"{intent}; but it was charged"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,7 +16,7 @@ from lab.workload.booking.history import (
     TRANSFERS,
     Intent,
     Row,
-    instant,
+    instants,
     intents,
     named,
     summary,
@@ -28,7 +28,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     BOOKINGS: SLOT,
     HOLDS: SLOT,
     TRANSFERS: ("from_wallet_id", "to_wallet_id", "amount_cents"),
-    AUDIT: ("user_id", "display_name", "bio"),
+    PROFILES: ("display_name", "bio"),
 }
 STORED_IN = {PROFILES: AUDIT}  # a profile keeps only its newest version, its audit rows all of them
 INSTANTS = ("starts_at", "ends_at", "created_at")
@@ -51,11 +51,12 @@ class StoredAsAsked(Check):
         there = [intent for intent in wanted if rows[intent.kind].get(intent.reference)]
         if not there:
             return self.undecided("Nothing was stored, so nothing could differ from what was asked for.")
+        right = _Right(evidence)
         found = [
             text
             for intent in there
             for row in rows[intent.kind][intent.reference]
-            for text in _differences(intent, row, evidence)
+            if (text := right.difference(intent, row))
         ]
         among = f"what {summary(there)} left behind"
         return counted(self, found, "row that differs", "rows that differ", among=among, looked=len(there))
@@ -68,49 +69,53 @@ def _by_reference(evidence: Evidence, table: str) -> dict[str, list[Row]]:
     return found
 
 
-def _differences(intent: Intent, row: Row, evidence: Evidence) -> Iterator[str]:
-    """One line at most: the first thing in which `row` is not what it should be."""
-    for said, what in [("asked for", _asked(intent, evidence)), *_acknowledged(intent, row)]:
-        names = [name for name in what if name in row and _differs(name, what[name], row[name])]
-        if names:
-            told = ", ".join(f"{name} {row[name]!r}, {said} {what[name]!r}" for name in names)
-            yield f"{intent}; stored: {told}"
-            return
+class _Right:
+    """What rows must say."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._prices = {room["id"]: room["hourly_price_cents"] for room in evidence.initial.get("rooms", ())}
+        self._instants = instants(evidence)
+
+    def difference(self, intent: Intent, row: Row) -> str:
+        """The first thing in which `row` is not what it should be, in a line; "" if there is none."""
+        for said, what in (("asked for", self._asked(intent)), *_acknowledged(intent, row)):
+            names = [
+                name
+                for name, wanted in what.items()
+                if (stored := row.get(name, wanted)) != wanted and self._differs(name, wanted, stored)
+            ]
+            if names:
+                told = ", ".join(f"{name} {row[name]!r}, {said} {what[name]!r}" for name in names)
+                return f"{intent}; stored: {told}"
+        return ""
+
+    def _asked(self, intent: Intent) -> Row:
+        """The fields of the request, and the price that follows from them."""
+        asked, kind = intent.asked, intent.kind
+        wanted: dict[str, Any] = {"user_id": user_of(asked)} if kind == PROFILES else {}
+        for name in FIELDS[kind]:
+            wanted[name] = asked[name]
+        if kind == BOOKINGS and asked["room_id"] in self._prices:
+            wanted["price_cents"] = self._prices[asked["room_id"]] * self._hours(asked)
+        return wanted
+
+    def _hours(self, slot: Row) -> float:
+        return (self._instants[slot["ends_at"]] - self._instants[slot["starts_at"]]).total_seconds() / 3600
+
+    def _differs(self, name: str, wanted: Any, stored: Any) -> bool:
+        """Whether values that are not equal say different things."""
+        if name in INSTANTS and isinstance(wanted, str) and isinstance(stored, str):
+            return self._instants[wanted] != self._instants[stored]
+        return name not in CHANGES_LATER
 
 
-def _acknowledged(intent: Intent, row: Row) -> Iterator[tuple[str, Row]]:
+def _acknowledged(intent: Intent, row: Row) -> list[tuple[str, Row]]:
     """What the acknowledgements say of `row`. That they name different rows is the matter of I9."""
-    for each in intent.tries:
-        body = each.answered
-        if (
-            each.outcome == Outcome.OK
-            and isinstance(body, Mapping)
-            and body.get("id", row.get("id")) == row.get("id")
-        ):
-            yield "acknowledged", body
-
-
-def _asked(intent: Intent, evidence: Evidence) -> Row:
-    """What the row must say: the fields of the request, and the price that follows from them."""
-    asked = dict(intent.asked)
-    if intent.kind == PROFILES:
-        asked["user_id"] = user_of(asked)
-    fields = FIELDS[STORED_IN.get(intent.kind, intent.kind)]
-    wanted: dict[str, Any] = {name: asked[name] for name in fields}
-    if intent.kind == BOOKINGS:
-        prices = {room["id"]: room["hourly_price_cents"] for room in evidence.initial.get("rooms", ())}
-        if asked["room_id"] in prices:
-            wanted["price_cents"] = prices[asked["room_id"]] * _hours(asked)
-    return wanted
-
-
-def _hours(asked: Row) -> float:
-    return (instant(asked["ends_at"]) - instant(asked["starts_at"])).total_seconds() / 3600
-
-
-def _differs(name: str, wanted: Any, stored: Any) -> bool:
-    if name in CHANGES_LATER:
-        return False
-    if name in INSTANTS and isinstance(wanted, str) and isinstance(stored, str):
-        return instant(wanted) != instant(stored)
-    return bool(wanted != stored)
+    number = row.get("id")
+    return [
+        ("acknowledged", each.answered)
+        for each in intent.tries
+        if each.outcome == Outcome.OK
+        and isinstance(each.answered, Mapping)
+        and each.answered.get("id", number) == number
+    ]

@@ -18,6 +18,7 @@ from lab.judge.gates.baseline import (
 )
 from lab.judge.gates.faults import FAULT_OBSERVED, HEALING_OBSERVED, as_asked, healed, observed
 from lab.judge.gates.instruments import generator, oracle
+from lab.judge.gates.integrity import as_scheduled, history_complete, observed_throughout
 from lab.judge.gates.links import as_planned
 from lab.judge.gates.machine import FOREIGN_CPU, foreign_cpu, memory
 from lab.judge.gates.punctuality import (
@@ -57,6 +58,7 @@ def look(run: RunEvidence) -> tuple[Gate, ...]:
     gates: list[Gate] = [whole, *map(untouched, run.twins), foreign_cpu(run), memory(run), limits_alike(run)]
     for twin in run.twins:
         gates += [same_servers(run.manifest.scenario, twin)]
+        gates += [as_scheduled(run, twin), history_complete(run, twin), observed_throughout(twin)]
         gates += [all_recorded(run, twin), schedule_lag(run.manifest, twin), generator(twin), oracle(twin)]
         gates += [*baseline(twin, run.manifest.scenario.baseline_good_min), *as_asked(run.manifest, twin)]
         gates += [*observed(twin), *healed(twin), *as_planned(twin)]

@@ -6,7 +6,7 @@ The end of the baseline is left out: a request due there may still be waiting in
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lab.judge.evidence import RunEvidence, TwinEvidence
 from lab.judge.statistics import (
@@ -30,8 +30,9 @@ NOISE_MS = 10.0  # what two medians of a few milliseconds may differ by
 
 def baselines(run: RunEvidence) -> Iterator[Gate]:
     """The gates of all twins together."""
-    if len(run.twins) > 1:
-        yield _alike(run)
+    medians = {twin.twin: _median_ms(_planned(twin), twin.load.good_within_ms) for twin in run.twins}
+    if len(medians) > 1:
+        yield _alike(run, medians)
 
 
 def baseline(twin: TwinEvidence, good_min: float) -> Iterator[Gate]:
@@ -94,10 +95,9 @@ def _steady(twin: TwinEvidence) -> Gate:
     )
 
 
-def _alike(run: RunEvidence) -> Gate:
+def _alike(run: RunEvidence, medians: Mapping[str, float]) -> Gate:
     """Before anything breaks, no twin is much slower than another: else the fault phase compares something else."""
     times = run.manifest.scenario.baseline_alike
-    medians = {twin.twin: _median_ms(_planned(twin), twin.load.good_within_ms) for twin in run.twins}
     slowest_ms, fastest_ms = max(medians.values()), min(medians.values())
     limit_ms = times * fastest_ms + NOISE_MS
     told = ", ".join(f"{name} {ms:.0f} ms" for name, ms in medians.items())

@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from lab.judge.evidence import TwinEvidence
-from lab.judge.statistics import between
+from lab.judge.statistics import between, distinct
 from lab.model import BASELINE, RECOVERY, Fault, FaultWindow, Kind, LinkSample, Proof, Sample, Seen, Window
 
 FEW = 5  # fewer samples say nothing about a third of a fault that comes and goes
@@ -78,12 +76,11 @@ def _before(twin: TwinEvidence, samples: Sequence[Sample]) -> Seen:
 
 def _seen(twin: TwinEvidence, samples: Iterable[Sample], windows: Sequence[Window]) -> Seen:
     planned = [between(twin.requests, *window) for window in windows]
-    recorded = [np.unique(part["i"]) for part in planned]
     return Seen(
         samples=tuple(samples),
         length_s=sum(end - start for start, end in windows),
         planned=sum(len(part) for part in planned),
-        recorded=sum(len(part) for part in recorded),
+        recorded=sum(map(distinct, planned)),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from lab.judge.evidence import RunEvidence, TwinEvidence
 from lab.judge.gates.plain import yes_or_no
-from lab.judge.statistics import is_settled
+from lab.judge.statistics import distinct, is_settled
 from lab.model import Gate
 
 
@@ -29,7 +29,7 @@ def all_recorded(run: RunEvidence, twin: TwinEvidence) -> Gate:
         sentence += f", but {unfounded} of those requests had no answer by then"
     return Gate(
         name="planned = recorded",
-        passed=planned == recorded == len(np.unique(twin.recorded["i"])) > 0 and not unfounded,
+        passed=planned == recorded == distinct(twin.recorded) > 0 and not unfounded,
         value=recorded - unfounded,
         limit=planned,
         unit="requests",
@@ -40,10 +40,9 @@ def all_recorded(run: RunEvidence, twin: TwinEvidence) -> Gate:
 
 def _unfounded(twin: TwinEvidence) -> int:
     """How many repetitions were not sent although the first request had no answer yet, or was told to try again."""
-    settled = twin.requests[is_settled(twin.requests)]
-    end_s = dict(zip(settled["i"].tolist(), settled["end"].tolist(), strict=True))
     spared = twin.recorded[~np.isin(twin.recorded["i"], twin.requests["i"])]
-    return sum(
-        end_s.get(twin.repeats.get(i, -1), math.inf) > started_s
-        for i, started_s in zip(spared["i"].tolist(), spared["started"].tolist(), strict=True)
-    )
+    firsts = [twin.repeats.get(i, -1) for i in spared["i"].tolist()]
+    settled = twin.requests[is_settled(twin.requests) & np.isin(twin.requests["i"], firsts)]
+    end_s = dict(zip(settled["i"].tolist(), settled["end"].tolist(), strict=True))
+    started_s = spared["started"].tolist()
+    return sum(end_s.get(first, math.inf) > at_s for first, at_s in zip(firsts, started_s, strict=True))

@@ -38,12 +38,13 @@ def same_servers(scenario: Scenario, twin: TwinEvidence) -> Gate:
 def limits_alike(run: RunEvidence) -> Gate:
     """The limits of each server stayed as they were, all twins have the same, and nobody was held back without one."""
     left_out = broken(run.manifest.scenario)
-    problems = [problem for twin in run.twins for problem in _changed_limits(twin, left_out)]
-    first, *others = [_started(twin, left_out) for twin in run.twins]
-    for twin, started in zip(run.twins[1:], others, strict=True):
+    twins = list(run.twins)
+    problems = [problem for twin in twins for problem in _changed_limits(twin, left_out)]
+    first, *others = [_started(twin, left_out) for twin in twins]
+    for twin, started in zip(twins[1:], others, strict=True):
         problems += [
             f"{LIMITS[limit]} of {name} is {_told(getattr(server, limit))} in the {twin.twin} twin and "
-            f"{_told(getattr(first[name], limit))} in the {run.twins[0].twin} twin"
+            f"{_told(getattr(first[name], limit))} in the {twins[0].twin} twin"
             for name, server in started.items()
             for limit in LIMITS.keys() - {CORES}
             if name in first and getattr(server, limit) != getattr(first[name], limit)

@@ -6,10 +6,9 @@ One intent may be tried more than once (a retransmission with the same key); its
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 from lab.model import Evidence, Operation, Outcome
@@ -23,25 +22,19 @@ HOLDS = "holds"
 KINDS = {BOOKINGS: "booking", TRANSFERS: "transfer", PROFILES: "profile update", HOLDS: "hold"}
 KIND_BY_PATH = {"/bookings/": BOOKINGS, "/transfers/": TRANSFERS, "/holds/": HOLDS}
 CANCELLED, PENDING = "cancelled", "pending"
+REFUSED_ONLY = {Outcome.REFUSED}
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Intent:
     """All requests for one thing that a client wanted."""
 
     kind: str  # the table of its effect
     reference: str
     tries: tuple[Operation, ...]
-
-    @cached_property
-    def acked(self) -> bool:
-        return any(each.outcome == Outcome.OK for each in self.tries)
-
-    @cached_property
-    def refused(self) -> bool:
-        """Every try was refused: there must be no effect."""
-        return all(each.outcome == Outcome.REFUSED for each in self.tries)
+    acked: bool  # one of them was
+    refused: bool  # every one was: there must be no effect
 
     @property
     def asked(self) -> Row:
@@ -55,12 +48,27 @@ class Intent:
 
 def intents(evidence: Evidence, *kinds: str) -> list[Intent]:
     """Every intent to write, of `kinds` (all, if none is given), in the order of their first tries."""
+    return [intent for intent in evidence.once(_intents) if not kinds or intent.kind in kinds]
+
+
+def _intents(evidence: Evidence) -> list[Intent]:
     tries: dict[tuple[str, str], list[Operation]] = {}
     for operation in evidence.history:
-        kind = _kind(operation.asked)
-        if kind and (not kinds or kind in kinds):
-            tries.setdefault((kind, str(operation.asked["reference"])), []).append(operation)
-    return [Intent(kind=kind, reference=ref, tries=tuple(each)) for (kind, ref), each in tries.items()]
+        if kind := _kind(operation.asked):
+            wish = (kind, str(operation.asked["reference"]))
+            if wish in tries:
+                tries[wish].append(operation)
+            else:
+                tries[wish] = [operation]
+    return [_intent(kind, reference, each) for (kind, reference), each in tries.items()]
+
+
+def _intent(kind: str, reference: str, tries: Sequence[Operation]) -> Intent:
+    outcomes = {each.outcome for each in tries}
+    refused = outcomes == REFUSED_ONLY
+    return Intent(
+        kind=kind, reference=reference, tries=tuple(tries), acked=Outcome.OK in outcomes, refused=refused
+    )
 
 
 def unacknowledged_kinds(wanted: Iterable[Intent]) -> list[str]:
@@ -70,17 +78,20 @@ def unacknowledged_kinds(wanted: Iterable[Intent]) -> list[str]:
     return sorted(KINDS[kind] for kind in {intent.kind for intent in wanted} - known)
 
 
-def effects(evidence: Evidence, kind: str) -> Counter[str]:
-    """How many effects of `kind` each reference has left: traces, but a pending booking is no booking yet."""
-    return _counted(evidence, kind, (CANCELLED, PENDING))
+def effects(evidence: Evidence, kind: str) -> Mapping[str, int]:
+    """How many effects of `kind` each reference has left, 0 if it is not named.
+
+    The same as traces, but a pending booking is no booking yet.
+    """
+    return evidence.once(_counted, kind, (CANCELLED, PENDING))
 
 
-def traces(evidence: Evidence, kind: str) -> Counter[str]:
+def traces(evidence: Evidence, kind: str) -> Mapping[str, int]:
     """How many rows of `kind` each reference has left, without cancelled bookings and refunded charges."""
-    return _counted(evidence, kind, (CANCELLED,))
+    return evidence.once(_counted, kind, (CANCELLED,))
 
 
-def _counted(evidence: Evidence, kind: str, but: Container[str]) -> Counter[str]:
+def _counted(evidence: Evidence, kind: str, but: tuple[str, ...]) -> Counter[str]:
     if (
         kind == PROFILES
     ):  # one update is one version: a row in profiles, as long as it is the newest, and one in audit
@@ -95,6 +106,10 @@ def _refunded(charge: Row) -> bool:
 
 def named(evidence: Evidence, table: str) -> list[Row]:
     """The final rows of `table` with a reference: those that the load caused."""
+    return evidence.once(_named, table)
+
+
+def _named(evidence: Evidence, table: str) -> list[Row]:
     return [row for row in evidence.final[table] if row["reference"] is not None]
 
 
@@ -103,9 +118,20 @@ def user_of(asked: Row) -> int:
     return int(str(asked["path"]).split("/")[2])
 
 
-def instant(text: str) -> datetime:
-    """A time as a request, an answer or a row has it."""
-    return datetime.fromisoformat(text)
+class Instants(dict[str, datetime]):
+    """Times as requests, answers and rows have them, by their text: each text is read once."""
+
+    def __missing__(self, text: str) -> datetime:
+        self[text] = found = datetime.fromisoformat(text)
+        return found
+
+
+def instants(evidence: Evidence) -> Instants:
+    return evidence.once(_no_instants)
+
+
+def _no_instants(_evidence: Evidence) -> Instants:
+    return Instants()
 
 
 def summary(wanted: Sequence[Intent]) -> str:
@@ -120,7 +146,7 @@ def _kind(asked: Row) -> str:
     if asked.get("reference") is None:
         return ""
     path = str(asked["path"])
-    return PROFILES if path.endswith("/profile/") else KIND_BY_PATH.get(path, "")
+    return KIND_BY_PATH.get(path) or (PROFILES if path.endswith("/profile/") else "")
 
 
 def _answer(operation: Operation) -> str:

@@ -1,0 +1,87 @@
+"""Whether the record of a twin agrees with the plan: times that were shifted and lines that were dropped show here.
+
+The load plays a schedule that was written before it began, and the observer looks from T0 to the end of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from lab.judge.evidence import RunEvidence, TwinEvidence
+from lab.judge.statistics import Mask, Numbers
+from lab.model import CpuRead, Gate
+
+AS_SCHEDULED, HISTORY_COMPLETE, THROUGHOUT = "as scheduled", "history complete", "observed throughout"
+SAME_S = 1e-6  # the schedule has six digits
+FIRST_S = 1.0  # so near to T0 whoever looks again and again has looked for the first time,
+LAST_S = 1.5  # and for the last time not longer than this before the load's end
+
+
+def as_scheduled(run: RunEvidence, twin: TwinEvidence) -> Gate:
+    """Each request is recorded for the instant and with the operation of the arrival of its number."""
+    recorded, due = twin.recorded, run.schedule.due
+    known = recorded[recorded["i"] < len(due)]
+    planned = due[known["i"]]
+    off_s = known["intended"] - planned["at_s"]
+    numbers = {name: number for number, name in enumerate(run.schedule.ops)}
+    ops = np.array([numbers.get(name, -1) for name in twin.ops], dtype=np.int64)[known["op"]]
+    wrong = (np.abs(off_s) > SAME_S) | (ops != planned["op"])
+    count = int(wrong.sum()) + len(recorded) - len(known)
+    sentence = f"All {len(recorded)} requests are recorded for the instants and operations of the schedule."
+    if count:
+        sentence = (
+            f"{count} of {len(recorded)} requests are not those of the schedule{_first(known, off_s, wrong)}."
+        )
+    return _counted(AS_SCHEDULED, count, "requests", sentence, twin)
+
+
+def _first(known: Any, off_s: Numbers, wrong: Mask) -> str:
+    if not wrong.any():
+        return ""
+    first = int(np.flatnonzero(wrong)[0])
+    return f"; the first, no. {known['i'][first]}, is recorded {off_s[first]:+.6f} s off its instant there"
+
+
+def history_complete(run: RunEvidence, twin: TwinEvidence) -> Gate:
+    """Each request whose content the invariants read has its line in the history."""
+    ops = [number for number, name in enumerate(twin.ops) if name in run.manifest.history_ops]
+    sent = int(np.isin(twin.requests["op"], ops).sum())
+    sentence = f"The history has {twin.history_lines} lines, for {sent} requests of which it must tell."
+    return _counted(HISTORY_COMPLETE, abs(sent - twin.history_lines), "lines", sentence, twin)
+
+
+def observed_throughout(twin: TwinEvidence) -> Gate:
+    """Whatever is looked at again and again was looked at from T0 to the end of the load."""
+    seen: dict[str, list[float]] = {}
+    for what, at_s in _looks(twin):
+        seen.setdefault(what, []).append(at_s)
+    last_s = twin.phases.load_s - LAST_S
+    wrong = [
+        f"{what} from {min(at_s):.1f} s to {max(at_s):.1f} s"
+        for what, at_s in seen.items()
+        if abs(min(at_s)) > FIRST_S or max(at_s) < last_s
+    ]
+    sentence = f"From T0 to the end of the load there are readings of {len(seen)} things."
+    if wrong:
+        told = "; of ".join(wrong)
+        sentence = f"The load went from 0 s to {twin.phases.load_s:g} s, but there are readings of {told}."
+    return _counted(THROUGHOUT, len(wrong), "series", sentence, twin)
+
+
+def _looks(twin: TwinEvidence) -> Iterator[tuple[str, float]]:
+    for sample in twin.probes:
+        yield sample.target, sample.start_s
+    for reading in twin.metrics:
+        yield f"the metrics of replica {reading.member}", reading.at_s
+    for event in twin.events:
+        if isinstance(event, CpuRead):
+            yield "its CPU time", event.at_s
+
+
+def _counted(name: str, count: int, unit: str, sentence: str, twin: TwinEvidence) -> Gate:
+    return Gate(
+        name=name, passed=not count, value=count, limit=0, unit=unit, sentence=sentence, twin=twin.twin
+    )

@@ -1,0 +1,82 @@
+"""schedule.jsonl: every planned arrival, line by line; the same for every twin.
+
+It is read once for a run. Of most arrivals only the instant is kept; of those that write or repeat, all that is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.model import Json
+from lab.record.files import damaged, read_json_lines
+
+DUE = np.dtype([("at_s", "<f8"), ("op", "<u2")])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What a write or a repetition asks for, and when. `members` are its path and all that its body says."""
+
+    at_s: float
+    members: Mapping[str, Json]
+    key: str | None
+    repeats: int | None  # the number of the arrival that it repeats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """The planned arrivals by number."""
+
+    path: Path
+    ops: tuple[str, ...]  # names for the `op` column
+    due: NDArray[Any]  # DUE
+    asked: Mapping[int, Asked]
+
+    def __getitem__(self, number: int) -> Asked:
+        """What a write or a repetition asks for. Raises LabError if this number is neither."""
+        if number not in self.asked:
+            raise damaged(self.path, f"it has no arrival number {number} that writes or repeats")
+        return self.asked[number]
+
+
+def read_schedule(path: Path) -> Schedule:
+    """Raises LabError for a line that is not the arrival of its number."""
+    ops: dict[str, int] = {}
+    asked: dict[int, Asked] = {}
+
+    def due() -> Iterator[tuple[float, int]]:
+        for number, line in enumerate(read_json_lines(path, _needed)):
+            try:
+                fits = line["i"] == number
+                at_s, op = float(line["at_s"]), ops.setdefault(line["op"], len(ops))
+                if "body" in line or "repeats" in line:
+                    asked[number] = _asked(at_s, line)
+            except (AttributeError, TypeError, KeyError, ValueError, OverflowError) as error:
+                raise damaged(path, error) from error
+            if not fits:
+                raise damaged(path, f"line {number + 1} is not arrival number {number}")
+            yield at_s, op
+
+    table = np.fromiter(due(), dtype=DUE)
+    return Schedule(path=path, ops=tuple(map(str, ops)), due=table, asked=asked)
+
+
+def _needed(line: bytes) -> bytes:
+    """Without what nobody reads here: what is expected of the answer, and all of a request that does not write."""
+    if b'"repeats":' in line:
+        return line
+    head, cut, _ = line.partition(b',"expect":' if b'"body":' in line else b',"method":')
+    return head + b"}" if cut else line
+
+
+def _asked(at_s: float, line: Mapping[str, Any]) -> Asked:
+    path, key, repeats = line["path"], line.get("key"), line.get("repeats")
+    if not isinstance(path, str) or not isinstance(key, str | None) or not isinstance(repeats, int | None):
+        raise TypeError(f"the request of arrival number {line['i']} is none")
+    return Asked(at_s=at_s, members={"path": path, **line.get("body", {})}, key=key, repeats=repeats)
