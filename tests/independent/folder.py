@@ -10,8 +10,8 @@ from typing import Any
 
 RECORD = struct.Struct("<IBHBBBdddd")
 WRONG, NOT_NEEDED = 2, 4  # flags
-OK, REFUSED, UNKNOWN = 0, 1, 2  # outcomes
-NO_FAILURE, TIMEOUTS = 0, (2, 3)
+OK, REFUSED, UNKNOWN, FAILED = 0, 1, 2, 3  # outcomes
+NO_FAILURE = 0
 NEVER_SENT = (1, 2, 8)  # refused or timed-out connects, and what the generator shed
 READINESS = "readyz"
 PHASES = ("warmup", "baseline", "fault", "recovery", "drain")

@@ -9,11 +9,12 @@ from itertools import pairwise
 from typing import Any
 
 from tests.independent.folder import (
+    FAILED,
+    NEVER_SENT,
     NO_FAILURE,
     OK,
     READINESS,
     REFUSED,
-    TIMEOUTS,
     UNKNOWN,
     WRONG,
     Request,
@@ -23,7 +24,8 @@ from tests.independent.folder import (
 )
 
 CONFLICT = 409
-ENDINGS = ("good", "late", "refused", "unknown", "timeout", "wrong")
+ENDINGS = ("good", "late", "conflict", "refused", "failed", "unknown", "wrong")
+HEALTHY_FOR_S, PER_BIN = 5, 15  # so long without an ill bin; so many planned requests has a bin
 
 
 def of_phase(run: Run, twin: Twin, phase: str) -> Row:
@@ -82,21 +84,23 @@ def ending(request: Request, within_ms: float) -> str:
     if request.outcome == OK:
         return "good" if request.waited_ms <= within_ms else "late"
     if request.outcome == REFUSED:
-        return "refused"
-    return "timeout" if request.failure in TIMEOUTS else "unknown"
+        return "conflict" if request.status == CONFLICT else "refused"
+    return "failed" if request.outcome == FAILED else "unknown"
 
 
 def outcome(request: Request, answered: Any) -> int:
     """What a client may believe, by the table of the contract."""
-    if request.failure in (1, 2, 8):
+    if request.failure in NEVER_SENT:
         return REFUSED
+    read = request.arrival["method"] == "GET"
+    lost = FAILED if read else UNKNOWN
     if request.failure != NO_FAILURE:
-        return UNKNOWN
+        return lost
     if 200 <= request.status < 300:
         return OK
     told = isinstance(answered, dict) and answered.get("effect") == "none"
-    unavailable_read = request.status == 503 and request.arrival["method"] == "GET"
-    return REFUSED if told or 400 <= request.status < 500 or unavailable_read else UNKNOWN
+    refused = told or 400 <= request.status < 500 or (request.status == 503 and read)
+    return REFUSED if refused else lost
 
 
 def quantile(values: list[float], q: float) -> float:
@@ -114,7 +118,8 @@ def told_quantile(requests: list[Request], q: float) -> float | None:
 
 
 def carried_by(q: float) -> int:
-    return math.ceil(1 / (1 - q) - 1e-9)
+    """72 requests for p95, 368 for p99: of fewer, all may lie on one side of it by chance."""
+    return math.ceil(math.log(0.025) / math.log(q)) if 0 < q < 1 else 1
 
 
 def windows(run: Run, twin: Twin) -> list[tuple[int, float, float]]:
@@ -145,26 +150,67 @@ def baseline_ratio(run: Run, twin: Twin) -> float:
 
 
 def time_to_recover(run: Run, twin: Twin) -> float | None:
-    """From the last healing until every later second is at least 90 % good; None if there is nothing to recover to."""
-    start_s, end_s = healed_s(run, twin), run.window("recovery")[1]
-    if not baseline_ratio(run, twin) >= 0.9:
+    """From the last healing to the first bin of five healthy seconds in a row; None if nothing can be said."""
+    bin_s = max(1, math.ceil(PER_BIN / run.scenario["load"]["rate_rps"]))
+    needed = math.ceil(HEALTHY_FOR_S / bin_s)
+    asked = of_users(twin.requests)
+    before = due(asked, *run.window("baseline"))
+    if not before or sum(is_served(request, run.within_ms) for request in before) / len(before) < 0.5:
         return None
-    healthy = [good >= 0.9 * planned for planned, good in per_second(run, twin, start_s, end_s)]
-    ill = [second for second, well in enumerate(healthy) if not well]
-    first = ill[-1] + 1 if ill else 0
-    return float(first) if len(healthy) - first >= 3 else math.inf
+    well = healthy_bins(run, asked, healed_s(run, twin), bin_s)
+    if len(well) < needed:
+        return None
+    firsts = (first for first in range(len(well) - needed + 1) if all(well[first : first + needed]))
+    return next((float(first * bin_s) for first in firsts), math.inf)
 
 
-def per_second(run: Run, twin: Twin, start_s: float, end_s: float) -> list[tuple[int, int]]:
-    """(planned, good) of each whole second."""
-    edges = [start_s + second for second in range(int(end_s - start_s + 1e-9) + 1)]
+def healthy_bins(run: Run, asked: list[Request], start_s: float, bin_s: float) -> list[bool]:
+    """As good as the worst second of the baseline, less 2 points, give or take one request; and about as fast."""
+    begun_s, broken_s = run.window("baseline")
+    until_s = broken_s - run.within_ms / 1000  # what was due later may have met the fault
+    base = due(asked, begun_s, until_s)
+    before = served_in(run, base, begun_s, until_s, bin_s)
+    shares = [served / planned for planned, served in before if planned]
+    slowest_ms = max(1.5 * p95_of_good(run, base), run.within_ms / 2)
+    end_s = run.window("recovery")[1]
+    found = []
+    edges = bin_edges(start_s, end_s, bin_s)
+    counts = served_in(run, asked, start_s, end_s, bin_s)
+    for (planned, served), from_s, to_s in zip(counts, edges, edges[1:], strict=False):
+        good_enough = planned > 0 and served + 1 >= (min(shares) - 0.02) * planned
+        p95_ms = p95_of_good(run, due(asked, from_s, to_s))
+        found.append(good_enough and not p95_ms > slowest_ms)
+    return found
+
+
+def p95_of_good(run: Run, requests: list[Request]) -> float:
+    good_ms = [request.waited_ms for request in requests if is_good(request, run.within_ms)]
+    return quantile(good_ms, 0.95) if good_ms else math.nan
+
+
+def bin_edges(start_s: float, end_s: float, bin_s: float) -> list[float]:
+    """The last bin may be shorter."""
+    count = math.ceil((end_s - 1e-9 - start_s) / bin_s)
+    return [*(start_s + bin_s * number for number in range(count)), end_s]
+
+
+def served_in(
+    run: Run, asked: list[Request], start_s: float, end_s: float, bin_s: float
+) -> list[tuple[int, int]]:
+    """(planned, served) of each bin."""
+    return binned(
+        asked, [is_served(request, run.within_ms) for request in asked], bin_edges(start_s, end_s, bin_s)
+    )
+
+
+def binned(asked: list[Request], hits: list[bool], edges: list[float]) -> list[tuple[int, int]]:
     counts = [[0, 0] for _ in edges[1:]]
-    for request in of_users(twin.requests):
-        second = bisect_right(edges, request.due_s) - 1
-        if 0 <= second < len(counts):
-            counts[second][0] += 1
-            counts[second][1] += is_good(request, run.within_ms)
-    return [(planned, good) for planned, good in counts]
+    for request, hit in zip(asked, hits, strict=True):
+        number = bisect_right(edges, request.due_s) - 1
+        if 0 <= number < len(counts):
+            counts[number][0] += 1
+            counts[number][1] += hit
+    return [(planned, hit) for planned, hit in counts]
 
 
 def lost_good(run: Run, twin: Twin) -> float:
@@ -172,7 +218,9 @@ def lost_good(run: Run, twin: Twin) -> float:
     base = baseline_ratio(run, twin)
     if not base > 0:
         return 0.0
-    seconds = per_second(run, twin, run.window("fault")[0], run.window("recovery")[1])
+    asked = of_users(twin.requests)
+    edges = bin_edges(run.window("fault")[0], run.window("recovery")[1], 1)
+    seconds = binned(asked, [is_good(request, run.within_ms) for request in asked], edges)
     return sum(max(0.0, 1 - good / planned / base) for planned, good in seconds if planned)
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from tests.independent.folder import NO_FAILURE, READINESS, UNKNOWN, WRONG, Request, Row, Run, Twin
+from tests.independent.folder import NO_FAILURE, READINESS, UNKNOWN, Request, Row, Run, Twin
 from tests.independent.numbers import (
-    baseline_ratio,
+    HEALTHY_FOR_S,
+    PER_BIN,
     carried_by,
     due,
     healed_s,
     is_good,
+    is_served,
     of_users,
     quantile,
     right_after_ms,
@@ -36,12 +38,41 @@ def decided(well: bool, value: float) -> Found:
     return (HELD if well else BROKEN), value
 
 
+def share(asked: list[Request], hits: list[bool], limit: float, least: bool) -> Found:
+    """A share too near its limit to tell, by how it differs from second to second, is left open."""
+    if len(asked) < max(FEWEST, carried_by(limit if least else 1 - limit)):
+        return NOTHING
+    found = sum(hits) / len(asked)
+    off = half_interval(asked, hits, found)
+    if limit not in (0, 1) and found - off < limit < found + off:
+        return OPEN, found
+    return decided(found >= limit if least else found <= limit, found)
+
+
+def half_interval(asked: list[Request], hits: list[bool], found: float) -> float:
+    """Half of the 95 % interval of a ratio over blocks of one second (Student's t)."""
+    first_s = min(request.due_s for request in asked)
+    blocks: dict[int, list[int]] = {}
+    for request, hit in zip(asked, hits, strict=True):
+        block = blocks.setdefault(math.floor(request.due_s - first_s), [0, 0])
+        block[0] += 1
+        block[1] += hit
+    if len(blocks) < 2:
+        return 1.0
+    freedom = len(blocks) - 1
+    squares = sum((hit - found * planned) ** 2 for planned, hit in blocks.values())
+    student = 1.96 + 2.372 / freedom + 2.823 / freedom**2 + 2.6 / freedom**3
+    return student * math.sqrt(squares * len(blocks) / freedom) / len(asked)
+
+
 def good_ratio(run: Run, twin: Twin, check: Row) -> Found:
     asked = asked_in_phase(run, twin, check)
-    if len(asked) < FEWEST:
-        return NOTHING
-    share = sum(is_good(request, run.within_ms) for request in asked) / len(asked)
-    return decided(share >= check["at_least"], share)
+    return share(asked, [is_good(request, run.within_ms) for request in asked], check["at_least"], True)
+
+
+def served_ratio(run: Run, twin: Twin, check: Row) -> Found:
+    asked = asked_in_phase(run, twin, check)
+    return share(asked, [is_served(request, run.within_ms) for request in asked], check["at_least"], True)
 
 
 def answers_within(run: Run, twin: Twin, check: Row) -> Found:
@@ -54,10 +85,7 @@ def answers_within(run: Run, twin: Twin, check: Row) -> Found:
 
 def clean_refusals(run: Run, twin: Twin, check: Row) -> Found:
     asked = asked_in_phase(run, twin, check)
-    if len(asked) < FEWEST:
-        return NOTHING
-    doubtful = sum(request.outcome == UNKNOWN or bool(request.flags & WRONG) for request in asked)
-    return decided(doubtful / len(asked) <= check["at_most"], doubtful / len(asked))
+    return share(asked, [request.outcome == UNKNOWN for request in asked], check["at_most"], False)
 
 
 def latency_quantile(run: Run, twin: Twin, check: Row) -> Found:
@@ -70,10 +98,11 @@ def latency_quantile(run: Run, twin: Twin, check: Row) -> Found:
 
 def recovers_within(run: Run, twin: Twin, check: Row) -> Found:
     seen_s = run.window("recovery")[1] - healed_s(run, twin)
-    if not baseline_ratio(run, twin) >= 0.9 or seen_s < max(check["at_most_s"], 3):
-        return NOTHING
     took_s = time_to_recover(run, twin)
-    return NOTHING if took_s is None else decided(took_s <= check["at_most_s"], took_s)
+    bin_s = max(1, math.ceil(PER_BIN / run.scenario["load"]["rate_rps"]))
+    if took_s is None or (math.isinf(took_s) and seen_s < check["at_most_s"] + HEALTHY_FOR_S - bin_s):
+        return NOTHING
+    return decided(took_s <= check["at_most_s"], took_s)
 
 
 def statements_per_request(run: Run, twin: Twin, check: Row) -> Found:
@@ -101,6 +130,7 @@ def truthful_readiness(run: Run, twin: Twin, check: Row) -> Found:
 
 SLOS: dict[str, Callable[[Run, Twin, Row], Found]] = {
     "GoodRatio": good_ratio,
+    "ServedRatio": served_ratio,
     "AnswersWithin": answers_within,
     "CleanRefusals": clean_refusals,
     "LatencyQuantile": latency_quantile,
