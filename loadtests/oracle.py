@@ -1,8 +1,8 @@
 """The oracle: whether a success says what it must.
 
 An expectation is JSON, planned from the seed data. A value must be equal, an object must have at least the members that
-are named, a list must be the same item by item; {FIRST: [...]} is a list that begins with these, since rows of the run
-come after those of the seed.
+are named, a list must be the same item by item. Two values allow for what the run adds to the seed: {FIRST: [...]} is a
+list that begins with these, {BETWEEN: [low, high]} a number from low to high.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 FIRST = "$first"
+BETWEEN = "$between"
 PLANTED = "planted by the oracle's own check"
 
 
@@ -23,6 +24,10 @@ def matches(expect: Any, answered: Any) -> bool:
     if isinstance(expect, dict) and FIRST in expect:
         begin = expect[FIRST]
         return isinstance(answered, list) and matches(begin, answered[: len(begin)])
+    if isinstance(expect, dict) and BETWEEN in expect:
+        low, high = expect[BETWEEN]
+        number = isinstance(answered, int | float) and not isinstance(answered, bool)
+        return number and low <= answered <= high
     if isinstance(expect, dict):
         return isinstance(answered, dict) and all(
             name in answered and matches(value, answered[name]) for name, value in expect.items()
@@ -46,6 +51,9 @@ def planted(expect: Any, answered: Any) -> Iterator[Any]:
     yield PLANTED
     if isinstance(expect, dict) and FIRST in expect:
         yield from _in_list(expect[FIRST], answered)
+    elif isinstance(expect, dict) and BETWEEN in expect:
+        low, high = expect[BETWEEN]
+        yield from (low - 1, high + 1)
     elif isinstance(expect, dict):
         for name, value in expect.items():
             yield {other: found for other, found in answered.items() if other != name}

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -34,16 +35,23 @@ Tell = Callable[[RunVerdict, Path], None]
 
 
 def run_and_conclude(
-    planned: Callable[[], RunPlan], runtime: str, again: int, place: Callable[[RunPlan], Path], as_json: bool
+    planned: Callable[[], RunPlan],
+    runtime: str,
+    again: int,
+    place: Callable[[RunPlan], Path],
+    *,
+    as_json: bool,
+    drawn: bool,
 ) -> NoReturn:
-    """Make the run, print its verdict, draw its report, and exit as the verdict says."""
-    verdict, _ = judged_run(planned, runtime, again, place, lambda *run: tell(*run, as_json=as_json))
+    """Make the run, print its verdict, draw its report if it is to be drawn, and exit as the verdict says."""
+    telling = partial(tell, as_json=as_json, drawn=drawn)
+    verdict, _ = judged_run(planned, runtime, again, place, telling, drawn=drawn)
     raise typer.Exit(exit_code(verdict))
 
 
-def conclude(verdict: RunVerdict, folder: Path, as_json: bool) -> NoReturn:
+def conclude(verdict: RunVerdict, folder: Path, *, as_json: bool, drawn: bool) -> NoReturn:
     """The same of a run that was made before."""
-    tell(verdict, folder, as_json=as_json)
+    tell(verdict, folder, as_json=as_json, drawn=drawn)
     raise typer.Exit(exit_code(verdict))
 
 
@@ -53,6 +61,8 @@ def judged_run(
     again: int,
     place: Callable[[RunPlan], Path],
     tell: Tell = lambda _verdict, _folder: None,
+    *,
+    drawn: bool = True,
 ) -> tuple[RunVerdict, Path]:
     """(verdict, folder) of one run, made up to `again` times more where the machine was too busy to be on time.
 
@@ -70,7 +80,8 @@ def judged_run(
                         tell(verdict, folder)
                         return verdict, folder
                     told(f"{verdict.sentence}\nThe machine was too busy, so the run is repeated.")
-                    draw(folder)
+                    if drawn:
+                        draw(folder)
             except Spoiled:  # its folder says what has gone, so it is an invalid run like any other
                 verdict = assembly.grade(folder)
                 tell(verdict, folder)
@@ -78,13 +89,13 @@ def judged_run(
     raise AssertionError("the last turn returns")
 
 
-def tell(verdict: RunVerdict, folder: Path, *, as_json: bool) -> None:
-    """Print the verdict, then draw the report."""
+def tell(verdict: RunVerdict, folder: Path, *, as_json: bool, drawn: bool = True) -> None:
+    """Print the verdict, then draw the report if it is to be drawn."""
     if as_json:
         print((folder / "verdict.json").read_text(), end="", flush=True)
     else:
         print_verdict(verdict)
-    page = draw(folder)
+    page = draw(folder) if drawn else None
     if not as_json:
         print_repeat(page, repeat(folder))
 

@@ -91,6 +91,15 @@ def test_a_full_disk_is_a_sentence_too(lab: Lab, monkeypatch: pytest.MonkeyPatch
     assert "No space left on device: runs/x/requests.bin. Free some space" in err
 
 
+def test_a_run_can_be_judged_without_drawing_its_report(lab: Lab, tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "runs" / "only", Fabricated(requests=300))
+    code, out, err = lab("regrade", "only", "--no-report")
+    assert code in (0, 1, 3), err
+    assert "Report:" not in out
+    assert (folder / "verdict.json").exists()
+    assert not (folder / "report.html").exists()
+
+
 def test_a_folder_that_cannot_be_written_is_named(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file where a folder should be")
     code, _, err = lab("run", "s01", "--quick", "--runtime", "local")

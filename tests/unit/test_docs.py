@@ -11,10 +11,14 @@ from lab.catalogue import entries
 from lab.checks.invariants import INVARIANTS
 from lab.checks.slos import SLOS
 from lab.cli.looking import markdown_table
+from lab.cli.selfcheck import BEGIN, END
 from lab.faults import FAULTS
 from lab.model import Ablated
 from lab.record.files import read_value
+from lab.selfcheck.reading import cases
 from reports.matrix import page as page_of_the_matrix
+from reports.selfcheck import Checked, sentence
+from reports.selfcheck import page as page_of_the_self_check
 from services.defences.__main__ import awaited
 from services.defences.__main__ import page as page_of_defences
 
@@ -42,6 +46,13 @@ def test_the_matrix_is_what_was_measured_of_the_scenarios_and_defences_of_today(
     measured = {each.scenario: each for each in read_value(ROOT / "docs" / "matrix.json", list[Ablated])}
     made = page_of_the_matrix(scenarios, measured, awaited())
     assert made == (ROOT / "docs" / "matrix.md").read_text(), "make it again: bin/lab matrix"
+
+
+def test_the_self_check_s_page_and_its_score_in_the_readme_are_what_came_of_the_cases_of_today() -> None:
+    checked = read_value(ROOT / "docs" / "selfcheck.json", Checked)
+    again = "make it again: bin/lab selfcheck --page"
+    assert page_of_the_self_check(cases(), checked) == (ROOT / "docs" / "selfcheck.md").read_text(), again
+    assert f"{BEGIN}{sentence(cases(), checked)}{END}" in (ROOT / "README.md").read_text(), again
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

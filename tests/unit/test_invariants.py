@@ -454,6 +454,19 @@ def test_money_that_does_not_match_its_booking_is_found(
     assert words in result.examples[0]
 
 
+@pytest.mark.parametrize(
+    ("bookings", "charges"),
+    [
+        ([booking_row(2, "r1")], []),
+        ([], [charge_row(1, "r1")]),
+        ([booking_row(2, "r1", status="pending")], [charge_row(1, "r1")]),
+    ],
+)
+def test_if_there_is_only_one_side_nothing_matches(bookings: list[Any], charges: list[Any]) -> None:
+    final = ended(bookings=bookings, charges=charges)
+    assert judged(ChargesMatch(), FabricatedTwin(history=[booking("r1")], final=final)).verdict is BROKEN
+
+
 def test_a_charge_that_was_paid_back_in_full_needs_no_booking() -> None:
     back = {**charge_row(2, "r2"), "refunded_cents": 2_000}
     final = ended(bookings=[booking_row(2, "r1")], charges=[charge_row(1, "r1"), back])

@@ -94,6 +94,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scenarios": {"lab.model", "lab.faults", "lab.checks", "lab.checks.slos", "lab.checks.invariants"},
     "lab.catalogue": {"lab.model", "lab.faults", "scenarios"},
     "lab.campaign": {"lab.model", "lab.judge", "lab.record"},
+    "lab.selfcheck": {
+        "lab.model",
+        "lab.paths",
+        "lab.record",
+        "lab.runtime.ownership",
+        "lab.runtime.programs",
+    },
     "lab.doctor": {
         "lab.model",
         "lab.paths",

@@ -10,8 +10,9 @@ import pytest
 
 from lab.workload import Intent
 from lab.workload.booking import operations, seeded
+from lab.workload.booking.operations import OPERATIONS
 from loadtests import oracle
-from loadtests.oracle import FIRST, is_wrong, planted, rejects_planted_wrong
+from loadtests.oracle import BETWEEN, FIRST, is_wrong, planted, rejects_planted_wrong
 from services import seed
 
 ONE = {"id": 7, "status": "confirmed"}
@@ -33,6 +34,8 @@ SIZES = {"users": 500, "rooms": 40, "bookings": 2_000}
         (ONE, {**ONE, "price_cents": 100}),
         (PAGE, SHOWN),
         ({"items": {FIRST: []}}, {"items": [1]}),
+        ({"hours": {BETWEEN: [50, 60]}}, {"hours": 50}),
+        ({"hours": {BETWEEN: [50, 60]}}, {"hours": 59.5}),
         ({"taken": []}, {"taken": []}),
     ],
 )
@@ -56,6 +59,10 @@ def test_a_right_answer_may_say_more_than_expected(expect: Any, answer: Any) -> 
         (PAGE, {"items": [{"id": 1, "bookings": [{"id": 1, "price_cents": -1}]}], "next": None}),
         (PAGE, {"items": SHOWN["items"] * 2, "next": None}),  # type: ignore[operator]
         ({"taken": []}, {"taken": [1]}),
+        ({"hours": {BETWEEN: [50, 60]}}, {"hours": 3_000.0}),
+        ({"hours": {BETWEEN: [50, 60]}}, {"hours": 49.9}),
+        ({"hours": {BETWEEN: [0, 60]}}, {"hours": True}),
+        ({"hours": {BETWEEN: [50, 60]}}, {"hours": None}),
     ],
 )
 def test_a_wrong_answer_is_wrong(expect: Any, answer: Any) -> None:
@@ -125,3 +132,22 @@ def test_of_two_who_want_more_than_half_of_a_wallet_one_must_be_refused() -> Non
         assert one["from_wallet_id"] == other["from_wallet_id"]
         assert len({one["from_wallet_id"], one["to_wallet_id"], other["to_wallet_id"]}) == 3
         assert seed.WALLET_CENTS / 2 < one["amount_cents"] == other["amount_cents"] <= seed.WALLET_CENTS
+
+
+@pytest.mark.parametrize("bookings", [39, 90, 2_000, 2_001])
+def test_for_how_long_a_room_is_booked_is_what_is_seeded(bookings: int) -> None:
+    sizes = {**SIZES, "bookings": bookings}
+    for room in (1, 2, 40):
+        length = seeded.slot(sizes) / timedelta(hours=1)
+        count = sum(seeded.room_of(i, sizes) == room for i in range(1, bookings + 1))
+        assert count * length - 0.001 <= seeded.booked_hours(room, sizes) <= count * length
+    last = seeded.FIRST_DAY + timedelta(days=seeded.busy_days(sizes) - 1)
+    assert seeded.taken(1, last, sizes)
+    assert not seeded.taken(1, last + timedelta(days=1), sizes)
+
+
+def test_availability_is_often_asked_of_a_day_on_which_the_room_is_taken() -> None:
+    """Of random days of a year one in a hundred is: whether the hours of such a day are right, nobody would see."""
+    intents = (Intent(i=i, at_s=0.0, op="availability", sizes=SIZES, random=Random(i)) for i in range(200))
+    taken = sum(bool((OPERATIONS["availability"](intent).expect or {})["taken"]) for intent in intents)
+    assert 60 < taken < 140

@@ -27,9 +27,9 @@ class ChargesMatch(Check):
     def judge(self, evidence: Evidence) -> CheckResult:
         charges = {str(row["id"]): row for row in evidence.final[CHARGES]}
         bookings = [row for row in named(evidence, BOOKINGS) if row["status"] == CONFIRMED]
-        if not charges or not bookings:
+        if not bookings and not any(map(_kept, charges.values())):
             return self.undecided(
-                f"{len(charges)} charges and {len(bookings)} confirmed bookings: there is nothing to match."
+                f"No confirmed booking, and nothing was kept of {len(charges)} charges: there is nothing to match."
             )
         payers: dict[str, list[Row]] = defaultdict(list)
         for booking in bookings:

@@ -3,6 +3,6 @@
 Each imports what it needs when it is called, so that `lab --help` and completion are there at once.
 """
 
-from lab.cli.commands import campaigns, looking, running, stacks
+from lab.cli.commands import campaigns, checking, looking, running, stacks
 
-COMMANDS = (*looking.COMMANDS, *running.COMMANDS, *campaigns.COMMANDS, *stacks.COMMANDS)
+COMMANDS = (*looking.COMMANDS, *running.COMMANDS, *campaigns.COMMANDS, *checking.COMMANDS, *stacks.COMMANDS)

@@ -9,6 +9,10 @@ import typer
 
 from lab.cli.arguments import Json, RunName, Runtime, ScenarioName
 
+Drawn = Annotated[
+    bool, typer.Option("--report/--no-report", help="Draw the report now, or leave it to: bin/lab report")
+]
+
 
 def run(
     scenario: ScenarioName,
@@ -33,6 +37,7 @@ def run(
     again: Annotated[
         int, typer.Option(help="How often to repeat a run that a busy machine made invalid.", min=0)
     ] = 1,
+    drawn: Drawn = True,
     as_json: Json = False,
 ) -> None:
     """Run a scenario on all twins, judge it, and write its report."""
@@ -40,7 +45,9 @@ def run(
     from lab.cli import running
 
     planned = partial(running.make_plan, scenario, quick, seed, defences, settings or [], twin or [])
-    running.run_and_conclude(planned, runtime, again, lambda plan: paths.RUNS / plan.stack.run, as_json)
+    running.run_and_conclude(
+        planned, runtime, again, lambda plan: paths.RUNS / plan.stack.run, as_json=as_json, drawn=drawn
+    )
 
 
 def report(run: RunName = "latest") -> None:
@@ -70,13 +77,13 @@ def figures(run: RunName = "latest") -> None:
     say(f"Figures: {assembly.figures(folder)}")
 
 
-def regrade(run: RunName = "latest", as_json: Json = False) -> None:
+def regrade(run: RunName = "latest", drawn: Drawn = True, as_json: Json = False) -> None:
     """Judge a run again, from its folder alone, and draw its report."""
     from lab.cli import assembly
     from lab.cli.running import conclude
 
     folder = assembly.run_folder(run)
-    conclude(assembly.grade(folder), folder, as_json)
+    conclude(assembly.grade(folder), folder, as_json=as_json, drawn=drawn)
 
 
 def runs(as_json: Json = False) -> None:

@@ -25,9 +25,9 @@ REPEAT_AFTER_S = 2.1
 SCARCE_PERCENT = 60
 PAGE = 20
 ROOMS_SHOWN = 100
-FIRST = (
-    "$first"  # the list begins with these (loadtests/oracle.py): rows of the run come after those of the seed
-)
+# What the run adds to the seed (loadtests/oracle.py): rows come after those of the seed, numbers grow.
+FIRST, BETWEEN = "$first", "$between"
+AT_ONCE = 500  # requests that may be answered before one that was due earlier
 
 
 def get_booking(intent: Intent) -> Arrival:
@@ -64,8 +64,10 @@ def rooms_search(intent: Intent) -> Arrival:
 
 
 def availability(intent: Intent) -> Arrival:
+    """Of any day, and as often of one on which rooms are taken: of a year they are so for a few days."""
     room = intent.one_of(intent.sizes["rooms"])
-    day = seeded.FIRST_DAY + timedelta(days=intent.random.randrange(seeded.DAYS))
+    days = seeded.DAYS if intent.random.random() < 0.5 else seeded.busy_days(intent.sizes)
+    day = seeded.FIRST_DAY + timedelta(days=intent.random.randrange(days))
     taken = seeded.taken(room, day, intent.sizes)
     return intent.read(
         f"/rooms/{room}/availability/?date={day:%Y-%m-%d}", room_id=room, date=f"{day:%Y-%m-%d}", taken=taken
@@ -73,9 +75,18 @@ def availability(intent: Intent) -> Arrival:
 
 
 def utilisation(intent: Intent) -> Arrival:
-    """Every room; for how long each is booked grows in a run."""
+    """Every room, with the hours of the seed and at most one for each request so far."""
     rooms = range(1, intent.sizes["rooms"] + 1)
-    return intent.read("/reports/utilisation/", items=[{"room_id": i, "name": f"Studio {i}"} for i in rooms])
+    return intent.read("/reports/utilisation/", items=[_used(room, intent) for room in rooms])
+
+
+def _used(room: int, intent: Intent) -> dict[str, Any]:
+    hours = seeded.booked_hours(room, intent.sizes)
+    return {
+        "room_id": room,
+        "name": f"Studio {room}",
+        "booked_hours": {BETWEEN: [hours, hours + intent.i + AT_ONCE]},
+    }
 
 
 def healthz(intent: Intent) -> Arrival:

@@ -36,9 +36,23 @@ def bookings_of(user: int, sizes: Sizes) -> range:
 
 def taken(room: int, day: datetime, sizes: Sizes) -> list[dict[str, str]]:
     """When `room` is taken on that day, in order."""
-    slots = (FIRST_DAY + n * slot(sizes) for n in range(-(-(sizes["bookings"] - room + 1) // sizes["rooms"])))
+    slots = (FIRST_DAY + n * slot(sizes) for n in range(_bookings_in(room, sizes)))
     there = [at for at in slots if at < day + timedelta(days=1) and at + slot(sizes) > day]
     return [{"starts_at": utc(at), "ends_at": utc(at + slot(sizes))} for at in there]
+
+
+def busy_days(sizes: Sizes) -> int:
+    """For how many days from the first on the first room is taken, at least a part of each; no room is for longer."""
+    return min(DAYS, max(1, -(-_bookings_in(1, sizes) * slot(sizes) // timedelta(days=1))))
+
+
+def booked_hours(room: int, sizes: Sizes) -> float:
+    """For how long the room is booked in all; to a thousandth less, since the service divides seconds."""
+    return round(_bookings_in(room, sizes) * slot(sizes) / timedelta(hours=1) - 0.0005, 3)
+
+
+def _bookings_in(room: int, sizes: Sizes) -> int:
+    return max(0, -(-(sizes["bookings"] - room + 1) // sizes["rooms"]))
 
 
 def user(i: int) -> dict[str, Any]:

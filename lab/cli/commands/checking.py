@@ -1,0 +1,50 @@
+"""The command that checks the checker: selfcheck."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lab.cli.arguments import Json, Runtime
+
+
+def selfcheck(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A few cases of each kind, in five minutes instead of an hour.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only the cases with this in their names; may be given again.")
+    ] = None,
+    runtime: Runtime = "local",
+    seed: Annotated[int, typer.Option(help="The seed of all runs.", min=0)] = 1,
+    new: Annotated[
+        bool, typer.Option("--new", help="Begin anew, even if one was begun and not finished.")
+    ] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List the cases, and run none.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Where a full self-check writes its page; its data goes next to it.")
+    ] = None,
+    page: Annotated[
+        bool, typer.Option("--page", help="Write the page again from its data, and run none.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check the checker: plant errors and interfere with runs, and see whether the lab notices each."""
+    from lab import paths
+    from lab.cli import selfcheck as checking
+
+    cases = checking.chosen(quick, only or ())
+    if listed:
+        checking.print_cases(cases)
+        return
+    target = out or paths.ROOT / "docs" / "selfcheck.md"
+    if page:
+        checking.write_again(target)
+        return
+    whole = None if quick or only else target
+    checking.check_and_conclude(cases, runtime, seed, new=new, page=whole, as_json=as_json)
+
+
+COMMANDS = (selfcheck,)

@@ -1,0 +1,134 @@
+"""What became of a case, from the run that was made: who told of it, and whether that was the right one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lab.model import FAULT, RunVerdict, TwinVerdict, Verdict
+from lab.model.selfcheck import Case, CaseKind, CaseResult, Finding
+
+INVALID = 3
+CHECKSUMS = "checksums"
+REFUSALS = ("was changed after the run", "is missing", "was not there when the run ended")
+SPOILED_BASELINE = {"baseline healthy"}
+MEDIAN = "p50"
+Told = tuple[Finding, str, tuple[str, ...]]  # how it ended, as a sentence, and all that told
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A run that was made for a case: the last exit code and words of the lab, and what its folder says, if it has one.
+
+    A verdict has the titles of its checks; `checks` are their names, in the same order.
+    """
+
+    code: int
+    words: str
+    run: str = ""
+    verdict: RunVerdict | None = None
+    checks: tuple[str, ...] = ()
+    ran: bool = True  # whether a log shows that the code in question ran
+    error: str = ""  # why the case could not be tried as it should
+
+
+def found(case: Case, trial: Trial) -> CaseResult:
+    """The result of `case`, without when and where it was tried."""
+    finding, sentence, told = _finding(case, trial)
+    return CaseResult(case=case.name, finding=finding, sentence=sentence, told=told, run=trial.run)
+
+
+def _finding(case: Case, trial: Trial) -> Told:
+    if trial.error:
+        return Finding.UNDECIDED, trial.error, ()
+    if case.told_by == CHECKSUMS:
+        refused = any(words in trial.words for words in REFUSALS)
+        return (Finding.CAUGHT if refused else Finding.SURVIVED), trial.words, (CHECKSUMS,) if refused else ()
+    if not trial.ran:
+        return Finding.DORMANT, f"No log shows that its code ran. {trial.words}".rstrip(), ()
+    if trial.verdict is None:
+        return _without_a_verdict(case, trial)
+    if case.kind is CaseKind.SAME:
+        return _same(trial.verdict)
+    if case.kind is CaseKind.EFFECT:
+        return _effect(case, trial.verdict, trial.checks)
+    return _told(case, trial.verdict, trial.checks)
+
+
+def _without_a_verdict(case: Case, trial: Trial) -> Told:
+    """The exit code alone tells: an invalid run without a word why."""
+    if case.kind is CaseKind.SABOTAGE and trial.code == INVALID:
+        return Finding.ELSEWHERE, f"Invalid, but without a verdict: {trial.words}", ()
+    return Finding.UNDECIDED, f"The run has no verdict: {trial.words}", ()
+
+
+def _same(verdict: RunVerdict) -> Told:
+    if not verdict.valid:
+        return Finding.UNDECIDED, verdict.sentence, ()
+    words = [str(twin.verdict) for twin in verdict.twins]
+    if Verdict.INCONCLUSIVE in words:
+        return Finding.UNDECIDED, verdict.sentence, ()
+    finding = Finding.CAUGHT if len(set(words)) == 1 else Finding.SURVIVED
+    return finding, f"Both twins: {words[0]}." if finding is Finding.CAUGHT else verdict.sentence, ()
+
+
+def _effect(case: Case, verdict: RunVerdict, names: Sequence[str]) -> Told:
+    """The second twin differs as it must from the first, in which nothing was planted."""
+    if not verdict.valid:
+        return Finding.UNDECIDED, verdict.sentence, ()
+    clean, planted = verdict.twins
+    if case.rise is not None:
+        return _rise(case.rise, clean, planted)
+    mine, theirs = _broken(planted, names), _broken(clean, names)
+    if case.told_by in theirs:
+        both = f"The twin without the effect broke as well: {verdict.sentence}"
+        return Finding.UNDECIDED, both, tuple(mine)
+    if case.told_by in mine:
+        return Finding.CAUGHT, _sentence(planted, mine.index(case.told_by)), tuple(mine)
+    return (Finding.ELSEWHERE if mine else Finding.SURVIVED), verdict.sentence, tuple(mine)
+
+
+def _rise(limits: tuple[float, float], clean: TwinVerdict, planted: TwinVerdict) -> Told:
+    before, after = (twin.numbers.phases[FAULT].p50_ms for twin in (clean, planted))
+    if before is None or after is None:
+        return Finding.UNDECIDED, "There is no median to compare.", ()
+    sentence = f"The median rose from {before:.1f} to {after:.1f} ms, by {after - before:.1f}."
+    seen = limits[0] <= after - before <= limits[1]
+    return (Finding.CAUGHT if seen else Finding.SURVIVED), sentence, (MEDIAN,) if seen else ()
+
+
+def _told(case: Case, verdict: RunVerdict, names: Sequence[str]) -> Told:
+    """A gate or a check, in any of the twins."""
+    failed = [gate for gate in verdict.gates if not gate.passed]
+    gates = tuple(dict.fromkeys(gate.name for gate in failed))
+    checks = tuple(name for twin in verdict.twins for name in _broken(twin, names))
+    told = gates or tuple(dict.fromkeys(checks))
+    if case.told_by in told:
+        return Finding.CAUGHT, _who_told(case.told_by, verdict, names), told
+    if case.kind is CaseKind.MUTANT and gates and set(gates) != SPOILED_BASELINE:
+        return Finding.UNDECIDED, verdict.sentence, told
+    return (Finding.ELSEWHERE if told else Finding.SURVIVED), verdict.sentence, told
+
+
+def _who_told(name: str, verdict: RunVerdict, names: Sequence[str]) -> str:
+    """What the gate or check called `name` said."""
+    for gate in verdict.gates:
+        if gate.name == name and not gate.passed:
+            return gate.sentence
+    for twin in verdict.twins:
+        broken = _broken(twin, names)
+        if name in broken:
+            return _sentence(twin, broken.index(name))
+    return verdict.sentence
+
+
+def _broken(twin: TwinVerdict, names: Sequence[str]) -> list[str]:
+    """The names of the checks that `twin` broke."""
+    pairs = zip(names, twin.checks, strict=False)
+    return [name for name, result in pairs if result.verdict is Verdict.BROKEN]
+
+
+def _sentence(twin: TwinVerdict, number: int) -> str:
+    """What the broken check number `number` said, with its first example."""
+    result = [result for result in twin.checks if result.verdict is Verdict.BROKEN][number]
+    return " ".join([result.sentence, *result.examples[:1]])

@@ -1,0 +1,35 @@
+"""The checker checked for real: a few cases of each kind in what CI runs, all of them in the long proofs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def missed(*words: str, timeout_s: float) -> list[str]:
+    """What a self-check did not catch, as sentences; it must also say so by its exit code."""
+    command = [sys.executable, "-m", "lab", "selfcheck", "--new", "--json", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s, check=False)
+    assert done.returncode in (0, 1, 3), done.stderr
+    results = json.loads(done.stdout)
+    told = done.stderr.splitlines()
+    assert results, told
+    return told if done.returncode else []
+
+
+@pytest.mark.timeout(900)
+def test_a_quick_self_check_catches_everything(needs_local: None) -> None:
+    assert missed("--quick", timeout_s=800) == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(10_000)
+def test_a_whole_self_check_catches_everything(needs_local: None, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    assert missed("--out", str(tmp_path / "docs" / "selfcheck.md"), timeout_s=9_500) == []
