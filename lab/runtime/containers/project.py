@@ -32,6 +32,7 @@ PROXIES = {"edge": 8000, "database": 5432, "payments": 8001, "cache": 6379, "que
 FILES = (COMPOSE / "twin.yaml", COMPOSE / "run.yaml")
 ROUTES = COMPOSE / "toxiproxy.json"
 SERVICE_PORT = 8000
+SEED, TOXIPROXY = "seed", "toxiproxy"  # beside the parts of a topology
 PROFILES = (CACHE, QUEUE, WORKER)  # the balancer's comes later
 UP_TIMEOUT_S = 120.0
 
@@ -53,6 +54,7 @@ class Project:
     workload: Workload
     images: Images
     published: Published
+    cores: str = ""  # those that it runs on, as "0,1"; "": any
 
     @property
     def name(self) -> str:
@@ -103,7 +105,7 @@ class Project:
         files = [word for file in (*FILES, "-") for word in ("-f", str(file))]
         detached = ("--detach", "--no-build", "--pull", "never")
         command = ("docker", "compose", *files, "-p", self.name, *options, verb, *detached, *arguments)
-        more = particulars(self.stack.topology, self.workload)
+        more = particulars(self.stack.topology, self.workload, self.cores)
         output(command, timeout_s=UP_TIMEOUT_S, env=self._environment(**extra), text=more)
 
     def _environment(self, **extra: str) -> Mapping[str, str]:
@@ -136,7 +138,7 @@ def routes() -> Mapping[str, Proxy]:
     return {proxy["name"]: Proxy(listen=proxy["listen"], upstream=proxy["upstream"]) for proxy in found}
 
 
-def particulars(topology: Topology, workload: Workload) -> str:
+def particulars(topology: Topology, workload: Workload, cores: str = "") -> str:
     """One more Compose file, for settings of this twin that variables cannot express."""
     services: dict[str, dict[str, object]] = {}
     if WORKER in topology.parts:
@@ -147,4 +149,7 @@ def particulars(topology: Topology, workload: Workload) -> str:
         services.setdefault(part, {}).update(
             {name: value for name, value in bounds.items() if value is not None}
         )
+    if cores:
+        for part in (SERVICE, TOXIPROXY, SEED, *topology.parts):
+            services.setdefault(part, {})["cpuset"] = cores
     return json.dumps({"services": services})

@@ -32,6 +32,22 @@ def pid_of(container: Container) -> int:
     return pid
 
 
+def limits_of(containers: Mapping[str, Sequence[Container]]) -> dict[str, dict[str, float]]:
+    """The limits that the engine sets on each part."""
+    hosts = {part: members[0].attrs["HostConfig"] for part, members in containers.items()}
+    return {
+        part: {"cpus": host["NanoCpus"] / 1e9, "memory_bytes": host["Memory"]} for part, host in hosts.items()
+    }
+
+
+def environments_of(containers: Mapping[str, Sequence[Container]]) -> dict[str, dict[str, str]]:
+    """The environment of each part: variables of its image and of compose/."""
+    return {
+        part: dict(line.split("=", 1) for line in members[0].attrs["Config"]["Env"] if "=" in line)
+        for part, members in containers.items()
+    }
+
+
 class Spending:
     """CPU seconds that the containers of a run have used, those that have ended included."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from lab.runtime.containers.asking import ANSWER_TIMEOUT_S, address, answers, he
 from lab.runtime.containers.child import ContainerChild
 from lab.runtime.containers.control import ContainerControl
 from lab.runtime.containers.engine import TWIN_LABEL, answering, client
-from lab.runtime.containers.project import PROXIES, SERVICE_PORT, Project, routes
+from lab.runtime.containers.project import PROXIES, SEED, SERVICE_PORT, TOXIPROXY, Project, routes
 from lab.runtime.containers.replica import DockerReplica
 from lab.runtime.containers.servers import servers_of
 from lab.runtime.ownership.ledger import NETWORK, RUN_LABEL, Ledger
@@ -40,7 +39,6 @@ from lab.runtime.testbed import total
 from lab.runtime.toxiproxy.client import LinkActuator
 from lab.runtime.toxiproxy.tampering import ServerProxies, mark
 
-SEED, TOXIPROXY = "seed", "toxiproxy"
 ALWAYS = (POSTGRES, PAYMENTS, TOXIPROXY, SERVICE)  # twin.yaml's, without any profile
 LISTENS = {
     BALANCER: SERVICE_PORT,
@@ -64,10 +62,10 @@ class DockerTwin:
         self._project = project
         self._topology = project.stack.topology
         self._ledger = ledger
-        self._containers: dict[str, list[Container]] = {}
+        self.containers: dict[str, list[Container]] = {}
         self.links: dict[str, Actuator] = {}
         self.proxies: Proxies = ServerProxies(self._project.api, {})
-        self._programs: list[Container] = []  # that run beside it
+        self.programs: list[Container] = []  # that run beside it
         self._cpu: list[tuple[Cgroup, Counters]] = []
         self._tell = tell
         self.breakable = Parts(self._controls, ledger)
@@ -102,7 +100,7 @@ class DockerTwin:
         )
         self.links = {link: LinkActuator(self._shortest_api(), link) for link in self._topology.links}
         if WORKER in self.parts:
-            worker = DockerReplica("1", self._containers[WORKER][0], self._project.network, directly=False)
+            worker = DockerReplica("1", self.containers[WORKER][0], self._project.network, directly=False)
             self._await(WORKER, worker.running, give_up)
         self._look_after_replicas(journal)
 
@@ -118,7 +116,7 @@ class DockerTwin:
             f"{project.name}-{name}", module, folder, name,
             image=project.images.load, network=project.network, labels=labels, ledger=self._ledger,
         )  # fmt: skip
-        self._programs.append(child.container)
+        self.programs.append(child.container)
         return child
 
     def targets(self) -> dict[str, str]:
@@ -154,38 +152,18 @@ class DockerTwin:
             counters.see(kernel)
         return total(counters.cpu_s for _, counters in self._cpu)
 
-    @property
-    def containers(self) -> list[Container]:
-        """All of its parts and programs."""
-        return [*chain.from_iterable(self._containers.values()), *self._programs]
-
     def servers(self) -> dict[str, Server]:
         """See `lab.ports.Testbed.servers`."""
-        return servers_of(self._containers)
-
-    def limits(self) -> dict[str, dict[str, float]]:
-        """The limits that the engine sets on each part."""
-        hosts = {part: members[0].attrs["HostConfig"] for part, members in self._containers.items()}
-        return {
-            part: {"cpus": host["NanoCpus"] / 1e9, "memory_bytes": host["Memory"]}
-            for part, host in hosts.items()
-        }
-
-    def environments(self) -> dict[str, dict[str, str]]:
-        """The environment of each part: variables of its image and of compose/."""
-        return {
-            part: dict(line.split("=", 1) for line in members[0].attrs["Config"]["Env"] if "=" in line)
-            for part, members in self._containers.items()
-        }
+        return servers_of(self.containers)
 
     def ask(self, part: str, *command: str) -> str:
         """The output of `command` inside `part`."""
         with answering():
-            printed: Any = self._containers[part][0].exec_run(list(command)).output
+            printed: Any = self.containers[part][0].exec_run(list(command)).output
         return str(printed.decode().strip())
 
     def _at(self, part: str) -> str:
-        return address(self._containers[part][0], self._project.network)
+        return address(self.containers[part][0], self._project.network)
 
     def _shortest_api(self) -> str:
         """Toxiproxy without Docker's proxy in between, if containers can be reached: faults must be on time."""
@@ -193,7 +171,7 @@ class DockerTwin:
         return direct if answers(f"{direct}/version") else self._project.api
 
     def _controls(self, part: str) -> list[ContainerControl]:
-        members = enumerate(self._containers.get(part, ()), start=1)
+        members = enumerate(self.containers.get(part, ()), start=1)
         return [ContainerControl(part, str(n), container, self._tell) for n, container in members]
 
     def _start(self, start: Callable[[], None]) -> None:
@@ -208,11 +186,11 @@ class DockerTwin:
         with answering():
             for part in parts:
                 names = [self._project.container(part, member) for member in self._topology.members(part)]
-                self._containers[part] = [client().containers.get(name) for name in names]
+                self.containers[part] = [client().containers.get(name) for name in names]
 
     def _await_dependencies(self, give_up: float) -> None:
         """The data is loaded, so PostgreSQL answers."""
-        asker = self._containers[PAYMENTS][0]
+        asker = self.containers[PAYMENTS][0]
         self._await(PAYMENTS, partial(healthy, asker), give_up)
         for part in (CACHE, QUEUE):
             if part in self.parts:
@@ -224,9 +202,9 @@ class DockerTwin:
         network = self._project.network
         self.replicas = [
             DockerReplica(str(n), container, network, directly=directly)
-            for n, container in enumerate(self._containers[SERVICE], start=1)
+            for n, container in enumerate(self.containers[SERVICE], start=1)
         ]
-        pids = [int(one.attrs["State"]["Pid"]) for one in self._containers[SERVICE]]
+        pids = [int(one.attrs["State"]["Pid"]) for one in self.containers[SERVICE]]
         self._cpu = [(cgroup_of(pid), Counters()) for pid in pids]
 
     def _start_balancer(self, give_up: float) -> None:
@@ -245,7 +223,7 @@ class DockerTwin:
     def _await(self, part: str, ready: Callable[[], bool], give_up: float) -> None:
         """Return once `ready()`. Raises LabError if a container ends first, or if it takes too long."""
         while not ready():
-            for container in self._containers[part]:
+            for container in self.containers[part]:
                 with answering():
                     container.reload()
                 if container.status != "running" or time.monotonic() > give_up:
