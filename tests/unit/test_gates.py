@@ -358,7 +358,7 @@ def test_a_link_that_no_fault_is_about_must_not_change(options: dict[str, Any]) 
     (gate,) = failed(run)
     assert (gate.name, gate.twin) == ("links as planned", HARDENED)
     run.twins[1].probes = [*SEEN, *on_payments(0, START_S)]
-    assert {gate.name for gate in failed(run)} == {"links as planned"}
+    assert "links as planned" in {gate.name for gate in failed(run)}
 
 
 def test_a_generator_without_cpu_to_spare_may_have_been_late_itself() -> None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from lab.judge.evidence import TwinEvidence
 from lab.judge.statistics import quantile
-from lab.lazily import np
 from lab.model import BASELINE, FAULT, RECOVERY, Gate, Kind, LinkSample, percent
 
 LINKS_AS_PLANNED = "links as planned"
