@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.model import FAULT, RunVerdict, TwinVerdict, Verdict
+from lab.model import FAULT, PhaseNumbers, RunVerdict, TwinVerdict, Verdict
 from lab.model.selfcheck import Case, CaseKind, CaseResult, Finding
 
 INVALID = 3
 CHECKSUMS = "checksums"
 REFUSALS = ("was changed after the run", "is missing", "was not there when the run ended")
 SPOILED_BASELINE = {"baseline healthy"}
-MEDIAN = "p50"
+# What an effect of known size moves: the number, and what it is called.
+MEASURED: Mapping[str, tuple[Callable[[PhaseNumbers], float | None], str]] = {
+    "p50": (lambda numbers: numbers.p50_ms, "The median in ms"),
+    "good requests": (
+        lambda numbers: None if numbers.good_ratio is None else 100 * numbers.good_ratio,
+        "The share of good requests in percent",
+    ),
+}
 Told = tuple[Finding, str, tuple[str, ...]]  # how it ended, as a sentence, and all that told
 
 
@@ -78,7 +85,7 @@ def _effect(case: Case, verdict: RunVerdict, names: Sequence[str]) -> Told:
         return Finding.UNDECIDED, verdict.sentence, ()
     clean, planted = verdict.twins
     if case.rise is not None:
-        return _rise(case.rise, clean, planted)
+        return _rise(case.told_by, case.rise, clean, planted)
     mine, theirs = _broken(planted, names), _broken(clean, names)
     if case.told_by in theirs:
         both = f"The twin without the effect broke as well: {verdict.sentence}"
@@ -88,13 +95,14 @@ def _effect(case: Case, verdict: RunVerdict, names: Sequence[str]) -> Told:
     return (Finding.ELSEWHERE if mine else Finding.SURVIVED), verdict.sentence, tuple(mine)
 
 
-def _rise(limits: tuple[float, float], clean: TwinVerdict, planted: TwinVerdict) -> Told:
-    before, after = (twin.numbers.phases[FAULT].p50_ms for twin in (clean, planted))
+def _rise(name: str, limits: tuple[float, float], clean: TwinVerdict, planted: TwinVerdict) -> Told:
+    number, what = MEASURED[name]
+    before, after = (number(twin.numbers.phases[FAULT]) for twin in (clean, planted))
     if before is None or after is None:
-        return Finding.UNDECIDED, "There is no median to compare.", ()
-    sentence = f"The median rose from {before:.1f} to {after:.1f} ms, by {after - before:.1f}."
+        return Finding.UNDECIDED, "There is nothing to compare.", ()
+    sentence = f"{what} went from {before:.1f} to {after:.1f}, by {after - before:+.1f}."
     seen = limits[0] <= after - before <= limits[1]
-    return (Finding.CAUGHT if seen else Finding.SURVIVED), sentence, (MEDIAN,) if seen else ()
+    return (Finding.CAUGHT if seen else Finding.SURVIVED), sentence, (name,) if seen else ()
 
 
 def _told(case: Case, verdict: RunVerdict, names: Sequence[str]) -> Told:

@@ -81,7 +81,7 @@ def test_bursts_that_never_came_are_not_observed() -> None:
 
 
 def test_a_blackhole_is_seen_to_its_very_end_though_its_probes_outlive_it() -> None:
-    assert proof(0, [Timeout(link=DATABASE)], [(0, 9, 10)], probes(9.1, 9.9, error="timeout")).proved
+    assert proof(0, [Timeout(link=DATABASE)], [(0, 9, 13)], probes(9.1, 12.9, error="timeout")).proved
 
 
 def test_two_halves_of_a_blackhole_are_proved_one_by_one() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lab.faults import ConnectionHog, DropSessions, RowLock, Surge, TableLock
 from lab.faults.stores.held import LOOK_EVERY_S
-from lab.model import DATABASE, SERVICE, HeldSession
+from lab.model import DATABASE, PAYMENTS, SERVICE, HeldSession
 from lab.plan.programs import observe
 from lab.plan.runs import RunPlan
 from lab.runtime.stores.sessions import in_order, statements, text
@@ -59,12 +59,15 @@ def test_all_faults_of_the_database_share_one_look_and_a_surge_has_none() -> Non
     plan = RunPlan(
         stack=a_stack("r"), scenario=a_scenario(faults=faults), workload=BOOKING, phases=PHASES, seed=1
     )
-    addresses = {DATABASE: "127.0.0.1:1", f"{SERVICE}/1": "127.0.0.1:2", "probe_database": "probe/lab"}
+    addresses = {
+        DATABASE: "127.0.0.1:1",
+        PAYMENTS: "127.0.0.1:4",
+        f"{SERVICE}/1": "127.0.0.1:2",
+        "probe_database": "probe/lab",
+    }
     probes = observe("naive", plan, {**addresses, "direct_dsn": "postgresql://lab@127.0.0.1:3/lab"})["probes"]
-    assert [probe["protocol"] for probe in probes] == [
-        "sessions",
-        "postgres",
-    ]  # a link is looked at in any case
+    # links are looked at in any case
+    assert [probe["protocol"] for probe in probes] == ["sessions", "postgres", "http"]
     assert probes[0] == {
         "target": "store/database", "interval_s": LOOK_EVERY_S, "timeout_s": 1.0, "protocol": "sessions",
         "dsn": "postgresql://lab@127.0.0.1:3/lab", "mark": "failure-lab-r",
