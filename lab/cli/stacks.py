@@ -19,7 +19,7 @@ from lab.model import LabError, Secrets, Stack
 from lab.record import NoJournal
 from lab.runtime.ownership.heal import heal as heal_all
 from lab.runtime.ownership.heal import take_down
-from lab.runtime.ownership.ledger import Holdings, holdings, leftovers
+from lab.runtime.ownership.ledger import CONTAINER, PROCESS, Holdings, holdings, leftovers
 from lab.runtime.ownership.lock import run_lock
 from lab.runtime.ownership.stopped import Stopped, stopped
 from lab.runtime.toxiproxy.tampering import found_at
@@ -72,7 +72,8 @@ def print_standing(*, as_json: bool) -> None:
     for run in (run for run in leftovers(paths.STATE) if run.genuine):
         say(f"left over: {run.run}. Clean up: bin/lab heal", style="red")
     for run in found:
-        since = f", since {(time.time() - run.since) / 60:.0f} min, {len(run.owned)} parts"
+        parts = sum(thing.kind in (PROCESS, CONTAINER) for thing in run.owned)
+        since = f", since {(time.time() - run.since) / 60:.0f} min, {parts} parts"
         console.print(Text.assemble((run.run, "bold"), since))
         for line in not_running(run):
             say(f"  {line}", style="red")

@@ -106,11 +106,13 @@ def _rise(name: str, limits: tuple[float, float], clean: TwinVerdict, planted: T
 
 
 def _told(case: Case, verdict: RunVerdict, names: Sequence[str]) -> Told:
-    """A gate or a check, in any of the twins."""
+    """A gate or a check, in any of the twins. Of sabotage only a gate can tell: a check blames the twin for it."""
     failed = [gate for gate in verdict.gates if not gate.passed]
     gates = tuple(dict.fromkeys(gate.name for gate in failed))
     checks = tuple(name for twin in verdict.twins for name in _broken(twin, names))
     told = gates or tuple(dict.fromkeys(checks))
+    if case.kind is CaseKind.SABOTAGE and verdict.valid:
+        return Finding.SURVIVED, verdict.sentence, ()
     if case.told_by in told:
         return Finding.CAUGHT, _who_told(case.told_by, verdict, names), told
     if case.kind is CaseKind.MUTANT and gates and set(gates) != SPOILED_BASELINE:

@@ -74,7 +74,9 @@ def test_sabotage_must_make_the_run_invalid_by_the_right_gate(
 
 
 def test_a_broken_check_is_no_answer_to_sabotage() -> None:
-    assert ended(a_case(CaseKind.SABOTAGE, told_by="foreign CPU"), BROKEN) is Finding.ELSEWHERE
+    """It blames the twin for what somebody else did."""
+    for told_by in ("foreign CPU", "good ratio"):
+        assert ended(a_case(CaseKind.SABOTAGE, told_by=told_by), BROKEN) is Finding.SURVIVED
 
 
 def test_an_invalid_run_without_a_verdict_does_not_say_why() -> None:
