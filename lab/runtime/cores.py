@@ -13,22 +13,23 @@ from lab.runtime.priority import cores, granted
 TASKSET = ("taskset", "--cpu-list")
 
 
-def usable() -> tuple[int, ...]:
-    """The cores that twins can be given: of those that this process may use, as many as its control group grants.
-
-    None where the system pins no process to a core.
-    """
+def available() -> tuple[int, ...]:
+    """The cores that a run may use: of those of this process, as many as its control group grants; none if unknown."""
     known = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    mine = tuple(known[: cores()])
-    return mine if only_on(mine) else ()
+    return tuple(known[: cores()])
 
 
-def shares(available: Sequence[int], twins: int) -> list[tuple[int, ...]]:
+def usable() -> tuple[int, ...]:
+    """The cores that twins can be given: none where the system pins no process to a core."""
+    return mine if only_on(mine := available()) else ()
+
+
+def shares(given: Sequence[int], twins: int) -> list[tuple[int, ...]]:
     """The cores of each twin: equally many each, and no core for two; all of them for all where they are too few."""
-    each = len(available) // twins
+    each = len(given) // twins
     if not each:
-        return [tuple(available)] * twins
-    return [tuple(available[number * each : (number + 1) * each]) for number in range(twins)]
+        return [tuple(given)] * twins
+    return [tuple(given[number * each : (number + 1) * each]) for number in range(twins)]
 
 
 def listed(mine: Sequence[int]) -> str:

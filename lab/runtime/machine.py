@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from lab.model import MachineSample
-from lab.runtime.cores import usable
+from lab.runtime.cores import available
 from lab.runtime.ownership.trees import counted
 from lab.runtime.readings import cpu_s
 
@@ -21,7 +21,7 @@ def look(elsewhere_s: float = 0.0) -> MachineSample | None:
 
     Ours is what this process and all that it has started used, and `elsewhere_s` (in containers).
     """
-    cores = usable()
+    cores = available()
     try:
         stat, vmstat = (PROC / "stat").read_text(), (PROC / "vmstat").read_text()
     except OSError:
