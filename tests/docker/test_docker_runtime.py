@@ -20,6 +20,7 @@ from docker.models.containers import Container
 from lab.model import DATABASE, EDGE, PAYMENTS, LabError, LinkState, Toxic, a_link
 from lab.runtime.containers.asking import answers
 from lab.runtime.containers.engine import client
+from lab.runtime.containers.servers import limits_of
 from lab.runtime.containers.testbed import (
     DockerTestbed,
     available,
@@ -330,9 +331,16 @@ def test_all_proxies_are_as_planned_until_somebody_else_changes_one(testbed: Doc
 
 
 def test_both_twins_are_held_to_the_same_limits(testbed: DockerTestbed) -> None:
-    limits = {twin: testbed._twins[twin].limits() for twin in TWINS}
+    limits = {twin: limits_of(testbed._twins[twin].containers) for twin in TWINS}
 
     assert limits[NAIVE] == limits[HARDENED] == testbed.facts()["limits"]
+
+
+def test_each_twin_runs_on_its_own_cores(testbed: DockerTestbed) -> None:
+    cores = testbed.facts()["cores"]
+    read = {twin: {server.cores for server in testbed.servers(twin).values()} for twin in TWINS}
+
+    assert read == {twin: {cores[twin]} for twin in TWINS}
 
 
 def test_the_undo_of_every_link_is_on_disk_before_any_fault(testbed: DockerTestbed, state_dir: Path) -> None:
