@@ -25,6 +25,7 @@ import psycopg
 import pytest
 
 from lab.model import DATABASE, EDGE, PAYMENTS, LabError, LinkState, Toxic, a_link
+from lab.runtime.cores import available
 from lab.runtime.local import testbed as local
 from lab.runtime.local.parts import installing
 from lab.runtime.local.testbed import LocalTestbed
@@ -256,6 +257,16 @@ def test_facts_name_the_engine_and_the_versions(testbed: LocalTestbed) -> None:
     assert facts["engine"]
     assert facts["postgres"].split(".")[0].isdecimal()
     assert {"python", "gunicorn", "flask", "sqlalchemy", "psycopg", "locust", "limits"} <= set(facts)
+
+
+def test_each_twin_runs_on_its_own_cores(testbed: LocalTestbed) -> None:
+    cores = testbed.facts()["cores"]
+    if not cores:
+        pytest.skip("this system pins no process to a core")
+    read = {twin: {server.cores for server in testbed.servers(twin).values()} for twin in TWINS}
+
+    assert read == {twin: {cores[twin]} for twin in TWINS}
+    assert len(available()) < len(TWINS) or cores[NAIVE] != cores[HARDENED]
 
 
 def test_down_leaves_no_process_no_folder_and_no_ledger(tmp_path: Path) -> None:
