@@ -38,7 +38,7 @@ def testbed(
 
 class TestDockerTopology(TopologySuite):
     def kill(self, testbed: Any, member: str) -> None:
-        testbed._twins[TWIN]._containers[SERVICE][int(member) - 1].kill()
+        testbed._twins[TWIN].containers[SERVICE][int(member) - 1].kill()
 
     def test_the_service_runs_as_the_profile_says(self, testbed: DockerTestbed) -> None:
         options = testbed.facts()["environment"][SERVICE]["GUNICORN_CMD_ARGS"]
