@@ -336,13 +336,6 @@ def test_both_twins_are_held_to_the_same_limits(testbed: DockerTestbed) -> None:
     assert limits[NAIVE] == limits[HARDENED] == testbed.facts()["limits"]
 
 
-def test_each_twin_runs_on_its_own_cores(testbed: DockerTestbed) -> None:
-    cores = testbed.facts()["cores"]
-    read = {twin: {server.cores for server in testbed.servers(twin).values()} for twin in TWINS}
-
-    assert read == {twin: {cores[twin]} for twin in TWINS}
-
-
 def test_the_undo_of_every_link_is_on_disk_before_any_fault(testbed: DockerTestbed, state_dir: Path) -> None:
     (run,) = holdings(state_dir)
     apis = {testbed.published(twin)["toxiproxy"] for twin in TWINS}

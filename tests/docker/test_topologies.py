@@ -56,7 +56,3 @@ def test_limits_and_worker_are_a_second_compose_file() -> None:
         }
     }
     assert json.loads(particulars(Topology(), BOOKING)) == {"services": {}}
-    pinned = json.loads(particulars(Topology(), BOOKING, "1"))["services"]
-    assert pinned == {
-        part: {"cpuset": "1"} for part in ("service", "postgres", "payments", "toxiproxy", "seed")
-    }

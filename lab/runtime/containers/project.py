@@ -54,7 +54,6 @@ class Project:
     workload: Workload
     images: Images
     published: Published
-    cores: str = ""  # those that it runs on, as "0,1"; "": any
 
     @property
     def name(self) -> str:
@@ -105,7 +104,7 @@ class Project:
         files = [word for file in (*FILES, "-") for word in ("-f", str(file))]
         detached = ("--detach", "--no-build", "--pull", "never")
         command = ("docker", "compose", *files, "-p", self.name, *options, verb, *detached, *arguments)
-        more = particulars(self.stack.topology, self.workload, self.cores)
+        more = particulars(self.stack.topology, self.workload)
         output(command, timeout_s=UP_TIMEOUT_S, env=self._environment(**extra), text=more)
 
     def _environment(self, **extra: str) -> Mapping[str, str]:
@@ -138,7 +137,7 @@ def routes() -> Mapping[str, Proxy]:
     return {proxy["name"]: Proxy(listen=proxy["listen"], upstream=proxy["upstream"]) for proxy in found}
 
 
-def particulars(topology: Topology, workload: Workload, cores: str = "") -> str:
+def particulars(topology: Topology, workload: Workload) -> str:
     """One more Compose file, for settings of this twin that variables cannot express."""
     services: dict[str, dict[str, object]] = {}
     if WORKER in topology.parts:
@@ -149,7 +148,4 @@ def particulars(topology: Topology, workload: Workload, cores: str = "") -> str:
         services.setdefault(part, {}).update(
             {name: value for name, value in bounds.items() if value is not None}
         )
-    if cores:
-        for part in (SERVICE, TOXIPROXY, SEED, *topology.parts):
-            services.setdefault(part, {})["cpuset"] = cores
     return json.dumps({"services": services})

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import psutil
 from docker.models.containers import Container
 
 from lab.model import Server
 from lab.runtime.cgroups import Cgroup, Counters, cgroup_of
 from lab.runtime.containers.engine import answering
+from lab.runtime.readings import cpu_s
 from lab.runtime.servers import read
+
+ENGINE = ("dockerd", "containerd")  # it starts, stops and logs what runs in containers
 
 
 def servers_of(containers: Mapping[str, Sequence[Container]]) -> dict[str, Server]:
@@ -49,10 +53,11 @@ def environments_of(containers: Mapping[str, Sequence[Container]]) -> dict[str, 
 
 
 class Spending:
-    """CPU seconds that the containers of a run have used, those that have ended included."""
+    """CPU seconds that the containers of a run have used, those that have ended included, and the engine for them."""
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[Cgroup, Counters]] = {}
+        self._engine = [one.pid for one in psutil.process_iter(["name"]) if one.info["name"] in ENGINE]
 
     def total_s(self, containers: Iterable[Container]) -> float:
         for container in containers:
@@ -61,4 +66,5 @@ class Spending:
                 self._seen[name] = (cgroup_of(pid), Counters())
         for kernel, counters in self._seen.values():
             counters.see(kernel)
-        return sum(counters.cpu_s or 0.0 for _, counters in self._seen.values())
+        containers_s = sum(counters.cpu_s or 0.0 for _, counters in self._seen.values())
+        return containers_s + cpu_s(self._engine)

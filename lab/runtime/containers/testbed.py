@@ -26,7 +26,6 @@ from lab.runtime.containers.images import SERVERS, Images, build_images, images_
 from lab.runtime.containers.project import Project, Published
 from lab.runtime.containers.servers import Spending, environments_of, limits_of
 from lab.runtime.containers.twin import DockerTwin
-from lab.runtime.cores import listed, shares, usable
 from lab.runtime.docker_client import engine_address
 from lab.runtime.ports_free import Ports
 from lab.runtime.testbed import PACKAGES, Twins
@@ -86,10 +85,10 @@ class DockerTestbed(Twins[DockerTwin]):
         images = build_images(self._stack.topology)  # does nothing unless a source was edited just now
         ledger = self._guarded()
         ledger.on_engine(engine_address().host)
-        ports, cores = self._free_ports(), self._cores()
+        ports = self._free_ports()
         self._twins = {
             plan.name: DockerTwin(
-                self._project(plan, images, ports[plan.name], cores[plan.name]),
+                self._project(plan, images, ports[plan.name]),
                 ledger,
                 self._telling(plan.name),
             )
@@ -126,15 +125,8 @@ class DockerTestbed(Twins[DockerTwin]):
         (folder / f"{name}.config.json").write_text(json.dumps(config, indent=1))
         return self._twins[twin].spawn(module, folder.resolve(), name)
 
-    def _project(self, plan: TwinPlan, images: Images, ports: Published, cores: str) -> Project:
-        return Project(
-            plan=plan, stack=self._stack, workload=self._workload, images=images, published=ports, cores=cores
-        )
-
-    def _cores(self) -> dict[str, str]:
-        """The cores of each twin, by its name; "" where it gets none of its own."""
-        given = shares(usable(), len(self._stack.twins))
-        return {plan.name: listed(mine) for plan, mine in zip(self._stack.twins, given, strict=True)}
+    def _project(self, plan: TwinPlan, images: Images, ports: Published) -> Project:
+        return Project(plan=plan, stack=self._stack, workload=self._workload, images=images, published=ports)
 
     def _free_ports(self) -> dict[str, Published]:
         """Ports that are free now; released, so that the engine can take them."""
@@ -171,7 +163,6 @@ class DockerTestbed(Twins[DockerTwin]):
                 self._stack.secrets.left_out_of(json.dumps(environments_of(twin.containers)))
             ),
             "limits": limits_of(twin.containers),
-            "cores": {name: mine for name, mine in self._cores().items() if mine},
             "advice": real_time.advice(),
         }
 
