@@ -1,11 +1,12 @@
-"""Connection pool: SIZE connections, open before the first request and reopened in the background.
+"""Connection pool: SIZE connections, open before the first request; lost ones are reopened in the background.
 
 Guards against paying for a connection inside a request: TCP, start-up and authentication take four round trips, 0.4 s
 at 100 ms each, before the first statement. Here a request takes an open connection, or waits for one until its
 deadline; threads of the pool open the missing ones. A connection that has failed, has grown old, or has data to read
 although nobody asked (which can only be a goodbye) is dropped, but only that one, and even if nobody needs it. There is
-no ping: it would cost a round trip just to learn that the next one works.
-Costs SIZE open connections per worker, busy or not.
+no ping: it would cost a round trip just to learn that the next one works. Only what is needed is reopened, and SPARE
+more: to open all at once takes CPU time from the very requests that wait.
+Costs up to SIZE open connections per worker, busy or not.
 Hurts alone as a queue: a request that finds the pool empty waits, and when connections stop answering, hanging requests
 soon empty the pool. Hence `deadline` for the holders, `bulkhead` for the waiters.
 Awaits S34: 300 ms on the database's link and all sessions ended at once; a pool refilled by requests would not recover.
@@ -32,6 +33,7 @@ SIZE = 20  # per worker
 WAIT_S = 1.0  # for requests without a deadline
 WARM_UP_S = 5.0
 CONNECT_S = 5.0  # ten round trips of half a second
+SPARE = 4
 OPENERS_MAX = 4
 RETRY_S, RETRY_MAX_S, RETRY_GROWTH = 0.05, 0.25, 1.25  # between attempts to open
 AGE_MAX_S = 300.0
@@ -76,7 +78,8 @@ class WarmPool(Pool):
         self._app, self._size = app, size
         self._idle: list[ConnectionPoolEntry] = []
         self._changed = threading.Condition()
-        self._open = self._opening = 0
+        self._open = self._opening = self._waiting = 0
+        self._spare = size
         self._disposed = threading.Event()
 
     def warm_up(self, within_s: float) -> None:
@@ -84,6 +87,7 @@ class WarmPool(Pool):
         with self._changed:
             self._open_missing()
             self._changed.wait_for(lambda: self._open >= self._size, within_s)
+            self._spare = SPARE
 
     def _keep(self) -> None:
         while not self._disposed.wait(KEEP_S):
@@ -116,8 +120,11 @@ class WarmPool(Pool):
         ends_at = time.monotonic() + max(0.0, deadline.left_s(WAIT_S))
         with self._changed:
             while True:
+                self._waiting += 1
                 self._open_missing()
-                if not self._changed.wait_for(lambda: self._idle, max(0.0, ends_at - time.monotonic())):
+                there = self._changed.wait_for(lambda: self._idle, max(0.0, ends_at - time.monotonic()))
+                self._waiting -= 1
+                if not there:
                     raise self._none()
                 record = self._idle.pop()
                 if _usable(record):
@@ -143,9 +150,13 @@ class WarmPool(Pool):
         with suppress(Exception):
             record.close()
 
+    def _missing(self) -> int:
+        """How many more should be open: one for each request that waits, or a few to spare."""
+        return min(self._size - self._open, max(self._waiting, self._spare) - len(self._idle))
+
     def _open_missing(self) -> None:
         """Start an opener for each missing connection, up to OPENERS_MAX."""
-        while not self._disposed.is_set() and self._opening < min(OPENERS_MAX, self._size - self._open):
+        while not self._disposed.is_set() and self._opening < min(OPENERS_MAX, self._missing()):
             self._opening += 1
             threading.Thread(target=self._opener, name="pool", daemon=True).start()
 
@@ -169,7 +180,7 @@ class WarmPool(Pool):
         """Whether this opener should open one more connection now; waits first if the last attempt failed."""
         with self._changed:
             failed = pause_s > RETRY_S
-            enough = self._disposed.is_set() or self._open + self._opening > self._size
+            enough = self._disposed.is_set() or self._opening > self._missing()
             if enough or (failed and self._opening > 1):
                 self._opening -= 1
                 return False

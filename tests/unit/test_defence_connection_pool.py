@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.defences import connection_pool
-from services.defences.connection_pool import SIZE, NoConnection
+from services.defences.connection_pool import SIZE, SPARE, NoConnection
 from tests.defended import defended
 
 
@@ -101,25 +101,46 @@ def test_one_to_which_the_server_said_goodbye_is_replaced_before_anybody_uses_it
     gone.far.close()  # the end of stream makes the idle socket readable
     assert not engine.raw_connection().dbapi_connection.closed
     assert gone.closed
-    assert opened(engine, SIZE)
 
 
-def test_one_that_failed_costs_itself_only_and_no_request_opens_the_next(engine, server):
+def test_one_that_failed_costs_itself_only(engine, server):
     held = engine.raw_connection()
     held.invalidate()
     held.close()
-    assert opened(engine, SIZE)
-    assert len(server.made) == SIZE + 1
+    assert opened(engine, SIZE - 1)
+    assert len(server.made) == SIZE
+
+
+def test_an_old_one_is_dropped_when_it_comes_back(engine):
+    held = engine.raw_connection()
+    gone = held.dbapi_connection
+    held._connection_record.info["ends_at"] = 0
+    held.close()
+    assert gone.closed
+    assert opened(engine, SIZE - 1)
+
+
+def test_after_an_outage_a_few_are_reopened_to_spare_and_no_request_opens_them(engine, server):
+    held = [engine.raw_connection() for _ in range(SIZE)]
+    for connection in held:
+        connection.invalidate()
+        connection.close()
+    assert opened(engine, SPARE)
+    assert len(server.made) == SIZE + SPARE
     assert set(server.openers) == {"pool"}
 
 
-def test_an_old_one_is_replaced_when_it_comes_back(engine, server):
-    held = engine.raw_connection()
-    held.record_info  # noqa: B018  the same entry, whatever connection is in it
-    held._connection_record.info["ends_at"] = 0
-    held.close()
-    assert opened(engine, SIZE)
-    assert len(server.made) == SIZE + 1
+def test_each_request_that_waits_has_one_opened_for_it(engine, server, monkeypatch):
+    monkeypatch.setattr(connection_pool, "WAIT_S", 5.0)
+    for connection in server.made:
+        connection.far.close()
+    held = []
+    threads = [threading.Thread(target=lambda: held.append(engine.raw_connection())) for _ in range(SIZE)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(held) == SIZE
 
 
 def test_where_all_are_in_use_the_wait_is_bounded(engine):
@@ -147,7 +168,7 @@ def test_where_none_can_be_had_that_is_said_and_one_opener_goes_on_asking(engine
         time.sleep(0.005)
     assert engine.pool._opening == 1
     server.away = False
-    assert opened(engine, SIZE)
+    assert opened(engine, SPARE)
     assert not engine.raw_connection().dbapi_connection.closed
 
 
