@@ -13,7 +13,7 @@ from lab.model.selfcheck import Case
 from lab.record.codec import Damaged, structured
 
 FOLDER = Path(__file__).parent / "cases"
-# How long the phases last, in seconds. The observer samples a link 20 times a second, and a fault must be seen in
+# How long the phases last, in seconds. The observer samples a link ten times a second, and a fault must be seen in
 # every third of its window.
 LENGTHS: Mapping[str, Mapping[str, float]] = {
     "short": {"warmup_s": 2, "baseline_s": 3, "fault_s": 3, "recovery_s": 0.5, "drain_s": 0.5},

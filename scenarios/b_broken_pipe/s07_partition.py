@@ -32,7 +32,7 @@ SCENARIO = Scenario(
     "(github.blog/2018-10-30-oct21-post-incident-analysis)",
     quick=replace(QUICK, recovery_s=10),
     load=Load(
-        rate_rps=30,
+        rate_rps=24,
         mix={
             "get_booking": 5,
             "user_bookings": 2,
@@ -40,7 +40,7 @@ SCENARIO = Scenario(
             "transfer": 1,
             "scarce_transfer": 0.5,
             "readyz": 1,
-            "healthz": 4,
+            "healthz": 7,
         },
         good_within_ms=500,
     ),

@@ -171,21 +171,21 @@ def healthy_bins(run: Run, asked: list[Request], start_s: float, bin_s: float) -
     base = due(asked, begun_s, until_s)
     before = served_in(run, base, begun_s, until_s, bin_s)
     shares = [served / planned for planned, served in before if planned]
-    slowest_ms = max(1.5 * p95_of_good(run, base), run.within_ms / 2)
+    slowest_ms = max(1.5 * median_of_good(run, base), run.within_ms / 2)
     end_s = run.window("recovery")[1]
     found = []
     edges = bin_edges(start_s, end_s, bin_s)
     counts = served_in(run, asked, start_s, end_s, bin_s)
     for (planned, served), from_s, to_s in zip(counts, edges, edges[1:], strict=False):
         good_enough = planned > 0 and served + 1 >= (min(shares) - 0.02) * planned
-        p95_ms = p95_of_good(run, due(asked, from_s, to_s))
-        found.append(good_enough and not p95_ms > slowest_ms)
+        median_ms = median_of_good(run, due(asked, from_s, to_s))
+        found.append(good_enough and not median_ms > slowest_ms)
     return found
 
 
-def p95_of_good(run: Run, requests: list[Request]) -> float:
+def median_of_good(run: Run, requests: list[Request]) -> float:
     good_ms = [request.waited_ms for request in requests if is_good(request, run.within_ms)]
-    return quantile(good_ms, 0.95) if good_ms else math.nan
+    return quantile(good_ms, 0.5) if good_ms else math.nan
 
 
 def bin_edges(start_s: float, end_s: float, bin_s: float) -> list[float]:

@@ -219,8 +219,8 @@ def never_switched(run: FabricatedRun) -> None:
         twin.events = [event for event in twin.events if not isinstance(event, Switched)]
 
 
-def late_by_60_ms(run: FabricatedRun) -> None:
-    change_events(run, lambda event: replace(event, after_s=event.after_s + 0.06), NAIVE, HARDENED)
+def late_by_120_ms(run: FabricatedRun) -> None:
+    change_events(run, lambda event: replace(event, after_s=event.after_s + 0.12), NAIVE, HARDENED)
 
 
 def twins_out_of_step(run: FabricatedRun) -> None:
@@ -249,7 +249,7 @@ def aborted(run: FabricatedRun) -> None:
         (not_as_asked, {"fault as asked"}),
         (not_there_in_mid_fault, {"fault as asked"}),
         (never_switched, {"fault as asked", "faults on time", "twins in step"}),
-        (late_by_60_ms, {"faults on time"}),
+        (late_by_120_ms, {"faults on time"}),
         (twins_out_of_step, {"twins in step"}),
         (tampered_with, {"proxies untouched"}),
         (never_looked_at, {"proxies untouched"}),

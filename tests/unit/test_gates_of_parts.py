@@ -136,7 +136,7 @@ def test_a_part_may_take_its_time_but_must_be_asked_on_time(fault: Fault) -> Non
 
     def late(event: Event) -> Event:
         assert isinstance(event, Switched | Performed)
-        return replace(event, before_s=event.before_s + 0.06, after_s=event.after_s + 0.06)
+        return replace(event, before_s=event.before_s + 0.12, after_s=event.after_s + 0.12)
 
     assert failed(changed(as_planned(fault), slow)) == set()
     assert failed(changed(as_planned(fault), late)) == {"faults on time"}

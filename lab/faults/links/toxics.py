@@ -44,8 +44,6 @@ PLACE = {
 }
 DELAY_MS_MAX = 60_000
 PROBE_WAIT_S = 1.0
-BULKY_EVERY_S = 0.1  # between probes that carry much: they must not become a load of their own
-PROBE_EVERY_S = 0.05  # often enough to see the fault in every third of a short phase
 HTTP_QUESTION_BYTES_MAX = 8_000  # a server refuses longer headers
 
 
@@ -86,14 +84,12 @@ class LinkFault(StateFault):
         request_bytes: int = 0,
         reply_bytes: int = 0,
         timeout_s: float = PROBE_WAIT_S,
-        every_s: float = PROBE_EVERY_S,
     ) -> Probe:
         return Probe(
             target=a_link(self.link),
             request_bytes=request_bytes,
             reply_bytes=reply_bytes,
             timeout_s=timeout_s,
-            every_s=every_s,
         )
 
 
@@ -128,9 +124,9 @@ class ToxicFault(LinkFault):
     def carrying(self, size_bytes: int, timeout_s: float) -> Probe:
         """A probe that carries `size_bytes`, or as nearly as possible, in the direction of the fault."""
         if self.direction == DOWNSTREAM:
-            return self.looking(reply_bytes=size_bytes, timeout_s=timeout_s, every_s=BULKY_EVERY_S)
+            return self.looking(reply_bytes=size_bytes, timeout_s=timeout_s)
         most = HTTP_QUESTION_BYTES_MAX if self.link in (EDGE, PAYMENTS) else size_bytes
-        return self.looking(request_bytes=min(size_bytes, most), timeout_s=timeout_s, every_s=BULKY_EVERY_S)
+        return self.looking(request_bytes=min(size_bytes, most), timeout_s=timeout_s)
 
 
 def require_place(fault: LinkFault) -> None:

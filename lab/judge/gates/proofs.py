@@ -27,7 +27,7 @@ def fault_proof(number: int, twin: TwinEvidence) -> Proof:
     longest_s = _patience_s(twin.faults, fault)
     shown = [sample for sample in _inside(mine, own) if not _touches(sample, masks, longest_s)]
     whole = fault.observed(_before(twin, mine), _seen(twin, shown, own))
-    if not whole.proved or fault.target().kind is not Kind.LINK or not own:
+    if fault.target().kind is not Kind.LINK or not own:
         return whole
     flickering = bool(masks) or getattr(fault, "burst", None) is not None
     proofs = [
@@ -38,7 +38,8 @@ def fault_proof(number: int, twin: TwinEvidence) -> Proof:
     missing = [
         replace(proof, sentence=f"in {when}, {proof.sentence}") for when, proof in proofs if not proof.proved
     ]
-    return missing[0] if missing else whole
+    everywhere = len(missing) == len(proofs) and not whole.proved
+    return missing[0] if missing and not everywhere else whole
 
 
 def _thirds(windows: Sequence[Window]) -> Iterator[tuple[str, list[Window]]]:

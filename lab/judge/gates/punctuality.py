@@ -12,7 +12,7 @@ from lab.judge.statistics import Numbers, quantile, schedule_lag_ms
 from lab.model import Gate, Kind, Performed, Switched
 
 SCHEDULE_LAG_P99_MS = 5.0
-PLAN_OFF_MS = 50.0
+PLAN_OFF_MS = 100.0  # a proxy that closes many connections takes up to 60 ms in containers on two cores
 SKEW_MS = 10.0
 SCHEDULE_LAG, ON_TIME, IN_STEP = "schedule lag", "faults on time", "twins in step"
 TIMING_SHARE = 0.95  # of the switches: with two it is the worst, with the many of a burst one may slip
