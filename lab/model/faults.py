@@ -11,7 +11,7 @@ from lab.model.targets import Action, Capability, State, Target
 
 @dataclass(frozen=True, kw_only=True)
 class Burst:
-    """A seeded on/off schedule: exponential times with these means, limited to 0.1 to 3 times the mean."""
+    """A seeded on/off schedule: random times from half to one and a half times these means."""
 
     on_s: float
     off_s: float

@@ -7,8 +7,7 @@ from random import Random
 
 from lab.model import FAULT, ActionFault, Burst, Fault, Phases, Shot, StateFault, Switch, Window
 
-SHORTEST = 0.1  # of the mean: bounds of a random on or off time
-LONGEST = 3.0
+SHORTEST, LONGEST = 0.5, 1.5  # of the mean: bounds of a random on or off time
 TAIL_S = 0.05  # no burst begins this shortly before the end of its part of the phase
 
 
@@ -67,4 +66,4 @@ def _bursts(burst: Burst, first: float, last: float, random: Random) -> Iterator
 
 
 def _draw(mean_s: float, random: Random) -> float:
-    return min(max(random.expovariate(1 / mean_s), SHORTEST * mean_s), LONGEST * mean_s)
+    return mean_s * random.uniform(SHORTEST, LONGEST)

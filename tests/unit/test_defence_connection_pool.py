@@ -135,7 +135,12 @@ def test_each_request_that_waits_has_one_opened_for_it(engine, server, monkeypat
     for connection in server.made:
         connection.far.close()
     held = []
-    threads = [threading.Thread(target=lambda: held.append(engine.raw_connection())) for _ in range(SIZE)]
+
+    def ask() -> None:
+        with engine.pool._app.app_context():
+            held.append(engine.raw_connection())
+
+    threads = [threading.Thread(target=ask) for _ in range(SIZE)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -7,7 +7,7 @@ whole server. So every parameter is checked here, before anything is started.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from lab.faults.parameters import require_times, rhythm
@@ -44,6 +44,7 @@ PLACE = {
 }
 DELAY_MS_MAX = 60_000
 PROBE_WAIT_S = 1.0
+BRIEF_EVERY_S = 0.05  # between probes of a fault that comes and goes: it must be seen within a burst
 HTTP_QUESTION_BYTES_MAX = 8_000  # a server refuses longer headers
 
 
@@ -85,12 +86,13 @@ class LinkFault(StateFault):
         reply_bytes: int = 0,
         timeout_s: float = PROBE_WAIT_S,
     ) -> Probe:
-        return Probe(
+        probe = Probe(
             target=a_link(self.link),
             request_bytes=request_bytes,
             reply_bytes=reply_bytes,
             timeout_s=timeout_s,
         )
+        return replace(probe, every_s=BRIEF_EVERY_S) if self.burst else probe
 
 
 def link_samples(seen: Seen) -> list[LinkSample]:
