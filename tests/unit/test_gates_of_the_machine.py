@@ -9,7 +9,17 @@ from lab.faults import Kill, MemoryLimit
 from lab.judge.gates import look, spoiled_by_the_machine
 from lab.judge.gates.machine import FOREIGN_CPU, MEMORY
 from lab.judge.gates.servers import LIMITS_ALIKE, SAME_SERVERS
-from lab.model import SERVICE, Gate, Life, MachineSample, Restarter, Server, ServersRead, Topology
+from lab.model import (
+    SERVICE,
+    Gate,
+    Life,
+    MachineSample,
+    MetricsReading,
+    Restarter,
+    Server,
+    ServersRead,
+    Topology,
+)
 from tests.fabricated.evidence import PAIR, PHASES, FabricatedRun, FabricatedTwin, a_run, a_scenario, quiet
 from tests.fabricated.evidence import SERVERS as ALL
 
@@ -133,6 +143,27 @@ def test_what_was_done_to_a_server_is_noticed(changed: Server, gate: str, word: 
 def test_a_server_that_came_back_was_gone_all_the_same() -> None:
     run = seen(run_of(), {"postgres/1": replace(SERVER, life=Life.PAUSED)})
     assert names(seen(run, {"postgres/1": SERVER}, AT_S + 1)) == {SAME_SERVERS}
+
+
+def with_workers(run: FabricatedRun) -> FabricatedRun:
+    """The second twin's service had two workers, and started a third one."""
+    run.twins[1].metrics = [
+        MetricsReading(
+            at_s=at_s, ok=bool(started), samples={"worker_starts_total": started} if started else {}
+        )
+        for at_s, started in ((AT_S - 1, 2.0), (AT_S - 0.5, 0.0), (AT_S, 3.0), (AT_S + 1, 3.0))
+    ]
+    return run
+
+
+def test_a_worker_that_was_replaced_is_noticed() -> None:
+    (found,) = failed(with_workers(run_of()))
+    assert (found.name, found.value) == (SAME_SERVERS, 1)
+    assert "worker of service/1 had been replaced by 11.0 s" in found.sentence
+
+
+def test_a_worker_may_be_replaced_where_the_scenario_kills_some() -> None:
+    assert failed(with_workers(run_of(faults=(Kill(part=SERVICE),)))) == []
 
 
 def test_an_own_limit_may_throttle() -> None:

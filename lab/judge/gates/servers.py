@@ -12,6 +12,7 @@ from lab.model import RECOVERY, SERVICE, Gate, Kind, Life, Scenario, Server, Ser
 
 SAME_SERVERS, LIMITS_ALIKE = "same servers", "limits alike"
 CORES = "cores"
+WORKERS_STARTED = "worker_starts_total"
 LIMITS = {  # of a Server, in words
     CORES: "the cores",
     "cpus_max": "the limit of CPUs",
@@ -32,7 +33,19 @@ def same_servers(scenario: Scenario, twin: TwinEvidence) -> Gate:
             problems.append(f"{name} was {'replaced' if now.pid else 'gone'} at {at_s:.1f} s")
         elif now.life is not Life.RUNNING and before.life is Life.RUNNING:
             problems.append(f"{name} was {now.life} at {at_s:.1f} s")
+    if SERVICE not in left_out:
+        problems += _replaced_workers(twin)
     return _gate(SAME_SERVERS, problems, "Every server was the same one all the time, and ran.", twin.twin)
+
+
+def _replaced_workers(twin: TwinEvidence) -> Iterator[str]:
+    """A replica whose service has started one more worker process: another one had ended."""
+    known: dict[str, float] = {}
+    for reading in twin.metrics:
+        started = reading.samples.get(WORKERS_STARTED)
+        if started is not None and started > known.setdefault(reading.member, started):
+            yield f"a worker of {SERVICE}/{reading.member} had been replaced by {reading.at_s:.1f} s"
+            known[reading.member] = started
 
 
 def limits_alike(run: RunEvidence) -> Gate:
