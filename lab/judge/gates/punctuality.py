@@ -11,7 +11,7 @@ from lab.judge.evidence import Planned, RunEvidence, TwinEvidence
 from lab.judge.statistics import Numbers, quantile, schedule_lag_ms
 from lab.model import Gate, Kind, Performed, Switched
 
-SCHEDULE_LAG_P99_MS = 5.0
+SCHEDULE_LAG_P99_MS, SCHEDULE_LAG_MAX_MS = 5.0, 25.0
 PLAN_OFF_MS = 100.0  # a proxy that closes many connections takes up to 60 ms in containers on two cores
 SKEW_MS = 10.0
 SCHEDULE_LAG, ON_TIME, IN_STEP = "schedule lag", "faults on time", "twins in step"
@@ -22,16 +22,18 @@ Change = Switched | Performed
 
 def schedule_lag(planned: Planned, twin: TwinEvidence) -> Gate:
     lag_ms = schedule_lag_ms(twin.requests)
-    p99_ms = quantile(lag_ms, 0.99) if len(lag_ms) else math.inf
-    passed = p99_ms <= SCHEDULE_LAG_P99_MS
-    told = (
-        f"99 % of requests were sent within {p99_ms:.1f} ms of plan." if len(lag_ms) else "Nothing was sent."
-    )
+    p99_ms, max_ms = (quantile(lag_ms, q) if len(lag_ms) else math.inf for q in (0.99, 1.0))
+    seldom = p99_ms <= SCHEDULE_LAG_P99_MS and max_ms > SCHEDULE_LAG_MAX_MS
+    value_ms, limit_ms = (max_ms, SCHEDULE_LAG_MAX_MS) if seldom else (p99_ms, SCHEDULE_LAG_P99_MS)
+    passed = value_ms <= limit_ms
+    told = f"99 % of requests were sent within {p99_ms:.1f} ms of plan, and all within {max_ms:.1f} ms."
+    if not len(lag_ms):
+        told = "Nothing was sent."
     return Gate(
         name=SCHEDULE_LAG,
         passed=passed,
-        value=p99_ms if len(lag_ms) else None,
-        limit=SCHEDULE_LAG_P99_MS,
+        value=value_ms if len(lag_ms) else None,
+        limit=limit_ms,
         unit="ms",
         sentence=told if passed else f"{told} {planned.facts.get('advice', '')}".rstrip(),
         twin=twin.twin,
