@@ -99,6 +99,9 @@ def read_manifest(folder: Path) -> Manifest:
             "or read it with the version of the lab that made it."
         )
     try:
-        return structured(data, Manifest)
+        manifest = structured(data, Manifest)
     except Damaged as error:
         raise damaged(path, error) from error
+    if not manifest.twins:
+        raise damaged(path, Damaged("twins: there are none"))
+    return manifest

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lab.model import MachineSample
@@ -16,11 +17,29 @@ PROC = Path("/proc")
 IDLE, IOWAIT = 4, 5  # columns of /proc/stat: all others are somebody's time
 
 
-def look(elsewhere_s: float = 0.0) -> MachineSample | None:
-    """Everything now, at an instant of CLOCK_MONOTONIC; None where the system does not tell.
+class Counters:
+    """The counters, read again and again."""
 
-    Ours is what this process and all that it has started used, and `elsewhere_s` (in containers).
-    """
+    def __init__(self) -> None:
+        self._before: MachineSample | None = None
+        self._lost_s = 0.0
+
+    def look(self, elsewhere_s: float = 0.0) -> MachineSample | None:
+        """Everything now, at an instant of CLOCK_MONOTONIC; None where the system does not tell.
+
+        Ours is what this process and all that it has started used, and `elsewhere_s` (in containers). If a parent is
+        killed, its children's time is lost: nobody of ours waits for them. What they used last is not known, so
+        nothing until now is called foreign.
+        """
+        if (now := _look(elsewhere_s)) is None:
+            return None
+        if self._before is not None and now.ours_s + self._lost_s < self._before.ours_s:
+            self._lost_s = self._before.ours_s + now.busy_s - self._before.busy_s - now.ours_s
+        self._before = replace(now, ours_s=now.ours_s + self._lost_s)
+        return self._before
+
+
+def _look(elsewhere_s: float) -> MachineSample | None:
     cores = available()
     try:
         stat, vmstat = (PROC / "stat").read_text(), (PROC / "vmstat").read_text()

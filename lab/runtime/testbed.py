@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from lab.model import SERVICE, STORE, Kind, LabError, MachineSample, Restarted, Server, Stack, Target
 from lab.ports import Actuator, Journal, Performer, Proxies, Watched
-from lab.runtime import machine
+from lab.runtime.machine import Counters
 from lab.runtime.ownership.guardian import Guardian
 from lab.runtime.ownership.ledger import Ledger
 from lab.runtime.parts import Parts, Tell
@@ -52,6 +52,7 @@ class Twins(Generic[AnyTwin]):
         self._facts: dict[str, Any] = {}
         self._journal: Journal | None = None
         self._databases: dict[str, DatabaseActuator] = {}
+        self._machine = Counters()
 
     def actuator(self, twin: str, target: Target) -> Actuator:
         if target == STORE:
@@ -92,7 +93,7 @@ class Twins(Generic[AnyTwin]):
         return self._twins[twin].servers()
 
     def look(self) -> MachineSample | None:
-        return machine.look()
+        return self._machine.look()
 
     def cpu_s(self, twin: str) -> float | None:
         return self._twins[twin].cpu_s()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +13,7 @@ from lab.record import sums
 from lab.record.requests import REQUEST
 
 Forge = Callable[[Path, str], None]
-SHIFT_S = 0.5
+SHIFT_S, STEP_S = 0.5, 0.03
 AFTERWARDS = "afterwards"  # the phase of a sabotage that comes when the run has ended
 INSTANTS = ("intended", "started", "sent", "end")
 
@@ -40,6 +42,45 @@ def history_cut(folder: Path, twin: str) -> None:
     path.write_text("".join(lines[: len(lines) * 9 // 10]))
 
 
+def switch_forgotten(folder: Path, twin: str) -> None:
+    """The last change of a fault was not made in `twin`."""
+    events = _read(folder / "events.jsonl")
+    mine = [event for event in events if event["type"] == "Switched" and event["twin"] == twin]
+    events.remove(mine[-1])
+    _write(folder / "events.jsonl", events)
+
+
+def told_later(folder: Path, twin: str) -> None:
+    """`twin` got each change of a fault 30 ms later than it did."""
+    events = _read(folder / "events.jsonl")
+    for event in events:
+        if event["type"] == "Switched" and event["twin"] == twin:
+            event["before_s"] += STEP_S
+            event["after_s"] += STEP_S
+    _write(folder / "events.jsonl", events)
+
+
+def killed_for_memory(folder: Path, _twin: str) -> None:
+    """The kernel had killed a process by the end."""
+    samples = _read(folder / "machine.jsonl")
+    samples[-1]["oom_kills"] += 1
+    _write(folder / "machine.jsonl", samples)
+
+
+def generator_held_back(folder: Path, twin: str) -> None:
+    """The load generator of `twin` had too much under way to send one of its requests."""
+    path = folder / twin / "load.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "cap_hits": 1}))
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+
+
 def sealed(forge: Forge) -> Forge:
     """The same, with checksums that fit."""
 
@@ -50,10 +91,9 @@ def sealed(forge: Forge) -> Forge:
     return forged
 
 
+PLAIN = (clock_shifted, files_exchanged, history_cut)
+SEALED = (*PLAIN, switch_forgotten, told_later, killed_for_memory, generator_held_back)
 FORGERIES: Mapping[str, Forge] = {
-    **{forge.__name__: forge for forge in (clock_shifted, files_exchanged, history_cut)},
-    **{
-        f"{forge.__name__}_and_sealed": sealed(forge)
-        for forge in (clock_shifted, files_exchanged, history_cut)
-    },
+    **{forge.__name__: forge for forge in PLAIN},
+    **{f"{forge.__name__}_and_sealed": sealed(forge) for forge in SEALED},
 }

@@ -22,7 +22,7 @@ from lab.plan.arrivals import plan_arrivals
 from lab.record import Manifest, RunWriter
 from lab.workload.booking import BOOKING
 from tests.fabricated.books import Books, Row, start
-from tests.fabricated.evidence import HARDENED, NAIVE, T0_AT, a_manifest, a_summary
+from tests.fabricated.evidence import HARDENED, NAIVE, T0_AT, a_manifest, a_summary, quiet
 from tests.fabricated.folder import (
     Fabricated,
     metrics_of,
@@ -75,6 +75,8 @@ def make_writing_run(folder: Path, made_up: Fabricated) -> Path:
     writer.t0(T0_AT)
     writer.schedule(arrivals)
     tell_events(folder, manifest)
+    for sample in quiet(made_up.phases):
+        writer.machine(sample)
     for number, twin in enumerate(made_up.twins):
         _twin(writer, number, twin, made_up, manifest, arrivals)
     writer.seal()
@@ -92,6 +94,8 @@ def _twin(
     folder = writer.twin_folder(twin.name)
     rows = requests_of(number, twin, made_up, np.array([arrival.at_s for arrival in arrivals]))
     rows["op"] = [tuple(MIX).index(arrival.op) for arrival in arrivals]
+    read = np.array([arrival.method == "GET" for arrival in arrivals])
+    rows["outcome"][read & (rows["outcome"] == Outcome.UNKNOWN)] = Outcome.FAILED
     books = Books(manifest.sizes, flawed=twin.service == NAIVE)
     play = _Play(rows=rows, books=books)
     whose = {"twin": twin.name}

@@ -223,10 +223,10 @@ def damages(name: str) -> dict[str, Damage]:
 
 
 FILES = (
-    "manifest.json", "t0.json", "schedule.jsonl", "events.jsonl", "SHA256SUMS", "verdict.json", "report.html",
-    "summary.md", "junit.xml", "naive/requests.bin", "naive/history.jsonl", "naive/load.json", "naive/probes.jsonl",
-    "naive/parts.jsonl", "naive/metrics.jsonl", "naive/initial.json", "naive/final.json", "naive/logs/load.log",
-    "naive/logs/service.log",
+    "manifest.json", "t0.json", "schedule.jsonl", "events.jsonl", "machine.jsonl", "SHA256SUMS", "verdict.json",
+    "report.html", "summary.md", "junit.xml", "naive/requests.bin", "naive/history.jsonl", "naive/load.json",
+    "naive/probes.jsonl", "naive/parts.jsonl", "naive/metrics.jsonl", "naive/initial.json", "naive/final.json",
+    "naive/logs/load.log", "naive/logs/service.log",
 )  # fmt: skip
 CASES = [(name, damage) for name in FILES for damage in damages(name)]
 MADE_AGAIN = ("verdict.json", "report.html", "summary.md", "junit.xml")  # from the evidence

@@ -100,7 +100,8 @@ def probed(testbed: LocalTestbed, fault: StateFault) -> Seen:
     """What the run's own probe sees of the link now."""
     scenario = a_scenario(faults=(fault,))
     plan = RunPlan(stack=STACK, scenario=scenario, workload=BOOKING, phases=PHASES, seed=1)
-    (config,) = observe(NAIVE, plan, testbed.targets(NAIVE))["probes"]
+    configs = observe(NAIVE, plan, testbed.targets(NAIVE))["probes"]
+    (config,) = (one for one in configs if one["target"] == str(fault.target()))
     t0 = time.monotonic()
 
     async def all_probes() -> list[Sample]:

@@ -54,6 +54,14 @@ def test_somebody_knows_how_to_sabotage(case: Case) -> None:
     assert case.sabotage.act in (FORGERIES if case.sabotage.phase == AFTERWARDS else ACTS)
 
 
+def test_every_gate_is_made_to_fail_on_a_real_run() -> None:
+    named = {case.told_by for case in cases() if case.counts}
+    table = (ROOT / "docs" / "reading-a-report.md").read_text().partition("| gate |")[2].partition("\n\n")[0]
+    gates = {name for row in table.splitlines()[2:] for name in row.split("|")[1].strip().split(", ")}
+    assert {"schedule lag", "links as planned"} <= gates
+    assert gates <= named
+
+
 def test_no_two_cases_have_the_same_name() -> None:
     names = [case.name for case in cases()]
     assert len(names) == len(set(names))

@@ -12,7 +12,6 @@ from typing import Any
 
 from lab.model import BALANCER, CACHE, QUEUE, Capability, LabError, MachineSample, Stack, TwinPlan
 from lab.ports import Child, Journal
-from lab.runtime import machine
 from lab.runtime.containers import real_time
 from lab.runtime.containers.engine import (
     answering,
@@ -110,7 +109,7 @@ class DockerTestbed(Twins[DockerTwin]):
             for members in (*twin.containers.values(), twin.programs)
             for container in members
         ]
-        return machine.look(self._spending.total_s(containers))
+        return self._machine.look(self._spending.total_s(containers))
 
     def down(self) -> None:
         """Remove everything that `up` and `spawn` started; harmless if there is nothing."""
