@@ -39,7 +39,7 @@ SCENARIO = Scenario(
             "create_booking": 2,
             "transfer": 1,
             "scarce_transfer": 0.5,
-            "readyz": 1,
+            "readyz": 2,
             "healthz": 7,
         },
         good_within_ms=500,

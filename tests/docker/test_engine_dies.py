@@ -5,6 +5,7 @@ It lives in a network of its own, for two engines in one would take each other's
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -106,6 +107,7 @@ def own(needs_docker: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]
         engine.Connection.gone = False
         for cached in caches:
             cached.cache_clear()
+        gc.collect()  # the forgotten sockets go here, where they are no error of the next test
 
 
 def look_for(alive: Alive, seconds: float) -> None:

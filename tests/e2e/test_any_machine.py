@@ -105,7 +105,7 @@ def test_two_interrupts_while_the_twins_start_leave_nothing(needs_local: None) -
         time.sleep(0.5)
         for _ in range(2):
             lab.send_signal(signal.SIGTERM)  # handled as Ctrl-C is, which whoever runs the tests may ignore
-            time.sleep(0.1)
+            time.sleep(0.02)  # the first is being handled, and has stopped little
         told = lab.stderr.read()
         assert lab.wait(STOPS_S) == 130
     assert "Stopping already" in told

@@ -556,7 +556,7 @@ def test_a_stack_left_up_that_died_is_healed_away(holder: Any, tmp_path: Path) -
     for survivor in killed:
         survivor.send_signal(signal.SIGKILL)
 
-    assert becomes_true(lambda: processes_of("run-rebooted") == [])
+    assert becomes_true(lambda: not any(run.standing for run in holdings(tmp_path)))
     assert len(memory_of(killed)) == len(TWINS)
     assert [line for line in heal(tmp_path) if line.startswith("removed")]
     assert memory_of(killed) == []

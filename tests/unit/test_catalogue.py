@@ -4,8 +4,22 @@ import pytest
 
 from lab import catalogue
 from lab.checks.slos.of_phase import PhaseCheck
+from lab.checks.slos.truthful_readiness import PROBES_MIN, TruthfulReadiness
 from lab.faults import CpuLimit, Latency, Pause, TableLock
-from lab.model import BALANCER, CACHE, PAYMENTS, POSTGRES, QUEUE, SERVICE, Fault, LabError, Limits, Topology
+from lab.judge.statistics import READINESS
+from lab.model import (
+    BALANCER,
+    CACHE,
+    FAULT,
+    PAYMENTS,
+    POSTGRES,
+    QUEUE,
+    SERVICE,
+    Fault,
+    LabError,
+    Limits,
+    Topology,
+)
 from lab.plan.arrivals import plan_arrivals
 from lab.workload import known
 from tests.fabricated.evidence import a_scenario
@@ -43,6 +57,20 @@ def test_whatever_the_seed_a_quick_run_plans_enough_for_every_check(name: str) -
             due = [one for one in planned if start_s <= one.at_s < end_s]
             mine = [one for one in due if not check.ops or one.op in check.ops]
             assert len(mine) >= check.needed(), f"{check.title()}, seed {seed}"
+
+
+def test_whatever_the_seed_a_quick_run_asks_often_enough_whether_the_twins_are_ready() -> None:
+    for found in (scenario(name) for name in catalogue.entries()):
+        workload, (start_s, end_s) = known.find(found.workload), found.quick.window(FAULT)
+        for check in (check for check in found.checks if isinstance(check, TruthfulReadiness)):
+            for seed in range(50):
+                planned = plan_arrivals(
+                    found.load, found.quick, seed, workload, {**workload.sizes, **found.sizes}
+                )
+                asked = [one.at_s for one in planned if one.op == READINESS]
+                assert sum(start_s + check.at_most_s <= at_s < end_s for at_s in asked) >= PROBES_MIN + 1, (
+                    seed
+                )
 
 
 def test_a_scenario_is_found_by_the_start_of_its_name() -> None:
