@@ -57,7 +57,6 @@ class Spending:
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[Cgroup, Counters]] = {}
-        self._engine = [one.pid for one in psutil.process_iter(["name"]) if one.info["name"] in ENGINE]
 
     def total_s(self, containers: Iterable[Container]) -> float:
         for container in containers:
@@ -67,4 +66,9 @@ class Spending:
         for kernel, counters in self._seen.values():
             counters.see(kernel)
         containers_s = sum(counters.cpu_s or 0.0 for _, counters in self._seen.values())
-        return containers_s + cpu_s(self._engine)
+        return containers_s + cpu_s(_engine())
+
+
+def _engine() -> list[int]:
+    """The engine's own processes; with their ended children, since it starts and kills containers by other programs."""
+    return [one.pid for one in psutil.process_iter(["name"]) if str(one.info["name"]).startswith(ENGINE)]
