@@ -79,6 +79,7 @@ HITS: list[tuple[Fault, Looks]] = [
     (Pause(part=SERVICE), PAUSED),
     (CpuLimit(part=SERVICE, cpus=0.25), throttled(0.4)),
     (MemoryLimit(part=SERVICE, memory_mib=64), killed_for_memory(1)),
+    (MemoryLimit(part=SERVICE, memory_mib=64), [replace(look, oom_kills=1) for look in DEAD]),
     (DescriptorLimit(part=SERVICE, descriptors=32), looks(10, descriptors=31, descriptors_max=32)),
 ]
 

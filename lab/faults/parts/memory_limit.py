@@ -13,6 +13,7 @@ from lab.model import (
     MEMORY_MIB_MIN,
     MIB,
     Capability,
+    Life,
     PartSample,
     PartState,
     Proof,
@@ -45,7 +46,10 @@ class MemoryLimit(PartFault, StateFault):
         if missing := too_few(earlier, later):
             return missing
         kills = sum(_kills(looks) - _kills(earlier[name]) for name, looks in later.items())
-        there = limited_to(MIB * self.memory_mib, later, self.limit)
+        ended = all(
+            look.life is Life.DEAD for looks in later.values() for look in looks
+        )  # of it, if there are kills
+        there = ended or limited_to(MIB * self.memory_mib, later, self.limit)
         sentence = f"{kills} processes were killed for using too much memory"
         return Proof(
             proved=kills >= 1 and there,

@@ -16,7 +16,12 @@ from lab.runtime.containers.engine import answering, client
 NANO = 1e9
 # Temporary errors: version 1 sets no limit below what is used (engines say so in different words), and a container that
 # has just died of its limit is not known to have ended yet.
-PASSES = ("device or resource busy", "unable to set memory limit", "cannot update a stopped container")
+PASSES = (
+    "device or resource busy",
+    "unable to set memory limit",
+    "cannot update a stopped container",
+    "container not running",
+)
 SQUEEZE_TIMEOUT_S = 4.0
 SQUEEZE_ROOM_BYTES = 1024 * 1024
 ASK_FOR_MEMORY = ["sh", "-c", "head -c 16000000 /dev/zero | tail -c 16000000 >/dev/null"]
