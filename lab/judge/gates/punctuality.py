@@ -11,7 +11,7 @@ from lab.judge.evidence import Planned, RunEvidence, TwinEvidence
 from lab.judge.statistics import Numbers, quantile, schedule_lag_ms
 from lab.model import Gate, Kind, Performed, Switched
 
-SCHEDULE_LAG_P99_MS, SCHEDULE_LAG_MAX_MS = 5.0, 25.0
+SCHEDULE_LAG_P99_MS, SCHEDULE_LAG_MAX_MS = 10.0, 50.0  # without real time 5 ms and 12 ms were measured
 PLAN_OFF_MS = 100.0  # a proxy that closes many connections takes up to 60 ms in containers on two cores
 SKEW_MS = 10.0
 SCHEDULE_LAG, ON_TIME, IN_STEP = "schedule lag", "faults on time", "twins in step"
