@@ -38,7 +38,7 @@ SCENARIO = Scenario(
             "user_bookings": 2,
             "create_booking": 2,
             "transfer": 1,
-            "scarce_transfer": 0.5,
+            "scarce_transfer": 1,
             "readyz": 2,
             "healthz": 7,
         },

@@ -26,8 +26,8 @@ SCENARIO = Scenario(
     question="Which of the two tables will be ahead? And which, if the two statements are swapped?",
     mirrors="Twilio, July 2013: cards were charged while balances were not updated "
     "(twilio.com/blog/2013/07/billing-incident-post-mortem)",
-    quick=replace(QUICK, fault_s=12),
-    load=Load(rate_rps=12, mix={"update_profile": 5, "get_booking": 1}, good_within_ms=1_000),
+    quick=replace(QUICK, fault_s=14),
+    load=Load(rate_rps=14, mix={"update_profile": 5, "get_booking": 1}, good_within_ms=1_000),
     baseline_good_min=0.95,  # now and then two updates of one user meet, and the naive twin mixes them up
     faults=(
         Latency(link=DATABASE, latency_ms=30),

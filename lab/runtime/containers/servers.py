@@ -57,6 +57,7 @@ class Spending:
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[Cgroup, Counters]] = {}
+        self._engine: dict[int, float] = {}
 
     def total_s(self, containers: Iterable[Container]) -> float:
         for container in containers:
@@ -66,7 +67,9 @@ class Spending:
         for kernel, counters in self._seen.values():
             counters.see(kernel)
         containers_s = sum(counters.cpu_s or 0.0 for _, counters in self._seen.values())
-        return containers_s + cpu_s(_engine())
+        for pid in _engine():  # what has ended keeps what it had used
+            self._engine[pid] = max(self._engine.get(pid, 0.0), cpu_s([pid]))
+        return containers_s + sum(self._engine.values())
 
 
 def _engine() -> list[int]:
