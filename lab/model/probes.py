@@ -25,9 +25,7 @@ class Probe:
     request_bytes: int = 0
     reply_bytes: int = 0
     timeout_s: float = 1.0
-    every_s: float = (
-        0.1  # more often would be a load: each session of the database costs it 10 ms of CPU time
-    )
+    every_s: float = 0.1  # a load of its own: each session costs the database 10 ms of CPU time
 
     def merged(self, other: Probe) -> Probe:
         """One probe that shows what either of the two would."""

@@ -20,7 +20,7 @@ from lab.model import (
     a_link,
 )
 
-LOOK_EVERY_S = 1.0
+LOOK_EVERY_S = 0.5
 LOOK_BEFORE_S = 0.15  # a switch: near enough to see what it would cover up, and over in time
 LOOK_CLEAR_S = 0.1
 
@@ -59,7 +59,7 @@ def asked_of(
 
 
 def looking_instants(changes_s: Sequence[float], phases: Phases) -> list[float]:
-    """When all proxies are read: every second, before and after each change, and never so near that one would wait."""
+    """When all proxies are read: twice a second, before and after each change, never so near that one would wait."""
     regular = [n * LOOK_EVERY_S for n in range(math.ceil(phases.load_s / LOOK_EVERY_S))]
     instants = {*regular, phases.load_s, *changes_s, *(at_s - LOOK_BEFORE_S for at_s in changes_s)}
     return sorted(

@@ -317,10 +317,10 @@ def test_what_somebody_else_does_to_a_proxy_is_written_down(
 @pytest.mark.parametrize(
     ("changes_s", "instants"),
     [
-        ([], [0, 1, 2, 3]),
-        ([1.5], [0, 1, 1.35, 1.5, 2, 3]),
-        ([1.05], [0, 0.9, 1.05, 2, 3]),  # one at 1.0 could hold up the change
-        ([2.0, 2.03, 2.2], [0, 1, 1.85, 1.88, 2.03, 2.05, 2.2, 3]),
+        ([], [0, 0.5, 1, 1.5, 2, 2.5, 3]),
+        ([1.5], [0, 0.5, 1, 1.35, 1.5, 2, 2.5, 3]),
+        ([1.05], [0, 0.5, 0.9, 1.05, 1.5, 2, 2.5, 3]),  # one at 1.0 could hold up the change
+        ([2.0, 2.03, 2.2], [0, 0.5, 1, 1.5, 1.85, 1.88, 2.03, 2.05, 2.2, 2.5, 3]),
     ],
 )
 def test_no_change_has_to_wait_for_a_look_at_the_proxies(

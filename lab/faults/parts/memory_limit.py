@@ -46,10 +46,9 @@ class MemoryLimit(PartFault, StateFault):
         if missing := too_few(earlier, later):
             return missing
         kills = sum(_kills(looks) - _kills(earlier[name]) for name, looks in later.items())
-        ended = all(
-            look.life is Life.DEAD for looks in later.values() for look in looks
-        )  # of it, if there are kills
-        there = ended or limited_to(MIB * self.memory_mib, later, self.limit)
+        # Nothing is left that could show the limit: then the kernel's kills prove it.
+        nothing_left = all(look.life is Life.DEAD for looks in later.values() for look in looks)
+        there = nothing_left or limited_to(MIB * self.memory_mib, later, self.limit)
         sentence = f"{kills} processes were killed for using too much memory"
         return Proof(
             proved=kills >= 1 and there,
