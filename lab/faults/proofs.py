@@ -94,6 +94,7 @@ def delayed(
         limit=slack_ms,
         unit="ms off",
         sentence=f"{what} came {grown_ms:.1f} ms later than before; {expected_ms:.0f} ms were expected",
+        exceeds=grown_ms > expected_ms + slack_ms,
     )
 
 

@@ -118,10 +118,14 @@ class Seen:
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """Whether a fault (or its healing) was observed: the number beside its limit, in one sentence."""
+    """Whether a fault (or its healing) was observed: the number beside its limit, in one sentence.
+
+    `exceeds`: not proved, but only because the effect is larger than asked, as a busy machine makes it.
+    """
 
     proved: bool
     value: float | None
     limit: float | None
     unit: str
     sentence: str
+    exceeds: bool = False

@@ -27,7 +27,7 @@ SCENARIO = Scenario(
     ),
     faults=(Latency(link=DATABASE, latency_ms=100),),
     checks=(
-        GoodRatio(phase=FAULT, at_least=0.95),
+        GoodRatio(phase=FAULT, at_least=0.9),
         LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=250, ops=("get_booking",)),
         RecoversWithin(at_most_s=5),
     ),

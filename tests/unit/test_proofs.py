@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pytest
+
 from lab.faults import Down, Latency, Timeout
 from lab.judge.gates.proofs import fault_proof, healed_proof
 from lab.model import DATABASE, PAYMENTS, Burst, Fault, FaultWindow, LinkSample, Proof
@@ -78,6 +80,26 @@ def test_bursts_that_never_came_are_not_observed() -> None:
     seen = probes(9, 19, answer_ms=102)
     assert proof(0, faults, windows, seen).proved
     assert not proof(1, faults, windows, seen).proved
+
+
+@pytest.mark.parametrize(
+    ("bursts", "answer_ms", "proved"),
+    [(True, 120, True), (True, 80, False), (True, 4, False), (False, 120, False)],
+)
+def test_between_bursts_a_third_may_be_slower_than_asked_but_not_faster(
+    bursts: bool, answer_ms: float, proved: bool
+) -> None:
+    faults = [latency(50), *([Down(link=DATABASE, burst=Burst(on_s=1, off_s=2))] if bursts else [])]
+    windows = [(0, 9, 19), *([(1, 9.5, 10), (1, 12.5, 13), (1, 15.5, 16)] if bursts else [])]
+    first_and_last = [*probes(9, 12.4, answer_ms=102), *probes(15.6, 18.8, answer_ms=102)]
+    seen = [*first_and_last, *probes(12.4, 15.6, answer_ms=answer_ms)]
+    assert proof(0, faults, windows, seen).proved is proved
+
+
+def test_between_bursts_the_whole_must_not_be_slower_than_asked() -> None:
+    faults = [latency(50), Down(link=DATABASE, burst=Burst(on_s=1, off_s=2))]
+    windows = [(0, 9, 19), (1, 9, 10), (1, 12, 13), (1, 15, 16)]
+    assert not proof(0, faults, windows, probes(9, 19, answer_ms=120)).proved
 
 
 def test_a_blackhole_is_seen_to_its_very_end_though_its_probes_outlive_it() -> None:

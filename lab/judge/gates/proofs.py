@@ -1,6 +1,8 @@
 """Which samples prove which fault: those of its target that lay inside its windows, clear of their edges.
 
-While a fault that masks another is on, samples say nothing about the other.
+While a fault that masks another is on, samples say nothing about the other. Where a fault comes and goes, everybody
+reconnects at once, and that delays the few samples of a third too: there a third shows that the fault was on, and the
+whole window shows how strong it was.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ def fault_proof(number: int, twin: TwinEvidence) -> Proof:
         if len(inside := list(_inside(shown, part))) >= FEW or not flickering
     ]
     missing = [
-        replace(proof, sentence=f"in {when}, {proof.sentence}") for when, proof in proofs if not proof.proved
+        replace(proof, sentence=f"in {when}, {proof.sentence}")
+        for when, proof in proofs
+        if not (proof.proved or (flickering and proof.exceeds))
     ]
     everywhere = len(missing) == len(proofs) and not whole.proved
     return missing[0] if missing and not everywhere else whole
