@@ -293,7 +293,7 @@ SLOW = Toxic(type="latency", stream="downstream", attributes={"latency": 1})
         (
             {"edge": replace(ROUTE, state=LinkState(toxics=(SLOW,)))},
             {"edge": replace(ROUTE, state=LinkState(enabled=False))},
-            "edge had no open door instead of latency downstream",
+            "edge had a closed listener instead of latency downstream",
         ),
     ],
 )

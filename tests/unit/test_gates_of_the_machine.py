@@ -99,7 +99,7 @@ def test_a_system_that_does_not_tell_says_so() -> None:
     run.machine, run.manifest = [], replace(run.manifest, machine={"system": "Darwin"})
     assert failed(run) == []
     assert {gate.sentence for gate in look(run) if gate.name == FOREIGN_CPU} == {
-        "This system does not tell what else ran on it."
+        "This system does not report what else ran on it."
     }
 
 
@@ -126,10 +126,10 @@ SERVER = ALL["postgres/1"]
         (replace(SERVER, born_s=2.0), SAME_SERVERS, "replaced"),
         (replace(SERVER, pid=0, life=Life.DEAD), SAME_SERVERS, "gone"),
         (replace(SERVER, life=Life.PAUSED), SAME_SERVERS, "paused"),
-        (replace(SERVER, cpus_max=0.1), LIMITS_ALIKE, "limit of CPUs"),
+        (replace(SERVER, cpus_max=0.1), LIMITS_ALIKE, "CPU limit"),
         (replace(SERVER, cores="1"), LIMITS_ALIKE, "cores"),
-        (replace(SERVER, memory_max_bytes=1_000), LIMITS_ALIKE, "limit of memory"),
-        (replace(SERVER, descriptors_max=10), LIMITS_ALIKE, "limit of descriptors"),
+        (replace(SERVER, memory_max_bytes=1_000), LIMITS_ALIKE, "memory limit"),
+        (replace(SERVER, descriptors_max=10), LIMITS_ALIKE, "descriptor limit"),
         (replace(SERVER, throttled_s=0.4), LIMITS_ALIKE, "throttled"),
     ],
 )
@@ -159,7 +159,7 @@ def with_workers(run: FabricatedRun) -> FabricatedRun:
 def test_a_worker_that_was_replaced_is_noticed() -> None:
     (found,) = failed(with_workers(run_of()))
     assert (found.name, found.value) == (SAME_SERVERS, 1)
-    assert "worker of service/1 had been replaced by 11.0 s" in found.sentence
+    assert "worker of service/1 was replaced before 11.0 s" in found.sentence
 
 
 def test_a_worker_may_be_replaced_where_the_scenario_kills_some() -> None:

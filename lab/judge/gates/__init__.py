@@ -51,9 +51,9 @@ SPOILED = {
 def look(run: RunEvidence) -> tuple[Gate, ...]:
     """Every gate of a run, passed or failed; first what somebody else did, since it may explain the rest.
 
-    Of a run that ended early only one, which says why.
+    A run that ended early has only one gate, which says why.
     """
-    if not (whole := complete(run)).passed:  # of the others, some would look for what was never written
+    if not (whole := complete(run)).passed:  # some of the others need files that were never written
         return (whole,)
     gates: list[Gate] = [whole, *map(untouched, run.twins), foreign_cpu(run), memory(run), limits_alike(run)]
     for twin in run.twins:

@@ -23,8 +23,8 @@ from lab.judge.statistics import (
 from lab.model import BASELINE, Gate, Window, percent
 
 BASELINE_HEALTHY, BASELINE_STEADY, BASELINES_ALIKE = "baseline healthy", "baseline steady", "baselines alike"
-SUCCESSES_OF = 5  # requests of one operation: of so many at least one succeeds, or it is not known to work
-DRIFT_OF_LIMIT = 0.25  # so much of the limit X may the median answer move from the first half to the second
+SUCCESSES_OF = 5  # requests of one operation: if there are this many, at least one must succeed
+DRIFT_OF_LIMIT = 0.25  # share of the limit X by which the median latency may move between the two halves
 NOISE_MS = 10.0  # what two medians of a few milliseconds may differ by
 
 
@@ -42,14 +42,14 @@ def baseline(twin: TwinEvidence, good_min: float) -> Iterator[Gate]:
 
 
 def _healthy(twin: TwinEvidence, good_min: float) -> Gate:
-    """Right and in time, and something of each operation succeeded: conflicts alone show nothing."""
+    """Right and in time, and no operation always failed: conflicts alone show nothing."""
     within_ms = twin.load.good_within_ms
     planned = _planned(twin)
     sound = ratio(is_sound(planned, within_ms)) if len(planned) else 0.0
     barren = list(_barren(twin, planned))
     sentence = f"{percent(sound)} of {len(planned)} requests were right and in time before the fault."
     if barren:
-        sentence += f" But nothing shows that the twin can do {' and '.join(barren)}: not one succeeded."
+        sentence += f" But {' and '.join(barren)} never succeeded: nothing shows that the twin can do that."
     return Gate(
         name=BASELINE_HEALTHY,
         passed=sound >= good_min and not barren,
@@ -62,7 +62,7 @@ def _healthy(twin: TwinEvidence, good_min: float) -> Gate:
 
 
 def _barren(twin: TwinEvidence, planned: Requests) -> Iterator[str]:
-    """Operations that were asked for often enough, and never got the right answer."""
+    """Operations that were requested often enough and never got the right answer."""
     for op in twin.ops:
         asked = of_ops(planned, twin.ops, (op,))
         if len(asked) >= SUCCESSES_OF and not is_right(asked).any():
@@ -70,7 +70,7 @@ def _barren(twin: TwinEvidence, planned: Requests) -> Iterator[str]:
 
 
 def _steady(twin: TwinEvidence) -> Gate:
-    """The median answer does not wander: a twin that is still warming up, or slowly filling up, has no baseline."""
+    """The median latency does not drift: a twin that is still warming up, or slowly filling up, has no baseline."""
     start_s, end_s = _window(twin)
     middle_s, limit_ms = (start_s + end_s) / 2, DRIFT_OF_LIMIT * twin.load.good_within_ms
     first_ms, second_ms = (
@@ -79,11 +79,9 @@ def _steady(twin: TwinEvidence) -> Gate:
     )
     drift_ms = abs(second_ms - first_ms)
     known = math.isfinite(drift_ms)
-    sentence = "Too little succeeded before the fault to say whether the twin was steady."
+    sentence = "Too few requests succeeded before the fault to say whether the twin was steady."
     if known:
-        sentence = (
-            f"The median answer took {first_ms:.0f} ms at first, {second_ms:.0f} ms in the second half."
-        )
+        sentence = f"Median latency: {first_ms:.0f} ms in the first half, {second_ms:.0f} ms in the second."
     return Gate(
         name=BASELINE_STEADY,
         passed=known and drift_ms <= limit_ms,
@@ -96,7 +94,7 @@ def _steady(twin: TwinEvidence) -> Gate:
 
 
 def _alike(run: RunEvidence, medians: Mapping[str, float]) -> Gate:
-    """Before anything breaks, no twin is much slower than another: else the fault phase compares something else."""
+    """Before anything breaks, no twin is much slower than another; else the fault phase compares something else."""
     times = run.manifest.scenario.baseline_alike
     slowest_ms, fastest_ms = max(medians.values()), min(medians.values())
     limit_ms = times * fastest_ms + NOISE_MS
@@ -107,8 +105,8 @@ def _alike(run: RunEvidence, medians: Mapping[str, float]) -> Gate:
         value=slowest_ms,
         limit=limit_ms,
         unit="ms",
-        sentence=f"The median answer before the fault: {told}; the slowest may take {times:g} times as long as the "
-        f"fastest, and {NOISE_MS:g} ms more.",
+        sentence=f"Median latency before the fault: {told}; the slowest may be at most {times:g} times the "
+        f"fastest plus {NOISE_MS:g} ms.",
     )
 
 

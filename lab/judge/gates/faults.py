@@ -13,7 +13,7 @@ FAULT_OBSERVED, HEALING_OBSERVED = "fault observed", "healing observed"
 
 
 def as_asked(manifest: Planned, twin: TwinEvidence) -> Iterator[Gate]:
-    """Every planned change was made, and the target always reported the state that was asked for."""
+    """Every planned change was made, and the target always reported the state that had been requested."""
     if not (planned := changes_planned(manifest)):
         return
     made = changes(twin)

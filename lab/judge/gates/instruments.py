@@ -30,13 +30,16 @@ def generator(twin: TwinEvidence) -> Gate:
 
 
 def oracle(twin: TwinEvidence) -> Gate:
-    """In a right answer to each operation something wrong was planted, wherever something is expected of it."""
+    """An error was planted in a right answer to each operation whose answers are checked, and was detected."""
     tried = twin.summary.oracle
     blind = sorted(op for op, saw in tried.items() if not saw)
-    sentence = f"The check of answers saw each wrong one that was planted, for {len(tried)} operations."
+    sentence = f"The check of answers detected the error planted for each of {len(tried)} operations."
     if blind:
         names = ", ".join(blind)
-        sentence = f"Nothing shows that the check of answers works for {names}: no right answer, or a wrong one unseen."
+        sentence = (
+            f"The check of answers detected no planted error for {names}, "
+            "or had no right answer to plant one in."
+        )
     elif not tried:
-        sentence = "Nothing was expected of any answer, so none could be told to be wrong."
+        sentence = "Nothing says what a right answer must contain, so no wrong answer could be detected."
     return yes_or_no("oracle alive", bool(tried) and not blind, sentence, twin.twin)

@@ -16,12 +16,12 @@ from lab.model import CpuRead, Gate
 
 AS_SCHEDULED, HISTORY_COMPLETE, THROUGHOUT = "as scheduled", "history complete", "observed throughout"
 SAME_S = 1e-6  # the schedule has six digits
-FIRST_S = 1.0  # so near to T0 whoever looks again and again has looked for the first time,
-LAST_S = 1.5  # and for the last time not longer than this before the load's end
+FIRST_S = 1.0  # a series of readings begins within this of T0 …
+LAST_S = 1.5  # … and ends at most this long before the end of the load
 
 
 def as_scheduled(run: RunEvidence, twin: TwinEvidence) -> Gate:
-    """Each request is recorded for the instant and with the operation of the arrival of its number."""
+    """Each request is recorded with the instant and the operation of the arrival that has its number."""
     recorded, due = twin.recorded, run.schedule.due
     known = recorded[recorded["i"] < len(due)]
     planned = due[known["i"]]
@@ -30,10 +30,10 @@ def as_scheduled(run: RunEvidence, twin: TwinEvidence) -> Gate:
     ops = np.array([numbers.get(name, -1) for name in twin.ops], dtype=np.int64)[known["op"]]
     wrong = (np.abs(off_s) > SAME_S) | (ops != planned["op"])
     count = int(wrong.sum()) + len(recorded) - len(known)
-    sentence = f"All {len(recorded)} requests are recorded for the instants and operations of the schedule."
+    sentence = f"All {len(recorded)} requests have the instant and the operation of the schedule."
     if count:
         sentence = (
-            f"{count} of {len(recorded)} requests are not those of the schedule{_first(known, off_s, wrong)}."
+            f"{count} of {len(recorded)} requests differ from the schedule{_first(known, off_s, wrong)}."
         )
     return _counted(AS_SCHEDULED, count, "requests", sentence, twin)
 
@@ -42,19 +42,19 @@ def _first(known: Any, off_s: Numbers, wrong: Mask) -> str:
     if not wrong.any():
         return ""
     first = int(np.flatnonzero(wrong)[0])
-    return f"; the first, no. {known['i'][first]}, is recorded {off_s[first]:+.6f} s off its instant there"
+    return f"; the first, no. {known['i'][first]}, is {off_s[first]:+.6f} s off its planned instant"
 
 
 def history_complete(run: RunEvidence, twin: TwinEvidence) -> Gate:
     """Each request whose content the invariants read has its line in the history."""
     ops = [number for number, name in enumerate(twin.ops) if name in run.manifest.history_ops]
     sent = int(np.isin(twin.requests["op"], ops).sum())
-    sentence = f"The history has {twin.history_lines} lines, for {sent} requests of which it must tell."
+    sentence = f"The history has {twin.history_lines} lines for the {sent} requests that it must cover."
     return _counted(HISTORY_COMPLETE, abs(sent - twin.history_lines), "lines", sentence, twin)
 
 
 def observed_throughout(twin: TwinEvidence) -> Gate:
-    """Whatever is looked at again and again was looked at from T0 to the end of the load."""
+    """Every series of readings runs from T0 to the end of the load."""
     seen: dict[str, list[float]] = {}
     for what, at_s in _looks(twin):
         seen.setdefault(what, []).append(at_s)
@@ -64,10 +64,10 @@ def observed_throughout(twin: TwinEvidence) -> Gate:
         for what, at_s in seen.items()
         if abs(min(at_s)) > FIRST_S or max(at_s) < last_s
     ]
-    sentence = f"From T0 to the end of the load there are readings of {len(seen)} things."
+    sentence = f"All {len(seen)} series of readings run from T0 to the end of the load."
     if wrong:
-        told = "; of ".join(wrong)
-        sentence = f"The load went from 0 s to {twin.phases.load_s:g} s, but there are readings of {told}."
+        told = "; ".join(wrong)
+        sentence = f"The load ran from 0 s to {twin.phases.load_s:g} s, but these readings do not: {told}."
     return _counted(THROUGHOUT, len(wrong), "series", sentence, twin)
 
 

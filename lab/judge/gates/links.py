@@ -40,8 +40,8 @@ def _unchanged(twin: TwinEvidence, link: str, samples: Sequence[LinkSample]) -> 
     limit_ms = max(SLACK_MS, SLACK_SHARE * (base_ms or 0.0))
     enough = min(len(before), len(after)) >= SAMPLES_MIN
     sentence = (
-        f"On {link}, where nothing was to change, the fastest probes took {grown_ms:.1f} ms longer than before the "
-        f"fault, and {percent(cut)} were cut off."
+        f"On {link}, which has no fault, the fastest probes took {grown_ms:.1f} ms longer than before, "
+        f"and {percent(cut)} were cut off."
         if enough
         else f"On {link} there are only {len(before)} probes before and {len(after)} after; {SAMPLES_MIN} are needed."
     )

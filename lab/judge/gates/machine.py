@@ -1,7 +1,7 @@
 """Whether the twins had their machine to themselves. What others took from them is not their fault.
 
 Load, probes and proxies run at a higher priority than the twins, so a schedule that was kept says nothing about this. A
-twin that uses up its own cores is a finding, and no reason to distrust the run.
+twin that uses up its own cores is a finding, not a reason to distrust the run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SECOND_S, SLACK_S = 1.0, 0.1
 FOREIGN_IN_A_SECOND_MAX = 0.2  # of all cores of the twins
 FOREIGN_MAX = 0.08  # from the baseline to the end of the recovery
 SWAPPED_BYTES_MAX = 20_000_000
-NOT_TOLD = "This system does not tell what else ran on it."
+NOT_TOLD = "This system does not report what else ran on it."
 CLOSE = "Close other programs, wait until the machine is quiet, and run it again."
 
 
@@ -33,7 +33,7 @@ def foreign_cpu(run: RunEvidence) -> Gate:
         f"at {at_s:.0f} s."
     )
     if len(inside) < 2:
-        sentence = "It was not recorded what else used the twins' cores."
+        sentence = "There is no record of what else used the twins' cores."
     return Gate(
         name=FOREIGN_CPU,
         passed=passed,
@@ -45,7 +45,7 @@ def foreign_cpu(run: RunEvidence) -> Gate:
 
 
 def memory(run: RunEvidence) -> Gate:
-    """Nothing was swapped out or in, and nobody was killed for lack of memory but by a limit of the scenario's."""
+    """Hardly anything was swapped, and no process was killed for lack of memory except by a limit of the scenario."""
     if not run.manifest.counted:
         return _not_told(MEMORY)
     inside = _inside(run)
@@ -68,7 +68,7 @@ def memory(run: RunEvidence) -> Gate:
 
 
 def _limits_memory(scenario: Scenario) -> bool:
-    """Whether the scenario itself has something killed for lack of memory."""
+    """Whether the scenario itself may have a process killed for lack of memory."""
     needed = {fault.needs for fault in scenario.faults}
     return Capability.MEMORY_LIMIT in needed or bool(scenario.topology.limits)
 

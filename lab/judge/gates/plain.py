@@ -1,4 +1,4 @@
-"""The gate that has no number: something was so, or it was not."""
+"""A gate without a number: something was so, or it was not."""
 
 from __future__ import annotations
 

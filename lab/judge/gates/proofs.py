@@ -1,8 +1,8 @@
 """Which samples prove which fault: those of its target that lay inside its windows, clear of their edges.
 
-While a fault that masks another is on, samples say nothing about the other. Where a fault comes and goes, everybody
-reconnects at once, and that delays the few samples of a third too: there a third shows that the fault was on, and the
-whole window shows how strong it was.
+While a fault that masks another is on, samples say nothing about the other. Where a fault comes and goes, all clients
+reconnect at once, which delays the few samples of each third too: there each third only shows that the fault was on,
+and the whole window shows how strong it was.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WELL_AFTER_S = 1.0  # how long after the last fault a target must be healthy aga
 
 
 def fault_proof(number: int, twin: TwinEvidence) -> Proof:
-    """Whether fault number `number` was observed while it was on; that of a link in every third of its time."""
+    """Whether fault number `number` was observed while it was on; a fault of a link, in every third of that time."""
     fault = twin.faults[number]
     mine = _of_target(twin, fault)
     own = [_edges(window) for window in twin.fault_windows if window.fault == number]
@@ -47,7 +47,7 @@ def fault_proof(number: int, twin: TwinEvidence) -> Proof:
 
 
 def _thirds(windows: Sequence[Window]) -> Iterator[tuple[str, list[Window]]]:
-    """What lies in each third of the time from the first window to the last, and what it is called."""
+    """(name, windows clipped to it) of each third of the time from the first window to the last."""
     start_s, end_s = min(on for on, _ in windows), max(off for _, off in windows)
     length_s = (end_s - start_s) / len(THIRDS)
     for number, name in enumerate(THIRDS):

@@ -15,7 +15,7 @@ SCHEDULE_LAG_P99_MS, SCHEDULE_LAG_MAX_MS = 10.0, 50.0  # without real time 5 ms 
 PLAN_OFF_MS = 100.0  # a proxy that closes many connections takes up to 60 ms in containers on two cores
 SKEW_MS = 10.0
 SCHEDULE_LAG, ON_TIME, IN_STEP = "schedule lag", "faults on time", "twins in step"
-TIMING_SHARE = 0.95  # of the switches: with two it is the worst, with the many of a burst one may slip
+TIMING_SHARE = 0.95  # of the switches: of two, both must be on time; of the many in bursts, a few may slip
 
 Change = Switched | Performed
 
@@ -28,7 +28,7 @@ def schedule_lag(planned: Planned, twin: TwinEvidence) -> Gate:
     passed = value_ms <= limit_ms
     told = f"99 % of requests were sent within {p99_ms:.1f} ms of plan, and all within {max_ms:.1f} ms."
     if not len(lag_ms):
-        told = "Nothing was sent."
+        told = "No request was sent."
     return Gate(
         name=SCHEDULE_LAG,
         passed=passed,
@@ -41,8 +41,8 @@ def schedule_lag(planned: Planned, twin: TwinEvidence) -> Gate:
 
 
 def on_time(run: RunEvidence) -> Gate:
-    """From the planned instant until a link had done it, or until a part or a store was asked: how long a server takes
-    to stop or to start is its own affair, and a fault counts only from when it was surely there.
+    """Measured from the planned instant until a link had changed, or until a part or a store was asked to change: how
+    long a server takes to stop or start is its own affair, and a fault counts only once it was surely there.
     """
     off_ms = [
         1000 * max(abs(event.before_s - event.planned_s), abs(_done_s(event) - event.planned_s))
@@ -57,7 +57,7 @@ def _done_s(event: Change) -> float:
 
 
 def in_step(run: RunEvidence) -> Gate:
-    """Asked of all at once. How long a target then takes is its twin's affair: a proxy closes what hangs."""
+    """All twins are asked at once. How long a target then takes is its twin's affair: a proxy closes connections."""
     asked: dict[tuple[int, float, bool], list[float]] = {}
     for twin in run.twins:
         for event in changes(twin):
@@ -65,7 +65,7 @@ def in_step(run: RunEvidence) -> Gate:
             asked.setdefault((event.fault, event.planned_s, on), []).append(event.before_s)
     skew_ms = [1000 * (max(instants) - min(instants)) for instants in asked.values()]
     return _timing(
-        IN_STEP, skew_ms, SKEW_MS, lambda ms: f"All twins were told within {ms:.1f} ms of each other."
+        IN_STEP, skew_ms, SKEW_MS, lambda ms: f"All twins got each change within {ms:.1f} ms of each other."
     )
 
 
@@ -87,7 +87,7 @@ def changes(twin: TwinEvidence) -> list[Change]:
 
 
 def changes_planned(manifest: Planned) -> int:
-    """How many changes somebody has to make in the run: those of the load are in the schedule already."""
+    """How many changes the lab has to make in the run: changes of the load are in the schedule already."""
     faults = manifest.scenario.faults
     made = sum(faults[switch.fault].target().kind is not Kind.LOAD for switch in manifest.switches)
     return made + len(manifest.shots)

@@ -1,4 +1,4 @@
-"""Whether the record of a run is whole: it ended, and each planned request was sent and written down, or spared."""
+"""Whether the record of a run is whole: it ended, and each planned request was sent and recorded, or not needed."""
 
 from __future__ import annotations
 

@@ -15,15 +15,15 @@ CORES = "cores"
 WORKERS_STARTED = "worker_starts_total"
 LIMITS = {  # of a Server, in words
     CORES: "the cores",
-    "cpus_max": "the limit of CPUs",
-    "memory_max_bytes": "the limit of memory",
-    "descriptors_max": "the limit of descriptors",
+    "cpus_max": "the CPU limit",
+    "memory_max_bytes": "the memory limit",
+    "descriptors_max": "the descriptor limit",
 }
-AGAIN = "Find out who did that, and run it again."
+AGAIN = "Find out who did that, then run it again."
 
 
 def same_servers(scenario: Scenario, twin: TwinEvidence) -> Gate:
-    """No server was replaced, ended or stopped, by anybody but a fault."""
+    """No server was replaced, ended or stopped, except by a fault."""
     left_out = broken(scenario)
     problems = list(_read_to_the_end(twin, left_out))
     for at_s, name, before, now in _changes(twin, left_out):
@@ -35,21 +35,21 @@ def same_servers(scenario: Scenario, twin: TwinEvidence) -> Gate:
             problems.append(f"{name} was {now.life} at {at_s:.1f} s")
     if SERVICE not in left_out:
         problems += _replaced_workers(twin)
-    return _gate(SAME_SERVERS, problems, "Every server was the same one all the time, and ran.", twin.twin)
+    return _gate(SAME_SERVERS, problems, "Every server kept running, as the same process.", twin.twin)
 
 
 def _replaced_workers(twin: TwinEvidence) -> Iterator[str]:
-    """A replica whose service has started one more worker process: another one had ended."""
+    """Replicas whose service has started one more worker process, because another one had ended."""
     known: dict[str, float] = {}
     for reading in twin.metrics:
         started = reading.samples.get(WORKERS_STARTED)
         if started is not None and started > known.setdefault(reading.member, started):
-            yield f"a worker of {SERVICE}/{reading.member} had been replaced by {reading.at_s:.1f} s"
+            yield f"a worker of {SERVICE}/{reading.member} was replaced before {reading.at_s:.1f} s"
             known[reading.member] = started
 
 
 def limits_alike(run: RunEvidence) -> Gate:
-    """The limits of each server stayed as they were, all twins have the same, and nobody was held back without one."""
+    """The limits of each server did not change, all twins have the same, and no server without one was throttled."""
     left_out = broken(run.manifest.scenario)
     twins = list(run.twins)
     problems = [problem for twin in twins for problem in _changed_limits(twin, left_out)]
@@ -91,7 +91,7 @@ def _told(limit: object) -> str:
 def _changes(
     twin: TwinEvidence, left_out: Container[str]
 ) -> Iterator[tuple[float, str, Server | None, Server]]:
-    """Each server that is not as it was: when that was seen, its name, how it was, and how it is."""
+    """Each change of a server: when it was seen, the server's name, how it was (None: new), and how it is."""
     known: dict[str, Server] = {}
     for number, reading in enumerate(_readings(twin)):
         for name, server in reading.changed.items():
@@ -114,7 +114,7 @@ def _read_to_the_end(twin: TwinEvidence, left_out: Container[str]) -> Iterator[s
     elif readings[-1].at_s < twin.phases.window(RECOVERY)[1]:
         yield f"the servers were last read at {readings[-1].at_s:.1f} s"
     yield from (
-        f"{name} did not run at the start"
+        f"{name} was not running at the start"
         for name, server in _started(twin, left_out).items()
         if not server.pid
     )

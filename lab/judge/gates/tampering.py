@@ -11,10 +11,10 @@ UNTOUCHED = "proxies untouched"
 
 
 def untouched(twin: TwinEvidence) -> Gate:
-    """Every time they were read, all proxies were as planned, and there was no other."""
+    """Every time they were read, all proxies were as planned, and there were no others."""
     read = [event for event in twin.events if isinstance(event, ProxiesRead)]
     wrong = [event for event in read if not event.ok]
-    sentence = f"The proxies were as planned all {len(read)} times that they were read."
+    sentence = f"All {len(read)} readings found the proxies as planned."
     if not read:
         sentence = "The proxies were never read."
     if wrong:
@@ -58,4 +58,4 @@ def _changed(name: str, asked: Proxy, echo: Proxy) -> Iterator[str]:
 
 def _state(state: LinkState) -> str:
     toxics = ", ".join(f"{toxic.type} {toxic.stream}" for toxic in state.toxics)
-    return toxics or ("no toxic" if state.enabled else "no open door")
+    return toxics or ("no toxic" if state.enabled else "a closed listener")
