@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from lab.model import Check, CheckResult, Verdict
 
 SAMPLES_MIN = 20
-LOOKED_MIN = 5  # things that an invariant must have looked at: of fewer, "none is wrong" says nothing
+LOOKED_MIN = 5  # things that an invariant must have looked at: with fewer, "none is wrong" says nothing
 EXAMPLES_MAX = 3
 
 

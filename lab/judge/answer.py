@@ -1,6 +1,7 @@
 """The answer: which twin held, which broke, under what, and the numbers that decide it. A reader sees it first.
 
-And what became of all requests: a twin that holds by refusing nearly everything must not look like one that serves.
+It also says what became of all requests: a twin that holds by refusing nearly everything must not look like one that
+serves.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def answer(scenario: Scenario, gates: Sequence[Gate], twins: Sequence[TwinVerdic
 
 
 def _surprise(twins: Sequence[TwinVerdict]) -> str:
-    """Whether it is what was expected; if only the reason is another, which check should have decided."""
+    """Nothing if the result is as expected; if only the reason differs, which check should have decided."""
     surprising = [twin for twin in twins if twin.surprising]
     if not surprising:
         return ""
@@ -63,7 +64,7 @@ def _part(twin: TwinVerdict, result: CheckResult | None) -> str:
 
 
 def deciding(twins: Sequence[TwinVerdict]) -> list[CheckResult | None]:
-    """For each twin the check to tell: the first that explains the verdicts of all twins, else its own first.
+    """For each twin the check to quote: the first that explains the verdicts of all twins, else its own first.
 
     A scenario lists its checks in order of importance, and the first is the one that it is about.
     """

@@ -21,20 +21,20 @@ from lab.judge.statistics import (
 from lab.lazily import np
 from lab.model import BASELINE, FAULT, RECOVERY, Evidence, Window
 
-HEALTHY_FOR_S = 5.0  # so long without a break, and the twin has recovered
-PER_BIN = 15  # requests at least, as the load plans them: of fewer, one says too much
-SHORT_OF_BASELINE = 0.02  # this much below the baseline's worst second is healthy still
-SLOWER = 1.5  # and so is this much slower than in the baseline …
-SHARE_OF_LIMIT = 0.5  # … or within half of what the load allows
+HEALTHY_FOR_S = 5.0  # a twin that is healthy for this long without a break has recovered
+PER_BIN = 15  # planned requests at least: with fewer, each one would weigh too much
+SHORT_OF_BASELINE = 0.02  # a share this far below that of the baseline's worst second is still healthy
+SLOWER = 1.5  # so is a median this many times that of the baseline …
+SHARE_OF_LIMIT = 0.5  # … or within this share of what the load allows
 BASELINE_LEAST = 0.5  # below it there is no healthy state to recover to
 Q = 0.5  # a second holds 15 to 40 requests, too few for a tail; what is too late is not good anyway
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recovery:
-    """`took_s`: from the last healing to the first bin of HEALTHY_FOR_S without an ill one; infinite if there is none.
+    """`took_s`: from the last healing to the first of HEALTHY_FOR_S healthy seconds in a row; infinite if none.
 
-    `why_unknown` says why nothing can be said, else "". `ill_later_s`: how much of the rest was ill again.
+    `why_unknown`: why recovery cannot be judged, else "". `ill_later_s`: for how long it was unhealthy after that.
     """
 
     took_s: float = math.inf
@@ -57,8 +57,8 @@ def recovery(evidence: Evidence, asked: Requests) -> Recovery:
     healthy = _healthy(evidence, asked, healed_s, end_s, bin_s)
     if len(healthy) < needed:
         return Recovery(
-            why_unknown=f"The recovery phase of {end_s - healed_s:.1f} s is too short: it takes {needed * bin_s:g} "
-            "healthy seconds to tell."
+            why_unknown=f"The recovery phase of {end_s - healed_s:.1f} s is too short to see "
+            f"{needed * bin_s:g} healthy seconds."
         )
     first = _first_run(healthy, needed)
     if first is None:
@@ -73,7 +73,7 @@ def _sound_share(evidence: Evidence, asked: Requests) -> float:
 
 
 def _healthy(evidence: Evidence, asked: Requests, start_s: float, end_s: float, bin_s: float) -> Mask:
-    """For each bin whether it is as good and about as fast as the baseline. One request more or less says nothing."""
+    """For each bin, whether it is as good and about as fast as the baseline; one request fewer is still as good."""
     within_ms = evidence.load.good_within_ms
     base_s = _baseline(evidence, asked)
     sound = is_sound(asked, within_ms)
@@ -88,7 +88,7 @@ def _healthy(evidence: Evidence, asked: Requests, start_s: float, end_s: float, 
 
 
 def _baseline(evidence: Evidence, asked: Requests) -> Window:
-    """Without its end, where there is enough of it: what was due there may have met the fault."""
+    """The baseline without its end, where requests may have met the fault; all of it if that leaves none."""
     start_s, end_s = evidence.phases.window(BASELINE)
     early_s = end_s - evidence.load.good_within_ms / 1000
     return (start_s, early_s) if len(between(asked, start_s, early_s)) else (start_s, end_s)

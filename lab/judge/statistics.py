@@ -95,7 +95,7 @@ def is_answered(requests: Requests) -> Mask:
 
 
 def is_settled(requests: Requests) -> Mask:
-    """Answered for good: not by a status that says "try again"."""
+    """Answered, and not by a status that says "try again"."""
     return is_answered(requests) & ~np.isin(requests["status"], TRY_AGAIN)
 
 
@@ -115,7 +115,7 @@ def is_good(requests: Requests, within_ms: float) -> Mask:
 
 
 def is_conflict(requests: Requests) -> Mask:
-    """Told that somebody else was first, or that there is not enough (409)."""
+    """Answered that somebody else was first, or that there is not enough (409)."""
     return np.asarray(
         (requests["outcome"] == Outcome.REFUSED) & (requests["status"] == CONFLICT), dtype=np.bool_
     )

@@ -54,7 +54,7 @@ def _twin(twin: TwinEvidence, scenario: Scenario, valid: bool, whole: bool) -> T
 
 
 def _as_far_as_known(twin: TwinEvidence) -> TwinNumbers:
-    """Of a run that ended early: none, if too little was written down."""
+    """The numbers of a run that ended early; none if too little was recorded."""
     try:
         return describe(twin)
     except LabError:

@@ -415,12 +415,12 @@ def test_a_user_whose_first_profile_was_written_in_the_run_is_a_pair_too() -> No
         (
             [booking_row(2, "r1")],
             [{**charge_row(1, "r1"), "amount_cents": 1_999}],
-            "costs 2000 cents, 1999 were kept",
+            "costs 2000 cents, but 1999 were kept",
         ),
         (
             [booking_row(2, "r1")],
             [{**charge_row(1, "r1"), "refunded_cents": 2_000}],
-            "costs 2000 cents, 0 were kept",
+            "costs 2000 cents, but 0 were kept",
         ),
         ([], [charge_row(2, "r2")], "no confirmed booking"),
         (

@@ -267,7 +267,7 @@ def test_recovery_is_the_first_five_healthy_seconds(rows: object, took_s: float,
 def test_what_is_ill_after_recovery_is_said() -> None:
     rows = recovering_after(0, then_ill_at_s=8)
     assert (
-        "1 s of the rest were ill again"
+        "later it was unhealthy again for 1 s"
         in judged(RecoversWithin(at_most_s=5), rows, fault_windows=WINDOW).sentence
     )
 

@@ -1,4 +1,4 @@
-"""I14, money: charges less refunds are the prices of the confirmed bookings, one charge to one booking."""
+"""I14, money: charges minus refunds equal the prices of the confirmed bookings, one charge per booking."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ChargesMatch(Check):
         bookings = [row for row in named(evidence, BOOKINGS) if row["status"] == CONFIRMED]
         if not bookings and not any(map(_kept, charges.values())):
             return self.undecided(
-                f"No confirmed booking, and nothing was kept of {len(charges)} charges: there is nothing to match."
+                f"No booking was confirmed and none of {len(charges)} charges kept, so there is nothing to match."
             )
         payers: dict[str, list[Row]] = defaultdict(list)
         for booking in bookings:
@@ -45,7 +45,7 @@ def _unpaid(bookings: list[Row], charges: dict[str, Row]) -> Iterator[str]:
         if charge is None:
             yield f"{who} was confirmed, but there is no charge for it"
         elif _kept(charge) != booking["price_cents"]:
-            yield f"{who} costs {booking['price_cents']} cents, {_kept(charge)} were kept"
+            yield f"{who} costs {booking['price_cents']} cents, but {_kept(charge)} were kept"
 
 
 def _unfounded(charges: dict[str, Row], payers: dict[str, list[Row]]) -> Iterator[str]:
@@ -58,7 +58,7 @@ def _unfounded(charges: dict[str, Row], payers: dict[str, list[Row]]) -> Iterato
 
 
 def _kept(charge: Row) -> int:
-    """What the company has of it, refunds taken off."""
+    """What the company keeps of the charge after refunds, in cents."""
     return int(charge["amount_cents"]) - int(charge.get("refunded_cents", 0))
 
 

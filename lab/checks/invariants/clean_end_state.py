@@ -19,7 +19,7 @@ class CleanEndState(Check):
     name: ClassVar[str] = "clean end state"
     invariant: ClassVar[str] = "I12"
     pending_at_most_s: float = (
-        10  # nobody pays 6 s after the request, and a sweeper that comes every 1.5 s undoes it
+        10  # nobody pays later than 6 s after the request, and a sweeper that runs every 1.5 s undoes it
     )
     open_at_most_s: float = 1.0  # a transaction; background work of the service takes milliseconds
 

@@ -61,7 +61,7 @@ def _unexplained(evidence: Evidence) -> Iterator[str]:
     before = _balances(evidence.initial)
     for wallet, cents in _balances(evidence.final).items():
         if cents != before.get(wallet, 0) + moved[wallet]:
-            yield f"wallet {wallet}: {before.get(wallet, 0)} cents, ledger {moved[wallet]:+d}, yet {cents} at the end"
+            yield f"wallet {wallet}: {before.get(wallet, 0)} cents, ledger {moved[wallet]:+d}, but {cents} at the end"
 
 
 def _lopsided(evidence: Evidence) -> Iterator[str]:

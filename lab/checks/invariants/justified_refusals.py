@@ -1,4 +1,4 @@
-"""I16, justified refusals: whoever was told "taken" or "not enough" can be shown what took it."""
+"""I16, justified refusals: for every "taken" or "not enough", the history shows what took it."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ Hour = tuple[str, int, int]  # of a booking or a hold, of a room, since 1970
 class JustifiedRefusals(Check):
     """Every request of the load is right in itself, so only a conflict (409) may refuse one for good.
 
-    What it conflicts with was acknowledged, may have taken effect, or was there before. Refusals for want of health
-    (503 and its like) are the matter of SLOs.
+    What it conflicts with was acknowledged, may have taken effect, or was there before. Refusals by a service that is
+    unwell (503 and the like) are left to the SLOs.
     """
 
     name: ClassVar[str] = "justified refusals"
     invariant: ClassVar[str] = "I16"
 
     def title(self) -> str:
-        return "whoever was refused was refused for a reason"
+        return "every refusal had a reason"
 
     def judge(self, evidence: Evidence) -> CheckResult:
         wanted = intents(evidence)
@@ -68,7 +68,9 @@ def _is_final(each: Operation) -> bool:
 
 
 class _Held:
-    """What may stand in the way of a request: who may have an hour or a profile, and how little a wallet may hold."""
+    """What may stand in the way of a request: hours that may be taken, profiles that may have been edited, and the
+    least that each wallet may hold.
+    """
 
     def __init__(self, wanted: Iterable[Intent], evidence: Evidence) -> None:
         self._taken: set[Hour] = set()
@@ -84,7 +86,7 @@ class _Held:
                 self._note(intent)
 
     def excuses(self, intent: Intent, refused: Operation) -> bool:
-        """Whether something may have stood in the way; another try of its own that may have taken effect, too."""
+        """Whether something may have stood in the way, including another try of the same intent."""
         if refused.status != CONFLICT:
             return False
         if not intent.refused:

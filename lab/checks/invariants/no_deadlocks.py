@@ -31,7 +31,7 @@ class NoDeadlocks(Check):
         crossed = list(_crossed(intents(evidence, TRANSFERS), *evidence.phases.window(self.phase)))
         told = f"{len(crossed)} pairs of transfers crossed in the {self.phase} phase"
         if deadlocks < 0:
-            return self.undecided("The database lost its count of deadlocks when it was restarted.")
+            return self.undecided("The database was restarted and lost its count of deadlocks.")
         if not deadlocks and len(crossed) < self.at_least:
             return self.undecided(f"Only {told}; at least {self.at_least} are needed.", len(crossed))
         hit = [pair for pair in crossed if not all(each.acked for each in pair)] or crossed

@@ -37,7 +37,7 @@ CHANGES_LATER = ("status",)  # acknowledged as confirmed, and cancelled since
 
 @dataclass(frozen=True, kw_only=True)
 class StoredAsAsked(Check):
-    """Every row that an intent has left, against the request and against each acknowledgement of it."""
+    """Compares every row that an intent has left with the request and with each acknowledgement of it."""
 
     name: ClassVar[str] = "stored as asked"
     invariant: ClassVar[str] = "I15"
@@ -77,7 +77,7 @@ class _Right:
         self._instants = instants(evidence)
 
     def difference(self, intent: Intent, row: Row) -> str:
-        """The first thing in which `row` is not what it should be, in a line; "" if there is none."""
+        """How `row` differs from the request or else from an acknowledgement, in a line; "" if it does not."""
         for said, what in (("asked for", self._asked(intent)), *_acknowledged(intent, row)):
             names = [
                 name
@@ -110,7 +110,7 @@ class _Right:
 
 
 def _acknowledged(intent: Intent, row: Row) -> list[tuple[str, Row]]:
-    """What the acknowledgements say of `row`. That they name different rows is the matter of I9."""
+    """What the acknowledgements say of `row`. Whether they all name the same row is for I9 to judge."""
     number = row.get("id")
     return [
         ("acknowledged", each.answered)

@@ -50,5 +50,5 @@ class RecoversWithin(Check):
 def _told(back: Recovery) -> str:
     if math.isinf(back.took_s):
         return f"It had not recovered {back.seen_s:.0f} s after healing."
-    later = f"; {back.ill_later_s:g} s of the rest were ill again" if back.ill_later_s else ""
-    return f"From {back.took_s:g} s after healing on, it was healthy for {HEALTHY_FOR_S:g} s without a break{later}."
+    later = f"; later it was unhealthy again for {back.ill_later_s:g} s" if back.ill_later_s else ""
+    return f"It was healthy for {HEALTHY_FOR_S:g} s in a row, from {back.took_s:g} s after healing{later}."

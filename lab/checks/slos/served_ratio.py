@@ -1,4 +1,4 @@
-"""ServedRatio: the share of requests that were served, where some must be told that somebody else was first."""
+"""ServedRatio: the share of requests that were served, in a load where some must lose to somebody who was first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lab.model import CheckResult, Evidence
 
 @dataclass(frozen=True, kw_only=True)
 class ServedRatio(ShareCheck):
-    """Served: good, or told of a conflict (409) in time. Whether the conflict is real is the matter of I16."""
+    """Served: good, or told of a conflict (409) in time. Whether the conflict is real is for I16 to judge."""
 
     name: ClassVar[str] = "served ratio"
     at_least: float

@@ -12,9 +12,8 @@ from lab.model import CheckResult, Verdict, percent
 
 @dataclass(frozen=True, kw_only=True)
 class ShareCheck(PhaseCheck):
-    """A share, by how it differs from second to second, is surely beyond its limit, surely not, or too near to tell.
-
-    A limit of all or none leaves nothing open.
+    """Judged by how it varies from second to second, a share surely keeps its limit, surely breaks it, or is too near
+    to tell. With a limit of all or none it is never too near.
     """
 
     def judged(
@@ -37,7 +36,7 @@ class ShareCheck(PhaseCheck):
 
 
 def needed_for(limit: float) -> int:
-    """How many requests it takes to say that a share of at least `limit` is so: as many as for that quantile."""
+    """How many requests it takes to judge a share against `limit`: as many as for that quantile."""
     return max(SAMPLES_MIN, carried_by(limit))
 
 

@@ -1,4 +1,4 @@
-"""StatementsPerRequest: how many SQL statements a request of a route takes, by the twin's own metrics."""
+"""StatementsPerRequest: how many SQL statements a request of a route takes, according to the twin's own metrics."""
 
 from __future__ import annotations
 
