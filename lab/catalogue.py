@@ -36,7 +36,7 @@ from lab.model import (
 )
 
 T = TypeVar("T", Load, Phases, Fault, Limits)
-# Longer is a slip of the keyboard, and would hold the machine for as long as it says.
+# Anything longer is a typing error, and would keep the machine busy for as long as it says.
 PHASES_MAX_S = 24 * 3600
 CLIENT_TIMEOUT_MAX_S = 600
 WORDS = {int: "a whole number", float: "a number", str: "a word"}
@@ -66,7 +66,7 @@ def find(name: str) -> Entry:
     if len(fits) == 1:
         return everything[fits[0]]
     if fits:
-        raise LabError(f"{name} fits {', '.join(fits)}. Name one of them.")
+        raise LabError(f"{name} matches {', '.join(fits)}. Name one of them.")
     near = difflib.get_close_matches(name, everything, n=2, cutoff=0.4)
     hint = f"Did you mean {' or '.join(near)}?" if near else "See: bin/lab list"
     raise LabError(f"There is no scenario called {name!r}. {hint}")
@@ -98,7 +98,7 @@ def configure(scenario: Scenario, quick: bool, settings: Iterable[str]) -> tuple
 
 
 def check(fault: Fault) -> None:
-    """Raises LabError for a parameter out of range: better now than when the twins are up."""
+    """Raises LabError for a parameter out of range, before the twins are started."""
     fault.target()
     if isinstance(fault, StateFault):
         fault.state()
@@ -107,7 +107,7 @@ def check(fault: Fault) -> None:
 
 
 def _check_length(load: Load, phases: Phases) -> None:
-    """Raises LabError for a run that nobody would live to see the end of."""
+    """Raises LabError for a run that would take absurdly long."""
     if phases.total_s > PHASES_MAX_S:
         raise LabError(
             f"The phases last {phases.total_s:g} s in all, more than a day ({PHASES_MAX_S} s). Shorten them."
@@ -133,12 +133,12 @@ def _check_there(fault: Fault, topology: Topology) -> None:
 
 
 def _check_members(faults: Iterable[Fault]) -> None:
-    """Raises LabError if one fault hits all members of a part and another only one: which would count?"""
+    """Raises LabError if one fault hits all members of a part and another only one: it is unclear which would count."""
     parts = {fault.target() for fault in faults if fault.target().kind is Kind.PART}
     for part in parts:
         if part.member == ALL and any(other.name == part.name and other != part for other in parts):
             raise LabError(
-                f"Faults of {part} and of one member of it cannot be combined: name a member in each."
+                f"A fault of {part} and one of a single member cannot be combined: name a member in each."
             )
 
 
@@ -209,7 +209,7 @@ def _settable(value: Any) -> dict[str, type]:
 
 
 def _taken(hint: Any) -> Any:
-    """The type of a field; of one that may be None, what it is otherwise."""
+    """The type of a field; if it may be None, its other type."""
     others = [one for one in get_args(hint) if one is not NoneType]
     return others[0] if len(others) == 1 and NoneType in get_args(hint) else hint
 
@@ -217,11 +217,11 @@ def _taken(hint: Any) -> Any:
 def _changed(value: T, name: str, text: str, setting: str) -> T:
     known = _settable(value)
     if name not in known:
-        raise LabError(f"--set {setting}: there is no {name!r}; there is {', '.join(sorted(known))}.")
+        raise LabError(f"--set {setting}: there is no {name!r}; choose one of {', '.join(sorted(known))}.")
     try:
         new = known[name](text)
     except ValueError:
         raise LabError(f"--set {setting}: {name} takes {WORDS[known[name]]}, not {text!r}.") from None
     if isinstance(new, float | int) and not 0 <= new < math.inf:
-        raise LabError(f"--set {setting}: {name} must be a number from 0 up.")
+        raise LabError(f"--set {setting}: {name} must be a number of 0 or more.")
     return replace(value, **{name: new})

@@ -1,7 +1,7 @@
 """The command line: parses, assembles, prints. It makes no decisions of its own.
 
-Exit codes: 0 as the scenario expects, 1 known to be otherwise, 2 usage or surroundings, 3 invalid, inconclusive or not
-healed, 70 a mistake of the lab itself, 130 interrupted (healed), 141 nobody read on.
+Exit codes: 0 as the scenario expects, 1 known not to be as expected, 2 wrong usage or an unsuitable machine, 3 invalid,
+inconclusive or not healed, 70 a bug in the lab itself, 130 interrupted (healed), 141 nobody read the output.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ app = typer.Typer(
 
 
 def _reading_on(command: Callable[P, T]) -> Callable[P, T]:
-    """`command`, told apart from typer's own exit 1 where nobody reads its answer: that would be a verdict."""
+    """`command`, raising Gone if nobody reads its output: typer's own exit code for that, 1, would be a verdict."""
 
     @wraps(command)
     def told(*args: P.args, **options: P.kwargs) -> T:
@@ -76,7 +76,7 @@ def main(interrupts: Interrupts | None = None) -> None:
     except LabError as error:
         fail(str(error), error.exit_code)
     except SystemExit as leaving:
-        if leaving.code == INTERRUPTED:  # typer made this of the KeyboardInterrupt
+        if leaving.code == INTERRUPTED:  # typer turns KeyboardInterrupt into this
             fail(interrupted(interrupts), INTERRUPTED)
         _last_words()
         raise
@@ -89,20 +89,20 @@ def main(interrupts: Interrupts | None = None) -> None:
         except OSError:  # it was the output that could not be written
             _forget_output()
         fail(sentence(error), 2)
-    except Exception:  # noqa: BLE001 - whatever it is, no exit code may make a verdict of it
+    except Exception:  # noqa: BLE001 - whatever it is, its exit code must not pass for a verdict
         traceback.print_exc()
-        fail("That is a mistake in the lab itself. Please report it, with the lines above.", OURS)
+        fail("This is a bug in the lab itself. Please report it, with the lines above.", OURS)
 
 
 def program() -> str:
-    """The name in usage lines. Shells complete by the bare name: the variable made of it can hold no slash."""
+    """The name in usage lines. For completion the bare name: the shell variable made from it can hold no slash."""
     completing = COMPLETION in os.environ or any("completion" in word for word in sys.argv[1:2])
     return "lab" if completing else "bin/lab"
 
 
 def interrupted(interrupts: Interrupts | None) -> str:
     if interrupts is not None and interrupts.count > 2:
-        return "Interrupted before all was healed. The guardian of the run does the rest; look with: bin/lab heal"
+        return "Interrupted before all was healed. The run's guardian does the rest; to check: bin/lab heal"
     return "Interrupted. Everything is healed and stopped."
 
 
@@ -113,9 +113,9 @@ def sentence(error: OSError) -> str:
     step = {
         errno.ENOSPC: room,
         errno.EDQUOT: room,
-        errno.EACCES: "Give yourself the right to write there, or work in a clone of your own.",
-        errno.EROFS: "Work in a clone on a file system that can be written.",
-        errno.EADDRINUSE: "Another program has the port; try again, the lab looks for a free one.",
+        errno.EACCES: "Get write permission there, or work in a clone of your own.",
+        errno.EROFS: "Work in a clone on a writable file system.",
+        errno.EADDRINUSE: "Another program uses the port; try again, and the lab will choose a free one.",
         errno.EMFILE: "Allow more open files, then try again: ulimit -n 4096",
         errno.ENFILE: "The machine has too many open files; end some programs, then try again.",
         errno.EAGAIN: "Allow more processes, then try again: ulimit -u",
@@ -130,7 +130,7 @@ def fail(message: str, code: int) -> NoReturn:
 
 
 def _last_words() -> None:
-    """What was printed reaches its reader now, or it is said that it does not."""
+    """Flush what was printed, and exit with the right code and message if that fails."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:

@@ -8,7 +8,7 @@ import typer
 
 
 def _scenarios(start: str) -> list[tuple[str, str]]:
-    """The scenarios whose names start so, each with its title."""
+    """The scenarios whose names start with `start`, each with its title."""
     from lab import catalogue
 
     known = [entry.scenario for entry in catalogue.entries().values()]
@@ -32,11 +32,11 @@ def _runtimes(start: str) -> list[str]:
 ScenarioName = Annotated[
     str,
     typer.Argument(
-        help="A scenario, or how its name begins: s11. See: bin/lab list", autocompletion=_scenarios
+        help="A scenario, or the start of its name: s11. See: bin/lab list", autocompletion=_scenarios
     ),
 ]
 RunName = Annotated[
-    str, typer.Argument(help='The id of a run, a part of it, its folder, or "latest".', autocompletion=_runs)
+    str, typer.Argument(help='A run: its id or part of it, its folder, or "latest".', autocompletion=_runs)
 ]
 Runtime = Annotated[str, typer.Option(help="auto, local or docker.", autocompletion=_runtimes)]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

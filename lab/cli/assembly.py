@@ -68,8 +68,8 @@ def _able(chosen: Testbed, needs: frozenset[Capability]) -> Testbed:
 def twins(workload: Workload, wanted: Iterable[str], defences: str) -> tuple[TwinPlan, ...]:
     """The twins of a run: those that `wanted` names (SERVICE or SERVICE:DEFENCES), else the workload's line-up.
 
-    `defences` goes to every service that has any to switch and is not told its own. Raises LabError for a name
-    that nobody knows.
+    `defences` goes to every service that has defences to switch and does not name its own. Raises LabError for an
+    unknown name.
     """
     chosen = []
     for word in tuple(wanted) or workload.line_up:
@@ -77,7 +77,7 @@ def twins(workload: Workload, wanted: Iterable[str], defences: str) -> tuple[Twi
         service = workload.services.get(name)
         if service is None:
             raise LabError(
-                f"--twin {word}: there is no service {name!r}. There is {', '.join(workload.services)}."
+                f"--twin {word}: there is no service {name!r}. Choose one of {', '.join(workload.services)}."
             )
         if colon and not service.switchable:
             raise LabError(f"--twin {word}: {name} has no defences to switch.")
@@ -97,11 +97,11 @@ def check_defences(text: str) -> None:
     command = [sys.executable, "-m", "services.defences.switch", text]
     asked = ended(command, timeout_s=SHORT_TIMEOUT_S)
     if asked.code:
-        raise LabError(f"{asked.stderr.strip()}. What each is for: docs/defences.md")
+        raise LabError(f"{asked.stderr.strip()}. What each defence is for: docs/defences.md")
 
 
 def awaited() -> dict[str, str]:
-    """Of each defence which scenario to come will need it, as the services say; "" where they say nothing."""
+    """For each defence, the planned scenario that will need it, according to the services; "" if they name none."""
     said = output([sys.executable, "-m", "services.defences", "--awaited"], timeout_s=SHORT_TIMEOUT_S)
     return dict(json.loads(said))
 
@@ -109,11 +109,11 @@ def awaited() -> dict[str, str]:
 def grade(folder: Path) -> RunVerdict:
     """Judge a run from its folder alone, and write verdict.json there."""
     write_verdict(folder, _judged(folder))
-    return read_verdict(folder)  # as everybody else will read it
+    return read_verdict(folder)  # as all other readers will see it
 
 
 def check(folder: Path) -> None:
-    """Raises LabError unless verdict.json is what the evidence beside it says: nothing else is reported."""
+    """Raises LabError unless verdict.json follows from the evidence beside it: no other verdict is reported."""
     if plain(read_verdict(folder)) != plain(_judged(folder)):
         raise LabError(
             f"{folder / 'verdict.json'} does not match the evidence of the run. Judge it again: "
@@ -131,8 +131,8 @@ def _judged(folder: Path) -> RunVerdict:
 
 @contextmanager
 def _nothing_collected() -> Iterator[None]:
-    """What is read of a long run are millions of values, none of them in a cycle: to look for garbage among them again
-    and again takes a quarter of the time.
+    """Turns garbage collection off: a long run is read into millions of values, none of them in a cycle, and looking
+    for garbage among them again and again takes a quarter of the time.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -146,7 +146,7 @@ def _nothing_collected() -> Iterator[None]:
 def report(folder: Path) -> Path:
     """Draw the figures and write the pages, from what the folder holds; returns report.html.
 
-    Where drawing fails altogether, each figure is a line on the page. Raises LabError where there is no page either.
+    If drawing fails altogether, each figure is a line on the page. Raises LabError if there is no page either.
     """
     try:
         _draw(folder)
@@ -163,7 +163,7 @@ def figures(folder: Path) -> Path:
 
 def _draw(folder: Path, *words: str, module: str = "reports") -> None:
     read_verdict(folder)  # without one there is nothing to report, and that is no failure of the figures
-    # One cache of fonts for all runs: to look for them takes a second.
+    # One font cache for all runs: finding the fonts takes a second.
     env = environment(MPLCONFIGDIR=str(cache() / "matplotlib"))
     command = [sys.executable, "-m", module, str(folder.resolve()), *words]
     output(command, timeout_s=DRAWING_TIMEOUT_S, env=env)
@@ -174,14 +174,14 @@ def run_folder(name: str) -> Path:
     if name and _is_run(Path(name)):
         return Path(name).resolve()
     if name == LATEST and not (paths.RUNS / LATEST).exists():
-        raise LabError("There is no run yet. Make one: bin/lab run s01-db-latency --quick")
+        raise LabError("There are no runs yet. Make one: bin/lab run s01-db-latency --quick")
     if name and _is_run(paths.RUNS / name):
         return (paths.RUNS / name).resolve()
     found = [folder for folder in list_runs(paths.RUNS) if name and name in folder.name]
     if not found:
         raise LabError(f"There is no run called {name!r}. See: bin/lab runs")
     if len(found) > 1:
-        raise LabError(f"{name!r} fits {len(found)} runs; name one of them in full. See: bin/lab runs")
+        raise LabError(f"{name!r} matches {len(found)} runs; name one of them in full. See: bin/lab runs")
     return found[0]
 
 

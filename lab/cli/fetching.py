@@ -1,4 +1,4 @@
-"""Gets all that any scenario needs while there is a network."""
+"""Gets everything that any scenario needs, while there is a network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def fetch(runtime: str) -> None:
     if runtime not in known:
         raise LabError(f"There is nothing to fetch for {runtime!r}. Choose one of {', '.join(known)}.")
     known[runtime]()
-    say(f"All that the {runtime} runtime needs is here. Set-up, runs and reports work without a network now.")
+    say(f"The {runtime} runtime has all it needs. Set-up, runs and reports now work without a network.")
 
 
 def _local() -> None:
@@ -27,7 +27,7 @@ def _local() -> None:
     find_programs(EVERYTHING)
     engine = toxiproxy.find()
     if engine.name != TOXIPROXY:
-        told(f"Runs will go through the embedded proxy: {engine.reason}")
+        told(f"Runs will use the embedded proxy: {engine.reason}")
 
 
 def _docker() -> None:

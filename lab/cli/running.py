@@ -50,7 +50,7 @@ def run_and_conclude(
 
 
 def conclude(verdict: RunVerdict, folder: Path, *, as_json: bool, drawn: bool) -> NoReturn:
-    """The same of a run that was made before."""
+    """The same for an existing run."""
     tell(verdict, folder, as_json=as_json, drawn=drawn)
     raise typer.Exit(exit_code(verdict))
 
@@ -64,9 +64,9 @@ def judged_run(
     *,
     drawn: bool = True,
 ) -> tuple[RunVerdict, Path]:
-    """(verdict, folder) of one run, made up to `again` times more where the machine was too busy to be on time.
+    """(verdict, folder) of one run, repeated up to `again` times if the machine was too busy to be on time.
 
-    `tell` hears of the last of them while its stack goes down.
+    `tell` is called with the last of them while its stack goes down.
     """
     for left in range(again, -1, -1):
         plan = planned()
@@ -82,7 +82,7 @@ def judged_run(
                     told(f"{verdict.sentence}\nThe machine was too busy, so the run is repeated.")
                     if drawn:
                         draw(folder)
-            except Spoiled:  # its folder says what has gone, so it is an invalid run like any other
+            except Spoiled:  # its folder says what ended, so it is an invalid run like any other
                 verdict = assembly.grade(folder)
                 tell(verdict, folder)
                 return verdict, folder
@@ -101,12 +101,12 @@ def tell(verdict: RunVerdict, folder: Path, *, as_json: bool, drawn: bool = True
 
 
 def repeat(folder: Path) -> str:
-    """The command line that makes the run in `folder` once more."""
+    """The command line that repeats the run in `folder`."""
     return command(RunRecord(folder).manifest)
 
 
 def draw(folder: Path) -> Path | None:
-    """The page of a run; None, and told why, where it cannot be written."""
+    """The page of a run; None, with the reason printed, if it cannot be written."""
     try:
         return assembly.report(folder)
     except (LabError, OSError) as error:
@@ -117,7 +117,7 @@ def draw(folder: Path) -> Path | None:
 def make_plan(
     scenario: str, quick: bool, seed: int | None, defences: str, settings: list[str], twins: list[str]
 ) -> RunPlan:
-    """What is to be run. Raises LabError for anything that cannot be."""
+    """The plan of a run. Raises LabError for anything that cannot be run."""
     found, phases = catalogue.configure(catalogue.find(scenario).scenario, quick, settings)
     workload = workloads.find(found.workload)
     stack = Stack(
@@ -141,14 +141,14 @@ def make_plan(
     extra = surges(found.faults, plan.switches)
     if next(plan_arrivals(found.load, phases, plan.seed, workload, stack.sizes, extra), None) is None:
         raise LabError(
-            f"{found.load.rate_rps:g} arrivals/s for {phases.load_s:g} s are not one request. Raise load.rate_rps."
+            f"{found.load.rate_rps:g} arrivals/s for {phases.load_s:g} s give no request at all. Raise load.rate_rps."
         )
     return plan
 
 
 @contextmanager
 def performed(plan: RunPlan, runtime: str, folder: Path) -> Iterator[None]:
-    """Run `plan` for real, into `folder`. Inside the block the folder is whole, and the stack goes down meanwhile."""
+    """Run `plan` for real, into `folder`. Inside the block the folder is complete, and the stack is going down."""
     testbed = assembly.testbed(runtime, plan.stack, plan.workload, plan.needs)
     writer, clock = RunWriter(folder), MonotonicClock()
     with progress(plan, writer.folder, testbed.runtime) as listener:
@@ -164,7 +164,7 @@ def performed(plan: RunPlan, runtime: str, folder: Path) -> Iterator[None]:
 
 
 def exit_code(verdict: RunVerdict) -> int:
-    """0 as expected, 1 known to be otherwise, 3 if nobody can tell. What is known counts for more than what is not."""
+    """0 as expected, 1 known not to be as expected, 3 unknown. A known contradiction outweighs all that is unknown."""
     if verdict.as_expected:
         return 0
     return 1 if verdict.valid and any(twin.contradicts for twin in verdict.twins) else 3

@@ -1,4 +1,4 @@
-"""Brings twins up to be played with, tells what stands, and takes it down."""
+"""Starts twins to play with, shows what is running, and stops it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def heal_and_tell() -> None:
 
 
 def print_standing(*, as_json: bool) -> None:
-    """What stands, which of its parts do not run any more, and which of its links are broken."""
+    """What is running, which of its parts have stopped, and which of its links are broken."""
     found = [run for run in holdings(paths.STATE) if run.genuine and (run.owner_alive or run.standing)]
     if as_json:
         print(json.dumps([told_of(run) for run in found], indent=2))
@@ -85,7 +85,7 @@ def print_standing(*, as_json: bool) -> None:
 
 def not_running(run: Holdings) -> list[str]:
     """Parts of a stack that are dead or paused although nobody asked them to be, a line each, with the next step."""
-    steps = {True: " Start it again: bin/lab heal", False: " Begin anew: bin/lab down, then bin/lab up"}
+    steps = {True: " Start it again: bin/lab heal", False: " Start afresh: bin/lab down, then bin/lab up"}
     try:
         found = stopped(run)
     except LabError as error:
@@ -145,7 +145,7 @@ def print_experiment(addresses: Mapping[str, Mapping[str, str]], token_file: Pat
             f"curl -s -d {toxic} {link}" for link in links.values()
         ],
         "Time them again. One twin asks once for each user, the other once for all:": reads,
-        "Undo it (bin/lab heal does, too):": [f"curl -s -X DELETE {link}/slow" for link in links.values()],
+        "Undo it (bin/lab heal does so too):": [f"curl -s -X DELETE {link}/slow" for link in links.values()],
     }
     for number, (step, lines) in enumerate(steps.items(), 1):
         say("\n".join([f"\n{number}. {step}", *(f"   {line}" for line in lines)]))

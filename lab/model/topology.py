@@ -113,7 +113,7 @@ class Topology:
 
     def __post_init__(self) -> None:
         if unknown := [part for part in (*self.parts, *self.limits) if part not in PARTS]:
-            raise LabError(f"There is no part called {', '.join(unknown)}. There is {', '.join(PARTS)}.")
+            raise LabError(f"There is no part called {', '.join(unknown)}. Choose from {', '.join(PARTS)}.")
         if not 1 <= self.replicas <= REPLICAS_MAX:
             raise LabError(f"replicas must be from 1 to {REPLICAS_MAX}, not {self.replicas}.")
         if self.replicas > 1 and BALANCER not in self.parts:

@@ -99,7 +99,9 @@ def _times(surges: Sequence[Surge], at_s: float) -> float:
 def check_load(load: Load, phases: Phases, workload: Workload, surges: Sequence[Surge] = ()) -> None:
     """Raises LabError for a load that cannot be planned, or is more than a lab should ever send."""
     if unknown := [op for op in load.mix if op not in workload.operations]:
-        raise LabError(f"No such operation: {', '.join(unknown)}. There is {', '.join(workload.operations)}.")
+        raise LabError(
+            f"No such operation: {', '.join(unknown)}. Choose from {', '.join(workload.operations)}."
+        )
     if load.rate_rps <= 0:
         raise LabError(f"load.rate_rps is {load.rate_rps:g}; it must be above 0.")
     if not sum(load.mix.values()) > 0:

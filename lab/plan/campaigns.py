@@ -55,5 +55,5 @@ def _campaign(
     kind: CampaignKind, scenario: str, cells: tuple[Cell, ...], *, quick: bool, runtime: str, seed: int
 ) -> Campaign:
     if len(cells) > CELLS_MAX:
-        raise LabError(f"That would be {len(cells)} runs; at most {CELLS_MAX} make a campaign.")
+        raise LabError(f"That would be {len(cells)} runs; a campaign has at most {CELLS_MAX}.")
     return Campaign(kind=kind, scenario=scenario, quick=quick, runtime=runtime, seed=seed, cells=cells)

@@ -14,5 +14,5 @@ WORKLOADS: Mapping[str, Workload] = {BOOKING.name: BOOKING}
 def find(name: str) -> Workload:
     """The workload called `name`. Raises LabError if there is none."""
     if name not in WORKLOADS:
-        raise LabError(f"There is no workload called {name!r}. There is {', '.join(WORKLOADS)}.")
+        raise LabError(f"There is no workload called {name!r}. Choose one of {', '.join(WORKLOADS)}.")
     return WORKLOADS[name]

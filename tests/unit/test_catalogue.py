@@ -121,9 +121,9 @@ def test_a_setting_reaches_one_fault_by_its_number() -> None:
         ("fault2.latency_ms=200", "has 1 fault"),
         ("fault.latency_ms=soon", "takes a whole number"),
         ("fault.latency_ms=-1", "latency_ms"),
-        ("load.rate_rps=inf", "a number from 0 up"),
-        ("load.rate=10", "there is .*rate_rps"),
-        ("phases.fault_s=-3", "must be a number from 0 up"),
+        ("load.rate_rps=inf", "a number of 0 or more"),
+        ("load.rate=10", "choose one of .*rate_rps"),
+        ("phases.fault_s=-3", "must be a number of 0 or more"),
     ],
 )
 def test_a_setting_that_does_not_fit_is_named(setting: str, said: str) -> None:
@@ -139,7 +139,7 @@ def test_a_setting_on_a_scenario_without_faults_says_so() -> None:
 def test_a_fault_of_all_members_and_one_of_a_single_member_are_refused_together() -> None:
     faults = (Pause(part=SERVICE), CpuLimit(part=SERVICE, member="2", cpus=0.5))
     two = Topology(parts=(POSTGRES, BALANCER), replicas=2)
-    with pytest.raises(LabError, match="part/service and of one member"):
+    with pytest.raises(LabError, match="part/service and one of a single member"):
         catalogue.configure(a_scenario(faults=faults, topology=two), True, [])
     apart = (
         Pause(part=SERVICE, member="1"),

@@ -37,20 +37,20 @@ ROOT = Path(__file__).parents[2]
         (("show", "s111-blakhole"), "Did you mean s11-blackhole"),
         (("run", "nothing-like-it"), "See: bin/lab list"),
         (("run", "s01", "--set", "fault.latency_ms=soon"), "latency_ms takes a whole number"),
-        (("run", "s01", "--set", "fault.latency_ms=-3"), "latency_ms must be a number from 0 up"),
-        (("run", "s01", "--set", "load.rate_rps=inf"), "rate_rps must be a number from 0 up"),
+        (("run", "s01", "--set", "fault.latency_ms=-3"), "latency_ms must be a number of 0 or more"),
+        (("run", "s01", "--set", "load.rate_rps=inf"), "rate_rps must be a number of 0 or more"),
         (
             ("run", "s01", "--set", "limits.cache.cpus=1"),
             "have no part 'cache'; they have service, postgres, payments",
         ),
-        (("run", "s01", "--set", "limits.service=1"), "there is no ''; there is cpus, memory_mib"),
-        (("run", "s01", "--set", "limits.service.pids=1"), "there is no 'pids'; there is cpus, memory_mib"),
+        (("run", "s01", "--set", "limits.service=1"), "there is no ''; choose one of cpus, memory_mib"),
+        (("run", "s01", "--set", "limits.service.pids=1"), "no 'pids'; choose one of cpus, memory_mib"),
         (("run", "s01", "--set", "limits.service.cpus=0"), "cpus must be from 0.05 to 64, not 0"),
         (
             ("run", "s01", "--set", "limits.postgres.memory_mib=1"),
             "memory_mib must be from 6 to 1048576, not 1",
         ),
-        (("run", "s01", "--set", "load.rate_rps=nan"), "rate_rps must be a number from 0 up"),
+        (("run", "s01", "--set", "load.rate_rps=nan"), "rate_rps must be a number of 0 or more"),
         (("run", "s01", "--set", "load.rate_rps=1e9"), "Lower load.rate_rps"),
         (("run", "s01", "--set", "fault.speed=3"), "they have"),
         (("run", "s01", "--set", "speed=3"), "fault.latency_ms=200"),
@@ -58,10 +58,10 @@ ROOT = Path(__file__).parents[2]
         (("run", "s01", "--runtime", "kubernetes"), "auto, local, docker"),
         (("run", "s01", "--set", "phases.drain_s=1e9"), "more than a day"),
         (("run", "s01", "--set", "load.client_timeout_s=1e9"), "600 at most"),
-        (("run", "s01", "--set", "load.rate_rps=1e-9"), "not one request"),
-        (("run", "s1"), "s1 fits s11-blackhole, s13-double-booking"),
+        (("run", "s01", "--set", "load.rate_rps=1e-9"), "no request at all"),
+        (("run", "s1"), "s1 matches s11-blackhole, s13-double-booking"),
         (("run", ""), "See: bin/lab list"),
-        (("report",), "There is no run yet"),
+        (("report",), "There are no runs yet"),
         (("report", "no-such-run"), "See: bin/lab runs"),
         (("report", "*"), "There is no run called '*'"),
         (("report", ""), "There is no run called ''"),
@@ -126,7 +126,7 @@ def test_a_mistake_of_the_lab_itself_makes_no_verdict(lab: Lab, monkeypatch: pyt
     monkeypatch.setattr(catalogue, "find", fails)
     code, _, err = lab("show", "s01")
     assert code == 70
-    assert err.endswith("lab: That is a mistake in the lab itself. Please report it, with the lines above.\n")
+    assert err.endswith("lab: This is a bug in the lab itself. Please report it, with the lines above.\n")
 
 
 @pytest.mark.parametrize("words", ["list", "list --json"])
@@ -215,7 +215,7 @@ def test_what_of_a_standing_stack_is_dead_is_told(lab: Lab, tmp_path: Path) -> N
             os.kill(alive.pid, signal.SIGSTOP)
             (told,) = json.loads(lab("ps", "--json")[1])
             assert told["not_running"] == {"naive's payments": "dead", "naive's service": "paused"}
-            assert "paused: naive's service. Begin anew: bin/lab down, then bin/lab up" in lab("ps")[1]
+            assert "paused: naive's service. Start afresh: bin/lab down, then bin/lab up" in lab("ps")[1]
             assert "http://127.0.0.1:1" in told["broken"][0]  # its Toxiproxy does not answer
         finally:
             alive.kill()
@@ -417,7 +417,7 @@ def test_twins_are_chosen_by_service_and_defences() -> None:
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        (["student"], "There is naive, hardened"),
+        (["student"], "Choose one of naive, hardened"),
         (["naive:all"], "naive has no defences to switch"),
         (["hardened:all,-courage"], "circuit_breaker"),
         (["naive"] * 4, "1 to 3 twins, not 4"),

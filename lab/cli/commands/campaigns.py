@@ -15,10 +15,10 @@ Settings = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(help="The seed of all runs; random by default.", min=0)]
 Again = Annotated[
-    int, typer.Option(help="How often to repeat a run that a busy machine made invalid.", min=0)
+    int, typer.Option(help="How many times to repeat a run that a busy machine made invalid.", min=0)
 ]
 New = Annotated[
-    bool, typer.Option("--new", help="Start a new campaign, even if the same one was begun and not finished.")
+    bool, typer.Option("--new", help="Start a new campaign, even if the same one is unfinished.")
 ]
 
 
@@ -38,7 +38,7 @@ def ablate(
     new: New = False,
     as_json: Json = False,
 ) -> None:
-    """Find out which defence makes the difference: leave each out of all, and add each to none."""
+    """Find out which defence makes the difference: run with each one left out, and with each one alone."""
     from lab import catalogue
     from lab.cli.campaigns import ablation_of, conclude, walk
 

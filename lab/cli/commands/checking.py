@@ -15,19 +15,19 @@ def selfcheck(
         bool, typer.Option("--quick", help="A few cases of each kind, in five minutes instead of an hour.")
     ] = False,
     only: Annotated[
-        list[str] | None, typer.Option(help="Only the cases with this in their names; may be given again.")
+        list[str] | None, typer.Option(help="Only cases with this in their names; may be repeated.")
     ] = None,
     runtime: Runtime = "local",
     seed: Annotated[int, typer.Option(help="The seed of all runs.", min=0)] = 1,
     new: Annotated[
-        bool, typer.Option("--new", help="Begin anew, even if one was begun and not finished.")
+        bool, typer.Option("--new", help="Start a new self-check, even if one is unfinished.")
     ] = False,
-    listed: Annotated[bool, typer.Option("--list", help="List the cases, and run none.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Only list the cases.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Where a full self-check writes its page; its data goes next to it.")
     ] = None,
     page: Annotated[
-        bool, typer.Option("--page", help="Write the page again from its data, and run none.")
+        bool, typer.Option("--page", help="Only write the page again, from its data.")
     ] = False,
     as_json: Json = False,
 ) -> None:

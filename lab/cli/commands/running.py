@@ -32,10 +32,10 @@ def run(
     ] = None,
     twin: Annotated[
         list[str] | None,
-        typer.Option(help="A service to run, given up to three times: hardened, or hardened:all,-deadline."),
+        typer.Option(help="A service to run: hardened, or hardened:all,-deadline. Up to three times."),
     ] = None,
     again: Annotated[
-        int, typer.Option(help="How often to repeat a run that a busy machine made invalid.", min=0)
+        int, typer.Option(help="How many times to repeat a run that a busy machine made invalid.", min=0)
     ] = 1,
     drawn: Drawn = True,
     as_json: Json = False,

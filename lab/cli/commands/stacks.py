@@ -43,9 +43,9 @@ def heal() -> None:
 
 
 def clean(
-    runs: Annotated[bool, typer.Option("--runs", help="Remove all runs too.")] = False,
+    runs: Annotated[bool, typer.Option("--runs", help="Also remove all runs.")] = False,
     images: Annotated[
-        bool, typer.Option("--images", help="Remove the Docker images that the lab has built too.")
+        bool, typer.Option("--images", help="Also remove the Docker images that the lab has built.")
     ] = False,
 ) -> None:
     """Heal, stop what is running, and remove the lab's scratch files."""
@@ -57,7 +57,7 @@ def clean(
 def prefetch(
     runtime: Annotated[str, typer.Option(help="What to get ready: local or docker.")] = "local",
 ) -> None:
-    """Fetch and build now all that any scenario needs. Afterwards no network is needed."""
+    """Fetch and build now everything that any scenario needs, so that no network is needed later."""
     from lab.cli.fetching import fetch
 
     fetch(runtime)
