@@ -166,7 +166,7 @@ class Runner:
             if dead or time.monotonic() > give_up:
                 missing = ", ".join(f"{path.parent.name}/{path.name}" for path in ready if not path.exists())
                 raise LabError(
-                    f"The load did not get ready ({missing} is missing); see the logs folder beside it."
+                    f"Load or observer did not get ready: {missing} is missing; see the logs folder beside it."
                 )
             time.sleep(0.02)
 

@@ -154,7 +154,7 @@ def must_not_have_failed(twin: str, program: str, child: Child, timeout_s: float
     if (code := child.wait(timeout_s)) != 0:
         raise LabError(
             f"The program {program!r} beside the {twin} twin ended in mid-run, with exit code {code}, so no twin is "
-            f"judged. See {twin}/logs/{program}.log in the run's folder, and run it again."
+            f"judged. See {twin}/logs/{program}.log in the run's folder, then run it again."
         )
 
 

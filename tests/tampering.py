@@ -20,7 +20,7 @@ Row = dict[str, Any]
 Tamper = Callable[[Path], object]
 
 # What is said, as a regular expression.
-FOREIGN = "says that it is of the twin"  # one sentence, exit 2
+FOREIGN = "says that it belongs to the twin"  # one sentence, exit 2
 CONTRADICTS = "tells otherwise than requests.bin"
 SCHEDULED, COMPLETE, THROUGHOUT = "as scheduled", "history complete", "observed throughout"  # gates
 OWN_FILES = (

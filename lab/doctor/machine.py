@@ -33,8 +33,8 @@ def environment(venv: Path) -> Finding:
     if Path(sys.prefix).resolve() == venv.resolve():
         return Finding(name="environment", ok=True, found=f"{venv}, as pinned in requirements/")
     return Finding(
-        name="environment", ok=False, found=f"running in {sys.prefix}, whose packages nobody pinned",
-        rules_out="runs that others can repeat", fix="start the lab by bin/lab, which makes an environment of its own",
+        name="environment", ok=False, found=f"running in {sys.prefix}, whose packages are not pinned",
+        rules_out="runs that others can repeat", fix="start the lab with bin/lab, which makes its own environment",
     )  # fmt: skip
 
 
@@ -49,13 +49,13 @@ def account(require_name: Callable[[], None]) -> Finding:
 
 
 def folders(needed: Mapping[str, Path]) -> Finding:
-    """Whether all that the lab writes can be written: `needed` says what for, and where."""
+    """Whether the lab can write everywhere it must: `needed` says what it writes, and where."""
     closed = {use: path for use, path in needed.items() if not _writable(path)}
     if not closed:
         return Finding(name="folders", ok=True, found=", ".join(map(str, needed.values())))
     return Finding(
         name="folders", ok=False, found="; ".join(f"{path} ({use}) cannot be written" for use, path in closed.items()),
-        rules_out="all runs", fix="work in a clone of your own: git clone; name another folder by TMPDIR or LAB_CACHE",
+        rules_out="all runs", fix="work in a clone of your own, or set TMPDIR or LAB_CACHE to another folder",
     )  # fmt: skip
 
 
@@ -65,34 +65,34 @@ def _writable(folder: Path) -> bool:
 
 
 def cache(folder: Path) -> Finding:
-    """Whether what is built once is ours alone: it is run, so nobody else may have put it there."""
+    """Whether the cache is ours alone: programs in it are run, so nobody else may have put them there."""
     there = folder.lstat() if folder.exists() else None
     if there is None or (there.st_uid == os.geteuid() and not there.st_mode & 0o022):
         return Finding(name="cache", ok=True, found=str(folder))
     return Finding(
         name="cache", ok=False, found=f"{folder} can be written by others", rules_out=LOCAL,
-        fix=f"chmod go-w {folder}, if it is yours; else name a folder of your own by LAB_CACHE",
+        fix=f"if it is yours: chmod go-w {folder}; otherwise set LAB_CACHE to a folder of your own",
     )  # fmt: skip
 
 
 def scratch(folder: Path, enters: Callable[[Path], bool]) -> Finding:
-    """Whether the user whom PostgreSQL runs as gets into the folder of the twins' data."""
+    """Whether the user that PostgreSQL runs as can enter the folder of the twins' data."""
     if enters(folder):
         return Finding(name="scratch", ok=True, found=f"the twins' data goes to {folder}")
     return Finding(
-        name="scratch", ok=False, found=f"{folder} cannot be entered by the user that root runs PostgreSQL as",
-        rules_out=LOCAL, fix="name another folder: TMPDIR=/tmp",
+        name="scratch", ok=False, found=f"the user that PostgreSQL runs as cannot enter {folder}",
+        rules_out=LOCAL, fix="choose another folder: TMPDIR=/tmp",
     )  # fmt: skip
 
 
 def descriptors(hard: int) -> Finding:
-    """How many files a process may have open at most: connections count, too. -1 is no limit."""
+    """How many files a process may have open; connections count too. -1 is no limit."""
     if hard < 0 or hard >= DESCRIPTORS_NEEDED:
         return Finding(
-            name="open files", ok=True, found="no limit" if hard < 0 else f"up to {hard} a process"
+            name="open files", ok=True, found="no limit" if hard < 0 else f"up to {hard} per process"
         )
     return Finding(
-        name="open files", ok=False, found=f"up to {hard} a process", rules_out="runs with many connections",
+        name="open files", ok=False, found=f"up to {hard} per process", rules_out="runs with many connections",
         fix=f"raise the hard limit, as root: ulimit -Hn {DESCRIPTORS_NEEDED}",
     )  # fmt: skip
 
@@ -104,8 +104,8 @@ def disk(free: Mapping[Path, int]) -> Finding:
     if free_bytes >= DISK_NEEDED_BYTES:
         return Finding(name="disk", ok=True, found=found)
     return Finding(
-        name="disk", ok=False, found=found, rules_out="many runs: each takes some ten megabytes",
-        fix="bin/lab clean --runs, make room, or name a folder on another disk by TMPDIR",
+        name="disk", ok=False, found=found, rules_out="many runs: each takes about ten megabytes",
+        fix="bin/lab clean --runs, free some space, or set TMPDIR to a folder on another disk",
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ def database(binaries: Callable[[], Path]) -> Finding:
     except LabError as error:
         return Finding(
             name="postgresql", ok=False, found=str(error), rules_out=LOCAL,
-            fix="name an own build by LAB_POSTGRES=/path/to/bin, or use --runtime docker",
+            fix="name your own build: LAB_POSTGRES=/path/to/bin; or use --runtime docker",
         )  # fmt: skip
     return Finding(name="postgresql", ok=True, found=f"PostgreSQL in {found}")
 
@@ -31,13 +31,13 @@ def part(wheel: Wheel, used_as: str) -> Finding:
     except LabError as error:
         return Finding(
             name=name, ok=False, found=str(error), rules_out=f"scenarios with a {used_as} in {LOCAL}",
-            fix=f"name an own build by {wheel.variable}=/path/to/{wheel.file}, or use --runtime docker",
+            fix=f"name your own build: {wheel.variable}=/path/to/{wheel.file}; or use --runtime docker",
         )  # fmt: skip
     return Finding(name=name, ok=True, found=f"{wheel.name}, for scenarios with a {used_as}: {found}")
 
 
 def proxy(look: Callable[[], Engine | None]) -> Finding:
-    """The engine in the links. The embedded proxy does for all scenarios, so nothing is ruled out but the real one."""
+    """The proxy in the links. The embedded one serves all scenarios, so at worst the real Toxiproxy is ruled out."""
     try:
         engine = look()
     except LabError as error:
@@ -49,9 +49,9 @@ def proxy(look: Callable[[], Engine | None]) -> Finding:
         if not note.exists():
             return Finding(name="toxiproxy", ok=True, found="not built yet: the first local run builds it")
         return Finding(
-            name="toxiproxy", ok=False, found=f"could not be built: {note.read_text()}; the embedded proxy steps in",
+            name="toxiproxy", ok=False, found=f"could not be built: {note.read_text()}; the embedded proxy is used",
             rules_out="the real Toxiproxy in the local runtime",
-            fix=f"put toxiproxy-server 2.12 on PATH, or see that Go modules can be downloaded, then: rm {note}",
+            fix=f"put toxiproxy-server 2.12 on PATH, or make Go modules downloadable, then: rm {note}",
         )  # fmt: skip
     found = f"{engine.name} {engine.version}, {engine.reason}: {engine.argv[0]}"
     return Finding(name="toxiproxy", ok=True, found=found)
@@ -68,7 +68,7 @@ def docker_engine(available: Callable[[], str | None], compose_version: Callable
     reason = available()
     if reason is None:
         return Finding(name="docker", ok=True, found=f"an engine answers, Compose {compose_version()}")
-    compose = "build today's Compose: compose/offline/compose-plugin/build"
+    compose = "build a current Compose: compose/offline/compose-plugin/build"
     fix = compose if "Compose" in reason else f"as it says; on Debian: apt install docker.io, and {compose}"
     return Finding(name="docker", ok=False, found=reason, rules_out=DOCKER, fix=fix)
 
@@ -81,13 +81,13 @@ def docker_images(available: Callable[[], str | None], present: Callable[[], boo
     if present():
         return Finding(name="docker images", ok=True, found="the lab's images are there")
     return Finding(
-        name="docker images", ok=False, found="not built yet", rules_out="--runtime auto taking Docker",
-        fix="bin/lab prefetch --runtime docker; where nothing can be pulled, before that: compose/offline/build",
+        name="docker images", ok=False, found="not built yet", rules_out="Docker under --runtime auto",
+        fix="bin/lab prefetch --runtime docker; if nothing can be pulled, first: compose/offline/build",
     )  # fmt: skip
 
 
 def docker_real_time(lacking: Callable[[], bool]) -> Finding:
-    """Whether load and probes in containers are woken on time on a busy machine."""
+    """Whether load and probes in containers can be woken on time on a busy machine."""
     from lab.runtime.containers.real_time import REMEDY
 
     if not lacking():

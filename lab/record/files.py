@@ -35,7 +35,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     except OSError as exc:
         with suppress(OSError):
             fresh.unlink()
-        raise LabError(f"Cannot write {path}: {exc.strerror}. Make room, or make it writable.") from exc
+        raise LabError(f"Cannot write {path}: {exc.strerror}. Free some space, or make it writable.") from exc
 
 
 def write_text(path: Path, text: str) -> None:
@@ -122,12 +122,12 @@ def of_twin(path: Path, data: Any, twin: str) -> Any:
 
 
 def must_be_of(twin: str, found: Any, path: Path) -> None:
-    """Raises LabError if `path`, which says that it is of the twin `found`, is not of `twin`."""
+    """Raises LabError if `path`, which says that it belongs to the twin `found`, does not belong to `twin`."""
     if found is None:
         raise damaged(path, "it does not say of which twin it is")
     if found != twin:
         raise LabError(
-            f"{path} says that it is of the twin {found!r:.80}, not of {twin!r}. Put each file back into its folder."
+            f"{path} says that it belongs to the twin {found!r:.80}, not {twin!r}. Put each file back into its folder."
         )
 
 

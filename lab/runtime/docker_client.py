@@ -98,7 +98,7 @@ def _host_of(context: str) -> str:
         raise LabError(f"There is no Docker context called {context!r}. See: docker context ls") from error
     if (folder / "tls" / hashed).exists():
         raise LabError(
-            f"The Docker context {context!r} has certificates, which the lab does not read. Name its engine by "
+            f"The Docker context {context!r} has certificates, which the lab does not read. Name its engine with "
             "DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH."
         )
     return host

@@ -90,7 +90,7 @@ class PartPerformer:
 
     def perform(self, action: Action) -> int:
         if not isinstance(action, KillMembers):
-            raise LabError(f"{type(action).__name__} is nothing that can be done to a part.")
+            raise LabError(f"{type(action).__name__} cannot be done to a part.")
         return sum(_at_once(lambda control: control.kill(), self._controls))
 
 
@@ -146,7 +146,7 @@ class Parts:
             self._known[target.name] = self._controls(target.name)
         mine = [one for one in self._known.get(target.name, ()) if target.member in (ALL, one.name)]
         if not mine:
-            raise LabError(f"There is nothing here that {target} would mean.")
+            raise LabError(f"This twin has no {target}.")
         return mine
 
 

@@ -1,4 +1,4 @@
-"""Why the Docker engine cannot be used: each way of being out of reach has its own sentence, with the next step."""
+"""Why the Docker engine cannot be used: each cause has its own sentence, with the next step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNIX, TCP = "unix://", "tcp://"
 PORT = 2375
 TIMEOUT_S = 2.0
 
-START = "Start it (sudo systemctl start docker), or name another one by DOCKER_HOST."
+START = "Start it (sudo systemctl start docker), or name another one with DOCKER_HOST."
 JOIN = "Join its group (sudo usermod -aG docker $USER) and log in again."
 CHANGE = "Start that engine, or choose another: unset DOCKER_HOST, or docker context use default."
 
@@ -54,7 +54,7 @@ def foreign(address: Address, info: Mapping[str, Any]) -> str | None:
 
 
 def _connect(host: str) -> None:
-    """Raises OSError where nobody takes the connection, ValueError for an address that is none."""
+    """Raises OSError if nothing accepts the connection, ValueError for an invalid address."""
     if host.startswith(UNIX):
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(TIMEOUT_S)

@@ -61,7 +61,7 @@ class Twins(Generic[AnyTwin]):
             return self._twins[twin].breakable.actuator(target)
         if target.kind is Kind.LINK and target.name in self._twins[twin].links:
             return self._twins[twin].links[target.name]
-        raise LabError(f"There is nothing here that {target} would mean.")
+        raise LabError(f"This twin has no {target}.")
 
     def performer(self, twin: str, target: Target) -> Performer:
         return self._database(twin) if target == STORE else self._twins[twin].breakable.performer(target)
@@ -104,7 +104,7 @@ class Twins(Generic[AnyTwin]):
 
         if twin not in self._databases:
             if (dsn := self.targets(twin).get("direct_dsn")) is None:
-                raise LabError(f"The {twin} twin has no database that could be broken.")
+                raise LabError(f"The {twin} twin has no database to break.")
             database = DatabaseActuator(dsn, self._stack.mark)
             for undo in database.undo():
                 self._open_ledger().undo(undo)

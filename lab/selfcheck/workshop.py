@@ -108,7 +108,7 @@ def mutated_text(name: str, text: str, mutation: Mutation) -> str:
     """`text` with the mutation, whose marker says `name`."""
     count = text.count(mutation.old)
     if count != 1:
-        raise LabError(f"The mutant {name} fits {count} places of {mutation.file}, not one. Adapt it.")
+        raise LabError(f"The mutant {name} matches {count} places in {mutation.file}, not one. Adapt it.")
     new = mutation.new
     if mutation.file.endswith(".sql"):
         new = new.replace(SQL_CALL, f"DO $$ BEGIN RAISE WARNING '{MARK}{name}'; END $$;")

@@ -338,7 +338,7 @@ def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(local, "DISK_NEEDED_BYTES", 1 << 60)
     testbed = LocalTestbed(a_stack("run-full"), BOOKING, tmp_path)
 
-    with pytest.raises(LabError, match=r"The disk of .* is full"):
+    with pytest.raises(LabError, match=r"The disk of .* is too full"):
         testbed.up(Heard())
     testbed.down()
 
@@ -353,7 +353,7 @@ def test_a_scratch_folder_that_postgres_cannot_enter_is_one_clear_sentence(
     monkeypatch.setattr(tempfile, "gettempdir", lambda: str(private))
     testbed = LocalTestbed(a_stack("run-private"), BOOKING, tmp_path)
 
-    with pytest.raises(LabError, match=r"private cannot be entered .* Set TMPDIR=/tmp"):
+    with pytest.raises(LabError, match=r"cannot enter .*private\. Set TMPDIR=/tmp"):
         testbed.up(Heard())
     testbed.down()
 
@@ -377,7 +377,7 @@ def test_a_user_whom_initdb_would_refuse_is_one_clear_sentence(
 def test_a_missing_postgres_is_one_clear_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_POSTGRES", str(tmp_path))
 
-    with pytest.raises(LabError, match="holds no initdb"):
+    with pytest.raises(LabError, match="has no initdb"):
         installing.installation()
 
 

@@ -300,7 +300,7 @@ def pids_of(owner: str) -> set[int]:
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
-        (RowLock(table="wallets", first=100), "no row to hold"),
+        (RowLock(table="wallets", first=100), "no row to lock"),
         (RowLock(table="nowhere"), "does not exist"),
         (RowLock(table="wallets", key_column="nothing"), "does not exist"),
         (TableLock(table="nowhere"), "does not exist"),

@@ -60,7 +60,7 @@ def test_a_server_that_cannot_be_had_is_not_offered_and_the_reason_is_said(
 ) -> None:
     monkeypatch.setenv("LAB_CADDY", "/nowhere/caddy")
     testbed = LocalTestbed(a_stack("run-without"), BOOKING, tmp_path)
-    assert testbed.offers()[Capability.BALANCER].startswith("LAB_CADDY=/nowhere/caddy is no program")
+    assert testbed.offers()[Capability.BALANCER].startswith("LAB_CADDY=/nowhere/caddy is not a program")
     assert testbed.offers()[Capability.CACHE] == ""
     assert "by a fault only" in testbed.offers()[Capability.BOUNDS]
 

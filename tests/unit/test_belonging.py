@@ -174,7 +174,7 @@ def test_the_ledger_of_another_user_is_for_him_to_heal(tmp_path: Path) -> None:
     """Root would start what it names as root."""
     path = forged_ledger(tmp_path, RUN)
     os.chown(path, 65_534, 65_534)
-    assert heal(tmp_path) == [f"left alone {path}: it is another user's, who can heal it"]
+    assert heal(tmp_path) == [f"left alone {path}: it belongs to another user, who can heal it"]
     assert path.exists()
 
 

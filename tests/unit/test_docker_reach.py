@@ -35,7 +35,7 @@ def listening(tmp_path: Path) -> Iterator[Path]:
 def test_no_socket(tmp_path: Path) -> None:
     assert told(f"unix://{tmp_path}/docker.sock", DEFAULT) == (
         f"No Docker engine answers at unix://{tmp_path}/docker.sock (the default): there is no such socket. "
-        "Start it (sudo systemctl start docker), or name another one by DOCKER_HOST."
+        "Start it (sudo systemctl start docker), or name another one with DOCKER_HOST."
     )
 
 

@@ -68,7 +68,7 @@ def test_a_running_process_is_in_the_ledger_and_carries_the_mark_of_the_run(run:
 
 
 def test_wait_names_program_and_log_when_it_takes_too_long(run: Any) -> None:
-    with pytest.raises(LabError, match=r"the script has not ended within 0.01 s; its log is .*script\.log"):
+    with pytest.raises(LabError, match=r"the script did not end within 0.01 s; its log is .*script\.log"):
         run("exec sleep 20").wait(0.01)
 
 

@@ -159,7 +159,7 @@ def test_the_exit_code_tells_whether_all_was_caught() -> None:
 
 def test_a_mutation_must_fit_one_place_and_marks_its_schema_in_the_server_s_log() -> None:
     twice = Mutation(file="services/x.py", old="a", new="b")
-    with pytest.raises(Exception, match="fits 2 places"):
+    with pytest.raises(Exception, match="matches 2 places"):
         mutated_text("c", "a a", twice)
     schema = Mutation(file="services/x.sql", old="a", new="mutated();")
     assert mutated_text("c", "a", schema) == "DO $$ BEGIN RAISE WARNING 'mutant ran: c'; END $$;"

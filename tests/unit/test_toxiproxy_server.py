@@ -68,7 +68,7 @@ def test_a_named_server_is_taken_whatever_its_version(environ: dict[str, str], t
 
 @pytest.mark.parametrize("text", ["#!/bin/sh\necho hello\n", "#!/bin/sh\nexit 1\n", "no program"])
 def test_a_named_server_that_is_none_is_an_error(environ: dict[str, str], tmp_path: Path, text: str) -> None:
-    with pytest.raises(LabError, match="no Toxiproxy server"):
+    with pytest.raises(LabError, match="not a Toxiproxy server"):
         toxiproxy_server.find(environ | {"LAB_TOXIPROXY": str(program(tmp_path / "mine", text))})
 
 

@@ -43,7 +43,7 @@ def test_the_variable_names_another(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_variable_that_names_no_program_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_NOTHING", str(tmp_path))
-    with pytest.raises(LabError, match="is no program"):
+    with pytest.raises(LabError, match="is not a program"):
         ABSENT.find()
 
 
@@ -52,5 +52,5 @@ def test_a_program_that_says_no_version_is_refused(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAB_NOTHING", str(script(tmp_path / "odd", text)))
-    with pytest.raises(LabError, match="is no Nothing"):
+    with pytest.raises(LabError, match="is not Nothing"):
         ABSENT.installed()

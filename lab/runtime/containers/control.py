@@ -167,7 +167,7 @@ class ContainerControl:
         attrs = self._inspected()
         if _life(attrs) is Life.DEAD or _addresses(attrs) != self._addresses:
             raise LabError(
-                f"{self._container.name} did not come back as it was. See: docker logs {self._container.name}"
+                f"{self._container.name} was not restored to its state. See: docker logs {self._container.name}"
             )
         self._tell(self._part, self.name, "the fault was healed")
 

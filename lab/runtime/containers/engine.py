@@ -63,7 +63,7 @@ def answering() -> Iterator[None]:
     try:
         yield
     except (DockerException, requests.RequestException) as error:
-        raise LabError(f"Docker: {error}. Does the engine still run? See: docker info") from error
+        raise LabError(f"Docker: {error}. Is the engine still running? See: docker info") from error
 
 
 def available() -> str | None:

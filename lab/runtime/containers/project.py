@@ -89,7 +89,7 @@ class Project:
     def up(self) -> None:
         """Start everything but the balancer. Raises LabError with the output of Compose."""
         if WORKER in self.stack.topology.parts and not self.workload.worker:
-            raise LabError(f"The workload {self.workload.name} has no worker: take it out of the topology.")
+            raise LabError(f"The workload {self.workload.name} has no worker: remove it from the topology.")
         profiles = [part for part in PROFILES if part in self.stack.topology.parts]
         self._compose(profiles, "up", "--scale", f"{SERVICE}={self.stack.topology.replicas}")
 

@@ -1,7 +1,7 @@
-"""Real time for load and probes in containers, where the kernel rations it by cgroup (version 1 alone does).
+"""Real time for load and probes in containers, where the kernel rations it by cgroup (only version 1 does).
 
 There the engine's own cgroup has none until it is given some, as .ci/run does; without it a busy machine wakes load and
-probes late, and the run is invalid. Elsewhere the right to ask is enough.
+probes late, and the run is invalid. Elsewhere permission to ask for it is enough.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def asked_us(cgroup: Path = CGROUP) -> int | None:
 
 
 def advice() -> str:
-    """What to do about runs that are late on this machine; "" where nothing is known."""
+    """What to do about runs that are late on this machine; "" if there is no known remedy."""
     if not lacking():
         return ""
-    return f"This kernel gives containers no real time; so that load and probes are woken on time: {REMEDY}."
+    return f"This kernel gives containers no real time. To have load and probes woken on time: {REMEDY}."
 
 
 def _shared_us(cgroup: Path) -> int:

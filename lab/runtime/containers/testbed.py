@@ -170,5 +170,5 @@ def version(said: str) -> str:
     """The version number in a server's output."""
     found = re.search(r"\d+\.\d+\.\d+", said)
     if found is None:
-        raise LabError(f"A server does not say its version: {said[:200]!r}.")
+        raise LabError(f"A server did not report its version: {said[:200]!r}.")
     return found.group()

@@ -142,6 +142,6 @@ class LocalControl:
         self._member.restart()
         if not self._root():
             raise LabError(
-                f"{self._member.process.name} does not start any more: see {self._member.process.log}."
+                f"{self._member.process.name} could not be restarted: see {self._member.process.log}."
             )
         self._tell(self._member.part, self.name, "the fault was healed")

@@ -80,7 +80,7 @@ class Process:
             code = self._popen.wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise LabError(
-                f"{self.name} has not ended within {timeout_s:g} s; its log is {self.log}."
+                f"{self.name} did not end within {timeout_s:g} s; its log is {self.log}."
             ) from None
         self._finish()
         return code
@@ -189,7 +189,7 @@ class Processes:
         """
         with self._starting:
             if self._stopped:
-                raise LabError(f"{self._owner} is being stopped: {name} is not started any more.")
+                raise LabError(f"{self._owner} is being stopped, so {name} is not started.")
             log = self._logs / f"{name}.log"
             whole = [*self._prefix, *command]
             process = Process(f"{self._owner}'s {name}", whole, log, self.ledger, **options)

@@ -104,7 +104,7 @@ class Starter:
 
     def _worker(self) -> Process:
         if not self.workload.worker:
-            raise LabError(f"The workload {self.workload.name} has no worker: take it out of the topology.")
+            raise LabError(f"The workload {self.workload.name} has no worker: remove it from the topology.")
         command = [*giving_way(), sys.executable, *self.workload.worker]
         return self.processes.start(
             WORKER, command, env=environment(**self._surroundings()), cwd=ROOT,

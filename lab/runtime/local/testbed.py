@@ -117,7 +117,7 @@ class LocalTestbed(Twins[LocalTwin]):
         programs, engine = find_programs(self._stack.topology), toxiproxy_server.find()
         if programs.postgres is not None and not enters(self._folder.parent):
             raise LabError(
-                f"{self._folder.parent} cannot be entered by the user that root runs PostgreSQL as. Set TMPDIR=/tmp"
+                f"The user that PostgreSQL runs as cannot enter {self._folder.parent}. Set TMPDIR=/tmp"
             )
         let_through(self._folder, programs.user)
         cores = dict(zip(self._stack.twins, shares(usable(), len(self._stack.twins)), strict=True))
@@ -153,18 +153,18 @@ class LocalTestbed(Twins[LocalTwin]):
 
 
 def require_space(folder: Path) -> None:
-    """Raises LabError where a run would fill the disk."""
+    """Raises LabError if a run would fill the disk."""
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     free = shutil.disk_usage(there).free
     if free < DISK_NEEDED_BYTES:
         raise LabError(
-            f"The disk of {folder} is full: {free // 1_000_000} MB are free, a run needs "
-            f"{DISK_NEEDED_BYTES // 1_000_000} MB. Make room, or set TMPDIR to a folder on another disk."
+            f"The disk of {folder} is too full: {free // 1_000_000} MB are free, and a run needs "
+            f"{DISK_NEEDED_BYTES // 1_000_000} MB. Free some space, or set TMPDIR to a folder on another disk."
         )
 
 
 def require_name() -> None:
-    """Raises LabError where the user whom PostgreSQL runs as has no name: initdb(1) refuses to work without one."""
+    """Raises LabError if the user that PostgreSQL runs as has no name: initdb(1) refuses to run without one."""
     root = os.geteuid() == 0
     try:
         pwd.getpwnam(installing.MAKER) if root else pwd.getpwuid(os.geteuid())
@@ -173,18 +173,18 @@ def require_name() -> None:
         ids = "65534:65534" if root else f"{os.geteuid()}:{os.getegid()}"
         name = installing.MAKER if root else "lab"
         raise LabError(
-            f"{who} is not in /etc/passwd, and PostgreSQL's initdb refuses to work for one who is not. "
+            f"{who} is not in /etc/passwd, and PostgreSQL's initdb refuses to run for such a user. "
             f"Add a line there: {name}:x:{ids}::/:/bin/sh"
         ) from None
 
 
 def enters(folder: Path) -> bool:
-    """Whether the user whom PostgreSQL runs as gets into `folder`."""
+    """Whether the user that PostgreSQL runs as can enter `folder`."""
     return os.geteuid() != 0 or installing.readable(folder, stranger())
 
 
 def remove_old_logs(logs: Path, keep: Container[str]) -> None:
-    """Those of runs that own nothing any more."""
+    """Remove the logs of runs that own nothing any more."""
     for folder in logs.iterdir() if logs.is_dir() else ():
         if folder.name not in keep:
             shutil.rmtree(folder, ignore_errors=True)
@@ -218,7 +218,7 @@ def facts(programs: Programs, engine: toxiproxy_server.Engine, cores: Mapping[st
 
 
 def _hindrance(capability: Capability) -> str:
-    """Why `capability` cannot be had here, "" where it can."""
+    """Why `capability` is not available here; "" if it is."""
     if capability in SERVED_BY:
         try:
             WHEELS[SERVED_BY[capability]].find()
@@ -226,7 +226,7 @@ def _hindrance(capability: Capability) -> str:
             return str(missing)
         return ""
     if capability is Capability.DESCRIPTOR_LIMIT:
-        return "" if sys.platform == "linux" else "only Linux changes the limits of processes that run"
+        return "" if sys.platform == "linux" else "only Linux can change the limits of running processes"
     if capability is Capability.BOUNDS:
-        return "without containers a part can be limited by a fault only, for a while"
+        return "without containers only a fault can limit a part, for a while"
     return "" if capability in OFFERED else "the local runtime cannot do that yet"

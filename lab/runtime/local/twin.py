@@ -118,7 +118,7 @@ class LocalTwin:
         if self._toxiproxy is not None and not self._toxiproxy.running():
             raise LabError(
                 f"The proxies of the {self._plan.name} twin ended in mid-run, so no twin is judged. See "
-                f"{self._plan.name}/logs/toxiproxy.log in the run's folder, and run it again."
+                f"{self._plan.name}/logs/toxiproxy.log in the run's folder, then run it again."
             )
 
     def stop(self) -> None:

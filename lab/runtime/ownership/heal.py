@@ -42,7 +42,7 @@ DOCKER_PASSES_MAX = 5
 
 
 def heal(state_dir: Path) -> list[str]:
-    """Put right all that dead owners left, and say in one line each what was done, or as a Failure what could not be.
+    """Heal all that dead owners left; returns a line for each thing done, and a Failure for each that could not be.
 
     A stack that was left up on purpose stays up: only what a fault may have done to it is undone.
     """
@@ -61,7 +61,7 @@ def take_down(state_dir: Path) -> list[str]:
 
 
 def heal_leftovers(state_dir: Path) -> list[str]:
-    """`heal`, for who is `healing` already."""
+    """`heal`, for a caller that is `healing` already."""
     return [line for run in leftovers(state_dir) for line in _heal_run(run)]
 
 
@@ -71,20 +71,20 @@ def healing(state_dir: Path) -> Iterator[None]:
     with exclusive(state_dir / "heal.lock", LOCK_TIMEOUT_S) as got:
         if not got:
             raise LabError(
-                f"Another `lab heal` has been at work for {LOCK_TIMEOUT_S:g} s. Wait, then try again."
+                f"Another `lab heal` has been running for {LOCK_TIMEOUT_S:g} s. Wait, then try again."
             )
         yield
 
 
 def _heal_run(run: Holdings) -> Iterator[str]:
-    """End everything of one run. The ledger stays while there is something that cannot be ended."""
+    """End everything that one run owns. The ledger stays while there is something that cannot be ended."""
     if not run.genuine:
         yield from _told_of(run.path)
         return
     yield from undo_faults(run, stays=False)
     yield from _end_processes(run.run, [thing for thing in run.owned if thing.kind == PROCESS])
     yield from _end_unrecorded(run.run)
-    # Folders last: what lies in one may say how to end something else.
+    # Folders last: a file in one may say how to end something else.
     here = sorted(run.owned, key=lambda thing: thing.kind == FOLDER)
     told, failed = _ended(run, [thing for thing in here if thing.kind not in (PROCESS, *engine.REMOVE)])
     in_docker, stuck = _end_in_docker(run)
@@ -95,7 +95,7 @@ def _heal_run(run: Holdings) -> Iterator[str]:
 
 
 def _end_in_docker(run: Holdings) -> tuple[list[str], list[str]]:
-    """As `_ended`, until there is nothing: the engine finishes what it was asked for, although the asker is dead."""
+    """Repeats `_ended` until nothing is left: the engine still finishes what a client asked for that has died since."""
     things = [thing for thing in run.owned if thing.kind in engine.REMOVE]
     if things and (why := engine.unreachable_for(run)):
         return [], [Failure(why)]
@@ -109,11 +109,11 @@ def _end_in_docker(run: Holdings) -> tuple[list[str], list[str]]:
 
 
 def _told_of(foreign: Path) -> Iterator[str]:
-    """What becomes of a ledger that is not ours: nothing, unless a kill came before its first line."""
+    """Leave alone a ledger that is not ours, and say so; remove one that a kill left empty."""
     with suppress(FileNotFoundError):
         file = foreign.lstat()
         if file.st_uid != os.geteuid():
-            yield f"left alone {foreign}: it is another user's, who can heal it"
+            yield f"left alone {foreign}: it belongs to another user, who can heal it"
         elif file.st_size:
             hint = f"If nothing of it runs: rm {foreign}"
             yield f"left alone what {foreign} names: that file was not written here. {hint}"
@@ -134,7 +134,7 @@ def _ended(run: Holdings, things: list[Owned]) -> tuple[list[str], list[str]]:
 
 
 def _end_processes(run: str, things: list[Owned]) -> Iterator[str]:
-    """Gently and all at once, then for good."""
+    """End the processes: first gently and all at once, then with SIGKILL."""
     alive = [
         thing
         for thing in things
@@ -169,7 +169,7 @@ def _end_unrecorded(run: str) -> Iterator[str]:
 
 
 def _end_other(run: Holdings, thing: Owned) -> Iterator[str]:
-    """A folder with all that is in it, memory that a server left, or a thing of Docker's; nothing of anybody else's."""
+    """Remove a folder, memory that a server left, or a thing in Docker; never what belongs to somebody else."""
     path = Path(thing.key)
     if thing.kind in engine.REMOVE:
         mine = engine.has(run, thing.kind, thing.key)
@@ -180,7 +180,7 @@ def _end_other(run: Holdings, thing: Owned) -> Iterator[str]:
         if mine and shared_memory.free(path):
             yield f"freed the shared memory of {thing.key}"
     elif thing.kind != FOLDER:
-        raise LabError("a newer version of the lab knows how")
+        raise LabError("only a newer version of the lab can do that")
     elif belonging.has_folder(run.run, path):
         shutil.rmtree(path)
         yield f"removed {path}"

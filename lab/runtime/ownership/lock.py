@@ -21,15 +21,15 @@ def run_lock(state_dir: Path) -> Iterator[None]:
     with exclusive(path, timeout_s=0.0) as got:
         if not got:
             raise LabError(
-                f"Another run is going on: pid {path.read_text().strip() or 'unknown'}. "
-                "Wait until it ends, or stop it with Ctrl-C where it runs."
+                f"Another run is in progress: pid {path.read_text().strip() or 'unknown'}. "
+                "Wait until it ends, or stop it with Ctrl-C in its own terminal."
             )
         yield
 
 
 @contextmanager
 def exclusive(path: Path, timeout_s: float) -> Iterator[bool]:
-    """Whether the lock on `path` could be had within `timeout_s`; then it is held until the end of the block."""
+    """Yields whether the lock on `path` was taken within `timeout_s`; if so, it is held until the end of the block."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+")

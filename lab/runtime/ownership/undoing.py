@@ -28,7 +28,7 @@ def undo_faults(run: Holdings, *, stays: bool) -> Iterator[str]:
             yield Failure(why)
     for undo in undos:
         if undo.how not in (*UNDOERS, *REVIVERS):
-            yield Failure(f"could not undo a fault ({undo.how}): a newer version of the lab knows how")
+            yield Failure(f"could not undo a fault ({undo.how}): only a newer version of the lab can")
         try:
             if undo.how in UNDOERS:
                 yield from UNDOERS[undo.how](undo.details, run)

@@ -204,7 +204,7 @@ def _has_done(connection: Connection) -> bool:
         if result.status == ExecStatus.FATAL_ERROR:
             raise LabError(f"A session of the lab failed: {(result.error_message or b'').decode().strip()}")
         if result.status == ExecStatus.TUPLES_OK and not result.ntuples:
-            raise LabError("A session of the lab found no row to hold: no row matches the fault.")
+            raise LabError("A session of the lab found no row to lock: no row matches the fault.")
 
 
 def _pause(give_up: float, problem: str) -> None:

