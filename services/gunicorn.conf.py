@@ -17,7 +17,7 @@ control_socket_disable = True  # two servers on one machine would share its defa
 
 
 def on_starting(server):
-    """Load the code once, for the workers that are forked from here. The app itself is made by each for itself."""
+    """Load the code once, for the workers that are forked from here. Each worker makes its own app."""
     importlib.import_module(server.app.app_uri.partition(":")[0])
 
 

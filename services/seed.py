@@ -4,7 +4,7 @@
 
 With --keep, data that is there already stays as it is.
 
-Passwords are in its environment, since everybody can read a command line: PGPASSWORD lets the owner in now;
+Passwords come in the environment, since everybody can read a command line: PGPASSWORD lets the owner in now;
 OWNER_PASSWORD, APP_PASSWORD and PROBE_PASSWORD let owner, service and probe in from then on.
 
 Every value follows from the row's number, so a client knows the right answer from the sizes alone: booking `i` is for
@@ -50,7 +50,7 @@ CREATE SCHEMA public;
 
 @dataclass(frozen=True, kw_only=True)
 class Passwords:
-    """By which each role is let in."""
+    """The password of each role."""
 
     owner: str
     app: str
@@ -67,7 +67,7 @@ def main() -> None:
     )
     for name, size in (("users", 500), ("rooms", 40), ("bookings", 2_000), ("wallets", 500)):
         parser.add_argument(f"--{name}", type=int, default=size, metavar="N")
-    parser.add_argument("--keep", action="store_true", help="leave data alone that is there already")
+    parser.add_argument("--keep", action="store_true", help="keep data that is there already")
     passwords = Passwords(
         **{role: os.environ[f"{role.upper()}_PASSWORD"] for role in ("owner", "app", "probe")}
     )
@@ -107,7 +107,7 @@ def connect(dsn: str) -> psycopg.Connection:
 
 
 def admit(connection: psycopg.Connection, passwords: Passwords) -> None:
-    """Let each role in by its password. The service logs in as everywhere; the lab's own roles must not cost CPU."""
+    """Let each role in by its password. The service logs in the usual way; the lab's own roles must not cost CPU."""
     connection.execute(sql.SQL("ALTER ROLE app PASSWORD {}").format(passwords.app))
     for role, password in (("CURRENT_USER", passwords.owner), ("probe", passwords.probe)):
         statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.SQL(role), quick_secret(password))
@@ -115,9 +115,9 @@ def admit(connection: psycopg.Connection, passwords: Passwords) -> None:
 
 
 def quick_secret(password: str) -> str:
-    """What PostgreSQL stores of `password`, so made that checking it takes one hash and not 4,096.
+    """What PostgreSQL stores for `password`, made so that checking it takes one hash instead of 4,096.
 
-    The many are there to slow down the guessing of what people think up. A random password needs no such help.
+    So many hashes slow down the guessing of passwords that people think up. A random password needs no such help.
     """
     salt = secrets.token_bytes(16)
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, 1)

@@ -51,7 +51,7 @@ def proxy(look: Callable[[], Engine | None]) -> Finding:
         return Finding(
             name="toxiproxy", ok=False, found=f"could not be built: {note.read_text()}; the embedded proxy is used",
             rules_out="the real Toxiproxy in the local runtime",
-            fix=f"put toxiproxy-server 2.12 on PATH, or make Go modules downloadable, then: rm {note}",
+            fix=f"put toxiproxy-server 2.12 on PATH, or make sure that Go modules can be downloaded, then: rm {note}",
         )  # fmt: skip
     found = f"{engine.name} {engine.version}, {engine.reason}: {engine.argv[0]}"
     return Finding(name="toxiproxy", ok=True, found=found)

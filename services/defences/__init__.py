@@ -1,6 +1,6 @@
 """The defences of the hardened twin, one per file: each says what it guards, what it costs and how it hurts alone.
 
-They come in three shapes, and each has no effect when its name is off (see `switch`):
+They come in three shapes, and none has any effect when its name is off (see `switch`):
 
 * a setting: `connection_pool.options()`, `server_timeouts.connect_args()`, `deadline.watch(engine)`, …
 * a wrap, which does nothing when off: `@transaction_retry.retried`, `@idempotency.once`, `@http_retry.retried`,

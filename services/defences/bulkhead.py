@@ -4,7 +4,7 @@ Guards requests that have nothing to do with the trouble. A hot row, a locked ta
 fills only its own compartment, and leaves the rest of the pool and of the threads to the others. A waiting request
 holds no connection, and waits no longer than its deadline. At most WAITING_MAX may wait, so that /healthz finds a
 thread.
-Costs refusals on the route that is in trouble, and a limit on how much of the pool one route may use when all is well.
+Costs refusals on the route in trouble, and a limit on how much of the pool one route may use even when all is well.
 Hurts alone when slots are never given back: without a `deadline`, a few stuck requests close their route for good.
 Awaits S22: payments are slow, and requests that do not pay should not notice.
 """

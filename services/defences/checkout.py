@@ -1,7 +1,7 @@
-"""What stands before the pool: a connection is requested only if the circuit is closed and the compartment has room.
+"""The guards before the pool: a connection is requested only if the circuit is closed and the compartment has room.
 
-This is no defence of its own: `circuit_breaker` and `bulkhead` guard any call with a `with` block, and here the blocks
-stay open for as long as a session holds a connection, whoever wrote the session's code.
+This is not a defence of its own: `circuit_breaker` and `bulkhead` guard any call with a `with` block, and here the
+blocks stay open for as long as a session holds a connection, whoever wrote the session's code.
 """
 
 from contextlib import ExitStack

@@ -1,7 +1,8 @@
 """Circuit breaker: when a dependency has not answered for a while, stop asking; after RESET_S let one request try.
 
-Guards the caller's threads, which would all wait for answers that do not come, and the dependency, which comes back to
-a trickle of requests instead of a flood. While open, the breaker refuses in a millisecond; then a single probe tries.
+Guards the caller's threads, which would all wait for answers that do not come, and the dependency, which meets a
+trickle of requests instead of a flood when it comes back. While open, the breaker refuses in a millisecond; then a
+single probe tries.
 Costs an outage that lasts up to RESET_S longer than the fault, and thresholds that someone has to choose.
 Hurts alone, or with the wrong thresholds, by refusing everybody because of the trouble of a few. Here only outages
 count, never a lost race, a deadlock, or a request that had too little time left. Any answer closes the circuit, and it

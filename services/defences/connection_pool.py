@@ -2,10 +2,10 @@
 
 Guards against paying for a connection inside a request: TCP, start-up and authentication take four round trips, 0.4 s
 at 100 ms each, before the first statement. Here a request takes an open connection, or waits for one until its
-deadline; threads of the pool open the missing ones. A connection that has failed, has grown old, or has data to read
-although nobody asked (which can only be a goodbye) is dropped, but only that one, and even if nobody needs it. There is
-no ping: it would cost a round trip just to learn that the next one works. Only what is needed is reopened, and SPARE
-more: to open all at once takes CPU time from the very requests that wait.
+deadline; threads of the pool open the missing ones. A connection that has failed, has grown old, or has unexpected data
+to read (which can only be a goodbye) is dropped, even while idle, and the others are kept. There is no ping: it would
+cost a round trip just to learn that the next one works. Only as many are reopened as are needed, plus SPARE: opening
+all at once would take CPU time from the very requests that wait.
 Costs up to SIZE open connections per worker, busy or not.
 Hurts alone as a queue: a request that finds the pool empty waits, and when connections stop answering, hanging requests
 soon empty the pool. Hence `deadline` for the holders, `bulkhead` for the waiters.
@@ -116,7 +116,7 @@ class WarmPool(Pool):
         return f"{self._open} of {self._size} open, {len(self._idle)} idle, {self._opening} being opened"
 
     def _do_get(self) -> ConnectionPoolEntry:
-        """The connection that was used last, so that the few in use stay warm."""
+        """The most recently used connection, so that the few in use stay warm."""
         ends_at = time.monotonic() + max(0.0, deadline.left_s(WAIT_S))
         with self._changed:
             while True:

@@ -1,9 +1,9 @@
 """Deadline: a request has DEADLINE_S, and every wait honours it: on the database here, on HTTP in `deadline_http`.
 
 Guards the thread. When a link swallows packets but acknowledges them, no setting of libpq, TCP or PostgreSQL frees the
-thread; only a wait that the client itself gives up does. It is one budget for the request, not one timeout per call:
+thread; only a client that gives up the wait itself does. It is one budget for the request, not one timeout per call:
 ten calls of 0.9 s each are nine seconds for the client. Past the deadline nothing new begins; what was begun is
-cancelled or rolled back, and all of that together has GRACE_S.
+cancelled or rolled back, within GRACE_S in all.
 Costs nothing measurable per query, and the connection if PostgreSQL does not answer within the grace.
 Hurts alone: giving up is not undoing. A write that missed its deadline may have happened, so clients must be able to
 repeat it safely (`idempotency`), and must not all repeat at once (`circuit_breaker`).
@@ -27,14 +27,14 @@ from services.defences.switch import on
 
 DEADLINE_S = 1.0
 GRACE_S = 0.25  # to cancel or roll back what was begun, all of it together
-PATIENCE_S = 0.5  # silent for this long, it may be down; for less, it is only slow
+PATIENCE_S = 0.5  # if PostgreSQL is silent for this long, it may be down; for less, it is only slow
 LONGEST_WAIT_S = 30.0  # outside requests, waits have a bound too
 
 WaitTimeout = errors._WaitTimeout  # noqa: SLF001  what `wait(timeout=)` raises has no public name
 
 
 class DeadlineExceeded(psycopg.OperationalError):
-    """The budget was spent before PostgreSQL had done its work, and PostgreSQL knows."""
+    """The budget was spent before PostgreSQL had done its work: the statement was stopped, or never sent."""
 
     rule = Rule(reason="deadline")
 
@@ -116,7 +116,7 @@ def _require_time() -> None:
 
 
 class DeadlineConnection(psycopg.Connection[Any]):
-    """A psycopg connection whose every wait ends: statements at the deadline, commit and rollback after the grace."""
+    """A psycopg connection on which every wait ends: for statements at the deadline, for commit and rollback later."""
 
     _settling = False
 
@@ -131,7 +131,7 @@ class DeadlineConnection(psycopg.Connection[Any]):
             self._give_up(began_at)
 
     def commit(self) -> None:
-        """A COMMIT sent in time may be answered within the grace: it is worth knowing that it is done."""
+        """A COMMIT that was sent in time gets the grace for its answer: it is worth knowing whether it was done."""
         with self._settled():
             super().commit()
 

@@ -1,4 +1,4 @@
-"""Honest errors: when something is unavailable, answer 503, say whether anything was done, and when to try again.
+"""Honest errors: when something is unavailable, answer 503, and say whether anything was done and when to try again.
 
 Guards the client, which must decide what to do next: `effect` "none" means that repeating is safe, "unknown" that it is
 safe only under a key. It is "none" until something is sent that cannot be taken back: a COMMIT, a write outside a

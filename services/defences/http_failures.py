@@ -1,4 +1,4 @@
-"""All that can go wrong with a call to another service: every exception of requests and urllib3, status and body.
+"""Everything that can go wrong with a call to another service: exceptions of requests and urllib3, status and body.
 
 Each kind of failure has a rule: a reason for people and metrics, whether the other side may have done what it was asked
 to do, whether to retry (the call must carry a key), and whether the service is down, for a circuit breaker.

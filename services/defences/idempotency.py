@@ -8,7 +8,7 @@ running (409).
 Costs two statements per write, and a table that someone must prune (`prune`, called by the sweeper).
 Hurts alone when the effect is not in the same database: a remote call inside the transaction holds the key while it
 waits, and the rollback does not undo it. Make the call a second step, and let `first_step` find out what became of the
-first: bookings do so with `saga`, and have no keys without it.
+work begun under the key: bookings do so with `saga`, and without it they have no keys.
 Awaits S15: the answer to every first try is lost, and the clients ask again.
 
 Its table is in schema/hardened.sql. Keys belong to their caller: nobody sees an answer that was somebody else's.
@@ -143,7 +143,7 @@ def _claim(key: str, asked: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _fingerprint(asked: tuple[Any, ...]) -> str:
-    """The request as the route understood it: the order of members and the time zone make no difference."""
+    """A hash of the request as the route understood it: the order of members and the time zone make no difference."""
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -1,8 +1,8 @@
 """One round trip for a read: a read needs no transaction, and what belongs together is read in one statement.
 
 Guards response time against distance. A session that opens a transaction for every read sends BEGIN, SELECT and
-ROLLBACK: three round trips, of which one does the work. At 100 ms each that is 300 ms for a row found by its key. And
-psycopg prepares a statement the sixth time a connection runs it, which costs one more round trip to save a little
+ROLLBACK: three round trips, only one of which does the work. At 100 ms each that is 300 ms for a row found by its key.
+And psycopg prepares a statement the sixth time a connection runs it, which costs one more round trip to save a little
 parsing.
 Costs the snapshot: two reads of one request may see two states of the database. A request that must not has to begin a
 transaction, as every write here does.

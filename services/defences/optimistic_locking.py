@@ -1,5 +1,5 @@
-"""Optimistic locking: whoever overwrites what they have read says which version that was; if it has changed, they get
-412.
+"""Optimistic locking: an update names the version that its author has read; if that is no longer the current one, the
+answer is 412.
 
 Guards against the lost update between two people. Both open version 3, both save; the second write overwrites the
 first, and nobody is told. A lock cannot help: nobody holds one while a form is being filled in.
@@ -21,7 +21,7 @@ VERSION_MAX = 2**31 - 1
 
 
 def etag(version: int) -> dict[str, str]:
-    """The header with the version of what is shown."""
+    """The header that names the version of what is shown."""
     return {"ETag": f'"{version}"'} if on("optimistic_locking") else {}
 
 

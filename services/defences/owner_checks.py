@@ -1,7 +1,7 @@
 """Owner checks: users see and change only what is theirs. A valid token says who you are, not what you may do.
 
 Guards against the most common hole in APIs (OWASP API1, broken object level authorization): the token is genuine, so
-the request is answered, and anybody who counts up the number in the path can read or cancel everybody's bookings.
+the request is answered, and anybody who tries one id after the other can read or cancel everybody's bookings.
 Costs one comparison for each thing shown or changed, in every route there will ever be.
 Hurts alone if it asks the database again for the owner; here the owner comes with the row.
 Awaits nothing yet: no scenario of the catalogue asks for what belongs to somebody else. S12 could.

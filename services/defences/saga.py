@@ -2,8 +2,8 @@
 
 Guards the customer's money. Two systems share no transaction: a charge whose booking was never written, or whose room
 went to somebody else, is money taken for nothing. So the booking is written first, as pending, and charged under its
-own number, never twice. The answer confirms it; without one it is undone at once. What a crash leaves pending, the
-sweeper undoes. A due refund is recorded in the transaction that makes it due, and made afterwards.
+own number, never twice. The answer confirms the booking; without one it is undone at once. The sweeper undoes what a
+crash leaves pending. A due refund is recorded in the transaction that makes it due, and made afterwards.
 Costs one more state (pending), one more write, a thread that sweeps, and refunds that come a little later.
 Hurts alone when a step cannot be repeated: a refund without a key, requested twice, pays twice.
 """

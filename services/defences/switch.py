@@ -66,7 +66,7 @@ def parse(text: str) -> frozenset[str]:
     for change in changes:
         sign, name = change[:1], change[1:]
         if sign not in ("+", "-") or name not in NAMES:
-            raise ValueError(f"DEFENCES={text!r}: {change!r} is not + or - one of {', '.join(NAMES)}")
+            raise ValueError(f"DEFENCES={text!r}: {change!r} is not + or - with one of {', '.join(NAMES)}")
         (names.add if sign == "+" else names.discard)(name)
     return frozenset(names)
 
@@ -114,7 +114,7 @@ def switchable(function: Callable) -> Callable:
     return chosen
 
 
-if __name__ == "__main__":  # `python -m services.defences.switch all,-deadline`: is that a choice?
+if __name__ == "__main__":  # `python -m services.defences.switch all,-deadline`: is that a valid choice?
     try:
         parse(sys.argv[1])
     except ValueError as error:

@@ -10,7 +10,7 @@ from services.defences import database_failures, http_failures
 
 
 class Refused(Exception):
-    """Raised by a defence that lets no request through at the moment. Subclasses name their `reason`."""
+    """Raised by a defence that does not let a request through. Subclasses name their `reason`."""
 
     reason: str
 

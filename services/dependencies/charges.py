@@ -53,7 +53,7 @@ class Charges:
             )
 
     def void(self, *, idempotency_key):
-        """The charge under the key, fully refunded; None if there is none, and then there never will be."""
+        """The charge under the key, now fully refunded; None if there is none, and from now on there can be none."""
         with self._transaction() as books:
             books.execute("INSERT OR IGNORE INTO voids VALUES (?)", [idempotency_key])
             charge = books.execute(f"{CHARGES} WHERE key = ?", [idempotency_key]).fetchone()

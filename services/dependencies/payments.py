@@ -1,9 +1,9 @@
 """The payments company: the third party that becomes slow. It keeps its charges in PAYMENTS_FILE over a restart.
 
-It behaves as a good one does, for the lesson is in the twins. It serves only callers with an operator's token. Requests
-with the same Idempotency-Key are done once and get the same answer; the key with another body is refused. A charge is
-voided by the key under which it was requested, since a caller who never got the answer has no id. A voided charge that
-is still on its way is refused when it arrives.
+It behaves as a good one does, because the lesson is in the twins. It serves only callers with an operator's token.
+Requests with the same Idempotency-Key are done once and get the same answer; with another body they are refused. A
+charge is voided by the key under which it was requested, since a caller who never got the answer has no id. A voided
+charge that is still on its way is refused when it arrives.
 """
 
 import os

@@ -26,5 +26,5 @@ def get_utilisation():
 @switchable
 def utilisation():
     """Each room with the hours for which it is booked."""
-    # Plain SQL, but on a pooled connection: it is open already, it is counted, and its waits end.
+    # Plain SQL, but on a pooled connection: it is already open, it is counted, and every wait on it ends.
     return [dict(room) for room in session().execute(text(UTILISATION)).mappings()]

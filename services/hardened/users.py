@@ -44,7 +44,7 @@ def list_bookings(user_id):
 @switchable
 def bookings_of(user_id):
     """The bookings of the user, by id."""
-    # A page ends, however much somebody has booked; the next one begins after a key, not after a number of rows.
+    # A page has an end, however much somebody has booked; the next begins after a key, not after a number of rows.
     asked = inputs.page()
     mine = select(Booking).where(Booking.user_id == user_id, Booking.id > asked["after"])
     page = mine.order_by(Booking.id).limit(asked["limit"])
