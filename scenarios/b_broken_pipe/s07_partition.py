@@ -27,7 +27,7 @@ SCENARIO = Scenario(
     title="Hard partition from the database",
     hypothesis="Without its database the service refuses honestly and fast, tells the load balancer that it is not "
     "ready, and recovers within 5 s of healing.",
-    question="How long after the database is the service back? And what may a caller believe meanwhile?",
+    question="How long after the database does the service come back? And what may a caller believe meanwhile?",
     mirrors="GitHub, October 2018: 43 s of lost connectivity, more than 24 hours degraded "
     "(github.blog/2018-10-30-oct21-post-incident-analysis)",
     quick=replace(QUICK, recovery_s=10),

@@ -4,10 +4,10 @@ First its answers vanish, then the queries to it. There is no error, no log line
 waits on a connection that looks healthy until no thread is left, and then even /healthz waits. No setting of the
 driver, of TCP or of the server frees a thread from this; only a deadline kept by the client itself does.
 
-A client that wants a transfer here gives up after 2 s and asks once more, under the same key, if it got no answer.
+A client that asks for a transfer here gives up after 2 s without an answer, and asks once more under the same key.
 Meanwhile the naive twin still has the first request in its queue. When the link is whole again it works off the queue:
-it makes the transfer that nobody is waiting for any more, and then the repetition. The hardened twin has answered
-long before and does nothing after that: even without idempotency keys, it makes no transfer of this run twice.
+it makes the transfer that nobody is waiting for any more, and then the repetition. The hardened twin has answered long
+before and does nothing after that: even without idempotency keys, it makes no transfer of this run twice.
 """
 
 from dataclasses import replace

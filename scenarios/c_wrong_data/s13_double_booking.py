@@ -1,7 +1,7 @@
 """Double booking: many people want the same hour of the same room at the same time.
 
-The naive twin looks whether the room is free, charges, and inserts. Between the look and the insert others
-look too, and latency makes that gap wider. The hardened twin lets the database decide: a constraint that two
+The naive twin checks whether the room is free, charges, and inserts. Between the check and the insert others
+check too, and latency makes that gap wider. The hardened twin lets the database decide: a constraint that two
 bookings cannot both satisfy. That alone would charge those who lose the race as well, so it writes the booking
 first, as pending, and charges only those whose booking the constraint let in.
 """

@@ -28,7 +28,7 @@ SCENARIO = Scenario(
     "(twilio.com/blog/2013/07/billing-incident-post-mortem)",
     quick=replace(QUICK, fault_s=14),
     load=Load(rate_rps=14, mix={"update_profile": 5, "get_booking": 1}, good_within_ms=1_000),
-    baseline_good_min=0.95,  # now and then two updates of one user meet, and the naive twin mixes them up
+    baseline_good_min=0.95,  # now and then two updates of one user coincide, and the naive twin mixes them up
     faults=(
         Latency(link=DATABASE, latency_ms=30),
         Down(link=DATABASE, burst=Burst(on_s=0.3, off_s=1.8)),

@@ -1,14 +1,14 @@
 """Deadlock: A pays B while B pays A.
 
 The naive twin locks the payer's wallet, then the payee's, in the order in which the request names them. Each transfer
-here is met by one the other way, 10 ms later. With nothing wrong the first usually has both its locks by then. With
-30 ms on the way back from the database each holds one wallet when it asks for the other, and the two wait for each
-other: nine in ten of the pairs. After deadlock_timeout, 1 s, PostgreSQL ends one of them, which the naive
-twin answers with a 500; the other is served, more than a second late. Money is neither made nor lost.
+here is met by one in the opposite direction, 10 ms later. With nothing wrong the first usually has both its locks by
+then. With 30 ms on the way back from the database, each of the two holds one wallet when it asks for the other, so nine
+pairs in ten wait for each other. After deadlock_timeout, 1 s, PostgreSQL ends one of the two, which the naive twin
+answers with a 500; the other is served, more than a second late. Money is neither made nor lost.
 
 The hardened twin locks wallets in one fixed order, so no deadlock can form, and retries what the database asks it to
-retry. Without that order its retries still serve most clients, one in twenty is refused, the slowest waits far longer,
-and the database counts some 60 deadlocks.
+retry. Without that order its retries still serve most clients, but one in twenty is refused, the slowest waits far
+longer, and the database counts some 60 deadlocks.
 """
 
 from dataclasses import replace
@@ -42,7 +42,7 @@ SCENARIO = Scenario(
         mix={"crossing_transfer": 3, "scarce_transfer": 0.4, "get_booking": 6.6},
         good_within_ms=1_000,
     ),
-    baseline_good_min=0.8,  # now and then two transfers meet with no latency at all
+    baseline_good_min=0.8,  # now and then two transfers deadlock even with no latency
     faults=(Latency(link=DATABASE, latency_ms=30),),
     checks=(
         NoDeadlocks(),

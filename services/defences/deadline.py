@@ -116,7 +116,7 @@ def _require_time() -> None:
 
 
 class DeadlineConnection(psycopg.Connection[Any]):
-    """A psycopg connection on which every wait ends: for statements at the deadline, for commit and rollback later."""
+    """A psycopg connection whose waits all end: statements at the deadline, commit and rollback after the grace."""
 
     _settling = False
 
