@@ -8,12 +8,12 @@ class LabError(Exception):
 
 
 class Spoiled(LabError):
-    """Something without which nothing is measured has gone in mid-run: nobody can be judged."""
+    """Something that the measurement needs has ended in mid-run: no twin can be judged."""
 
     exit_code = 3
 
 
 class Unhealed(LabError):
-    """Something that a run left cannot be put right just now."""
+    """Something that a run left behind cannot be healed just now."""
 
     exit_code = 3

@@ -128,7 +128,7 @@ class Injector:
             )
 
     def read_proxies(self, planned_s: float) -> None:
-        """Read all proxies of every twin, and write down what is not as the changes up to `planned_s` have made it."""
+        """Read all proxies of every twin, and record how they differ from what the changes up to `planned_s` made."""
         active = active_at(self._switches, planned_s)
 
         def read(twin: str) -> ProxiesRead:

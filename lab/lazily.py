@@ -1,4 +1,4 @@
-"""Modules that are loaded at their first use. Scenarios are looked at more often than judged, and numpy takes its time.
+"""Modules that are loaded at their first use: most commands judge nothing, and numpy takes its time to load.
 
 from lab.lazily import np
 """

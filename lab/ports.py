@@ -16,7 +16,7 @@ class Actuator(Protocol):
     def healthy(self) -> State: ...
 
     def set(self, state: State) -> State:
-        """Put the target into `state` and return the state that it reports (the echo).
+        """Put the target into `state` and return the state that it reports (the read-back).
 
         Raises LabError if the target does not answer within 5 s.
         """
@@ -52,11 +52,11 @@ class Proxies(Protocol):
 
     @property
     def planned(self) -> Mapping[str, Proxy]:
-        """Each by its name, as it is without a fault."""
+        """All proxies by name, as they are without a fault."""
         ...
 
     def read(self) -> Mapping[str, Proxy]:
-        """Each that is there, as it is now; changes nothing. Raises LabError when the server does not answer in 5 s."""
+        """All proxies by name, as they are now; changes nothing. Raises LabError if the server takes more than 5 s."""
         ...
 
 
@@ -101,7 +101,7 @@ class Testbed(Protocol):
         ...
 
     def check(self) -> None:
-        """Raises LabError where what carries the twins has gone, such as the engine of their containers."""
+        """Raises LabError if what carries the twins has ended, such as the engine of their containers."""
         ...
 
     def down(self) -> None:
@@ -152,7 +152,7 @@ class Testbed(Protocol):
         ...
 
     def look(self) -> MachineSample | None:
-        """What the machine has done so far; `at_s` is CLOCK_MONOTONIC. None where it cannot be told."""
+        """The counters of the machine now; `at_s` is CLOCK_MONOTONIC. None if the system does not report them."""
         ...
 
     def servers(self, twin: str) -> Mapping[str, Server]:

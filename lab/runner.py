@@ -26,7 +26,7 @@ from lab.watching import Alive, Machine, Watch, must_not_have_failed, what_has_g
 LEAD_S = 0.3  # from the start signal to T0: time for every child to see it
 READY_TIMEOUT_S = 30.0
 READ_TIMEOUT_S = 20.0
-LOOK_S = 0.2  # between two looks whether all that measures is still alive
+LOOK_S = 0.2  # between two checks that everything that measures is still alive
 LOAD, OBSERVE = "load", "observe"  # what runs beside each twin: the modules of loadtests
 
 
@@ -57,8 +57,8 @@ class Runner:
         """Run the plan; leave a complete run folder and a running stack.
 
         On any exception heal, stop everything, and mark the run aborted. Raises Spoiled if something failed in
-        mid-run: then the folder says what, and can be judged to be invalid. Where something has gone without which
-        nothing is measured, that is the error, whatever else then fails for lack of it.
+        mid-run: then the folder says what, and can be judged to be invalid. If something that the measurement needs
+        has ended, that is the error, whatever else fails as a result.
         """
         self._manifest(Status.RUNNING)
         try:
@@ -100,7 +100,7 @@ class Runner:
             problem = str(what_has_gone(error, self._testbed) or error)
             self._writer.open_up()
             self._manifest(Status.ABORTED, problem=problem)
-            if self._t0:  # in mid-run: it was not asked for wrongly, it was spoiled
+            if self._t0:  # in mid-run: the request was right, the run was spoiled
                 raise Spoiled(problem) from error
             raise
         except BaseException:
@@ -171,7 +171,7 @@ class Runner:
             time.sleep(0.02)
 
     def _await(self, children: Mapping[tuple[str, str], Child], wanted: str, timeout_s: float) -> None:
-        """Until they have ended. A load that could not record all has said so in its summary: a gate judges that."""
+        """Wait until they have ended. A load that could not record everything says so in its summary, for a gate."""
         for (twin, program), child in children.items():
             if program == wanted:
                 child.wait(timeout_s)
@@ -196,7 +196,7 @@ class Runner:
             step()
 
     def _heal(self, alive: Alive) -> None:
-        """What cannot be healed because it has gone goes down with the stack, and is told as gone."""
+        """Heal; what cannot be healed because it has ended goes down with the stack, and is reported as ended."""
         try:
             self._injector.heal()
         except LabError:
@@ -204,7 +204,7 @@ class Runner:
             raise
 
     def _timeline(self) -> Iterator[Step]:
-        """At the same instant, what must be punctual comes first."""
+        """Of steps at the same instant, those that must be punctual come first."""
         yield from self._injector.steps()
         for phase in PHASES:
             yield self._plan.phases.window(phase)[0], partial(self._enter, phase)

@@ -1,4 +1,4 @@
-"""What a shell hands on to the lab, put in order before anything else happens, so that it works alike from everywhere.
+"""Puts in order what the lab inherits from its shell, before anything else happens, so that it always works the same.
 
 A notebook, a service manager, nohup or a login script may have set variables that libraries obey, closed the standard
 streams, ignored or blocked signals, narrowed the umask or the number of open files. Children get the rest of their
@@ -17,7 +17,7 @@ from types import FrameType
 
 from lab.runtime.programs import HOMELESS, kept_by_the_lab
 
-# Whom root runs PostgreSQL as must be able to read what we make, and nobody else may write there.
+# The user that root runs PostgreSQL as must be able to read what we make, and nobody but us may write there.
 UMASK = 0o022
 DESCRIPTORS = 4_096
 COLUMNS_MIN = 20
@@ -25,7 +25,7 @@ WAIT = b"lab: Stopping already, which takes some seconds. Once more leaves the r
 
 
 def settle() -> Interrupts:
-    """Put all in order; returns what counts the interrupts from now on."""
+    """Put everything in order; returns the counter of interrupts from now on."""
     _open_streams()
     os.umask(UMASK)
     _allow_descriptors()
@@ -35,7 +35,7 @@ def settle() -> Interrupts:
 
 
 class Interrupts:
-    """Ctrl-C and its like. The first stops the lab in good order, the second is told to wait, any more are obeyed."""
+    """Ctrl-C and the like. The first stops the lab in good order, the second prints WAIT, a third ends it at once."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -60,7 +60,7 @@ def _take_signals() -> Interrupts:
 
 
 def _open_streams() -> None:
-    """A closed one would be the number of the next file that is opened, and get what was meant for people."""
+    """Open closed standard streams: else the next file opened gets that number, and the output meant for people."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
@@ -71,7 +71,7 @@ def _open_streams() -> None:
 
 
 def _allow_descriptors() -> None:
-    """As many open files for the lab and its children on every machine, as far as it allows."""
+    """Allow the lab and its children the same number of open files on every machine, if the hard limit permits."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < DESCRIPTORS:
         wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
@@ -80,7 +80,7 @@ def _allow_descriptors() -> None:
 
 
 def _forget_settings() -> None:
-    """Only what is on a list stays: numpy, libpq, requests and Docker's SDK read their settings in this process."""
+    """Keep only variables on a list: numpy, libpq, requests and Docker's SDK read their settings in this process."""
     for name in [name for name in os.environ if not kept_by_the_lab(name)]:
         del os.environ[name]
     if not os.environ.get("COLUMNS", "").isdecimal() or int(os.environ["COLUMNS"]) < COLUMNS_MIN:
@@ -88,7 +88,7 @@ def _forget_settings() -> None:
 
 
 def _have_a_home() -> None:
-    """A user id without an entry in /etc/passwd, as containers give them, may have none: then it is nowhere."""
+    """A user id without an entry in /etc/passwd, as in many containers, may have no home: then HOME names no folder."""
     try:
         Path.home()
     except RuntimeError:

@@ -1,7 +1,8 @@
-"""Looks around while a run goes on, a few times a second.
+"""Observes a run while it goes on, a few times a second.
 
-`Watch` looks at the parts that break: alive or not, limits, memory, CPU. Only where a scenario breaks parts or has a
-restarter; in a run without them its thread ends at once. `Alive` looks whether all that measures is still there.
+`Watch` observes the parts that break (alive or not, limits, memory, CPU) if the scenario breaks parts or has a
+restarter; otherwise its thread ends at once. `Machine` observes the machine and all servers. `Alive` checks that
+everything that measures is still running.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Periodic:
 
 
 class Watch(Periodic):
-    """Looks at the parts that break, and writes down what it sees. Ends at once where there is none."""
+    """Observes the parts that break, and records what it sees. Ends at once if there are none."""
 
     def __init__(self, plan: RunPlan, testbed: Testbed, writer: RunWriter, journal: Journal) -> None:
         super().__init__("watch", EVERY_S)
@@ -68,7 +69,7 @@ class Watch(Periodic):
         return bool(self._parts)
 
     def _look(self, twin: str, part: Watched) -> None:
-        """One look; a part that cannot be looked at just now leaves a gap, which the proofs notice."""
+        """One look; a part that cannot be observed just now leaves a gap, which the proofs notice."""
         try:
             seen = part.look()
         except LabError:
@@ -78,7 +79,7 @@ class Watch(Periodic):
 
 
 class Machine(Periodic):
-    """Looks at the whole machine and at every server of every twin, and writes down what it sees."""
+    """Observes the whole machine and every server of every twin, and records what it sees."""
 
     def __init__(self, twins: Sequence[str], testbed: Testbed, writer: RunWriter, journal: Journal) -> None:
         super().__init__("machine", MACHINE_EVERY_S)
@@ -104,7 +105,7 @@ class Machine(Periodic):
         return True
 
     def _look(self, *, tell_all: bool = False) -> None:
-        """`tell_all`: tell also of a reading that found nothing new, since that is the news."""
+        """`tell_all`: record the reading even if nothing has changed, to show that it was made."""
         if (sample := self._testbed.look()) is not None:
             at_s = sample.at_s - time.monotonic() + self._journal.now_s()
             self._writer.machine(replace(sample, at_s=round(at_s, 6)))
@@ -117,7 +118,7 @@ class Machine(Periodic):
 
 
 class Alive(Periodic):
-    """Looks whether the testbed and `children`, by (twin, program), still stand."""
+    """Checks that the testbed and `children`, by (twin, program), are still running."""
 
     def __init__(self, children: Mapping[tuple[str, str], Child], testbed: Testbed) -> None:
         super().__init__("alive", ALIVE_EVERY_S)
@@ -126,7 +127,7 @@ class Alive(Periodic):
         self._gone: Spoiled | None = None
 
     def check(self) -> None:
-        """Raises Spoiled as soon as something without which nothing is measured has gone."""
+        """Raises Spoiled as soon as something that the measurement needs has ended."""
         if self._gone is not None:
             raise self._gone
 
@@ -141,7 +142,7 @@ class Alive(Periodic):
         return self._gone is None
 
     def _without_testbed(self) -> LabError | None:
-        """Why there is no testbed any more: then the children have only gone with it."""
+        """The error of the testbed if it has ended: then the children have only ended with it."""
         try:
             self._testbed.check()
         except LabError as error:
@@ -150,7 +151,7 @@ class Alive(Periodic):
 
 
 def must_not_have_failed(twin: str, program: str, child: Child, timeout_s: float) -> None:
-    """A child that is done early has done all that it had to do. Raises LabError for one that has failed."""
+    """Raises LabError if `child` has failed. One that ended early with exit code 0 has done all it had to do."""
     if (code := child.wait(timeout_s)) != 0:
         raise LabError(
             f"The program {program!r} beside the {twin} twin ended in mid-run, with exit code {code}, so no twin is "
@@ -159,7 +160,7 @@ def must_not_have_failed(twin: str, program: str, child: Child, timeout_s: float
 
 
 def what_has_gone(error: BaseException | None, testbed: Testbed) -> LabError | None:
-    """Without what nothing is measured any more: among `error` and those that it came upon, or asked for now."""
+    """The loss that ended the measurement, if any: found in the chain of `error`, or by asking the testbed now."""
     while error is not None and not isinstance(error, Spoiled):
         error = error.__context__
     try:
@@ -170,7 +171,7 @@ def what_has_gone(error: BaseException | None, testbed: Testbed) -> LabError | N
 
 
 def watched_parts(plan: RunPlan) -> tuple[Target, ...]:
-    """The parts that a fault is about, and the service where a restarter looks after it."""
+    """The parts that a fault acts on, and the service if a restarter looks after it."""
     broken = [a_part(probe.target.name) for probe in probes(plan) if probe.target.kind is Kind.PART]
     restarted = [a_part(SERVICE)] if plan.scenario.topology.restarter else []
     return tuple(dict.fromkeys((*broken, *restarted)))

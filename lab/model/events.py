@@ -87,9 +87,9 @@ class ReadBack(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ProxiesRead(Event):
-    """All proxies of a twin were read: those that are not as asked, by name, as asked and as they are.
+    """All proxies of a twin were read. Those that differ from the plan, by name: as `asked`, and as read back (`echo`).
 
-    One that is missing is in `asked` alone, one that nobody asked for in `echo` alone.
+    One that is missing is only in `asked`, one that the lab did not make only in `echo`.
     """
 
     twin: str
@@ -105,7 +105,7 @@ class ProxiesRead(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ServersRead(Event):
-    """All servers of a twin were read. Those that are not as they were at the last reading, by "part/member".
+    """All servers of a twin were read. Those that have changed since the last reading, by "part/member".
 
     The first reading has all of them.
     """

@@ -83,10 +83,10 @@ class Evidence(Protocol):
 
 
 class Derived:
-    """Keeps what checks work out from the evidence of a twin for as long as the evidence itself is kept.
+    """Keeps what checks derive from the evidence of a twin for as long as the evidence itself is kept.
 
-    Several checks need the same (which intents there were, what each has left): the first works it out, and judging
-    stays linear in the length of the run.
+    Several checks need the same values (which intents there were, what each has left): they are derived once, so that
+    judging stays linear in the length of the run.
     """
 
     @cached_property
@@ -94,7 +94,7 @@ class Derived:
         return {}
 
     def once(self: Any, derive: Callable[[Evidence, *Given], T], *given: *Given) -> T:
-        """`derive(self, *given)`, worked out the first time only."""
+        """`derive(self, *given)`, computed only the first time."""
         key = (derive, *given)
         if key not in self._derived:
             self._derived[key] = derive(self, *given)

@@ -1,4 +1,4 @@
-"""What the whole machine was doing during a run, so that what others did to it can be told from what the twins did."""
+"""What the whole machine was doing during a run: it tells what other programs did from what the twins did."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from lab.model.targets import Life
 
 @dataclass(frozen=True, kw_only=True)
 class MachineSample:
-    """Counters of the machine at `at_s`, seconds from T0; they grow since it was started.
+    """Counters of the machine at `at_s`, seconds from T0; they count from its start.
 
-    `busy_s` is the CPU time that anybody has used on the `cores` cores of the twins, including what a hypervisor took
-    away; `ours_s` is what the twins and the instruments have used.
+    `busy_s` is the CPU time that all programs have used on the `cores` cores of the twins, including what a hypervisor
+    took away; `ours_s` is what the twins and the instruments have used.
     """
 
     at_s: float

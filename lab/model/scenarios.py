@@ -1,4 +1,4 @@
-"""A scenario: a failure story as a value. And what a check is."""
+"""A scenario, which is a failure story as a value; and what a check is."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Scenario:
     )  # by service; nothing is expected of one that is not named
     baseline_good_min: float = 0.99  # below it a run is invalid: the twin was unhealthy from the start
     baseline_alike: float = (
-        2.0  # so many times as slow as the other, at most, may a twin be before anything breaks
+        2.0  # before anything breaks, a twin's median latency is at most this many times the fastest one's
     )
     defences: tuple[str, ...] = ()  # that make the difference here; an ablation switches these
     lesson: str = ""  # the defences that make the difference, in one sentence

@@ -85,7 +85,7 @@ class CaseResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """How many cases of a kind there are that count, how many were tried, and how many were caught."""
+    """For one kind: how many cases count, how many of these were tried, and how many were caught."""
 
     kind: CaseKind
     cases: int

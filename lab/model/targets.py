@@ -105,7 +105,7 @@ class LinkState(State):
 
 @dataclass(frozen=True, kw_only=True)
 class Proxy:
-    """What carries a link, as its server has it: the address it listens at, the one it leads to, and its state."""
+    """The proxy of a link, as its server reports it: the address it listens at, the one it leads to, and its state."""
 
     listen: str
     upstream: str
@@ -165,7 +165,7 @@ class StoreState(State):
 
 @dataclass(frozen=True, kw_only=True)
 class LoadState(State):
-    """A change of the planned load: arrivals come `times` as often."""
+    """A change of the planned load: the arrival rate is multiplied by `times`."""
 
     times: float = 1.0
 

@@ -32,9 +32,9 @@ class TwinPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Secrets:
-    """What whoever is not of the run does not know: every server of a stack asks for one of these."""
+    """The passwords of a run: every server of a stack asks for one of these."""
 
-    token_key: str = field(repr=False)  # what the services check tokens with; who has it makes them
+    token_key: str = field(repr=False)  # the services check tokens with it; whoever has it can make tokens
     owner: str = field(repr=False)  # PostgreSQL's passwords: of its superuser, who can do anything,
     app: str = field(repr=False)  # of the service,
     probe: str = field(repr=False)  # and of the lab's in-path probe, which may do nothing
@@ -64,7 +64,7 @@ class Stack:
 
     @property
     def mark(self) -> str:
-        """What the sessions that the lab holds in a database are called there."""
+        """The name, in the database, of the sessions that the lab holds."""
         return session_mark(self.run)
 
 

@@ -101,12 +101,12 @@ class TwinVerdict:
 
     @property
     def surprising(self) -> bool:
-        """Not as expected, or as expected for another reason than the one that the scenario is about."""
+        """Whether it is not as expected, or is so for another reason than the one that the scenario is about."""
         return self.expected is not None and not self.verdict is self._about is self.expected
 
     @property
     def contradicts(self) -> bool:
-        """It is known to be otherwise than expected, not only unknown."""
+        """Whether it is known not to be as expected, rather than just unknown."""
         found = self.verdict if self.expected is Verdict.HELD else self._about
         return self.surprising and found is not Verdict.INCONCLUSIVE
 

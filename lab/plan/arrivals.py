@@ -1,6 +1,6 @@
 """The load as a plan: which request is due when. The same seed gives the same plan, and every twin gets it.
 
-A surge is part of the plan: while it is on, arrivals come several times as often.
+A surge is part of the plan: while it is on, the arrival rate is multiplied.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ARRIVALS_MAX = 2_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Surge:
-    """Arrivals come `times` as often in `window`."""
+    """The arrival rate is multiplied by `times` in `window`."""
 
     window: Window
     times: float

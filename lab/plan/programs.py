@@ -85,7 +85,7 @@ def probes(plan: RunPlan) -> tuple[Probe, ...]:
 
 
 def controls(scenario: Scenario) -> tuple[str, ...]:
-    """The links that no fault is about. The edge only where there is no other: a twin that hangs, hangs there."""
+    """The links without a fault. The edge only if it is the only one: a twin that hangs makes probes hang there."""
     links = scenario.topology.links
     broken = {target.name for fault in scenario.faults if (target := fault.target()).kind is Kind.LINK}
     return tuple(link for link in links if link not in broken and (link != EDGE or len(links) == 1))

@@ -21,7 +21,7 @@ from lab.model import (
 )
 
 LOOK_EVERY_S = 0.5
-LOOK_BEFORE_S = 0.15  # a switch: near enough to see what it would cover up, and over in time
+LOOK_BEFORE_S = 0.15  # before a switch: near enough to see what it would cover up, yet over in time
 LOOK_CLEAR_S = 0.1
 
 
@@ -48,7 +48,7 @@ def asked(faults: Sequence[Fault], target: Target, active: frozenset[int], healt
 def asked_of(
     proxies: Mapping[str, Proxy], faults: Sequence[Fault], active: frozenset[int]
 ) -> dict[str, Proxy]:
-    """What each of `proxies`, told as they are without a fault, is asked to be while the faults `active` are on."""
+    """What each of `proxies` (given as they are without a fault) should be while the faults `active` are on."""
     wanted = {}
     for name, proxy in proxies.items():
         state = asked(faults, a_link(name), active, proxy.state)
@@ -59,7 +59,7 @@ def asked_of(
 
 
 def looking_instants(changes_s: Sequence[float], phases: Phases) -> list[float]:
-    """When all proxies are read: twice a second, before and after each change, never so near that one would wait."""
+    """When all proxies are read: twice a second, and before and after each change, but never so near as to delay it."""
     regular = [n * LOOK_EVERY_S for n in range(math.ceil(phases.load_s / LOOK_EVERY_S))]
     instants = {*regular, phases.load_s, *changes_s, *(at_s - LOOK_BEFORE_S for at_s in changes_s)}
     return sorted(

@@ -1,4 +1,4 @@
-"""Bandwidth: each connection carries at most so many bytes per second in one direction, however many there are."""
+"""Bandwidth: a limit of bytes per second in one direction, for each connection by itself."""
 
 from __future__ import annotations
 

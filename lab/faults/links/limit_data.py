@@ -1,4 +1,4 @@
-"""Limit: each connection is closed after so many bytes in one direction, which truncates answers."""
+"""Limit: each connection is closed after a number of bytes in one direction, which truncates answers."""
 
 from __future__ import annotations
 

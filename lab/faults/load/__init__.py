@@ -1,1 +1,1 @@
-"""Faults of the load: what clients do that nobody planned for. Part of the schedule, and the same for all twins."""
+"""Faults of the load: what clients do that nobody expected. Part of the schedule, and the same for all twins."""

@@ -1,4 +1,4 @@
-"""Surge: clients come several times as often. Nothing is broken; there is just more load than usual."""
+"""Surge: several times the usual load. Nothing is broken; there are just more clients than usual."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WELL_TIMES_MAX = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Surge(StateFault):
-    """While it is on, arrivals come `times` as often; their repetitions come a little later, as always."""
+    """While it is on, the arrival rate is multiplied by `times`; repetitions come a little later, as always."""
 
     kind: ClassVar[str] = "surge"
     needs: ClassVar[Capability] = Capability.LOAD
@@ -36,7 +36,7 @@ class Surge(StateFault):
         return ()
 
     def observed(self, before: Seen, during: Seen) -> Proof:
-        """The rate grew to the planned one, or nearer to it than to the old one, and every arrival was recorded."""
+        """The rate grew to the planned one, or nearer to it than to the old one, and all arrivals were recorded."""
         if missing := _uncounted(before, during):
             return missing
         grown, least = _rate(during) / _rate(before), math.sqrt(self.times)

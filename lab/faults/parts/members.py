@@ -44,7 +44,7 @@ PART_NAMES: Mapping[str, str] = {
 MEMBERS = (ALL, *(str(n + 1) for n in range(REPLICAS_MAX)))
 LOOKS_MIN = 3
 SHARE_MIN = 0.9  # of the samples while a fault is on
-WELL_SHARE_MIN = 0.5  # of the samples after it: from there to the end all was well
+WELL_SHARE_MIN = 0.5  # of the samples after healing must be well, without a gap up to the end
 GAP_S_MAX = 1.0  # samples further apart are not compared
 
 Members = Mapping[str, Sequence[PartSample]]
@@ -122,7 +122,7 @@ def was(life: Life, before: Members, during: Members) -> Proof:
 
 
 def running_again(after: Members, also: Callable[[PartSample], bool]) -> Proof:
-    """From half-way at the latest, every member ran to the end without a restart, and `also` was true."""
+    """From half-way on at the latest, every member ran to the end without a restart, and `also` held."""
     worst = min(_well_to_the_end(looks, also) / len(looks) for looks in after.values())
     sentence = f"it was healthy in the last {100 * worst:.0f} % of the samples after healing"
     return Proof(
@@ -137,7 +137,7 @@ def limited_to(asked: float, during: Members, limit: Reading) -> bool:
 
 
 def grown(looks: Sequence[PartSample], counter: Reading) -> tuple[float, float]:
-    """How much a counter grew, and in how many seconds: from sample to sample, restarts in between left out."""
+    """How much a counter grew, and in how many seconds; spans with a restart are left out."""
     total = lasted_s = 0.0
     for one, other in pairwise(looks):
         earlier, later = counter(one), counter(other)
