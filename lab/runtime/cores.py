@@ -14,7 +14,7 @@ TASKSET = ("taskset", "--cpu-list")
 
 
 def available() -> tuple[int, ...]:
-    """The cores that a run may use: of those of this process, as many as its control group grants; none if unknown."""
+    """The cores that a run may use: as many of this process's cores as its control group grants; none if unknown."""
     known = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     return tuple(known[: cores()])
 
@@ -25,7 +25,7 @@ def usable() -> tuple[int, ...]:
 
 
 def shares(given: Sequence[int], twins: int) -> list[tuple[int, ...]]:
-    """The cores of each twin: equally many each, and no core for two; all of them for all where they are too few."""
+    """The cores of each twin: the same number each, and none shared; if there are too few, every twin gets all."""
     each = len(given) // twins
     if not each:
         return [tuple(given)] * twins
@@ -38,6 +38,6 @@ def listed(mine: Sequence[int]) -> str:
 
 
 def only_on(mine: Sequence[int]) -> tuple[str, ...]:
-    """What goes before a command so that it, and whatever it starts, runs only on these cores."""
+    """The prefix of a command that makes it, and whatever it starts, run only on these cores."""
     prefix = (*TASKSET, listed(mine))
     return prefix if mine and granted(prefix) else ()

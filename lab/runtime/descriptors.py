@@ -1,4 +1,4 @@
-"""How many descriptors running processes may have and do have: by prlimit(2) and /proc, on Linux only."""
+"""How many file descriptors running processes may have, and do have: by prlimit(2) and /proc, on Linux only."""
 
 from __future__ import annotations
 

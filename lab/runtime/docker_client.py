@@ -1,4 +1,4 @@
-"""The environment of Docker's command line and SDK: the engine that the user chose, by none of their settings.
+"""The environment of Docker's command line and SDK: the engine that the user chose, and no other setting of theirs.
 
 ~/.docker/config.json can set proxies for every container and headers for every call. The client gets a configuration of
 ours instead; of the user's it keeps the engine that their context names and the folders with their plugins.

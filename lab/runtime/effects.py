@@ -1,8 +1,8 @@
 """Every effect of the lab on the machine is announced here first: a line in a ledger, a program, a call to a proxy or
 to the container engine.
 
-This costs a look at an empty list. A test puts an observer there that kills the lab at the n-th effect, to prove that a
-kill at any moment leaves nothing that healing cannot find.
+Usually that is only a look at an empty list. A test puts an observer there that kills the lab at the n-th effect, to
+prove that a kill at any moment leaves nothing that healing cannot find.
 """
 
 from __future__ import annotations
@@ -13,6 +13,6 @@ observers: list[Callable[[str], None]] = []
 
 
 def about_to(effect: str) -> None:
-    """Announce, in a few words, what is done next."""
+    """Announce, in a few words, what will be done next."""
     for observer in observers:
         observer(effect)

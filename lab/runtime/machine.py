@@ -25,11 +25,11 @@ class Counters:
         self._lost_s = 0.0
 
     def look(self, elsewhere_s: float = 0.0) -> MachineSample | None:
-        """Everything now, at an instant of CLOCK_MONOTONIC; None where the system does not tell.
+        """All counters now, at an instant of CLOCK_MONOTONIC; None if the system does not report them.
 
-        Ours is what this process and all that it has started used, and `elsewhere_s` (in containers). If a parent is
-        killed, its children's time is lost: nobody of ours waits for them. What they used last is not known, so
-        nothing until now is called foreign.
+        `ours_s` is what this process and its descendants have used, plus `elsewhere_s` (in containers). If a parent is
+        killed, the time of its children is lost, because none of ours waits for them. How much they used at the end is
+        then unknown, so no time up to now counts as foreign.
         """
         if (now := _look(elsewhere_s)) is None:
             return None
@@ -57,7 +57,7 @@ def _look(elsewhere_s: float) -> MachineSample | None:
 
 
 def _idle_s(stat: Iterable[str], cores: Sequence[int]) -> float:
-    """Seconds that these cores had nothing to do. The kernel counts them to the instant, and time in use by ticks."""
+    """Seconds that these cores were idle. The kernel counts idle time exactly, but time in use only by ticks."""
     names = {f"cpu{core}" for core in cores}
     rows = [words for line in stat if (words := line.split())[:1] and words[0] in names]
     ticks = sum(int(words[IDLE]) + int(words[IOWAIT]) for words in rows)

@@ -38,13 +38,13 @@ class Control(Protocol):
         ...
 
     def bring(self, state: PartState) -> None:
-        """Put it into that state. A dead one is started if it was stopped on purpose, or if all must be healthy."""
+        """Put it into `state`. A dead one is started if it was stopped on purpose, or if all must be healthy."""
         ...
 
     def state(self) -> PartState:
         """The state that the lab has put it into.
 
-        One that was ended by a kill or by its own limit counts as running: nobody asked for it to be dead.
+        One that was ended by a kill or by its own limit counts as running: no state asked for it to be dead.
         """
         ...
 
@@ -74,7 +74,7 @@ class PartActuator:
         return self.get()
 
     def get(self) -> State:
-        """The state of all; if they differ, the first that is not as requested."""
+        """The state of all members; if they differ, the first that is not as requested."""
         found = _at_once(lambda control: control.state(), self._controls)
         return next((state for state in found if state != self._asked), self._asked)
 
@@ -127,7 +127,7 @@ class Parts:
         return WatchedPart(self._members(target))
 
     def make_healable(self, parts: Iterable[str]) -> None:
-        """The ledger says how to start each of `parts` again, whoever may end it."""
+        """Write to the ledger how to start each of `parts` again, whatever ends it."""
         for part in parts:
             self._to_break(a_part(part))
 
@@ -151,7 +151,7 @@ class Parts:
 
 
 def _at_once(do: Callable[[Control], T], controls: Iterable[Control]) -> list[T]:
-    """`do` to each in parallel: all must be hit at the same instant."""
+    """`do` to all in parallel: they must be hit at the same instant."""
     everyone = list(controls)
     if len(everyone) == 1:
         return [do(everyone[0])]

@@ -21,12 +21,12 @@ LOWEST = ("nice", "-n", "19")
 
 
 def punctual() -> tuple[str, ...]:
-    """For an instrument of the lab's: woken on time, whoever runs. As a rule only root may have that."""
+    """The prefix for an instrument of the lab: woken on time, whatever else runs. As a rule only root may have that."""
     return REAL_TIME if granted(REAL_TIME) else ()
 
 
 def giving_way() -> tuple[str, ...]:
-    """For what is examined: it runs whenever nobody else of our session wants to, and is interrupted at once."""
+    """The prefix for what is under test: it runs only when nothing else in our session wants to, and yields at once."""
     return IDLE if granted(IDLE) else LOWEST
 
 
@@ -49,7 +49,7 @@ def _quota(otherwise: float, groups: Path = Path("/sys/fs/cgroup")) -> float:
 
 
 def be_punctual() -> None:
-    """Real time for this thread alone, not for what it starts; harmless where it is refused, or not Linux."""
+    """Real-time priority for this thread alone, not for what it starts; harmless if it is refused, or not on Linux."""
     with suppress(AttributeError, OSError):
         policy = os.SCHED_RR | os.SCHED_RESET_ON_FORK
         os.sched_setscheduler(0, policy, os.sched_param(os.sched_get_priority_min(os.SCHED_RR)))
@@ -57,7 +57,7 @@ def be_punctual() -> None:
 
 @cache
 def granted(prefix: tuple[str, ...]) -> bool:
-    """Whether this machine does as asked: root in a container may not, and other systems have no chrt(1)."""
+    """Whether this machine allows it: root in a container may not, and other systems have no chrt(1)."""
     try:
         return ended([*prefix, "true"], timeout_s=ASK_TIMEOUT_S).code == 0
     except LabError:

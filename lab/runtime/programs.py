@@ -84,7 +84,7 @@ OWN_PREFIXES = ("LAB_", "_LAB_", "_TYPER_")
 
 
 def kept_by_the_lab(name: str) -> bool:
-    """Whether the lab's own process keeps this variable of the shell."""
+    """Whether the lab's own process keeps this variable of its shell."""
     return name in OWN or name.startswith(OWN_PREFIXES)
 
 
@@ -158,7 +158,7 @@ def output(command: Sequence[str], **options: Any) -> str:
 
 
 def as_user(user: pwd.struct_passwd | None) -> dict[str, Any]:
-    """What subprocess must be told so that a program runs as `user` and in none of our groups."""
+    """The options of subprocess that make a program run as `user` and in none of our groups."""
     return {} if user is None else as_ids(user.pw_uid, user.pw_gid)
 
 

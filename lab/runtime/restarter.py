@@ -38,7 +38,7 @@ class Replica(Protocol):
 
 
 class Liveness:
-    """The probes of one replica so far: whether, and why, it must be restarted."""
+    """The probes of one replica so far: they decide whether, and why, it must be restarted."""
 
     def __init__(self, restarter: Restarter) -> None:
         self._restarter = restarter

@@ -122,7 +122,7 @@ class Twins(Generic[AnyTwin]):
         return tell
 
     def _guarded(self) -> Ledger:
-        """From now on everything in the ledger will be ended, whatever happens to this process."""
+        """Open the ledger: from now on everything in it will be ended, whatever happens to this process."""
         ledger = self._open_ledger()
         self._guardian = Guardian(self._state_dir, ledger)
         return ledger
@@ -133,7 +133,7 @@ class Twins(Generic[AnyTwin]):
         return self._ledger
 
     def _stand(self) -> None:
-        """All is up: if it is to outlive this process, dismiss the guardian."""
+        """Everything is up: if it is to outlive this process, dismiss the guardian."""
         if self._stack.linger and self._guardian is not None:
             for twin in self._twins.values():
                 twin.breakable.make_healable((SERVICE, *self._stack.topology.parts))

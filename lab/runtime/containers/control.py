@@ -119,7 +119,7 @@ class ContainerControl:
         getattr(self._container, verb)(**options)
 
     def _pause(self, state: PartState) -> None:
-        """With its usual CPU: the kernel cannot freeze a container in time that gets hardly any."""
+        """Pause it, with its usual CPU limit: the kernel cannot freeze in time a container that gets hardly any CPU."""
         if state.cpus is not None:
             limit_cpus(self._container, self._usual.nano_cpus)
         self._do("pause")

@@ -139,7 +139,7 @@ class DockerTestbed(Twins[DockerTwin]):
             ports.release()
 
     def _learn(self, images: Images) -> dict[str, Any]:
-        """Versions of every part, and the limits of a twin, for the manifest. All twins are alike."""
+        """Versions of every part, and the limits of a twin, for the manifest; the same for all twins."""
         twin = next(iter(self._twins.values()))
         with answering():
             engine = client().version()["Version"]

@@ -119,7 +119,7 @@ class Process:
         self._finish()
 
     def undo(self) -> tuple[Undo, ...]:
-        """How it goes on, or is started again, without us."""
+        """How to continue it, or start it again, without us."""
         soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # it got ours
         return relief.resume(soft), self._again
 
@@ -132,7 +132,7 @@ class Process:
             return None
 
     def _finish(self) -> None:
-        """Kill the whole group and those of other sessions, and be done: later its number may be someone else's."""
+        """Kill the whole group, and descendants in other sessions, once and for all: the number may be reused later."""
         if not self._finished:
             # Also when the leader has gone: a worker that hangs must not stay behind.
             self._signal(signal.SIGKILL)
@@ -185,7 +185,7 @@ class Processes:
     ) -> Process:
         """A process called "<owner>'s <name>" that writes to <logs>/<name>.log; options as `Process` takes them.
 
-        What is disposable is killed in the end: it would spend its time on taking leave of clients who have left.
+        A disposable one is killed in the end: it would only spend time saying goodbye to clients who have left.
         """
         with self._starting:
             if self._stopped:

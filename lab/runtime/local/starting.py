@@ -33,7 +33,7 @@ from lab.runtime.programs import environment
 from lab.runtime.settings import readiness, roles_environment, server_options, service_urls
 from lab.workload import Workload
 
-# Nobody waits any more for what hangs in a service. (PostgreSQL gets time: killed, it leaves shared memory behind.)
+# Nobody waits any more for requests that hang in a service. (PostgreSQL gets time: a kill leaves shared memory behind.)
 STOP_TIMEOUT_S = 1.0
 READY_PATH, LIVE_PATH = "/readyz", "/healthz"
 
@@ -47,7 +47,7 @@ class Programs:
 
     @property
     def user(self) -> pwd.struct_passwd | None:
-        """Who runs PostgreSQL, where we cannot."""
+        """The user that PostgreSQL runs as; None: we ourselves."""
         return None if self.postgres is None else self.postgres.user
 
 
@@ -123,7 +123,7 @@ class Starter:
         return self._gunicorn(PAYMENTS, app, self._port(PAYMENTS), ("--workers", "1"), **settings)
 
     def _gunicorn(self, name: str, app: str, port: int, options: tuple[str, ...], **settings: str) -> Process:
-        """`app` as both twins and the dependency run it: how on the command line, with what in the environment."""
+        """Start `app` under gunicorn, in the same way for both twins and the dependency."""
         metrics = self.folder / f"{name}-metrics"
         shutil.rmtree(metrics, ignore_errors=True)  # a new process counts from zero
         metrics.mkdir()

@@ -9,7 +9,7 @@ from lab.runtime.ownership import trees
 
 
 class Stopper:
-    """The processes below `root()` are stopped as long as there is a reason. From any thread."""
+    """Keeps the processes below `root()` stopped as long as there is a reason. From any thread."""
 
     def __init__(self, root: Callable[[], int]) -> None:
         self._root = root

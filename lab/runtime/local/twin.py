@@ -197,7 +197,7 @@ class LocalTwin:
             self._restarting.start()
 
     def _start_toxiproxy(self, engine: Engine) -> Callable[[], None]:
-        """Start it; the answer waits until it is there."""
+        """Start it; returns a function that waits until it answers."""
         birthmark = Birthmark.of(self._ledger.run)
         command = engine.command(LOOPBACK, self.addresses.toxiproxy, birthmark.write(self._folder))
         routes = {

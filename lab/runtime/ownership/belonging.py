@@ -1,7 +1,7 @@
-"""What shows that a thing is a run's. A ledger alone does not: it is a file, and anybody can write a file.
+"""What proves that a thing belongs to a run. A ledger alone does not: it is a file, and anybody can write a file.
 
-It may have come with a copy of a clone, and what it names may be somebody else's by now. So whoever heals looks for the
-run's own mark on the thing itself, and what has none is left alone. For what is Docker's, `engine` does that.
+It may have come with a copy of a clone, and what it names may belong to somebody else by now. So healing looks for the
+run's own mark on the thing itself, and leaves alone whatever has none. For things in Docker, `engine` does that.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def make_folder(path: Path, run: str) -> None:
 
 
 def has_folder(run: str, path: Path) -> bool:
-    """Whether the folder `path` is of `run`: marked, or as a kill left it that came before the mark."""
+    """Whether the folder `path` belongs to `run`: it is marked, or a kill came before it could be marked."""
     with suppress(OSError):
         if path.is_symlink() or path.stat().st_uid != os.geteuid():
             return False

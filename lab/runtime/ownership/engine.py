@@ -1,4 +1,4 @@
-"""Docker for whoever heals: by its command line, since healing must work without the SDK, at the engine of the run."""
+"""Docker for healing: by its command line, since healing must work without the SDK, and at the engine of the run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Found:
 
 
 def docker(run: Holdings, *command: str, timeout_s: float = TIMEOUT_S) -> str | None:
-    """What `docker …` printed, asked for `run`; None where there is no such thing. Raises LabError."""
+    """What `docker …` printed at the engine of `run`; None if there is no such thing. Raises LabError."""
     done = ended(("docker", *command), timeout_s=timeout_s, env=docker_environment(**engine_of(run)))
     if done.code and _nothing_there(done.stderr):
         return None
@@ -57,7 +57,7 @@ def engine_of(run: Holdings) -> Mapping[str, str]:
 
 
 def unreachable_for(run: Holdings) -> str | None:
-    """Why the engine of `run` cannot be asked, with the next step; None where it answers."""
+    """Why the engine of `run` cannot be asked, with the next step; None if it answers."""
     try:
         address = engine_address(run.engine)
     except LabError as error:
@@ -71,7 +71,7 @@ def unreachable_for(run: Holdings) -> str | None:
 
 
 def has(run: Holdings, kind: str, name: str) -> bool | None:
-    """Whether the thing of Docker's called `name` carries the label of `run`; None where there is none of that name."""
+    """Whether the thing in Docker called `name` carries the label of `run`; None if there is none of that name."""
     found = docker(run, kind, "inspect", "--format", LABEL[kind], "--", name)
     return None if found is None else found == run.run
 

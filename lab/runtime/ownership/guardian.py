@@ -1,7 +1,7 @@
 """A process that outlives the lab by a moment: when the lab dies, even by kill -9, it ends what the run owns.
 
-It holds the reading end of a pipe whose writing end only the lab has. End of file without a word before it means that
-the lab is dead. PR_SET_PDEATHSIG would be Linux only, and fires when the thread ends that forked.
+It holds the reading end of a pipe whose writing end only the lab has. End of file without a farewell before it means
+that the lab is dead. PR_SET_PDEATHSIG would be Linux only, and fires when the thread that forked ends.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def main(state_dir: Path, ledger: Path) -> None:
     _await_death(ledger)
     with heal.healing(state_dir):
         heal.heal_leftovers(state_dir)
-        # Die before the lock is free: who waits for it expects no process of the run any more.
+        # Die before the lock is free: whoever waits for it expects that no process of the run is left.
         os._exit(0)
 
 

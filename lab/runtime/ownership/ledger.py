@@ -1,4 +1,4 @@
-"""What a run owns, on disk: so that whoever comes after a killed run can find it and end it.
+"""What a run owns, on disk, so that healing can find it and end it after the run was killed.
 
 One ledger per run, `<state_dir>/owned/<run>.jsonl`, one record a line, only ever appended to. Folders and containers
 are written down before they exist, processes at once after (a mark in their environment covers the instant between),
@@ -46,7 +46,7 @@ class Owned:
 class Holdings:
     """A ledger as read back. `published` (addresses by twin) is there once the stack was left up on purpose.
 
-    One that was not written here by us, but copied, unpacked or damaged, is not `genuine`: nothing it says counts.
+    One that was copied, unpacked or damaged, not written here by us, is not `genuine`: nothing that it says counts.
     """
 
     run: str
@@ -108,18 +108,18 @@ class Ledger:
         return self.own(PROCESS, str(pid), started=started(pid), name=name, stop=int(stop))
 
     def own_folder(self, path: Path) -> Owned:
-        """A folder that goes with all that is in it."""
+        """A folder that is removed with its contents."""
         return self.own(FOLDER, str(path))
 
     def own_container(self, name: str) -> Owned:
         return self.own(CONTAINER, name)
 
     def on_engine(self, host: str) -> None:
-        """What is owned in Docker is at the engine `host`. On disk before anything is."""
+        """Name the engine, `host`, of all that is owned in Docker. On disk before anything else in Docker is."""
         self._append(record="engine", host=host)
 
     def own(self, kind: str, key: str, **details: Any) -> Owned:
-        """Anything of a kind above that `heal` knows how to end."""
+        """Anything of one of the kinds above: `heal` knows how to end it."""
         self._append(record="own", kind=kind, key=key, details=details)
         return Owned(kind=kind, key=key, details=details)
 
@@ -207,7 +207,7 @@ def _read(path: Path) -> Holdings:
 
 
 def _genuine(path: Path, owner: Mapping[str, Any]) -> bool:
-    """Whether this very file was written by us: a copy, or what an archive held, has another number on the disk."""
+    """Whether this very file was written by us: a copy, or a file from an archive, has another inode."""
     file = path.lstat()
     return file.st_ino == owner.get("inode") and file.st_uid == os.geteuid() and not file.st_mode & 0o022
 
@@ -220,7 +220,7 @@ def adopt(run: Holdings, pid: int, name: str, stop: signal.Signals) -> None:
 
 
 def process_alive(thing: Owned) -> bool:
-    """Whether the very process that was written down still runs: a recycled pid is another one."""
+    """Whether the very process that was written down is still running: a recycled pid means another one."""
     mark = thing.details["started"]
     return mark is not None and started(int(thing.key)) == mark
 

@@ -1,7 +1,7 @@
-"""Undoes what faults do to processes and containers, without the lab that did it: from the ledger, by whoever heals.
+"""Undoes what faults do to processes and containers, without the lab that did it, from the ledger.
 
-What stands still goes on and what is limited is free again, always; what is dead is started again where its stack was
-left up on purpose, and nowhere else, since the rest of a dead run goes as well.
+Paused processes are always resumed and limits always lifted. Dead ones are started again only if their stack was left
+up on purpose; otherwise the rest of the dead run is removed as well.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Failure(str):
 
 
 def resume(descriptors: int) -> Undo:
-    """All processes of the run go on, and each may have as many descriptors as it had at its start."""
+    """Resume all processes of the run, and give each the descriptor limit that it had at its start."""
     return Undo(how=RESUME, details={"descriptors": descriptors})
 
 
@@ -68,7 +68,7 @@ def container(name: str, *, nano_cpus: int, memory_bytes: int, swap_bytes: int, 
 
 
 def limit_descriptors(soft: int) -> list[str]:
-    """The command that limits every process of a container, run inside it: its own user may, and others may not."""
+    """The command that limits every process of a container, run inside it: only its own user may do that."""
     each = f'prlimit --pid "${{process#/proc/}}" --nofile={soft}: 2>/dev/null || test ! -e "$process"'
     return ["sh", "-c", f"for process in /proc/[0-9]*; do {each} || exit 1; done"]
 
@@ -85,7 +85,7 @@ def undo_resume(details: Details, run: Holdings) -> Iterator[str]:
 
 
 def undo_container(details: Details, run: Holdings) -> Iterator[str]:
-    """Harmless where the container has gone, is another's, or nothing was done to it."""
+    """Harmless if the container has gone, belongs to somebody else, or nothing was done to it."""
     name = str(details["name"])
     if not engine.has(run, OF_DOCKER, name):
         return
@@ -147,7 +147,7 @@ def revive_container(details: Details, run: Holdings) -> Iterator[str]:
 
 
 def _marked(run: str) -> Iterator[int]:
-    """Every process that carries the mark of `run`. What it has started since may carry it no more."""
+    """Every process that carries the mark of `run`. Processes that these have started since may not carry it."""
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if process.environ().get(RUN_MARK) == run:

@@ -1,7 +1,7 @@
-"""The piece of System V shared memory by which PostgreSQL tells that it runs, and which outlives a `kill -9` of it.
+"""The System V shared memory by which PostgreSQL shows that it is running, and which outlives a `kill -9` of it.
 
-Its number stands in `postmaster.pid` in the data folder, as the server writes it at its start and removes it at a clean
-end. All other memory that PostgreSQL shares is anonymous or lies in the data folder.
+Its number is in `postmaster.pid` in the data folder; the server writes that file when it starts and removes it when it
+ends cleanly. All other memory that PostgreSQL shares is anonymous or lies in the data folder.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ IPC_RMID = 0
 
 
 def free(data: Path) -> bool:
-    """Free what a killed server of the folder `data` left; False where there is nothing. Only when it has ended."""
+    """Free what a killed server of the folder `data` left; False if there is nothing. Only when it has ended."""
     with suppress(OSError, ValueError, IndexError):
         key, number = (int(word) for word in (data / "postmaster.pid").read_text().splitlines()[LINE].split())
         libc = ctypes.CDLL(None, use_errno=True)
-        # Somebody else may have that number by now: the key must lead to the very same piece.
+        # The number may belong to somebody else by now: the key must lead to the very same segment.
         return bool(libc.shmget(key, 0, 0) == number and libc.shmctl(number, IPC_RMID, None) == 0)
     return False

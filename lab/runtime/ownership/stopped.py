@@ -1,4 +1,4 @@
-"""Which parts of a stack do not run although nobody asked them to stop."""
+"""Which parts of a stack are not running although nobody asked them to stop."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Every way to undo a fault without the lab that made it, by the name under which the ledger has it.
 
-Each looks for the run's own mark on what it is about to change: a proxy server or a database of somebody else's may be
-at that address by now.
+Each looks for the run's own mark on what it is about to change: somebody else's proxy server or database may be at that
+address by now.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from lab.runtime.toxiproxy.tampering import marked_for
 
 
 def undo_faults(run: Holdings, *, stays: bool) -> Iterator[str]:
-    """Undo whatever a fault may have done, each once; where the stack stays up, start again what one has ended."""
-    # First of all whoever stands still goes on: what else there is to undo may need an answer.
+    """Undo whatever faults may have done, each once; if the stack stays up, start again what they have ended."""
+    # First resume whatever is paused: the other undos may need an answer from it.
     undos = sorted(run.undos, key=lambda undo: undo.how not in (relief.RESUME, relief.CONTAINER))
     undos = list({(undo.how, tuple(undo.details.items())): undo for undo in undos}.values())
     if any(undo.how == relief.CONTAINER for undo in undos) and (why := engine.unreachable_for(run)):
@@ -39,7 +39,7 @@ def undo_faults(run: Holdings, *, stays: bool) -> Iterator[str]:
 
 
 def _undo_link(details: relief.Details, run: Holdings) -> Iterator[str]:
-    """The proxy as it should be; nothing to do where its server has gone, or is another's."""
+    """Restore the proxy; nothing to do if its server has gone, or belongs to somebody else."""
     url, proxy = str(details["url"]), str(details["proxy"])
     link = LinkActuator(url, proxy)
     try:
@@ -55,7 +55,7 @@ def _undo_link(details: relief.Details, run: Holdings) -> Iterator[str]:
 
 
 def _undo_sessions(details: relief.Details, run: Holdings) -> Iterator[str]:
-    """No session of the lab's in the database; nothing to do where its server has gone."""
+    """End the lab's sessions in the database; nothing to do if its server has gone."""
     from lab.runtime.stores.sessions import DatabaseActuator  # few commands need a driver of the database
 
     database = DatabaseActuator(str(details["dsn"]), session_mark(run.run))
@@ -70,7 +70,7 @@ def _undo_sessions(details: relief.Details, run: Holdings) -> Iterator[str]:
         database.close()
 
 
-# What is done in any case, and what is done where the stack stays up. The same fault may have both.
+# What is always done, and what is done only if the stack stays up. The same fault may have both.
 UNDOERS: Mapping[str, Callable[[relief.Details, Holdings], Iterator[str]]] = {
     TOXIPROXY: _undo_link,
     SESSIONS: _undo_sessions,

@@ -1,7 +1,7 @@
 """The sessions of a twin's database: those that the lab holds open, and ending those of the service.
 
 A held session sends all its statements as one text, and the server shows the last text of every session. So the server
-alone can say what is held. All of them carry one mark, by which healing finds them.
+itself can report what is held. All of them carry one mark, by which healing finds them.
 """
 
 from __future__ import annotations

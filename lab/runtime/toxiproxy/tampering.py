@@ -1,4 +1,4 @@
-"""What is ours among proxies, and what somebody else has made of it: Toxiproxy's API asks nobody for a password."""
+"""Which proxies are ours, and what somebody else has done to them: Toxiproxy's API asks for no password."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def marked_for(run: str, url: str) -> bool:
 
 
 def mark(url: str, run: str) -> Mapping[str, Proxy]:
-    """Give the server at `url`, which was started without, a mark of `run`; returns its proxy."""
+    """Give the server at `url`, which was started without one, a mark of `run`; returns that mark's proxy."""
     birthmark = Birthmark.of(run)
     Toxiproxy(url).create(birthmark.upstream, birthmark.name, birthmark.listen, enabled=False)
     return {birthmark.name: proxy_of(birthmark)}
@@ -45,7 +45,7 @@ def proxy_of(birthmark: Birthmark) -> Proxy:
 
 
 def found_at(url: str) -> Iterator[str]:
-    """What is not as it would be without a fault at the server at `url`, a line each."""
+    """How the proxies of the server at `url` differ from a state without faults, a line each."""
     for name, proxy in read(Toxiproxy(url)).items():
         if not name.startswith(BIRTHMARK) and proxy.state != LinkState():
             what = ", ".join(f"{toxic.type} ({toxic.stream})" for toxic in proxy.state.toxics) or "down"

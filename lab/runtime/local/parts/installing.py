@@ -1,6 +1,6 @@
 """Where PostgreSQL comes from: the wheel's own binaries, or those that LAB_POSTGRES names.
 
-Root runs it as a user that nobody else is, who must be able to read the binaries: where he cannot, they are copied.
+Root runs it as a user of its own, which must be able to read the binaries: if it cannot, they are copied.
 initdb runs once per machine; each run copies its result (measured: 0.15 s instead of 0.65 s).
 """
 
@@ -51,7 +51,7 @@ class Installation:
 
 
 def installation() -> Installation:
-    """Find PostgreSQL and make all ready that is made once per machine. Raises LabError, with the next step."""
+    """Find PostgreSQL, and prepare what is prepared once per machine. Raises LabError, with the next step."""
     user = stranger() if os.geteuid() == 0 else None
     found = find_binaries()
     cache = cache_folder(user)
@@ -95,7 +95,7 @@ def cache_folder(user: pwd.struct_passwd | None) -> Path:
         ) from exc
     owner = folder.lstat()
     if owner.st_uid != os.geteuid() or owner.st_mode & 0o022 or folder.is_symlink():
-        # What lies there is run: nobody else may have put it there.
+        # Programs there are run, so nobody else may have put them there.
         raise LabError(
             f"{folder} can be written by others. Remove it, or set LAB_CACHE to a folder of your own."
         )
@@ -103,7 +103,7 @@ def cache_folder(user: pwd.struct_passwd | None) -> Path:
 
 
 def readable(path: Path, user: pwd.struct_passwd) -> bool:
-    """Whether `user`, in none of our groups, gets as far as `path`; parts that do not exist yet are no hindrance."""
+    """Whether `user`, in none of our groups, can reach `path`; parents that do not exist yet do not matter."""
     existing = [part for part in (path, *path.parents) if part.exists()]
     return all(
         part.stat().st_mode & (0o100 if part.stat().st_uid == user.pw_uid else 0o001) for part in existing
@@ -127,7 +127,7 @@ def _copied(binaries: Path, cache: Path) -> Path:
 
 
 def _cluster(binaries: Path, version: str, cache: Path) -> Path:
-    """A folder for us alone: `data` with the superuser and the database, shut down cleanly, and its `password`."""
+    """A folder for us alone: `data`, with the superuser and the database, shut down cleanly; and its `password`."""
     target = cache / f"cluster-{version}-{_digest(str(binaries), str(os.geteuid()), *SLIM)}"
     if not target.exists():
         with _staging(cache) as staging:
@@ -158,7 +158,7 @@ def _initialise(binaries: Path, cluster: Path) -> None:
 
 @contextmanager
 def _staging(cache: Path) -> Iterator[Path]:
-    """A folder beside the cache's things, gone afterwards: what is half made is never taken for whole."""
+    """A scratch folder in the cache, removed afterwards, so that a half-made thing is never taken for a whole one."""
     with tempfile.TemporaryDirectory(prefix="making-", dir=cache, ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)

@@ -1,7 +1,7 @@
-"""A user who is nobody else on this machine: as whom root runs what must not run as root.
+"""A user id that nobody else has on this machine: root runs under it what must not run as root.
 
-Not `nobody`, whom root's other servers may be as well: whoever is the same user reads the same files, and stops the
-same processes. A number is enough for the kernel, a name is not needed.
+Not `nobody`, which other servers of root may use too: the same user can read the same files and stop the same
+processes. A number is enough for the kernel; no name is needed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def stranger() -> pwd.struct_passwd:
 
 
 def give(path: Path, user: pwd.struct_passwd | None, *, below: bool = True) -> None:
-    """`path`, and all below it, to `user`; to nobody where there is none to give it to."""
+    """Give `path`, and everything below it, to `user`; do nothing if there is none."""
     if user is None:
         return
     os.chown(path, user.pw_uid, user.pw_gid)
@@ -40,7 +40,7 @@ def give(path: Path, user: pwd.struct_passwd | None, *, below: bool = True) -> N
 
 
 def let_through(folder: Path, user: pwd.struct_passwd | None) -> None:
-    """`folder` for us alone, whatever the umask; `user` may pass through to what is his, and sees nothing else."""
+    """Close `folder` to others, whatever the umask; `user` may pass through to its own files, and sees nothing else."""
     folder.chmod(0o700)
     if user is not None:
         os.chown(folder, -1, user.pw_gid)
