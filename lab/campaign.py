@@ -24,7 +24,7 @@ from lab.model import (
 from lab.record.campaigns import CampaignFolder
 from lab.record.campaigns import campaigns as campaigns_below
 
-Place = Callable[[], Path]  # a free folder for a run, at each call
+Place = Callable[[], Path]  # each call returns a free folder for a run
 Perform = Callable[[Cell, Place], RunVerdict]
 
 

@@ -1,4 +1,4 @@
-"""What a manifest says about a run: the whole plan, and where it is made."""
+"""What a manifest says about a run: the whole plan, and where it was run."""
 
 from __future__ import annotations
 

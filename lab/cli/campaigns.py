@@ -31,7 +31,7 @@ def ablation_of(
     runtime: str,
     seed: int | None,
 ) -> Campaign:
-    """The ablation over the defences named, else over those that the scenario names."""
+    """The ablation over the defences `over`, else over those that the scenario names."""
     drawn = secrets.randbelow(1_000_000) if seed is None else seed
     names = over or scenario.defences
     return ablation(scenario.name, names, settings, quick=not full, runtime=runtime, seed=drawn)
@@ -53,7 +53,7 @@ def sweep_of(
 
 
 def walk(plan: Campaign, again: int = 1, *, new: bool = False) -> tuple[CampaignFolder, model.Table]:
-    """Make the runs that are missing of the newest campaign like `plan`, or of a new one; its folder and table.
+    """Make the missing runs of the newest campaign like `plan`, or of a new one; returns its folder and table.
 
     Every run must be possible before the first begins.
     """
@@ -69,7 +69,7 @@ def walk(plan: Campaign, again: int = 1, *, new: bool = False) -> tuple[Campaign
 
 
 def conclude(found: CampaignFolder, table: model.Table, as_json: bool) -> None:
-    """Print the table, and exit as the runs say."""
+    """Print the table, and exit with the code that the runs call for."""
     results = read_value(found.folder / RESULTS, list[CellResult])
     if as_json:
         print((found.folder / RESULTS).read_text(), end="")
@@ -89,6 +89,6 @@ def _print(found: model.Table) -> None:
 
 
 def _perform(plan: Campaign, again: int, cell: Cell, place: Place) -> RunVerdict:
-    """The run of one cell, made again as a single run would be."""
+    """Make the run of one cell, repeated when the machine spoils it, as a single run would be."""
     run = partial(make_plan, plan.scenario, plan.quick, plan.seed, cell.defences, list(cell.settings), [])
     return judged_run(run, plan.runtime, again, lambda _plan: place())[0]

@@ -19,15 +19,15 @@ RUN_ID = re.compile(r"\d{8}-\d{6}-")  # as lab.cli.assembly.new_run makes them
 
 
 def clean_up(*, runs: bool, images: bool) -> None:
-    """Heal, take down what is up, then remove. A folder that is a link is emptied of what is the lab's, and stays."""
+    """Heal, stop what is running, then remove. A folder that is a link stays, without what belonged to the lab."""
     lines, failed = parted([*heal(paths.STATE), *take_down(paths.STATE)])
-    if failed:  # without its ledger nobody would find it again
+    if failed:  # without their ledger nobody would find these things again
         raise Unhealed("\n".join(failed))
     with run_lock(paths.STATE):
         if runs:
             lines.append(f"removed {remove_runs(paths.RUNS)} runs")
     if images:
-        from lab.runtime.containers.images import remove_images  # few ever need the engine here
+        from lab.runtime.containers.images import remove_images  # rarely needed, and slow to import
 
         lines += remove_images()
     remove_within(paths.STATE)
@@ -55,7 +55,7 @@ def is_ours(folder: Path) -> bool:
 
 
 def remove_within(state: Path) -> None:
-    """All that is in the lab's own folder, and the folder."""
+    """Remove everything in the lab's own folder, and the folder."""
     for path in state.iterdir() if state.is_dir() else ():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

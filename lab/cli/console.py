@@ -1,7 +1,7 @@
-"""How the command line speaks to people: one console for answers, one for what they should know meanwhile.
+"""How the command line speaks to people: one console for answers, one for messages while they wait.
 
-Nothing that is printed is markup, and no control character gets through: a path, a run's id or the sentence of a folder
-that came from elsewhere says what it says, and gives the terminal no orders. JSON for machines goes to plain stdout.
+Nothing that is printed is markup, and no control character gets through: a path, a run's id or a sentence from a run
+folder of unknown origin is shown as it is, and cannot control the terminal. JSON goes to plain stdout.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ UNPRINTABLE = (
 
 
 class Gone(Exception):
-    """Nobody reads on: the answer went into a pipe whose reader has ended."""
+    """The answer went into a pipe whose reader has ended."""
 
 
 class Plain(Console):
@@ -48,7 +48,7 @@ class Plain(Console):
 
 
 class Meanwhile(Plain):
-    """On stderr. Whoever stops reading there misses something; what is going on goes on."""
+    """On stderr. If nobody reads there any more, messages are lost, and the command continues."""
 
     def on_broken_pipe(self) -> None:  # type: ignore[override]  # it may return, too
         self.quiet = True
@@ -58,12 +58,12 @@ console = Plain(soft_wrap=False)
 
 
 def told(text: str) -> None:
-    """What a person should know meanwhile: to stderr, where no machine reads."""
+    """A message for the person who waits: to stderr, which no program reads."""
     Meanwhile(stderr=True).print(text, soft_wrap=True)
 
 
 def say(text: str, style: str = "") -> None:
-    """An answer, in lines that only the terminal breaks: paths can be copied."""
+    """An answer, in lines that only the terminal wraps, so that paths can be copied."""
     console.print(text, style=style, soft_wrap=True)
 
 
@@ -76,7 +76,7 @@ def columns(headings: Iterable[str], *, shown: bool = True) -> Table:
 
 
 def printable(text: str) -> str:
-    """`text` with a mark for each character that would do something instead of being seen."""
+    """`text` with REPLACED for each character that would act on the terminal instead of being shown."""
     return "".join(
         char if char in "\n\t" or unicodedata.category(char) not in UNPRINTABLE else REPLACED for char in text
     )

@@ -1,4 +1,4 @@
-"""What becomes of the lines that healing says: what was done is printed, what could not be done is an error."""
+"""What becomes of the lines that healing returns: what was done is printed, what could not be done is an error."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def say_all(lines: Iterable[str], nothing: str) -> None:
 
 
 def tell_failures(lines: Iterable[str]) -> None:
-    """Before something else begins, for which it may not matter."""
+    """Print what could not be healed, before something else begins for which it may not matter."""
     for line in parted(lines)[1]:
         told(line)
 
 
 def parted(lines: Iterable[str]) -> tuple[list[str], list[str]]:
-    """What was done, and what could not be done, each said once."""
+    """(what was done, what could not be done), each line once."""
     known = list(dict.fromkeys(lines))
     failed: list[str] = [line for line in known if isinstance(line, Failure)]
     return [line for line in known if line not in failed], failed

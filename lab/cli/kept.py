@@ -1,4 +1,4 @@
-"""The runs that are kept, each in a line."""
+"""Lists the runs that are kept, one line each."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Row:
 
 
 def summary(folder: Path, going_on: Container[str]) -> Row:
-    """The line of the run in `folder`. One that nobody walks any more was killed; one that cannot be read says so."""
+    """The line of the run in `folder`. One whose process is gone was killed; one that cannot be read says so."""
     try:
         return _summary(folder, going_on)
     except LabError as error:

@@ -65,7 +65,7 @@ def print_scenario(entry: Entry) -> None:
 
 
 def json_scenario(entry: Entry) -> str:
-    """All that is decided of it, as a manifest has it, and its story."""
+    """The whole scenario, in the form that a manifest has, and its story."""
     from lab.record.codec import plain
 
     whole = {**plain(entry.scenario), "module": entry.module, "story": entry.story}

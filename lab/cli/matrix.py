@@ -30,7 +30,7 @@ def measure_and_write(target: Path, *, measure: bool, full: bool, runtime: str, 
 
 
 def write(target: Path) -> None:
-    """The page, and the data of which it can be made again when the runs are gone."""
+    """Write the page, and the data from which it can be rebuilt when the runs are gone."""
     found = ablations(target)
     scenarios = [entry.scenario for entry in catalogue.entries().values()]
     write_value(data(target), list(found.values()))
@@ -42,7 +42,7 @@ def data(target: Path) -> Path:
 
 
 def ablations(target: Path) -> dict[str, Ablated]:
-    """By scenario, from what was kept beside the page and from the runs that are here."""
+    """The ablations by scenario, from the data beside the page and from the runs that are here."""
     kept = read_value(data(target), list[Ablated]) if data(target).exists() else []
     scenarios = [entry.scenario for entry in catalogue.entries().values()]
     found = {scenario.name: newest(scenario, paths.RUNS, kept) for scenario in scenarios}
@@ -50,7 +50,7 @@ def ablations(target: Path) -> dict[str, Ablated]:
 
 
 def lacking(target: Path) -> list[Scenario]:
-    """The scenarios of which a run is missing or invalid."""
+    """The scenarios with a run that is missing or invalid."""
     found = ablations(target)
 
     def complete(scenario: Scenario) -> bool:

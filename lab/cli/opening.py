@@ -10,7 +10,7 @@ from lab.cli.console import say
 
 
 def open_report(folder: Path) -> None:
-    """In the user's browser, where there is one; the address in any case. A report that is missing is drawn first."""
+    """Open it in the user's browser, if there is one, and print its address. A missing report is drawn first."""
     page = folder / "report.html"
     if not page.exists():
         assembly.check(folder)

@@ -34,7 +34,7 @@ NOTHING = "–"
 
 @contextmanager
 def progress(plan: RunPlan, folder: Path, runtime: str) -> Iterator[Listener]:
-    """Tells on stderr how the run goes; yields the listener of its journal."""
+    """Shows on stderr how the run is going; yields the listener of its journal."""
     console = Meanwhile(stderr=True)
     length = f"{plan.phases.total_s:g} s"
     console.print(
@@ -66,7 +66,7 @@ def _keep_drawing(panel: Panel, live: Live, stop: threading.Event) -> None:
 
 
 class Panel:
-    """The live view: phase and countdown, the fault, and how each twin does just now."""
+    """The live view: phase and countdown, the fault, and how each twin is doing."""
 
     def __init__(self, plan: RunPlan, folder: Path) -> None:
         self._plan = plan
@@ -113,7 +113,7 @@ class Panel:
 
 
 def due(schedule: Path) -> NDArray[np.float64]:
-    """The instants of the schedule, in order; none of one that is too long to be read while a run goes on."""
+    """The instants of the schedule, in order; none if it is too long to be read while a run goes on."""
     try:
         if schedule.stat().st_size > SCHEDULE_MAX_BYTES:
             return np.empty(0)
@@ -123,7 +123,7 @@ def due(schedule: Path) -> NDArray[np.float64]:
 
 
 def ended(path: Path) -> int:
-    """How many requests `path` tells the end of."""
+    """How many requests have ended, according to the file `path`."""
     try:
         return max(0, path.stat().st_size // REQUEST.itemsize - 1)  # the first names the twin
     except OSError:

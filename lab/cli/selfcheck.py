@@ -1,4 +1,4 @@
-"""Checks the checker: tries the cases, prints what came of them, writes the page."""
+"""Checks the checker: tries the cases, prints the results, writes the page."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BEGIN, END = "<!-- score -->", "<!-- /score -->"  # around the score in the READ
 def check_and_conclude(
     cases: Sequence[Case], runtime: str, seed: int, *, new: bool, page: Path | None, as_json: bool
 ) -> NoReturn:
-    """Try what is left of `cases`, print the score, write the page, and exit as the results say."""
+    """Try what is left of `cases`, print the score, write the page, and exit with the code for the results."""
     plan = Plan(commit=commit(), runtime=runtime, seed=seed, cases=tuple(cases))
     found = None if new else unfinished(paths.RUNS, plan)
     if found:
@@ -50,7 +50,7 @@ def check_and_conclude(
 
 
 def exit_code(cases: Sequence[Case], results: Collection[CaseResult]) -> int:
-    """0 if all that must be caught was caught, 1 if something was not, 3 if that is not known of all."""
+    """0 if all that must be caught was caught, 1 if something was not, 3 if some cases are undecided."""
     known = {result.case: result for result in results}
     tried = [(case, known[case.name]) for case in cases if case.name in known]
     if not all(as_it_must(case, result) for case, result in tried):
@@ -59,7 +59,7 @@ def exit_code(cases: Sequence[Case], results: Collection[CaseResult]) -> int:
 
 
 def write(target: Path, checked: Checked) -> None:
-    """The page, the data of which it can be made again, and the score in the README beside the page's folder."""
+    """Write the page, the data from which it can be rebuilt, and the score in the README beside the page's folder."""
     every = chosen(quick=False, only=())
     write_value(target.with_suffix(".json"), checked)
     write_text(target, page(every, checked))
@@ -70,17 +70,17 @@ def write(target: Path, checked: Checked) -> None:
 
 
 def write_again(target: Path) -> None:
-    """The same from the data that are there."""
+    """The same, from the data that exist already."""
     write(target, read_value(target.with_suffix(".json"), Checked))
 
 
 def scored(readme: str, score: str) -> str:
-    """`readme` with `score` in the place that is kept for it."""
+    """`readme` with `score` in its place."""
     return re.sub(f"(?<={BEGIN}).*?(?={END})", lambda _: score, readme, flags=re.DOTALL)
 
 
 def print_cases(cases: Sequence[Case]) -> None:
-    table = columns(("kind", "case", "scenario", "told by", "what is wrong"))
+    table = columns(("kind", "case", "scenario", "caught by", "what is wrong"))
     for case in cases:
         table.add_row(case.kind, case.name, case.scenario, case.told_by or "both alike", case.why)
     console.print(table)
@@ -96,7 +96,7 @@ def _print(cases: Sequence[Case], results: Collection[CaseResult]) -> None:
         case = by_name[result.case]
         if not as_it_must(case, result):
             must = case.told_by or "nobody"
-            say(f"  {case.kind} {case.name}, to be told by {must}: {result.finding}. {result.sentence}")
+            say(f"  {case.kind} {case.name}, to be caught by {must}: {result.finding}. {result.sentence}")
     known = {result.case for result in results}
     for case in cases:
         if case.name not in known:

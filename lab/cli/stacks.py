@@ -84,7 +84,7 @@ def print_standing(*, as_json: bool) -> None:
 
 
 def not_running(run: Holdings) -> list[str]:
-    """Parts of a stack that are dead or paused although nobody asked them to be, a line each, with the next step."""
+    """Parts of a stack that are dead or paused although nobody asked for that, a line each, with the next step."""
     steps = {True: " Start it again: bin/lab heal", False: " Start afresh: bin/lab down, then bin/lab up"}
     try:
         found = stopped(run)
@@ -153,7 +153,7 @@ def print_experiment(addresses: Mapping[str, Mapping[str, str]], token_file: Pat
 
 
 def write_header(token: str) -> Path:
-    """The token as a header in a file for curl: everybody on the machine can read its command line."""
+    """The token as a header in a file for curl, because everybody on the machine can read a command line."""
     path = header()
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -12,7 +12,7 @@ STYLE = {Verdict.HELD: "green", Verdict.BROKEN: "red", Verdict.INCONCLUSIVE: "ye
 
 
 def print_verdict(verdict: RunVerdict) -> None:
-    """The answer first, then the table that it rests on."""
+    """The answer first, then the table behind it."""
     console.print(f"\n{verdict.sentence}\n", style="bold")
     if not verdict.valid:
         for gate in verdict.gates:
@@ -32,7 +32,7 @@ def print_verdict(verdict: RunVerdict) -> None:
 
 
 def print_repeat(report: object, command: str) -> None:
-    """Where the page is, where there is one, and how to make the run again."""
+    """Where the page is, if there is one, and how to repeat the run."""
     where = f"\nReport: {report}" if report else ""
     say(f"{where}\nRepeat: {command}")
 

@@ -6,9 +6,9 @@
     t0.json          the instant of the monotonic clock at which the run began
     events.jsonl     everything that happened, as typed events (lab.model.events)
     SHA256SUMS       a checksum of each of these files, written last: a folder that was changed since is not judged
-    verdict.json     the judgement; `lab regrade` makes it again from the rest
+    verdict.json     the judgement; `lab regrade` recomputes it from the rest
     <twin>/          requests.bin, history.jsonl, load.json, probes.jsonl, parts.jsonl, metrics.jsonl, initial.json,
-                     final.json, each of which says whose it is; logs/
+                     final.json, each of which names its twin; logs/
 
 Verdict and report are functions of this folder alone. What is written here is evidence; it judges nothing.
 """

@@ -48,7 +48,7 @@ class CampaignFolder:
             return None
 
     def origin(self, cell: str) -> Origin:
-        """Where the run of `cell` was made."""
+        """The origin of the run of `cell`."""
         return read_origin(self.run_folder(cell))
 
     def clear(self, cell: str) -> Path:

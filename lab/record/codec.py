@@ -58,7 +58,7 @@ def structured(data: Any, into: type[T]) -> T:
     """The value of class `into` in `data`. Raises Damaged, which names the first member that does not fit."""
     try:
         return QUICK.structure(data, into)
-    except Exception:  # noqa: BLE001 - it fails at the first problem, and does not know at which member
+    except Exception:  # noqa: BLE001 - it fails at the first problem, without naming the member
         return _explained(data, into)
 
 
@@ -109,7 +109,7 @@ def _plain_number(number: float) -> float | str | None:
 
 
 def _object(data: Any, _: object) -> Mapping[str, Any]:
-    """Kept as it is, for no class says what is in it; the names of a JSON object are text anyhow."""
+    """Kept as it is, because no class says what is in it; the names of a JSON object are text anyway."""
     if not isinstance(data, dict):
         raise TypeError(f"{data!r:.80} is not an object")
     return data

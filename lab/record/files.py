@@ -39,7 +39,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Half of a character, which JSON can carry and UTF-8 cannot, is written as JSON has it."""
+    """Half a surrogate pair, which JSON can carry and UTF-8 cannot, is written as JSON's escape."""
     write_bytes(path, text.encode(errors="backslashreplace"))
 
 
@@ -72,7 +72,7 @@ def read_values(path: Path, into: type[T], twin: str = "") -> list[T]:
 def read_json_lines(path: Path, needed: Callable[[bytes], bytes] = bytes) -> Iterator[Any]:
     """One JSON value per line, read a few at a time: for files too long to keep in memory.
 
-    `needed` cuts what nobody reads off a line; where that leaves no JSON, the line is read as it is.
+    `needed` cuts what nobody reads out of a line; if what remains is not JSON, the line is read as it is.
     """
     try:
         with path.open("rb") as file:
@@ -138,7 +138,7 @@ def _batch(path: Path, lines: list[bytes], needed: Callable[[bytes], bytes]) -> 
         values = []
     if isinstance(values, list) and len(values) == len(lines):
         return values
-    return [_json(path, line) for line in lines]  # one of them says what is wrong with it
+    return [_json(path, line) for line in lines]  # the damaged one raises its own error
 
 
 def _json(path: Path, data: bytes) -> Any:

@@ -38,7 +38,7 @@ def read_history(path: Path, twin: str, schedule: Schedule, t0: float) -> Sequen
 
 
 def must_agree(path: Path, operations: Sequence[Operation], requests: NDArray[Any]) -> None:
-    """Raises LabError if `path` and the records of the same requests do not tell the same."""
+    """Raises LabError if `path` and the records contradict each other about a request."""
     told = np.empty(len(operations), dtype=ENDED)
     for name in ENDED.names or ():
         told[name] = np.fromiter(map(attrgetter(name), operations), dtype=ENDED[name], count=len(operations))
@@ -48,7 +48,7 @@ def must_agree(path: Path, operations: Sequence[Operation], requests: NDArray[An
     differ = (told["outcome"] != recorded["outcome"]) | (told["status"] != recorded["status"])
     differ |= np.abs(told["end_s"] - recorded["end"]) > SAME_S
     if differ.any():
-        raise damaged(path, f"it tells otherwise than requests.bin how request {told['i'][differ][0]} ended")
+        raise damaged(path, f"it contradicts requests.bin about how request {told['i'][differ][0]} ended")
 
 
 def _operation(line: Mapping[str, Any], schedule: Schedule, t0: float) -> Operation:

@@ -25,7 +25,7 @@ class FolderJournal:
         self._lock = threading.Lock()
 
     def begin(self, t0: float) -> None:
-        """From now on instants count from `t0`."""
+        """Set T0: from now on instants count from `t0`."""
         self._t0 = t0
 
     def now_s(self) -> float:
@@ -43,7 +43,7 @@ class FolderJournal:
             listener(event)
 
     def close(self) -> None:
-        """Write nothing more; listeners are still told."""
+        """Close the file; listeners are still told."""
         with self._lock:
             self._file.close()
 

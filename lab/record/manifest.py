@@ -1,6 +1,6 @@
 """manifest.json, format 4: everything that was planned, with its thresholds, and where it ran.
 
-Nothing else is needed to judge a run again: it is judged by the scenario of its day, whatever today's files say.
+Nothing else is needed to judge a run again: it is judged by the scenario as it was then, whatever today's files say.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Isolation(StrEnum):
 
     SHARED = "shared"  # fewer cores than twins: latencies of different twins are not compared
     PINNED = "pinned"  # each twin has cores of its own
-    UNPINNED = "unpinned"  # a core each would do, but this system pins no process to one
+    UNPINNED = "unpinned"  # there are enough cores, but this system cannot pin a process to one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class Manifest:
 
     @property
     def counted(self) -> bool:
-        """Whether the machine of the run tells what its cores and its memory were used for."""
+        """Whether the machine of the run reports what its cores and its memory were used for."""
         return self.machine.get("system") == "Linux"
 
 

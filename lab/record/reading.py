@@ -51,13 +51,13 @@ class RunRecord:
 
     @cached_property
     def machine(self) -> Sequence[MachineSample]:
-        """What the whole machine did; nothing where that could not be told."""
+        """What the whole machine did; nothing if its system does not report that."""
         path = self.folder / "machine.jsonl"
         return read_values(path, MachineSample) if path.exists() else ()
 
     @property
     def twins(self) -> Iterator[TwinRecord]:
-        """Each twin's part, in the order of the run, one at a time: what was read of one goes with it."""
+        """Each twin's part, in the order of the run, one at a time, so that what was read of one can be freed."""
         return (TwinRecord(self, plan) for plan in self.manifest.twins)
 
     @cached_property

@@ -1,6 +1,6 @@
 """schedule.jsonl: every planned arrival, line by line; the same for every twin.
 
-It is read once for a run. Of most arrivals only the instant is kept; of those that write or repeat, all that is asked.
+It is read once for a run. For most arrivals only the instant is kept; for writes and repetitions, the request as well.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def read_schedule(path: Path) -> Schedule:
 
 
 def _needed(line: bytes) -> bytes:
-    """Without what nobody reads here: what is expected of the answer, and all of a request that does not write."""
+    """The line without what nobody reads here: the expected answer, and the request unless it writes or repeats."""
     if b'"repeats":' in line:
         return line
     head, cut, _ = line.partition(b',"expect":' if b'"body":' in line else b',"method":')

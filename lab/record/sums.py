@@ -10,13 +10,13 @@ from lab.model import LabError
 from lab.record.files import read_bytes, write_text
 
 NAME = "SHA256SUMS"
-# Made from the evidence, and can be made again.
+# Derived from the evidence, so they can be recomputed.
 DERIVED = frozenset({NAME, "verdict.json", "report.html", "summary.md", "junit.xml"})
 DERIVED_FOLDERS = frozenset({"figures"})
 
 
 def seal(folder: Path) -> None:
-    """Write the checksums of all evidence in `folder`: from now on it is complete."""
+    """Write the checksums of all evidence in `folder`, which is complete from now on."""
     write_text(folder / NAME, "".join(f"{_sum(folder / name)}  {name}\n" for name in _evidence(folder)))
 
 

@@ -31,8 +31,8 @@ def _switched(number: int, events: Sequence[Event]) -> Iterator[FaultWindow]:
 
 
 def _performed(number: int, events: Sequence[Event], phases: Phases) -> Iterator[FaultWindow]:
-    """From when it happened until the healing was requested, or to the end of the phase: how long it shows depends on
-    the twin.
+    """From when it happened until the healing was requested, or to the end of the phase: how long its effect shows
+    depends on the twin.
     """
     healings = [event.before_s for event in events if isinstance(event, Switched) and event.fault == number]
     off_s = min((phases.window(FAULT)[1], *healings))

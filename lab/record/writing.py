@@ -65,11 +65,11 @@ class RunWriter:
             file.write(json.dumps(CONVERTER.unstructure(sample)) + "\n")
 
     def seal(self) -> None:
-        """All evidence is there: from now on it can be judged, and every change is noticed."""
+        """Seal the folder: all evidence is there, it can be judged, and every change will be noticed."""
         sums.seal(self.folder)
 
     def open_up(self) -> None:
-        """Nothing stands any more: who may read the folder is up to the user's umask again."""
+        """Open the folder as far as the user's umask says: nothing is running any more."""
         self.folder.chmod(self._usual)
 
     def link_latest(self) -> None:
