@@ -21,7 +21,7 @@ Tamper = Callable[[Path], object]
 
 # What is said, as a regular expression.
 FOREIGN = "says that it belongs to the twin"  # one sentence, exit 2
-CONTRADICTS = "tells otherwise than requests.bin"
+CONTRADICTS = "contradicts requests.bin"
 SCHEDULED, COMPLETE, THROUGHOUT = "as scheduled", "history complete", "observed throughout"  # gates
 OWN_FILES = (
     "requests.bin", "history.jsonl", "load.json", "probes.jsonl", "metrics.jsonl", "initial.json", "final.json",

@@ -39,7 +39,7 @@ class Standing:
                 t0 = json.loads((folder / "t0.json").read_text())["t0"]
                 return cls(folder=folder, state=workshop.state, t0=float(t0))
             time.sleep(POLL_S)
-        raise LabError("The run to sabotage did not begin.")
+        raise LabError("The run did not begin.")
 
     def wait_for(self, phase: str, after_s: float) -> None:
         """Return `after_s` seconds into `phase`."""
