@@ -180,7 +180,7 @@ def run(command: Sequence[str]) -> None:
         how = "took too long" if code is None else "failed"
         tail = "\n".join(LOG.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
         raise PrepareError(
-            f"{tail}\n{Path(command[0]).name} {how}; all that it said is in {LOG}. Then start again."
+            f"{tail}\n{Path(command[0]).name} {how}; its full output is in {LOG}. Fix that, then start again."
         )
 
 
@@ -213,7 +213,7 @@ if __name__ == "__main__":
     except OSError as error:
         fail(
             f"{error.strerror}: {error.filename or ROOT}. "
-            f"Make {ROOT} writable and see that its disk is not full, or work in a clone of your own: git clone {ROOT}"
+            f"Make {ROOT} writable, with space on its disk, or work in a clone of your own: git clone {ROOT}"
         )
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

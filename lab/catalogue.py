@@ -76,7 +76,7 @@ def configure(scenario: Scenario, quick: bool, settings: Iterable[str]) -> tuple
     """The scenario and its phases after `settings` like "fault.latency_ms=200" or "load.rate_rps=80".
 
     "fault.…" goes to every fault that has the parameter, "fault1.…" to the first fault only, "limits.service.cpus" to a
-    part of the twins. Raises LabError for a name or a value that does not fit, and lists what there is.
+    part of the twins. Raises LabError, with the valid names, for a name or a value that does not fit.
     """
     phases = scenario.quick if quick else scenario.full
     for setting in settings:

@@ -50,7 +50,7 @@ def toxics_removed(run: Standing, how: Sabotage) -> None:
 
 
 def toxics_removed_for_a_while(run: Standing, how: Sabotage) -> None:
-    """Taken away and put back, as if nothing had been."""
+    """Remove the toxic and put it back later, as if nothing had happened."""
     there = _toxics(run, how.of)
     toxics_removed(run, how)
     time.sleep(how.for_s)
@@ -64,7 +64,7 @@ def toxics_doubled(run: Standing, how: Sabotage) -> None:
 
 
 def toxics_moved(run: Standing, how: Sabotage) -> None:
-    """From the link `of` to that of the payments company."""
+    """Move the toxic from the link `of` to that of the payments company."""
     there = _toxics(run, how.of)
     toxics_removed(run, how)
     for toxic in there:
@@ -82,13 +82,13 @@ def toxic_added_for_a_while(run: Standing, how: Sabotage) -> None:
 
 
 def stopped(run: Standing, how: Sabotage) -> None:
-    """All processes of `of` get SIGSTOP, and go on later."""
+    """Stop all processes of `of` with SIGSTOP, and continue them later."""
     with _stopped(run.family(how.of)):
         time.sleep(how.for_s)
 
 
 def slowed(run: Standing, how: Sabotage) -> None:
-    """The last process of `of` (a worker) is stopped again and again."""
+    """Stop the last process of `of` (a worker) again and again."""
     victim, end = run.family(how.of)[-1:], time.monotonic() + how.for_s
     while time.monotonic() < end:
         with _stopped(victim):
@@ -97,7 +97,7 @@ def slowed(run: Standing, how: Sabotage) -> None:
 
 
 def pinned(run: Standing, how: Sabotage) -> None:
-    """All processes of `of` have to share one core, the last that they may use."""
+    """Make all processes of `of` share one core, the last that they may use."""
     for process in run.family(how.of):
         for thread in process.threads():
             with suppress(OSError):
@@ -110,7 +110,7 @@ def killed(run: Standing, how: Sabotage) -> None:
 
 
 def cpu_burned(_run: Standing, how: Sabotage) -> None:
-    """By a program of somebody else on each core."""
+    """Burn CPU with somebody else's program on each core."""
     command = [sys.executable, "-I", "-c", BURN, str(how.for_s)]
     burners = [
         threading.Thread(target=ended, args=(command,), kwargs={"timeout_s": how.for_s + 30})

@@ -1,4 +1,4 @@
-"""What a forger does to the folder of a run that has ended, with or without making its checksums fit again."""
+"""What a forger does to the folder of a run that has ended, with or without renewing its checksums."""
 
 from __future__ import annotations
 

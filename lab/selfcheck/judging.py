@@ -1,4 +1,4 @@
-"""What became of a case, from the run that was made: who told of it, and whether that was the right one. Pure."""
+"""What became of a case, from the run that was made: what caught it, and whether that was the right thing. Pure."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _finding(case: Case, trial: Trial) -> Told:
 
 
 def _without_a_verdict(case: Case, trial: Trial) -> Told:
-    """The exit code alone tells: an invalid run without a word why."""
+    """Judged by the exit code alone: the run is invalid, and nothing says why."""
     if case.kind is CaseKind.SABOTAGE and trial.code == INVALID:
         return Finding.ELSEWHERE, f"Invalid, but without a verdict: {trial.words}", ()
     return Finding.UNDECIDED, f"The run has no verdict: {trial.words}", ()
@@ -80,7 +80,7 @@ def _same(verdict: RunVerdict) -> Told:
 
 
 def _effect(case: Case, verdict: RunVerdict, names: Sequence[str]) -> Told:
-    """The second twin differs as it must from the first, in which nothing was planted."""
+    """Whether the second twin differs as it must from the first, in which nothing was planted."""
     if not verdict.valid:
         return Finding.UNDECIDED, verdict.sentence, ()
     clean, planted = verdict.twins
@@ -106,7 +106,7 @@ def _rise(name: str, limits: tuple[float, float], clean: TwinVerdict, planted: T
 
 
 def _told(case: Case, verdict: RunVerdict, names: Sequence[str]) -> Told:
-    """A gate or a check, in any of the twins. Of sabotage only a gate can tell: a check blames the twin for it."""
+    """The gates or checks of any twin that caught it. Only a gate can catch sabotage: a check blames the twin."""
     failed = [gate for gate in verdict.gates if not gate.passed]
     gates = tuple(dict.fromkeys(gate.name for gate in failed))
     checks = tuple(name for twin in verdict.twins for name in _broken(twin, names))

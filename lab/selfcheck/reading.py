@@ -1,4 +1,4 @@
-"""Reads the cases: TOML files with a case a table. What stands above the tables goes for all cases of a file."""
+"""Reads the cases: TOML files with one table per case. What stands above the tables applies to all of a file's cases."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def cases() -> tuple[Case, ...]:
 
 
 def chosen(quick: bool, only: Iterable[str]) -> tuple[Case, ...]:
-    """Those of a quick self-check, or all; of these the ones that are named by the words `only`, in full or in part."""
+    """The cases of a quick self-check, or all; of these, those whose names match one of the words `only`."""
     found = [case for case in cases() if case.quick or not quick]
     words, names = tuple(only), {case.name for case in found}
     if words:

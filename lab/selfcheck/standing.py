@@ -1,4 +1,4 @@
-"""A run that is going on, as somebody on the same machine can see it: its instants, processes and proxies."""
+"""A run in progress, as somebody on the same machine can see it: its instants, processes and proxies."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Standing:
         time.sleep(max(0.0, self.t0 + at_s - time.monotonic()))
 
     def family(self, name: str) -> list[psutil.Process]:
-        """All processes of what ends in `name` in the ledger, parents first. Raises LabError if there are none."""
+        """All processes whose name in the ledger ends in `name`, parents first. Raises LabError if there are none."""
         leaders = [psutil.Process(pid) for pid in self._leaders(name)]
         found = [member for leader in leaders for member in (leader, *leader.children(recursive=True))]
         if not found:
@@ -75,7 +75,7 @@ class Standing:
 
 
 def call(method: str, url: str, body: Mapping[str, Any] | None = None) -> Any:
-    """What the API of a Toxiproxy answers."""
+    """The answer of a Toxiproxy's API."""
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - the address is the run's own

@@ -1,4 +1,4 @@
-"""Tries the cases one after the other. Each result is on disk as soon as it is known; one that was killed goes on."""
+"""Tries the cases one after the other. Each result is on disk as soon as it is known: a killed self-check can go on."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from lab.selfcheck.workshop import Workshop, ran
 
 PLAN, RESULTS, RUNS = "selfcheck.json", "results", "runs"
 AGAIN = (
-    2  # how often a run that the machine spoiled is made once more: a short baseline forgives one slow answer
+    2  # how many times a run that the machine spoiled is repeated: a short baseline forgives one slow answer
 )
 WORKSHOP = paths.STATE / "selfcheck"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is tried, and of which sources."""
+    """Which cases are tried, and from which sources."""
 
     commit: str
     runtime: str
@@ -69,12 +69,12 @@ class SelfcheckFolder:
         return tuple(case for case in self.plan.cases if case.name not in known)
 
     def add(self, result: CaseResult) -> None:
-        """A file of its own, whole or not there: a kill leaves nothing that the next one stumbles over."""
+        """Each result is a file of its own, whole or absent: a kill leaves nothing that a later start stumbles over."""
         (self.folder / RESULTS).mkdir(exist_ok=True)
         write_value(self.folder / RESULTS / f"{result.case}.json", result)
 
     def keep(self, case: Case, run: Path | None) -> None:
-        """The run of a case that came out wrong, to be looked at."""
+        """Keep the run of a case that came out wrong, for inspection."""
         target = self.folder / RUNS / case.name
         shutil.rmtree(target, ignore_errors=True)
         if run is not None:
@@ -127,7 +127,7 @@ def tried(workshop: Workshop, case: Case, plan: Plan) -> Trial:
     saboteur = Saboteur(workshop, how) if how is not None and how.phase != AFTERWARDS else None
     if saboteur is not None:
         saboteur.start()
-    # What was sabotaged is not made again: the second run would be an honest one.
+    # A sabotaged run is not repeated: the second one would be honest.
     again = 0 if case.kind is CaseKind.SABOTAGE else AGAIN
     done = workshop.run(case, plan.runtime, plan.seed, again)
     if saboteur is not None:

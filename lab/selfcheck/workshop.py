@@ -1,4 +1,4 @@
-"""A copy of the sources in which one place at a time is made wrong. The checkout itself is never touched.
+"""A copy of the sources in which one place at a time is mutated. The checkout itself is never touched.
 
 In the copy there is a function `mutated(value)` that every module of the services can call: it says on stderr that it
 was called, and returns its argument. In SQL the line `mutated();` makes the server say it in its log. Both logs are in
@@ -61,7 +61,7 @@ class Workshop:
             _renew(paths.ROOT / top, self.folder / top)
 
     def prepare(self, case: Case) -> None:
-        """Services as in the checkout but for the mutation of `case`, and no run."""
+        """Restore the services, apply the mutation of `case`, and remove all runs."""
         _renew(paths.ROOT / "services", self.folder / "services")
         shutil.rmtree(self.runs, ignore_errors=True)
         if case.mutation is not None:
@@ -85,7 +85,7 @@ class Workshop:
         return self.lab(*words)
 
     def regrade(self, run: str) -> Ended:
-        """The run called `run`, judged once more."""
+        """The run called `run`, judged again."""
         return self.lab("regrade", run, "--json", "--no-report")
 
     def newest(self) -> Path | None:

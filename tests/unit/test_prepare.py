@@ -135,7 +135,7 @@ def prepared(clone: Path, *, python: str, **options: Any) -> subprocess.Complete
 def test_a_clone_with_a_colon_in_its_path_is_told_so(tmp_path: Path) -> None:
     done = prepared(tmp_path / "a:b", python=sys.executable)
     assert done.returncode == 2
-    assert "A colon parts the folders of a list" in done.stderr
+    assert "Search paths are split at colons" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -72,14 +72,14 @@ def _intent(kind: str, reference: str, tries: Sequence[Operation]) -> Intent:
 
 
 def unacknowledged_kinds(wanted: Iterable[Intent]) -> list[str]:
-    """The kinds of which nothing was acknowledged, so that a check can say nothing about them."""
+    """The kinds without any acknowledgement: a check can say nothing about them."""
     wanted = list(wanted)
     known = {intent.kind for intent in wanted if intent.acked}
     return sorted(KINDS[kind] for kind in {intent.kind for intent in wanted} - known)
 
 
 def effects(evidence: Evidence, kind: str) -> Mapping[str, int]:
-    """How many effects of `kind` each reference has left, 0 if it is not named.
+    """How many effects of `kind` each reference has left; 0 for one that is not in it.
 
     The same as traces, but a pending booking is no booking yet.
     """

@@ -64,7 +64,7 @@ def rooms_search(intent: Intent) -> Arrival:
 
 
 def availability(intent: Intent) -> Arrival:
-    """Of any day, and as often of one on which rooms are taken: of a year they are so for a few days."""
+    """Of any day, or, half of the time, of one on which rooms are taken: that is only a few days in a year."""
     room = intent.one_of(intent.sizes["rooms"])
     days = seeded.DAYS if intent.random.random() < 0.5 else seeded.busy_days(intent.sizes)
     day = seeded.FIRST_DAY + timedelta(days=intent.random.randrange(days))
@@ -134,7 +134,7 @@ def scarce_transfer(intent: Intent) -> Arrival:
 
 
 def as_much(intent: Intent, first: Arrival) -> Arrival:
-    """Another transfer of as much, from the same wallet to another: there is enough for one of them only."""
+    """Another transfer of the same amount, from the same wallet to another: there is enough for only one of them."""
     there = first.body or {}
     giver, taker = there["from_wallet_id"], there["to_wallet_id"]
     others = [

@@ -42,12 +42,12 @@ def taken(room: int, day: datetime, sizes: Sizes) -> list[dict[str, str]]:
 
 
 def busy_days(sizes: Sizes) -> int:
-    """For how many days from the first on the first room is taken, at least a part of each; no room is for longer."""
+    """On how many days, from the first on, the first room is taken at least in part; no room is taken for longer."""
     return min(DAYS, max(1, -(-_bookings_in(1, sizes) * slot(sizes) // timedelta(days=1))))
 
 
 def booked_hours(room: int, sizes: Sizes) -> float:
-    """For how long the room is booked in all; to a thousandth less, since the service divides seconds."""
+    """For how many hours the room is booked in all, rounded down to a thousandth: the service divides seconds."""
     return round(_bookings_in(room, sizes) * slot(sizes) / timedelta(hours=1) - 0.0005, 3)
 
 
@@ -72,7 +72,7 @@ def price_cents(room_id: int) -> int:
 
 
 def slot(sizes: Sizes) -> timedelta:
-    """How long a seeded booking is: an hour, or less where a year would not do."""
+    """How long a seeded booking is: an hour, or less if hours would not fit into a year."""
     return min(timedelta(hours=1), timedelta(days=DAYS) / -(-sizes["bookings"] // sizes["rooms"]))
 
 
