@@ -93,7 +93,7 @@ class Runner:
 
     @contextmanager
     def _marked_if_ended(self) -> Iterator[None]:
-        """If the run ends early, its manifest says so, and why."""
+        """If the run ends early, write that into its manifest, and why."""
         try:
             yield
         except LabError as error:
@@ -137,7 +137,7 @@ class Runner:
 
     @contextmanager
     def _children(self) -> Iterator[dict[tuple[str, str], Child]]:
-        """Load and observer of each twin, by (twin, program), getting ready for T0; stopped if they still run."""
+        """Start load and observer of each twin, by (twin, program), to get ready for T0; stop those still running."""
         children: dict[tuple[str, str], Child] = {}
         try:
             for program in (LOAD, OBSERVE):
@@ -222,7 +222,7 @@ class Runner:
         self._journal.tell(StepTaken(text=text, at_s=self._journal.now_s() if self._t0 else None))
 
     def _read_data(self, name: str) -> None:
-        """All rows of all twins' stores, past every proxy, into NAME.json."""
+        """Read all rows of all twins' stores, past every proxy, into NAME.json."""
         if not self._plan.workload.final_read:
             return
         readers = []

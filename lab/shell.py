@@ -49,7 +49,7 @@ class Interrupts:
 
 
 def _take_signals() -> Interrupts:
-    """What was ignored on purpose (nohup, a job in the background of a script) stays ignored."""
+    """Handle signals; those ignored on purpose (nohup, a background job of a script) stay ignored."""
     interrupts = Interrupts()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would hide how our children end
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -23,7 +23,7 @@ class TwinEvidence(Evidence, Protocol):
 
 
 class Schedule(Protocol):
-    """What was planned for every twin: by number a table of `at_s` and `op`, and the names of the latter."""
+    """What was planned for every twin: a table of `at_s` and `op` by number, and the names of the operations."""
 
     @property
     def ops(self) -> Sequence[str]: ...
@@ -51,7 +51,7 @@ class Planned(Protocol):
     @property
     def phases(self) -> Phases: ...
     @property
-    def counted(self) -> bool: ...  # whether the system tells what all of it was used for
+    def counted(self) -> bool: ...  # whether the system reports what its cores and its memory were used for
     @property
     def history_ops(self) -> Sequence[str]: ...  # operations whose every request has a line in the history
     @property
@@ -70,4 +70,4 @@ class RunEvidence(Protocol):
     @property
     def events(self) -> Sequence[Event]: ...
     @property
-    def machine(self) -> Sequence[MachineSample]: ...  # by time; none where the system does not tell
+    def machine(self) -> Sequence[MachineSample]: ...  # by time; none if the system does not report them

@@ -51,13 +51,13 @@ def _student(freedom: int) -> float:
 
 
 def between(requests: Requests, start_s: float, end_s: float) -> Requests:
-    """Those planned in [start, end)."""
+    """The requests planned in [start, end)."""
     chosen: Requests = requests[(requests["intended"] >= start_s) & (requests["intended"] < end_s)]
     return chosen
 
 
 def of_ops(requests: Requests, names: Sequence[str], ops: Sequence[str] = ()) -> Requests:
-    """Those of the operations `ops`; `names` are the names of the `op` column.
+    """The requests of the operations `ops`; `names` are the names of the `op` column.
 
     Without `ops`, all but the readiness probes: their answers are not good or bad but true or false, and a service that
     says it is ready while it serves nobody has served nobody. `TruthfulReadiness` judges them.
@@ -74,12 +74,12 @@ def distinct(requests: Requests) -> int:
 
 
 def latency_ms(requests: Requests) -> Numbers:
-    """From the intended instant to the end, however the request ended."""
+    """Milliseconds from the intended instant to the end, however the request ended."""
     return np.asarray((requests["end"] - requests["intended"]) * 1000, dtype=np.float64)
 
 
 def schedule_lag_ms(requests: Requests) -> Numbers:
-    """From the intended instant to the first byte sent, for those that were sent."""
+    """Milliseconds from the intended instant to the first byte sent, for the requests that were sent."""
     sent = requests[is_sent(requests)]
     return np.asarray((sent["sent"] - sent["intended"]) * 1000, dtype=np.float64)
 

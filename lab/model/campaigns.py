@@ -103,7 +103,7 @@ class Ablated:
     twin: str
     quick: bool
     seed: int
-    asked: tuple[str, ...]  # the defences of all its runs, including those still to be made
+    asked: tuple[str, ...]  # the defences of all its runs, including runs not made yet
     told: tuple[Told, ...]
 
     def of(self, defences: str) -> Told | None:

@@ -37,7 +37,7 @@ class Mutation:
 
 @dataclass(frozen=True, kw_only=True)
 class Sabotage:
-    """What is done to a running run, `after_s` seconds into `phase`; or to its folder when it has ended."""
+    """What is done to a run in progress, `after_s` seconds into `phase`; or to its folder when it has ended."""
 
     act: str
     phase: str
@@ -71,7 +71,7 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class CaseResult:
-    """What became of a case. `told` names all that told, the right one or not."""
+    """What became of a case. `told` names all gates or checks that caught something, the right one or not."""
 
     case: str
     finding: Finding

@@ -52,7 +52,7 @@ def must_agree(path: Path, operations: Sequence[Operation], requests: NDArray[An
 
 
 def _operation(line: Mapping[str, Any], schedule: Schedule, t0: float) -> Operation:
-    """By hand: there may be a million of them, and the codec takes three times as long."""
+    """The operation in `line`, decoded by hand: there may be a million, and the codec takes three times as long."""
     if line.keys() != MEMBERS:
         raise ValueError(f"a line has {', '.join(line)}")
     i, op, status, end = line["i"], line["op"], line["status"], line["end"]

@@ -76,7 +76,7 @@ class Origin:
 
 
 def read_origin(folder: Path) -> Origin:
-    """From the manifest in `folder`, even if another version of the lab wrote it and the rest cannot be read."""
+    """The origin in the manifest of `folder`, even if another version of the lab wrote it and nothing else fits."""
     try:
         data = json.loads(read_bytes(folder / "manifest.json"))
         commit, runtime, t0_wall = (str(data[name]) for name in ("commit", "runtime", "t0_wall"))

@@ -11,7 +11,7 @@ from lab.model import FAULT, Event, Fault, FaultWindow, Kind, Performed, Phases,
 def fault_windows(
     faults: Sequence[Fault], events: Sequence[Event], switches: Sequence[Switch], phases: Phases
 ) -> Sequence[FaultWindow]:
-    """In the order in which they began; `events` are those of one twin."""
+    """The windows in the order in which they began; `events` are those of one twin."""
     found: list[FaultWindow] = []
     for number, fault in enumerate(faults):
         if fault.target().kind is Kind.LOAD:
@@ -23,7 +23,7 @@ def fault_windows(
 
 
 def _switched(number: int, events: Sequence[Event]) -> Iterator[FaultWindow]:
-    """From the answer to the injection until the healing was requested."""
+    """The window from the answer to the injection until the healing was requested."""
     mine = [event for event in events if isinstance(event, Switched) and event.fault == number]
     for on, off in pairwise(mine):
         if on.on and not off.on:
@@ -31,8 +31,8 @@ def _switched(number: int, events: Sequence[Event]) -> Iterator[FaultWindow]:
 
 
 def _performed(number: int, events: Sequence[Event], phases: Phases) -> Iterator[FaultWindow]:
-    """From when it happened until the healing was requested, or to the end of the phase: how long its effect shows
-    depends on the twin.
+    """The window from when it happened until the healing was requested, or to the end of the phase: how long its effect
+    shows depends on the twin.
     """
     healings = [event.before_s for event in events if isinstance(event, Switched) and event.fault == number]
     off_s = min((phases.window(FAULT)[1], *healings))

@@ -111,7 +111,7 @@ class Counters:
 
 
 def cgroup_of(pid: int) -> Cgroup:
-    """Those of the container whose first process is `pid` on this machine."""
+    """The control groups of the container whose first process is `pid` on this machine."""
     try:
         lines = (PROC / str(pid) / "cgroup").read_text().splitlines()
     except OSError:

@@ -45,7 +45,7 @@ class Address:
 
 
 def engine_address(remembered: str | None = None) -> Address:
-    """As Docker's own client finds it: DOCKER_HOST, else the current context, else the default.
+    """Finds the engine as Docker's own client does: DOCKER_HOST, else the current context, else the default.
 
     `remembered`: the host of the engine that a run was on. Raises LabError where the context cannot be used.
     """
@@ -61,7 +61,7 @@ def engine_address(remembered: str | None = None) -> Address:
 
 
 def docker_environment(**extra: str) -> dict[str, str]:
-    """For Docker's command line, Compose included. What pulls or builds needs `build_environment`."""
+    """The environment for Docker's command line, Compose included. What pulls or builds needs `build_environment`."""
     ours = {"DOCKER_CONFIG": str(_configuration()), **chosen_engine(), **extra}
     return CLIENT.environment(os.environ, **ours)
 
@@ -134,7 +134,7 @@ def _more_plugins(theirs: Path) -> list[str]:
 
 
 def _settings(folder: Path) -> dict[str, Any]:
-    """Of the user's config.json; nothing where it cannot be read."""
+    """The contents of the user's config.json; empty if it cannot be read."""
     with suppress(OSError, ValueError, TypeError):
         return dict(json.loads((folder / "config.json").read_text()))
     return {}

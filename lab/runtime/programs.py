@@ -89,12 +89,12 @@ def kept_by_the_lab(name: str) -> bool:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """For a program that is examined, or that measures."""
+    """The environment for a program that is under test, or that measures."""
     return OURS.environment(os.environ, **extra)
 
 
 def build_environment(shell: Mapping[str, str] | None = None, /, **extra: str) -> dict[str, str]:
-    """For what downloads, compiles or builds images."""
+    """The environment for what downloads, compiles or builds images."""
     return BUILDS.environment(os.environ if shell is None else shell, **extra)
 
 

@@ -20,7 +20,7 @@ def service_urls(links: Mapping[str, str], secrets: Secrets) -> dict[str, str]:
 
 
 def roles_environment(secrets: Secrets) -> dict[str, str]:
-    """What the seed gives PostgreSQL's roles as their passwords. In its environment: a command line is read by all."""
+    """The seed's variables with the passwords of PostgreSQL's roles: everybody could read them on a command line."""
     return {"OWNER_PASSWORD": secrets.owner, "APP_PASSWORD": secrets.app, "PROBE_PASSWORD": secrets.probe}
 
 

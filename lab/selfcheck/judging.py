@@ -139,6 +139,6 @@ def _broken(twin: TwinVerdict, names: Sequence[str]) -> list[str]:
 
 
 def _sentence(twin: TwinVerdict, number: int) -> str:
-    """What the broken check number `number` said, with its first example."""
+    """The sentence of the broken check number `number`, with its first example."""
     result = [result for result in twin.checks if result.verdict is Verdict.BROKEN][number]
     return " ".join([result.sentence, *result.examples[:1]])

@@ -1,4 +1,4 @@
-"""Reads the cases: TOML files with one table per case. What stands above the tables applies to all of a file's cases."""
+"""Reads the cases: TOML files, one table per case. What stands above the tables applies to all cases of the file."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class TruthfulReadiness(Check):
 
 
 def _settled(asked: Requests, healed_s: float) -> Requests:
-    """Without those that were told "ready" after healing: by then it was true."""
+    """`asked` without the probes that were told "ready" after healing: by then it was true."""
     settled: Requests = asked[~(_ready(asked) & (asked["end"] > healed_s))]
     return settled
 

@@ -111,7 +111,7 @@ def _alike(run: RunEvidence, medians: Mapping[str, float]) -> Gate:
 
 
 def _median_ms(planned: Requests, within_ms: float) -> float:
-    """Of the good answers."""
+    """The median latency of the good answers."""
     return quantile(latency_ms(planned[is_good(planned, within_ms)]), 0.5)
 
 

@@ -57,6 +57,6 @@ def _unchanged(twin: TwinEvidence, link: str, samples: Sequence[LinkSample]) -> 
 
 
 def _fastest_ms(samples: Sequence[LinkSample]) -> float | None:
-    """What the fastest tenth took; None where too few were answered to tell."""
+    """The latency of the fastest tenth; None if too few were answered to tell."""
     answered = [one.last_byte_ms for one in samples if not one.error and one.last_byte_ms is not None]
     return quantile(np.array(answered), FASTEST) if len(answered) >= SAMPLES_MIN else None

@@ -21,7 +21,7 @@ CLOSE = "Close other programs, wait until the machine is quiet, and run it again
 
 
 def foreign_cpu(run: RunEvidence) -> Gate:
-    """What neither the twins nor the instruments used of the cores: in the worst second, and on average."""
+    """CPU time on the twins' cores that went to other programs: in the worst second, and on average."""
     if not run.manifest.counted:
         return _not_told(FOREIGN_CPU)
     inside = _inside(run)
@@ -74,14 +74,14 @@ def _limits_memory(scenario: Scenario) -> bool:
 
 
 def _inside(run: RunEvidence) -> Sequence[MachineSample]:
-    """The samples while twins are compared."""
+    """The samples from the baseline to the end of the recovery, in which the twins are compared."""
     phases = run.manifest.phases
     start_s, end_s = phases.window(BASELINE)[0], phases.window(RECOVERY)[1]
     return [sample for sample in run.machine if start_s <= sample.at_s <= end_s]
 
 
 def _seconds(samples: Sequence[MachineSample]) -> Iterator[tuple[float, float]]:
-    """For each sample what others used in the second from there, and when that was."""
+    """(share, instant) for each sample: what other programs used in the second that begins there."""
     later = 0
     for first in samples:
         while later < len(samples) and samples[later].at_s < first.at_s + SECOND_S - SLACK_S:
@@ -91,7 +91,7 @@ def _seconds(samples: Sequence[MachineSample]) -> Iterator[tuple[float, float]]:
 
 
 def _share(before: MachineSample, after: MachineSample) -> float:
-    """What others used between two samples, of all that the cores could do."""
+    """The share of the cores' time between two samples that other programs used."""
     foreign_s = (after.busy_s - before.busy_s) - (after.ours_s - before.ours_s)
     return max(0.0, foreign_s / (after.cores * (after.at_s - before.at_s)))
 

@@ -101,7 +101,7 @@ def _masks(other: Fault, fault: Fault) -> bool:
 
 
 def _patience_s(faults: Sequence[Fault], fault: Fault) -> float:
-    """The longest that a probe of the target of `fault` may take."""
+    """How long a probe of the target of `fault` may take at most."""
     probes = [probe for other in faults if other.target() == fault.target() for probe in other.probes()]
     return max((probe.timeout_s for probe in probes), default=0.0)
 
@@ -111,14 +111,14 @@ def _edges(window: FaultWindow) -> Window:
 
 
 def _inside(samples: Iterable[Sample], windows: Sequence[Window]) -> Iterator[Sample]:
-    """Those that lay inside a window. One without an answer has no known end: it counts where it began."""
+    """The samples that lay inside a window. One without an answer has no known end: it counts where it began."""
     for sample in samples:
         if any(on + EDGE_S <= sample.start_s and sample.end_s <= off - EDGE_S for on, off in windows):
             yield sample
 
 
 def _touches(sample: Sample, windows: Sequence[Window], longest_s: float) -> bool:
-    """Whether it may overlap a window: one without an answer may have lasted as long as a probe waits."""
+    """Whether `sample` may overlap a window: one without an answer may have lasted as long as a probe waits."""
     unanswered = isinstance(sample, LinkSample) and bool(sample.error)
     end_s = sample.start_s + longest_s if unanswered else sample.end_s
     return any(sample.start_s <= off + EDGE_S and end_s >= on - EDGE_S for on, off in windows)

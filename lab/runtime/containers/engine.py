@@ -110,7 +110,7 @@ def _impatient() -> docker.DockerClient:
 
 
 def _connected(timeout_s: int) -> docker.DockerClient:
-    """With the same settings as the command line, and no proxy or ~/.netrc of the user."""
+    """A client with the same settings as the command line, and no proxy or ~/.netrc of the user."""
     with docker_configuration():
         found = Client.from_env(timeout=timeout_s)
     found.api.trust_env = False

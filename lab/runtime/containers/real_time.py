@@ -21,7 +21,7 @@ def lacking(cgroup: Path = CGROUP) -> bool:
 
 
 def asked_us(cgroup: Path = CGROUP) -> int | None:
-    """What a container of load or probes asks for; None where there is nothing to ask for."""
+    """The real time that a container of load or probes asks for; None if there is none to ask for."""
     return WANTED_US if _shared_us(cgroup) >= WANTED_US else None
 
 

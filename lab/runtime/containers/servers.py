@@ -1,4 +1,4 @@
-"""What the containers of a run are, and what they spend, from the kernel: asking the engine costs too much."""
+"""The containers of a run as servers, and the CPU time they use, from the kernel: asking the engine costs too much."""
 
 from __future__ import annotations
 

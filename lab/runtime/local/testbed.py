@@ -80,7 +80,7 @@ class LocalTestbed(Twins[LocalTwin]):
             raise
 
     def check(self) -> None:
-        """As `lab.ports.Testbed.check`: what carries the twins are their proxies."""
+        """See `lab.ports.Testbed.check`: what carries the twins here is their proxies."""
         for twin in self._twins.values():
             twin.check()
 

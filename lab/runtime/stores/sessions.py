@@ -80,7 +80,7 @@ class DatabaseActuator:
         return (Undo(how=SESSIONS, details={"dsn": self._dsn}),)
 
     def get(self) -> StoreState:
-        """As the server reports it: every session of ours that is in place, even if another lab left it behind."""
+        """The state as the server reports it: every session of ours in place, even if another lab left it behind."""
         with reaching():
             found = Counter(statements(str(query)) for _pid, query, _queues in self._ask(IN_PLACE))
         return StoreState(held=tuple(in_order(self._asked.held, found)))
@@ -115,7 +115,7 @@ class DatabaseActuator:
             self._own = None
 
     def _end_unwanted(self, wanted: Sequence[HeldSession], give_up: float) -> list[HeldSession]:
-        """What is wanted and not held yet. Every other session with our mark is ended, known or not."""
+        """What is wanted and not held yet. Ends every other session with our mark, known or not."""
         missing, kept, unwanted = list(wanted), [], []
         for held in self._held:
             if held.session in missing:

@@ -105,7 +105,7 @@ def find(environ: Mapping[str, str] = os.environ) -> Engine:
 
 
 def look(environ: Mapping[str, str] = os.environ) -> Engine | None:
-    """As `find`, without building: None where that would have to be tried."""
+    """Like `find`, but without building: None if it would have to be built first."""
     chosen = environ.get("LAB_TOXIPROXY", "")
     if chosen == EMBEDDED:
         return _embedded("LAB_TOXIPROXY asks for it")
