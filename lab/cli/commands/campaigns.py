@@ -17,9 +17,7 @@ Seed = Annotated[int | None, typer.Option(help="The seed of all runs; random by 
 Again = Annotated[
     int, typer.Option(help="How many times to repeat a run that a busy machine made invalid.", min=0)
 ]
-New = Annotated[
-    bool, typer.Option("--new", help="Start a new campaign, even if the same one is unfinished.")
-]
+New = Annotated[bool, typer.Option("--new", help="Start a new campaign, even if the same one is unfinished.")]
 
 
 def ablate(
