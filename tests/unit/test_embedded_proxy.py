@@ -1,13 +1,14 @@
 """The parts of the embedded proxy that the conformance suite cannot see from outside."""
 
 import asyncio
+import socket
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.runtime.toxiproxy.embedded.links import Channel, Stub
-from lab.runtime.toxiproxy.embedded.proxies import resolved
+from lab.runtime.toxiproxy.embedded.proxies import Proxy, resolved
 from lab.runtime.toxiproxy.embedded.toxics import KINDS, Chunk, Toxic, sliced
 
 ATTRIBUTES = {
@@ -101,3 +102,23 @@ def test_it_listens_on_loopback(listen: str, address: str) -> None:
 def test_it_listens_nowhere_else(listen: str) -> None:
     with pytest.raises(ValueError, match=r"listen on|invalid literal"):
         resolved(listen)
+
+
+def test_small_pieces_wait_for_nobody_on_either_side() -> None:
+    async def no_delay() -> list[int]:
+        with socket.create_server(("127.0.0.1", 0)) as upstream:
+            proxy = Proxy("p", "127.0.0.1:0", f"127.0.0.1:{upstream.getsockname()[1]}")
+            proxy.start()
+            with socket.create_connection(proxy.listen.split(":")):
+                async with asyncio.timeout(5):
+                    while not proxy._writers:  # both come at once  # noqa: ASYNC110
+                        await asyncio.sleep(0.01)
+                ends = [writer.get_extra_info("socket") for writer in proxy._writers]
+                found = [end.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for end in ends]
+            proxy.stop()
+            await asyncio.sleep(0)
+            return found
+
+    told = asyncio.run(no_delay())
+    assert len(told) == 2
+    assert all(told)

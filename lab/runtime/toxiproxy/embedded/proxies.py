@@ -82,6 +82,8 @@ class Proxy:
     async def _serve(self, connection: socket.socket) -> None:
         """Connect to the upstream; if it refuses, the client sees an end of file."""
         connection.setblocking(False)
+        # As Go does, and asyncio for connections that it makes itself: else an answer in two pieces takes 40 ms.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client_reader, client = await asyncio.open_connection(sock=connection, limit=CHUNK_BYTES_MAX)
         try:
             host, port = split(self.upstream)
