@@ -289,10 +289,16 @@ def justified_refusals(_run: Run, twin: Twin, _check: Row) -> Found:
         and 400 <= answer["status"] < 500
         and answer["status"] not in (408, 425, 429)
     ]
-    if not final:
+    writes = {answer["arrival"]["op"] for wish in books.values() for answer in wish}
+    reads = [
+        request
+        for request in twin.requests
+        if 400 <= request.status < 500 and request.status not in (408, 425, 429) and request.op not in writes
+    ]
+    if not final and not reads:
         return NOTHING
     count = sum(not justified(key, wish, answer, books, twin) for key, wish, answer in final)
-    return judged(count, len(final))
+    return judged(count + len(reads), len(final) + len(reads))
 
 
 def justified(key: tuple[str, str], wish: Wish, answer: Row, books: Books, twin: Twin) -> bool:

@@ -24,7 +24,7 @@ from lab.checks.invariants import (
     StoredAsAsked,
 )
 from lab.model import FAULT, Check, CheckResult, Operation, Outcome, Verdict
-from tests.fabricated.evidence import PHASES, FabricatedTwin
+from tests.fabricated.evidence import PHASES, FabricatedTwin, requests, together
 from tests.fabricated.history import booking, booking_row, charge_row, ended, operation, transfer, update
 
 HELD, BROKEN, INCONCLUSIVE = Verdict.HELD, Verdict.BROKEN, Verdict.INCONCLUSIVE
@@ -569,6 +569,15 @@ def test_a_refusal_needs_something_that_may_have_stood_in_its_way(
 def test_a_refusal_for_want_of_health_is_not_looked_at(status: int) -> None:
     history = [HELD_HOUR, replace(REFUSED, status=status)]
     assert judged(JustifiedRefusals(), FabricatedTwin(history=history)).verdict is INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("status", "verdict"), [(404, BROKEN), (409, BROKEN), (503, HELD), (429, HELD)])
+def test_a_read_is_never_refused_for_good(status: int, verdict: Verdict) -> None:
+    history = [booking(f"r{n}", Outcome.REFUSED, **SEEDED_HOUR) for n in range(5)]
+    asked = together(requests(), requests(status=status, outcome=Outcome.REFUSED, rate_rps=0.1))
+    result = judged(JustifiedRefusals(), FabricatedTwin(history=history, requests=asked))
+    assert result.verdict is verdict
+    assert ("get_booking at" in " ".join(result.examples)) is (verdict is BROKEN)
 
 
 # -- I9 exactly once

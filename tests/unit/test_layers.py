@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "lab.judge.statistics",
         "lab.checks",
     },
-    "lab.checks.invariants": {"lab.model", "lab.workload.booking", "lab.checks"},
+    "lab.checks.invariants": {"lab.lazily", "lab.model", "lab.workload.booking", "lab.checks"},
     "lab.checks": {"lab.model"},
     "lab.plan": {"lab.model", "lab.workload"},
     "lab.judge": {"lab.model", "lab.judge.recovery", "lab.judge.statistics"},

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from lab.checks.wording import counted
+from lab.lazily import np
 from lab.model import Check, CheckResult, Evidence, Operation, Outcome
 from lab.workload.booking.history import (
     BOOKINGS,
@@ -29,7 +30,7 @@ Hour = tuple[str, int, int]  # of a booking or a hold, of a room, since 1970
 
 @dataclass(frozen=True, kw_only=True)
 class JustifiedRefusals(Check):
-    """Every request of the load is right in itself, so only a conflict (409) may refuse one for good.
+    """Every request of the load is right in itself, so only a conflict (409) may refuse one for good, and only a write.
 
     What it conflicts with was acknowledged, may have taken effect, or was there before. Refusals by a service that is
     unwell (503 and the like) are left to the SLOs.
@@ -44,7 +45,8 @@ class JustifiedRefusals(Check):
     def judge(self, evidence: Evidence) -> CheckResult:
         wanted = intents(evidence)
         refused = [(intent, each) for intent in wanted for each in intent.tries if _is_final(each)]
-        if not refused:
+        reads = _refused_reads(evidence, {each.op for intent in wanted for each in intent.tries})
+        if not refused and not reads:
             return self.undecided("Nothing was refused for good, so no refusal had to be justified.")
         held = _Held(wanted, evidence)
         found = [
@@ -52,19 +54,31 @@ class JustifiedRefusals(Check):
             for intent, each in refused
             if not held.excuses(intent, each)
         ]
-        kinds = " and ".join(sorted({KINDS[intent.kind] for intent, _ in refused}))
+        kinds = " and ".join(
+            sorted({KINDS[intent.kind] for intent, _ in refused} | ({"read"} if reads else set()))
+        )
         return counted(
             self,
-            found,
+            [*found, *reads],
             "unjustified refusal",
             "unjustified refusals",
-            among=f"{len(refused)} refusals of a {kinds}",
-            looked=len(refused),
+            among=f"{len(refused) + len(reads)} refusals of a {kinds}",
+            looked=len(refused) + len(reads),
         )
 
 
 def _is_final(each: Operation) -> bool:
     return each.outcome == Outcome.REFUSED and 400 <= each.status < 500 and each.status not in NOT_NOW
+
+
+def _refused_reads(evidence: Evidence, writes: Collection[str]) -> list[str]:
+    """Requests that write nothing and were refused for good. What they ask for was there from the start."""
+    requests, reads = evidence.requests, [n for n, op in enumerate(evidence.ops) if op not in writes]
+    final = (requests["status"] >= 400) & (requests["status"] < 500) & ~np.isin(requests["status"], NOT_NOW)
+    return [
+        f"{evidence.ops[one['op']]} at {one['intended']:.1f} s: {one['status']}, though it was there"
+        for one in requests[final & np.isin(requests["op"], reads)]
+    ]
 
 
 class _Held:
