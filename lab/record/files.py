@@ -13,6 +13,8 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+import orjson
+
 from lab.model import LabError
 from lab.record.codec import Damaged, plain, structured
 
@@ -133,8 +135,8 @@ def must_be_of(twin: str, found: Any, path: Path) -> None:
 
 def _batch(path: Path, lines: list[bytes], needed: Callable[[bytes], bytes]) -> list[Any]:
     try:
-        values = json.loads(b"[" + b",".join(map(needed, lines)) + b"]")
-    except (ValueError, RecursionError):
+        values = orjson.loads(b"[" + b",".join(map(needed, lines)) + b"]")
+    except ValueError:
         values = []
     if isinstance(values, list) and len(values) == len(lines):
         return values
