@@ -13,6 +13,7 @@ from lab.checks.slos import SLOS
 from lab.cli.looking import markdown_table
 from lab.cli.selfcheck import BEGIN, END
 from lab.faults import FAULTS
+from lab.judge.gates.steps import STEPS
 from lab.model import Ablated
 from lab.record.files import read_value
 from lab.selfcheck.reading import cases
@@ -74,6 +75,14 @@ def test_the_glossary_explains_every_word_of_the_lab() -> None:
     terms = {term.lower() for entry in explained for term in entry.split(", ")}
     assert named is not None
     assert set(re.split(r",\s+", named[1])) - terms == set()
+
+
+def test_the_table_of_the_gates_says_what_the_gates_say() -> None:
+    page = (ROOT / "docs" / "reading-a-report.md").read_text()
+    table = page.partition("| gate |")[2].partition("\n\n")[0].partition("| --- |\n")[2]
+    rows = re.findall(r"^\| ([^|]+) \| [^|]+ \| ([^|]+) \|$", table, re.MULTILINE)
+    told = {name: step.replace("`", "") for names, step in rows for name in names.split(", ")}
+    assert {**told, "run complete": ""} == STEPS
 
 
 STILTED = (

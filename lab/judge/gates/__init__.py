@@ -32,6 +32,7 @@ from lab.judge.gates.punctuality import (
 )
 from lab.judge.gates.recording import all_recorded, complete
 from lab.judge.gates.servers import limits_alike, same_servers
+from lab.judge.gates.steps import with_step
 from lab.judge.gates.tampering import untouched
 from lab.model import Gate
 
@@ -65,7 +66,7 @@ def look(run: RunEvidence) -> tuple[Gate, ...]:
     gates += baselines(run)
     if changes_planned(run.manifest):
         gates += [on_time(run), in_step(run)]
-    return tuple(gates)
+    return tuple(map(with_step, gates))
 
 
 def spoiled_by_the_machine(gates: Sequence[Gate]) -> bool:

@@ -48,6 +48,10 @@ def _healthy(twin: TwinEvidence, good_min: float) -> Gate:
     sound = ratio(is_sound(planned, within_ms)) if len(planned) else 0.0
     barren = list(_barren(twin, planned))
     sentence = f"{percent(sound)} of {len(planned)} requests were right and in time before the fault."
+    if sound < good_min:
+        start_s, end_s = _window(twin)
+        rate_rps = len(planned) / (end_s - start_s)
+        sentence += f" That is about {sound * rate_rps:.0f}/s of {rate_rps:.0f}/s."
     if barren:
         sentence += f" But {' and '.join(barren)} never succeeded: nothing shows that the twin can do that."
     return Gate(

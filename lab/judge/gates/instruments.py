@@ -15,9 +15,7 @@ def generator(twin: TwinEvidence) -> Gate:
     if errors:
         sentence += f" It had {len(errors)} errors of its own; the first: {errors[0]}."
     if busy > CPU_SHARE_MAX:
-        sentence += (
-            f" It used {percent(busy)} of a core, so it may have been late itself. Lower load.rate_rps."
-        )
+        sentence += f" It used {percent(busy)} of a core, so it may have been late itself."
     return Gate(
         name="generator healthy",
         passed=not hits and not errors and busy <= CPU_SHARE_MAX,

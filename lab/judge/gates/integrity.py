@@ -6,18 +6,22 @@ The load plays a schedule that was written before it began, and the observer loo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from lab.judge.evidence import RunEvidence, TwinEvidence
 from lab.judge.statistics import Mask, Numbers
-from lab.model import CpuRead, Gate
+from lab.model import CpuRead, Gate, LinkSample
 
 AS_SCHEDULED, HISTORY_COMPLETE, THROUGHOUT = "as scheduled", "history complete", "observed throughout"
 SAME_S = 1e-6  # the schedule has six digits
 FIRST_S = 1.0  # a series of readings begins within this of T0 …
 LAST_S = 1.5  # … and ends at most this long before the end of the load
+GAP_MAX_S = (
+    1.0  # between two probes of the observer, which takes several a second whatever becomes of the answers
+)
 
 
 def as_scheduled(run: RunEvidence, twin: TwinEvidence) -> Gate:
@@ -54,7 +58,7 @@ def history_complete(run: RunEvidence, twin: TwinEvidence) -> Gate:
 
 
 def observed_throughout(twin: TwinEvidence) -> Gate:
-    """Every series of readings runs from T0 to the end of the load."""
+    """Every series of readings runs from T0 to the end of the load, and the observer never stood still."""
     seen: dict[str, list[float]] = {}
     for what, at_s in _looks(twin):
         seen.setdefault(what, []).append(at_s)
@@ -64,11 +68,26 @@ def observed_throughout(twin: TwinEvidence) -> Gate:
         for what, at_s in seen.items()
         if abs(min(at_s)) > FIRST_S or max(at_s) < last_s
     ]
-    sentence = f"All {len(seen)} series of readings run from T0 to the end of the load."
+    gaps = list(_gaps(twin))
+    sentence = f"All {len(seen)} series of readings run from T0 to the end of the load, without a gap."
     if wrong:
         told = "; ".join(wrong)
         sentence = f"The load ran from 0 s to {twin.phases.load_s:g} s, but these readings do not: {told}."
-    return _counted(THROUGHOUT, len(wrong), "series", sentence, twin)
+    elif gaps:
+        sentence = f"The observer stood still: {gaps[0]}."
+    return _counted(THROUGHOUT, len(wrong) + len(gaps), "series", sentence, twin)
+
+
+def _gaps(twin: TwinEvidence) -> Iterator[str]:
+    """The probes of the observer, which begin whether or not earlier ones were answered."""
+    began: dict[str, list[float]] = {}
+    for sample in twin.probes:
+        if isinstance(sample, LinkSample):
+            began.setdefault(sample.target, []).append(sample.start_s)
+    for target, at_s in began.items():
+        for last_s, next_s in pairwise(sorted(at_s)):
+            if next_s - last_s > GAP_MAX_S:
+                yield f"no probe of {target} between {last_s:.1f} s and {next_s:.1f} s"
 
 
 def _looks(twin: TwinEvidence) -> Iterator[tuple[str, float]]:

@@ -17,7 +17,6 @@ FOREIGN_IN_A_SECOND_MAX = 0.2  # of all cores of the twins
 FOREIGN_MAX = 0.08  # from the baseline to the end of the recovery
 SWAPPED_BYTES_MAX = 20_000_000
 NOT_TOLD = "This system does not report what else ran on it."
-CLOSE = "Close other programs, wait until the machine is quiet, and run it again."
 
 
 def foreign_cpu(run: RunEvidence) -> Gate:
@@ -40,7 +39,7 @@ def foreign_cpu(run: RunEvidence) -> Gate:
         value=worst,
         limit=FOREIGN_IN_A_SECOND_MAX,
         unit="share",
-        sentence=sentence if passed else f"{sentence} {CLOSE}",
+        sentence=sentence,
     )
 
 
@@ -48,12 +47,12 @@ def memory(run: RunEvidence) -> Gate:
     """Hardly anything was swapped, and no process was killed for lack of memory except by a limit of the scenario."""
     if not run.manifest.counted:
         return _not_told(MEMORY)
-    inside = _inside(run)
-    swapped = inside[-1].swapped_bytes - inside[0].swapped_bytes if inside else 0
-    killed = inside[-1].oom_kills - inside[0].oom_kills if inside else 0
+    samples = run.machine
+    swapped = samples[-1].swapped_bytes - samples[0].swapped_bytes if samples else 0
+    killed = samples[-1].oom_kills - samples[0].oom_kills if samples else 0
     if _limits_memory(run.manifest.scenario):
         killed = 0
-    passed = bool(inside) and swapped <= SWAPPED_BYTES_MAX and not killed
+    passed = bool(samples) and swapped <= SWAPPED_BYTES_MAX and not killed
     sentence = (
         f"The machine swapped {swapped / 1e6:.0f} MB, and killed {killed} processes for lack of memory."
     )
@@ -63,7 +62,7 @@ def memory(run: RunEvidence) -> Gate:
         value=swapped / 1e6,
         limit=SWAPPED_BYTES_MAX / 1e6,
         unit="MB",
-        sentence=sentence if passed else f"{sentence} {CLOSE}",
+        sentence=sentence,
     )
 
 
