@@ -9,15 +9,17 @@ from functools import partial
 import typer
 
 from lab import campaign as campaigns
-from lab import model, paths
+from lab import catalogue, model, paths
 from lab.campaign import Place
 from lab.cli import assembly
 from lab.cli.console import columns, console, say, told
 from lab.cli.running import judged_run, make_plan
 from lab.model import Campaign, Cell, CellResult, RunVerdict, Scenario
-from lab.plan.campaigns import ablation, sweep
+from lab.plan.campaigns import ablation, alternation, sweep
+from lab.plan.runs import RunPlan
 from lab.record.campaigns import RESULTS, TABLE, CampaignFolder, unfinished
 from lab.record.files import read_value
+from lab.workload import known as workloads
 
 INVALID = 3
 
@@ -52,13 +54,30 @@ def sweep_of(
     return sweep(scenario, parameter, settings, defences, quick=not full, runtime=runtime, seed=drawn)
 
 
+def alternation_of(
+    name: str,
+    twins: Sequence[str],
+    settings: Sequence[str],
+    defences: str,
+    *,
+    quick: bool,
+    runtime: str,
+    seed: int | None,
+) -> Campaign:
+    """The twins in turn: those that are named, else those of the scenario's workload."""
+    scenario = catalogue.find(name).scenario
+    drawn = secrets.randbelow(1_000_000) if seed is None else seed
+    names = tuple(twins) or workloads.find(scenario.workload).line_up
+    return alternation(scenario.name, names, settings, defences, quick=quick, runtime=runtime, seed=drawn)
+
+
 def walk(plan: Campaign, again: int = 1, *, new: bool = False) -> tuple[CampaignFolder, model.Table]:
     """Make the missing runs of the newest campaign like `plan`, or of a new one; returns its folder and table.
 
     Every run must be possible before the first begins.
     """
     for cell in plan.cells:
-        make_plan(plan.scenario, plan.quick, plan.seed, cell.defences, list(cell.settings), [])
+        _planned(plan, cell)
     found = None if new else unfinished(paths.RUNS, plan)
     if found:
         told(f"Continuing {found.folder.name}; to start a new one: --new")
@@ -90,5 +109,10 @@ def _print(found: model.Table) -> None:
 
 def _perform(plan: Campaign, again: int, cell: Cell, place: Place) -> RunVerdict:
     """Make the run of one cell, repeated when the machine spoils it, as a single run would be."""
-    run = partial(make_plan, plan.scenario, plan.quick, plan.seed, cell.defences, list(cell.settings), [])
-    return judged_run(run, plan.runtime, again, lambda _plan: place())[0]
+    return judged_run(partial(_planned, plan, cell), plan.runtime, again, lambda _plan: place())[0]
+
+
+def _planned(plan: Campaign, cell: Cell) -> RunPlan:
+    return make_plan(
+        plan.scenario, plan.quick, plan.seed, cell.defences, list(cell.settings), list(cell.twins)
+    )

@@ -27,7 +27,7 @@ from lab.model import (
 LEFT_OUT = "—"
 INVALID = "invalid"
 COUNTS = ("good", "right", "conflict", "refused", "failed", "unknown", "planned")
-SWEEP_HEADINGS = ("", "twin", "verdict", *COUNTS, "p50 ms", "p95 ms")
+RUN_HEADINGS = ("", "twin", "verdict", *COUNTS, "p50 ms", "p95 ms")
 
 
 def result(cell: str, verdict: RunVerdict) -> CellResult:
@@ -43,9 +43,9 @@ def result(cell: str, verdict: RunVerdict) -> CellResult:
 
 def table(campaign: Campaign, results: Sequence[CellResult], treatment: str) -> Table:
     """The table of `campaign` so far; `treatment` is the twin whose defences were switched."""
-    if campaign.kind is CampaignKind.SWEEP:
-        rows = tuple(row for each in results for row in _sweep_rows(each))
-        return Table(headings=SWEEP_HEADINGS, rows=rows)
+    if campaign.kind is not CampaignKind.ABLATION:
+        rows = tuple(row for each in results for row in _run_rows(each))
+        return Table(headings=RUN_HEADINGS, rows=rows)
     return _ablation(campaign, {each.cell: each for each in results}, treatment)
 
 
@@ -82,9 +82,9 @@ def _twin(twin: TwinVerdict, check: CheckResult | None) -> TwinCell:
     )
 
 
-def _sweep_rows(each: CellResult) -> Iterable[tuple[str, ...]]:
+def _run_rows(each: CellResult) -> Iterable[tuple[str, ...]]:
     if not each.valid:
-        yield each.cell, LEFT_OUT, INVALID, each.problem, *[""] * (len(SWEEP_HEADINGS) - 4)
+        yield each.cell, LEFT_OUT, INVALID, each.problem, *[""] * (len(RUN_HEADINGS) - 4)
     for twin in each.twins:
         counts = (getattr(twin, name) for name in COUNTS)
         yield (

@@ -14,6 +14,7 @@ ALL_ON, NONE_ON = "all", "none"  # choices of defences
 class CampaignKind(StrEnum):
     ABLATION = "ablation"  # which defence makes the difference
     SWEEP = "sweep"  # how the twins respond as one parameter changes
+    ALTERNATION = "alternation"  # the twins in turn, each with the machine to itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,7 @@ class Cell:
     name: str
     defences: str
     settings: tuple[str, ...]
+    twins: tuple[str, ...] = ()  # the services of the run; those of the workload if none is named
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,6 +51,32 @@ def sweep(
     return _campaign(CampaignKind.SWEEP, scenario, cells, quick=quick, runtime=runtime, seed=seed)
 
 
+def alternation(
+    scenario: str,
+    twins: Sequence[str],
+    settings: Sequence[str],
+    defences: str,
+    *,
+    quick: bool,
+    runtime: str,
+    seed: int,
+) -> Campaign:
+    """The twins A and B in turn: A, B, B, A, so that a machine that slowly gets faster or slower favours neither.
+
+    Raises LabError unless there are two.
+    """
+    if len(twins) != 2:
+        raise LabError(
+            f"--alternate runs two twins in turn, not {len(twins)}. Name two: --twin naive --twin hardened"
+        )
+    first, second = twins
+    cells = tuple(
+        Cell(name=f"{number}-{twin}", defences=defences, settings=tuple(settings), twins=(twin,))
+        for number, twin in enumerate((first, second, second, first), 1)
+    )
+    return _campaign(CampaignKind.ALTERNATION, scenario, cells, quick=quick, runtime=runtime, seed=seed)
+
+
 def _campaign(
     kind: CampaignKind, scenario: str, cells: tuple[Cell, ...], *, quick: bool, runtime: str, seed: int
 ) -> Campaign:

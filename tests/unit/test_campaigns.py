@@ -10,7 +10,7 @@ import pytest
 from lab.campaign import walk
 from lab.judge.campaigns import result, table
 from lab.model import Campaign, Cell, LabError, RunVerdict, Verdict
-from lab.plan.campaigns import ablation, sweep
+from lab.plan.campaigns import ablation, alternation, sweep
 from lab.record.campaigns import CampaignFolder, markdown, unfinished
 from tests.fabricated.campaigns import judged_as, verdict
 
@@ -41,6 +41,26 @@ def test_a_sweep_changes_one_parameter_on_top_of_the_settings() -> None:
 def test_a_sweep_without_values_to_compare_is_refused(text: str) -> None:
     with pytest.raises(LabError, match="names no values"):
         sweep("s99", text, [], "all", **HOW)
+
+
+def test_twins_in_turn_run_alone_and_in_an_order_that_favours_neither() -> None:
+    plan = alternation("s99", ["naive", "hardened"], ["load.rate_rps=9"], "all", **HOW)
+    assert [cell.twins for cell in plan.cells] == [("naive",), ("hardened",), ("hardened",), ("naive",)]
+    assert len({cell.name for cell in plan.cells}) == 4
+    assert {cell.settings for cell in plan.cells} == {("load.rate_rps=9",)}
+
+
+@pytest.mark.parametrize("twins", [["naive"], ["naive", "hardened", "hardened"]])
+def test_only_two_twins_can_take_turns(twins: list[str]) -> None:
+    with pytest.raises(LabError, match=f"two twins in turn, not {len(twins)}"):
+        alternation("s99", twins, [], "all", **HOW)
+
+
+def test_the_table_of_twins_in_turn_has_a_line_for_each_run(tmp_path: Path) -> None:
+    plan = alternation("s99", ["old", "new"], [], "all", **HOW)
+    campaign = CampaignFolder.create(tmp_path / "c", plan)
+    found = walk(campaign, judged_as(lambda _cell: Verdict.HELD, []), lambda _text: None)
+    assert {row[0] for row in found.rows} == {"1-old", "2-new", "3-new", "4-old"}
 
 
 def test_the_table_of_an_ablation_tells_what_each_defence_does_alone_and_missing(tmp_path: Path) -> None:
