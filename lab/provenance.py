@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from lab import __version__, paths
 from lab.model import Json, LabError
@@ -48,6 +49,11 @@ def manifest(
         facts=testbed.facts(),
         machine=machine(),
     )
+
+
+def cores_of(facts: Mapping[str, Any], twin: str) -> tuple[int, ...]:
+    """The cores that the twin has to itself; none if it has none."""
+    return tuple(map(int, filter(None, facts.get("cores", {}).get(twin, "").split(","))))
 
 
 def isolation(cores: int, twins: int, *, pinned: bool) -> Isolation:

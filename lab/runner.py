@@ -1,6 +1,6 @@
 """Walks one run through its phases, using only ports: it decides what happens when, not how it is judged.
 
-Up, heal, warm-up, baseline, fault, heal, recovery, drain, final read. Everything observed goes to the run folder.
+Up, heal, warm-up, baseline, fault, heal, recovery, drain. Everything observed goes to the run folder.
 Everything broken on purpose is healed at the start and at the end, whatever happens in between. The caller stops the
 stack: by then the folder is complete, so it can be judged meanwhile.
 """
@@ -13,19 +13,19 @@ from contextlib import contextmanager
 from functools import partial
 
 from lab.injector import Injector, Step
-from lab.model import FAULT, PHASES, CpuRead, LabError, PhaseStarted, Spoiled, StepTaken
+from lab.model import FAULT, PHASES, CpuRead, LabError, LoadEnded, PhaseStarted, Spoiled, StepTaken
 from lab.plan import programs
 from lab.plan.arrivals import plan_arrivals, surges
 from lab.plan.runs import RunPlan
 from lab.plan.states import describe
 from lab.ports import Child, Clock, Testbed
-from lab.provenance import manifest
+from lab.provenance import cores_of, manifest
 from lab.record import FolderJournal, RunWriter, Status
 from lab.watching import Alive, Machine, Watch, must_not_have_failed, what_has_gone
 
 LEAD_S = 0.3  # from the start signal to T0: time for every child to see it
 READY_TIMEOUT_S = 30.0
-READ_TIMEOUT_S = 20.0
+END_TIMEOUT_S = programs.READ_TIMEOUT_S + 10
 LOOK_S = 0.2  # between two checks that everything that measures is still alive
 LOAD, OBSERVE = "load", "observe"  # what runs beside each twin: the modules of loadtests
 
@@ -65,7 +65,6 @@ class Runner:
             with self._marked_if_ended(), self._starting():
                 self._injector.heal()
                 with self._children() as children:
-                    self._read_data("initial")  # while they load what they need
                     self._await_ready(children)
                     self._go()
                     with self._watch, self._machine, Alive(children, self._testbed) as alive:
@@ -74,10 +73,9 @@ class Runner:
                         finally:
                             self._heal(alive)
                         self._await(children, LOAD, self._plan.scenario.load.client_timeout_s + 10)
-                    self._await(children, OBSERVE, self._plan.phases.drain_s + 10)
+                    self._end()
+                    self._await(children, OBSERVE, self._plan.phases.drain_s + END_TIMEOUT_S)
                 self._injector.read_proxies(self._plan.phases.total_s)
-                self._say("reading the data that is left")
-                self._read_data("final")
         finally:
             self._injector.close()
             self._journal.close()
@@ -153,7 +151,7 @@ class Runner:
         config = (
             programs.load(twin, plan, addresses)
             if program == LOAD
-            else programs.observe(twin, plan, addresses)
+            else programs.observe(twin, plan, addresses, cores_of(self._testbed.facts(), twin))
         )
         folder = self._writer.twin_folder(twin)
         return self._testbed.spawn(twin, f"loadtests.{program}", config, folder, program)
@@ -216,25 +214,15 @@ class Runner:
             self._journal.tell(CpuRead(twin=twin, at_s=self._journal.now_s(), cpu_s=cpu_s))
         self._say(phase if phase != FAULT else "fault: " + describe(self._faults))
 
+    def _end(self) -> None:
+        """Let the observers read the data that is left, when their time is over."""
+        self._writer.end(self._clock.now())
+        self._journal.tell(LoadEnded(at_s=self._journal.now_s()))
+
     # -- what is written down ---------------------------------------------------------------------------------
 
     def _say(self, text: str) -> None:
         self._journal.tell(StepTaken(text=text, at_s=self._journal.now_s() if self._t0 else None))
-
-    def _read_data(self, name: str) -> None:
-        """Read all rows of all twins' stores, past every proxy, into NAME.json."""
-        if not self._plan.workload.final_read:
-            return
-        readers = []
-        for twin in self._plan.names:
-            addresses = self._testbed.targets(twin)
-            config = programs.final_read(twin, self._plan, addresses, f"{name}.json", READ_TIMEOUT_S)
-            folder = self._writer.twin_folder(twin)
-            module = self._plan.workload.final_read
-            readers.append((twin, self._testbed.spawn(twin, module, config, folder, name)))
-        for twin, reader in readers:
-            if reader.wait(READ_TIMEOUT_S + 5) != 0:
-                raise LabError(f"The data of the {twin} twin could not be read; see {twin}/logs/{name}.log.")
 
     def _manifest(self, status: Status, problem: str = "") -> None:
         told = manifest(self._plan, self._testbed, status, self._planned, self._t0, problem)

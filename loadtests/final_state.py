@@ -1,4 +1,4 @@
-"""`python -m loadtests.final_state final.config.json`: reads everything in a twin's stores, past every proxy.
+"""Reads everything in a twin's stores, past every proxy; the observer does so before the run and at its end.
 
 It waits until the service is idle: one with a backlog may still be writing for callers who left long ago. If it is not
 idle in time it is read as it is, and the list of sessions shows that.
@@ -7,17 +7,14 @@ idle in time it is read as it is, and the list of sessions shows that.
 from __future__ import annotations
 
 import json
-import sys
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
-
-from loadtests.handshake import read_config, write_json
 
 QUIET_FOR_S = 0.3
 QUIET_WITHIN_S = 4.0
@@ -86,17 +83,13 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def main(path: str) -> None:
-    config = read_config(path)
+def read(config: Mapping[str, Any]) -> dict[str, Any]:
+    """All tables of `config`, and all charges, as JSON. Raises psycopg.Error or OSError if a store does not answer."""
     options = f"-c statement_timeout={int(config['timeout_s'] * 1_000)}"
     with psycopg.connect(
         config["direct_dsn"], autocommit=True, row_factory=dict_row, connect_timeout=5, options=options
     ) as conn:
         state = read_all(conn, config["tables"])
-    state |= {"twin": config["twin"]}
     state["charges"] = charges(config["direct_payments"], config["token"], config["timeout_s"])
-    write_json(config["output"], json.loads(json.dumps(state, default=_plain)))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
+    plain: dict[str, Any] = json.loads(json.dumps(state, default=_plain))
+    return plain

@@ -1,4 +1,4 @@
-"""How a run starts: each program reports that it is ready, then waits for the instant at which all begin."""
+"""How a run starts and ends: each program reports that it is ready, then waits for the signal to begin, or to end."""
 
 from __future__ import annotations
 
@@ -45,9 +45,14 @@ def write_json(path: str | Path, value: Any) -> None:
 def await_t0(ready: str, t0: str) -> float:
     """Report ready; returns the instant of the start (CLOCK_MONOTONIC). Raises TimeoutError after a minute."""
     write_json(ready, {"monotonic": time.monotonic()})
+    return float(await_signal(t0)["t0"])
+
+
+def await_signal(path: str) -> dict[str, Any]:
+    """What the file says as soon as it is there. Raises TimeoutError after a minute."""
     give_up = time.monotonic() + PATIENCE_S
-    while not Path(t0).exists():
+    while not Path(path).exists():
         if time.monotonic() > give_up:
-            raise TimeoutError(f"{t0} did not appear within {PATIENCE_S:g} s: no start signal came")
+            raise TimeoutError(f"{path} did not appear within {PATIENCE_S:g} s: no signal came")
         time.sleep(POLL_S)
-    return float(json.loads(Path(t0).read_text())["t0"])
+    return read_config(path)

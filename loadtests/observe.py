@@ -1,12 +1,14 @@
 """`python -m loadtests.observe observe.config.json`: observes a twin, apart from the load.
 
 It probes what will break (links, through the same proxies that the service uses; the sessions of its database), and
-reads the service's own metrics. Each probe is its own task: one that hangs delays no other.
+reads the service's own metrics. Each probe is its own task: one that hangs delays no other. Before the run and after
+the load has ended it reads all data. Beside it runs the canary.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import sys
 import time
@@ -15,7 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from loadtests.handshake import await_t0, be_punctual, read_config
+from loadtests import canary
+from loadtests.handshake import await_signal, await_t0, be_punctual, read_config, write_json
 from loadtests.metrics_scrape import scrape
 from loadtests.probes import Probe, look_of
 
@@ -62,13 +65,31 @@ async def _metrics(replica: dict[str, str], t0: float) -> dict[str, Any]:
     return await scrape(replica["member"], replica["url"], round(time.monotonic() - t0, 6))
 
 
+def keep(data: dict[str, Any], output: str, twin: str) -> None:
+    """Write what the workload's reader finds in the stores of `twin`."""
+    reader = importlib.import_module(data["reader"])
+    try:
+        write_json(output, {"twin": twin, **reader.read(data)})
+    except Exception as error:  # whatever the driver of a store raises
+        raise SystemExit(f"The data of the {twin} twin could not be read: {error}") from error
+
+
 def main(path: str) -> None:
     config = read_config(path)
-    be_punctual()
     looks = [
         look_of(one) for one in config["probes"]
     ]  # before we report ready: importing a driver takes time
-    asyncio.run(observe(config, looks, await_t0(config["ready"], config["t0"])))
+    data, twin = config.get("data"), config["twin"]
+    if data:
+        keep(data, data["before"], twin)
+    be_punctual()
+    t0 = await_t0(config["ready"], config["t0"])
+    if "canary" in config:
+        canary.start({"twin": twin, "until_s": config["until_s"], **config["canary"]}, t0)
+    asyncio.run(observe(config, looks, t0))
+    if data:
+        await_signal(data["end"])
+        keep(data, data["after"], twin)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from lab.model import FAULT, CheckResult, Gate, RunVerdict, Verdict
 from lab.record import Isolation, Manifest, Status
-from reports import words
+from reports import canary, words
 from reports.gallery import PROBES, Picture
 from reports.numbers import numbers_table
 from reports.provenance import command, engine, provenance
@@ -54,6 +54,7 @@ class Page:
             "invariants": list(_invariants(verdict)),
             "numbers": numbers_table(verdict, manifest.isolation is not Isolation.SHARED),
             "pictures": [picture for picture in pictures if picture.name != PROBES.name],
+            "canary": list(canary.told(reading.view)) if reading.view else [],
             "probe": next(picture for picture in pictures if picture.name == PROBES.name),
             "caption": _caption(manifest),
             "provenance": provenance(manifest),
@@ -153,6 +154,8 @@ def _warnings(reading: Reading) -> Iterator[str]:
             "This machine has fewer cores than the run has twins, so the twins shared cores and delayed each other. "
             "Latencies of different twins are therefore not compared; read each by itself."
         )
+    if reading.view and (text := canary.crossed(reading.view)):
+        yield text
     if "embedded" in engine(manifest):
         yield "The faults were injected by the lab's own embedded proxy instead of Toxiproxy."
 

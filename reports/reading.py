@@ -21,6 +21,7 @@ from lab.model import (
     LinkState,
     Sample,
     Switched,
+    WakeUps,
     Window,
 )
 from lab.record import REQUEST, Isolation, Manifest, RunRecord, TwinRecord
@@ -85,11 +86,16 @@ def _twin(place: int, record: TwinRecord) -> TwinView:
         windows=tuple((window.on_s - zero, window.off_s - zero) for window in record.fault_windows),
         asked=tuple(_asked(record.events, zero)),
         probes=[replace(sample, start_s=sample.start_s - zero) for sample in _probes(record)],
+        wake_ups=[replace(wake, at_s=wake.at_s - zero) for wake in _wake_ups(record)],
     )
 
 
 def _probes(record: TwinRecord) -> Sequence[Sample]:
     return _if_there(lambda: record.probes, [])
+
+
+def _wake_ups(record: TwinRecord) -> Sequence[WakeUps]:
+    return _if_there(lambda: record.wake_ups, [])
 
 
 def _if_there(part: Callable[[], T], otherwise: T) -> T:

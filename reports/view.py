@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.model import BASELINE, FAULT, RECOVERY, WARMUP, Ending, Fault, Phases, Sample, Window
+from lab.model import BASELINE, FAULT, RECOVERY, WARMUP, Ending, Fault, Phases, Sample, WakeUps, Window
 
 LOADED_PHASES = (WARMUP, BASELINE, FAULT, RECOVERY)
 
@@ -45,6 +45,7 @@ class TwinView:
     windows: tuple[Window, ...]  # when any fault was really on
     asked: tuple[Asked, ...]
     probes: Sequence[Sample]
+    wake_ups: Sequence[WakeUps]  # of a process of its priority, on its cores
 
     def share(self, kind: int, window: Window) -> float:
         """The share of `kind` among the requests planned in `window`; nan if there are none."""

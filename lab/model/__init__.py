@@ -24,6 +24,7 @@ from lab.model.events import (
     EVENTS,
     CpuRead,
     Event,
+    LoadEnded,
     Performed,
     PhaseStarted,
     ProxiesRead,
@@ -36,7 +37,7 @@ from lab.model.events import (
 from lab.model.evidence import Derived, Evidence, LoadSummary, MetricsReading, Row, Tables
 from lab.model.faults import ActionFault, Burst, Fault, FaultWindow, Shot, StateFault, Switch
 from lab.model.load import Arrival, Json, Load, Operation
-from lab.model.machine import MachineSample, Server
+from lab.model.machine import MachineSample, Server, WakeUps
 from lab.model.outcomes import Ending, Failure, Outcome, Verdict
 from lab.model.phases import BASELINE, DRAIN, FAULT, FULL, PHASES, QUICK, RECOVERY, WARMUP, Phases, Window
 from lab.model.probes import ROUND_TRIPS, LinkSample, PartSample, Probe, Proof, Sample, Seen, SessionsSample
@@ -163,6 +164,7 @@ __all__ = [
     "LinkSample",
     "LinkState",
     "Load",
+    "LoadEnded",
     "LoadState",
     "LoadSummary",
     "MachineSample",
@@ -214,6 +216,7 @@ __all__ = [
     "TwinVerdict",
     "Undo",
     "Verdict",
+    "WakeUps",
     "Window",
     "a_link",
     "a_part",

@@ -32,6 +32,13 @@ class PhaseStarted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LoadEnded(Event):
+    """No client waits for an answer any more, and every fault is healed."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Switched(Event):
     """A fault was switched on or off: when that was planned, requested and answered, and the reported state."""
 
@@ -138,6 +145,7 @@ class Restarted(Event):
 EVENTS: tuple[type[Event], ...] = (
     StepTaken,
     PhaseStarted,
+    LoadEnded,
     Switched,
     Performed,
     ReadBack,

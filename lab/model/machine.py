@@ -24,6 +24,15 @@ class MachineSample:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WakeUps:
+    """How late a process of the twin's priority was woken on the twin's cores, in the second from `at_s`."""
+
+    at_s: float
+    p50_ms: float
+    max_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Server:
     """One server of a twin with all its processes, as the kernel sees it. None: no limit, or unknown."""
 

@@ -1,11 +1,11 @@
-"""The configurations of the programs that run beside a twin: load, observer, final read.
+"""The configurations of the programs that run beside a twin: load and observer.
 
 They are JSON files for loadtests/, which shares no code with the lab. Paths are relative to the twin's run folder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -15,6 +15,7 @@ from lab.plan.runs import RunPlan
 METRICS_INTERVAL_S = 1.0
 CONTROL_EVERY_S = 0.2  # between two probes of a link that no fault is about
 MAX_IN_FLIGHT = 4_096
+READ_TIMEOUT_S = 20.0
 PROTOCOLS = {DATABASE: "postgres", CACHE: "redis", QUEUE: "nats"}  # HTTP on every other link
 
 SECRETS = {CACHE: "password", QUEUE: "token"}
@@ -40,8 +41,14 @@ def load(twin: str, plan: RunPlan, targets: Mapping[str, str]) -> dict[str, Any]
     }
 
 
-def observe(twin: str, plan: RunPlan, targets: Mapping[str, str]) -> dict[str, Any]:
-    """For loadtests.observe: probes of what breaks, and the twin's own metrics."""
+def observe(
+    twin: str, plan: RunPlan, targets: Mapping[str, str], cores: Sequence[int] = ()
+) -> dict[str, Any]:
+    """For loadtests.observe: probes of what breaks, the twin's own metrics, and all its data before and after.
+
+    `cores` are those of the twin; none if it has none of its own.
+    """
+    reading = {"data": _data(plan, targets)} if plan.workload.final_read else {}
     outside = [probe for probe in probes(plan) if probe.target.kind in (Kind.LINK, Kind.STORE)]
     return {
         "twin": twin,
@@ -56,21 +63,23 @@ def observe(twin: str, plan: RunPlan, targets: Mapping[str, str]) -> dict[str, A
         ],
         "metrics_interval_s": METRICS_INTERVAL_S,
         "metrics_output": "metrics.jsonl",
+        "canary": {"cores": list(cores), "output": "canary.jsonl"},
+        **reading,
     }
 
 
-def final_read(
-    twin: str, plan: RunPlan, targets: Mapping[str, str], output: str, timeout_s: float
-) -> dict[str, Any]:
-    """For the workload's final read: all rows of the twin's stores, past every proxy."""
+def _data(plan: RunPlan, targets: Mapping[str, str]) -> dict[str, Any]:
+    """For the workload's reader: all rows of the twin's stores, past every proxy."""
     direct = {name: address for name, address in targets.items() if name.startswith("direct_")}
     return {
         **direct,
-        "twin": twin,
+        "reader": plan.workload.final_read,
         "token": plan.workload.token(plan.stack.secrets.token_key),
         "tables": list(plan.workload.tables),
-        "output": output,
-        "timeout_s": timeout_s,
+        "before": "initial.json",
+        "end": "../end.json",
+        "after": "final.json",
+        "timeout_s": READ_TIMEOUT_S,
     }
 
 

@@ -3,12 +3,12 @@
     manifest.json    what was planned and where: the scenario with its load, faults and checks as they were that day,
                      twins, seed, phases, versions, machine, commit; format 4
     schedule.jsonl   every planned arrival, one a line, line number = arrival number; the same for every twin
-    t0.json          the instant of the monotonic clock at which the run began
+    t0.json          the instant of the monotonic clock at which the run began; end.json: at which the load had ended
     events.jsonl     everything that happened, as typed events (lab.model.events)
     SHA256SUMS       a checksum of each of these files, written last: a folder that was changed since is not judged
     verdict.json     the judgement; `lab regrade` recomputes it from the rest
-    <twin>/          requests.bin, history.jsonl, load.json, probes.jsonl, parts.jsonl, metrics.jsonl, initial.json,
-                     final.json, each of which names its twin; logs/
+    <twin>/          requests.bin, history.jsonl, load.json, probes.jsonl, parts.jsonl, metrics.jsonl, canary.jsonl,
+                     initial.json, final.json, each of which names its twin; logs/
 
 Verdict and report are functions of this folder alone. What is written here is evidence; it judges nothing.
 """

@@ -24,6 +24,7 @@ from lab.model import (
     Sample,
     Tables,
     TwinPlan,
+    WakeUps,
 )
 from lab.record import sums
 from lab.record.files import count_lines, read_value, read_values
@@ -147,6 +148,11 @@ class TwinRecord(Derived):
         seen = [self.folder / "probes.jsonl", *([parts] if parts.exists() else [])]
         samples = chain.from_iterable(read_values(path, Sample, self.twin) for path in seen)
         return sorted(samples, key=lambda sample: sample.start_s)
+
+    @cached_property
+    def wake_ups(self) -> Sequence[WakeUps]:
+        """What the canary told."""
+        return read_values(self.folder / "canary.jsonl", WakeUps, self.twin)
 
     @cached_property
     def events(self) -> Sequence[Event]:

@@ -42,6 +42,10 @@ class RunWriter:
     def t0(self, t0: float) -> None:
         write_text(self.folder / "t0.json", json.dumps({"t0": t0}) + "\n")
 
+    def end(self, end: float) -> None:
+        """The load has ended and every fault is healed, so what is left can be read."""
+        write_text(self.folder / "end.json", json.dumps({"end": end}) + "\n")
+
     def schedule(self, arrivals: Iterable[Arrival]) -> int:
         """Write every arrival as it comes; returns how many there are."""
         planned = 0

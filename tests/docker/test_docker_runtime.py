@@ -195,16 +195,22 @@ def test_a_fault_on_one_twin_does_not_reach_the_other(testbed: DockerTestbed) ->
 def test_all_data_is_read_by_a_program_beside_the_twin(testbed: DockerTestbed, folder: Path) -> None:
     targets = testbed.targets(NAIVE)
     direct = {name: address for name, address in targets.items() if name.startswith("direct_")}
-    direct |= {"token": TOKEN, "twin": NAIVE}
-    config = {**direct, "tables": list(BOOKING.tables), "output": "final.json", "timeout_s": 10}
-    child = testbed.spawn(NAIVE, "loadtests.final_state", config, folder, "final")
+    data = {
+        **direct, "reader": "loadtests.final_state", "token": TOKEN, "tables": list(BOOKING.tables), "timeout_s": 10,
+        "before": "initial.json", "end": "../end.json", "after": "final.json",
+    }  # fmt: skip
+    config = {"twin": NAIVE, "data": data, "t0": "../t0.json", "ready": "observe.ready.json", "until_s": 0}
+    config |= {"probes": [], "probes_output": "none.jsonl", "metrics": [], "metrics_output": "nothing.jsonl"}
+    (folder.parent / "t0.json").write_text(json.dumps({"t0": time.monotonic()}))
+    (folder.parent / "end.json").write_text(json.dumps({"end": time.monotonic()}))
+    child = testbed.spawn(NAIVE, "loadtests.observe", config, folder, "observe")
 
-    assert child.wait(ENDS_S) == 0, (folder / "logs" / "final.log").read_text()
+    assert child.wait(ENDS_S) == 0, (folder / "logs" / "observe.log").read_text()
     assert not child.running()
     child.stop()
     child.stop()
-    final = json.loads((folder / "final.json").read_text())
-    assert len(final["bookings"]) == SMALL["bookings"]
+    for name in ("initial.json", "final.json"):
+        assert len(json.loads((folder / name).read_text())["bookings"]) == SMALL["bookings"]
     assert (folder / "final.json").stat().st_uid == os.getuid()
 
 
@@ -212,7 +218,7 @@ def test_a_program_that_does_not_end_is_named_and_can_be_stopped(
     testbed: DockerTestbed, folder: Path
 ) -> None:
     # Nobody gives the start.
-    config = {"t0": "../t0.json", "ready": "observe.ready.json", "probes": [], "metrics": []}
+    config = {"twin": NAIVE, "t0": "../t0.json", "ready": "observe.ready.json", "probes": [], "metrics": []}
     child = testbed.spawn(NAIVE, "loadtests.observe", config, folder, "waiting")
 
     with pytest.raises(LabError, match=r"naive-waiting did not end within 0\.5 s; see .*waiting\.log"):

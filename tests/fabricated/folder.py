@@ -102,6 +102,7 @@ def make_run(folder: Path, made_up: Fabricated = Fabricated()) -> Path:
     at_s = np.sort(np.random.default_rng(made_up.seed).uniform(0, made_up.phases.load_s, made_up.requests))
     writer.manifest(manifest)
     writer.t0(T0_AT)
+    writer.end(T0_AT + made_up.phases.load_s)
     writer.schedule(_arrival(i, round(at, 6)) for i, at in enumerate(at_s.tolist()))
     tell_events(folder, manifest)
     for sample in quiet(made_up.phases):
@@ -190,6 +191,7 @@ def _twin(writer: RunWriter, number: int, twin: TwinPlan, made_up: Fabricated, a
     samples = probes_of(number, made_up) if made_up.probes else ()
     write_lines(folder / "probes.jsonl", map(whose.__or__, samples))
     write_lines(folder / "metrics.jsonl", map(whose.__or__, metrics_of(made_up)))
+    write_lines(folder / "canary.jsonl", map(whose.__or__, wake_ups_of(made_up)))
     write_json(folder / "initial.json", whose | seeded())
     acked = booked["i"][booked["outcome"] == Outcome.OK].tolist()
     there = acked[:-3] if twin.service == NAIVE else acked
@@ -267,6 +269,11 @@ def _members(made_up: Fabricated) -> Iterator[PartSample]:
                 restarts=int(struck and at_s >= end), cpu_s=None if dead else 0.3 * at_s,
                 rss_bytes=None if dead else int((60 + 8 * member + at_s) * 1e6), descriptors=40,
             )  # fmt: skip
+
+
+def wake_ups_of(made_up: Fabricated) -> Iterator[dict[str, Any]]:
+    """A canary that nobody holds up."""
+    return ({"at_s": second, "p50_ms": 0.1, "max_ms": 0.5} for second in range(int(made_up.phases.total_s)))
 
 
 def metrics_of(made_up: Fabricated) -> Iterator[dict[str, Any]]:

@@ -29,6 +29,7 @@ from tests.fabricated.folder import (
     probes_of,
     requests_of,
     tell_events,
+    wake_ups_of,
     write_json,
     write_lines,
     write_requests,
@@ -73,6 +74,7 @@ def make_writing_run(folder: Path, made_up: Fabricated) -> Path:
     )  # fmt: skip
     writer.manifest(manifest)
     writer.t0(T0_AT)
+    writer.end(T0_AT + made_up.phases.load_s)
     writer.schedule(arrivals)
     tell_events(folder, manifest)
     for sample in quiet(made_up.phases):
@@ -107,6 +109,7 @@ def _twin(
     write_json(folder / "load.json", whose | asdict(summary))
     write_lines(folder / "probes.jsonl", map(whose.__or__, probes_of(number, made_up)))
     write_lines(folder / "metrics.jsonl", map(whose.__or__, metrics_of(made_up)))
+    write_lines(folder / "canary.jsonl", map(whose.__or__, wake_ups_of(made_up)))
     for name, tables in (("initial", start(manifest.sizes)), ("final", books.tables)):
         (folder / f"{name}.json").write_text(json.dumps(whose | tables) + "\n")
 

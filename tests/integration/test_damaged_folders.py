@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 
 from lab import cli, paths
-from lab.cli import assembly
+from lab.cli import assembly, drawing
 from lab.model import LabError, Phases
-from lab.record import REQUEST, sums
+from lab.record import REQUEST, read_verdict, sums
 from reports.__main__ import main as draw
 from tests.fabricated.evidence import HARDENED, NAIVE
 from tests.fabricated.folder import Fabricated, make_run
@@ -58,7 +58,7 @@ def lab(
     shutil.copytree(whole, tmp_path / "runs")
     monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(paths, "STATE", tmp_path / "state")
-    monkeypatch.setattr(assembly, "output", _without_figures)
+    monkeypatch.setattr(drawing, "_draw", _without_figures)
 
     def command(*words: str) -> RESULT:
         monkeypatch.setattr(sys, "argv", ["bin/lab", *words])
@@ -69,13 +69,13 @@ def lab(
     return command
 
 
-def _without_figures(command: list[str], **_options: object) -> str:
-    """In the place of `assembly.output`: draws in this process, since a process for each damage takes a second."""
+def _without_figures(_program: object, folder: Path, *_words: str) -> None:
+    """Draws in this process, since a process for each damage takes a second."""
+    read_verdict(folder)
     try:
-        draw(command[3], "not drawn in this test")
+        draw(str(folder.resolve()), "not drawn in this test")
     except SystemExit as error:
         raise LabError(str(error.code)) from None
-    return ""
 
 
 def _every(change: Callable[[Any], Any], data: Any) -> Any:
@@ -223,10 +223,10 @@ def damages(name: str) -> dict[str, Damage]:
 
 
 FILES = (
-    "manifest.json", "t0.json", "schedule.jsonl", "events.jsonl", "machine.jsonl", "SHA256SUMS", "verdict.json",
-    "report.html", "summary.md", "junit.xml", "naive/requests.bin", "naive/history.jsonl", "naive/load.json",
-    "naive/probes.jsonl", "naive/parts.jsonl", "naive/metrics.jsonl", "naive/initial.json", "naive/final.json",
-    "naive/logs/load.log", "naive/logs/service.log",
+    "manifest.json", "t0.json", "end.json", "schedule.jsonl", "events.jsonl", "machine.jsonl", "SHA256SUMS",
+    "verdict.json", "report.html", "summary.md", "junit.xml", "naive/requests.bin", "naive/history.jsonl",
+    "naive/load.json", "naive/probes.jsonl", "naive/parts.jsonl", "naive/metrics.jsonl", "naive/canary.jsonl",
+    "naive/initial.json", "naive/final.json", "naive/logs/load.log", "naive/logs/service.log",
 )  # fmt: skip
 CASES = [(name, damage) for name in FILES for damage in damages(name)]
 MADE_AGAIN = ("verdict.json", "report.html", "summary.md", "junit.xml")  # from the evidence

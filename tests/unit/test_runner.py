@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from contextlib import closing
@@ -17,6 +18,7 @@ from lab.faults import Down, Latency, Surge
 from lab.injector import Injector
 from lab.model import (
     DATABASE,
+    DRAIN,
     SERVICE,
     ActionFault,
     Burst,
@@ -27,6 +29,7 @@ from lab.model import (
     LabError,
     Life,
     LinkState,
+    LoadEnded,
     MachineSample,
     PartSample,
     Performed,
@@ -445,15 +448,18 @@ def test_a_program_that_went_with_its_engine_is_not_blamed(testbed: Testbed) -> 
 def test_an_engine_that_goes_when_the_load_is_over_spoils_the_run_as_well(
     testbed: Testbed, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spawn = testbed.spawn
-
-    def dies(twin: str, module: str, config: Any, folder: Path, name: str) -> Any:
-        if name == "final":
+    class Lost(Child):
+        def wait(self, timeout_s: float) -> int:
             testbed.gone = LabError("no engine")
             raise LabError("Docker: connection refused")
-        return spawn(twin, module, config, folder, name)
 
-    monkeypatch.setattr(testbed, "spawn", dies)
+    spawn = testbed.spawn
+
+    def lost(twin: str, module: str, config: Any, folder: Path, name: str) -> Child:
+        child = spawn(twin, module, config, folder, name)
+        return child if name == "load" else Lost()
+
+    monkeypatch.setattr(testbed, "spawn", lost)
     with pytest.raises(Spoiled, match="no engine"):
         run(testbed, clock, tmp_path / "r")
 
@@ -516,18 +522,30 @@ def test_a_proxy_that_does_not_do_what_it_is_told_is_written_down(
     assert [event.ok for event in events if isinstance(event, Switched) and event.on] == [False, True]
 
 
-def test_a_read_that_fails_is_named_with_its_log(testbed: Testbed, clock: Clock, tmp_path: Path) -> None:
+def test_an_observer_that_cannot_read_the_data_is_named_with_its_log(
+    testbed: Testbed, clock: Clock, tmp_path: Path
+) -> None:
     spawn = testbed.spawn
 
     def failing(twin: str, module: str, config: Mapping[str, Any], folder: Path, name: str) -> Child:
         child = spawn(twin, module, config, folder, name)
-        child.code = 1 if (twin, name) == ("hardened", "final") else 0
-        return child
+        return Dying() if (twin, name) == ("hardened", "observe") else child
 
     testbed.spawn = failing  # type: ignore[method-assign]
-    with pytest.raises(Spoiled, match=r"hardened twin could not be read; see hardened/logs/final\.log"):
+    with pytest.raises(Spoiled, match=r"'observe' beside the hardened twin .*hardened/logs/observe\.log"):
         run(testbed, clock, tmp_path / "r")
     assert status(tmp_path / "r") is Status.ABORTED
+
+
+def test_the_observers_may_read_the_data_when_the_load_has_ended_and_all_is_healed(
+    testbed: Testbed, clock: Clock, tmp_path: Path
+) -> None:
+    events = run(testbed, clock, tmp_path / "r")
+    ended = [number for number, event in enumerate(events) if isinstance(event, LoadEnded)]
+    assert len(ended) == 1
+    assert not any(isinstance(event, Switched) for event in events[ended[0] :])
+    t0, end = (json.loads((tmp_path / "r" / f"{name}.json").read_text())[name] for name in ("t0", "end"))
+    assert end - t0 >= PHASES.window(DRAIN)[0]
 
 
 def test_a_load_that_dies_after_the_last_arrival_spoils_the_run_unless_it_left_its_summary(
