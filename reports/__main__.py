@@ -1,16 +1,18 @@
-"""`python -m reports RUN_FOLDER [WHY NO FIGURES]`: writes the report of a run that was judged.
+"""`python -m reports`: writes the report of a run that was judged; reads ["RUN_FOLDER", "WHY NO FIGURES"…] as JSON.
 
 The lab starts this as a separate program, in its own environment: matplotlib reads settings from the current folder,
 the home folder and the environment when it is imported. And if anything fails here, the lab still has its verdict.
+With --ahead it imports what draws the figures before it reads.
 """
 
+import json
 import os
 import sys
 from pathlib import Path
 
 from lab.model import LabError
 from lab.record import read_verdict
-from reports import render
+from reports import gallery, render
 
 
 def main(run_folder: str, *no_figures: str) -> None:
@@ -23,4 +25,6 @@ def main(run_folder: str, *no_figures: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if "--ahead" in sys.argv:
+        gallery.load()
+    main(*json.load(sys.stdin))

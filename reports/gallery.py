@@ -96,14 +96,19 @@ def hang(
     paint = partial(_picture, run=run, folder=folder, kinds=kinds)
     if (workers := min(workers, len(plans))) < 2:
         return tuple(map(paint, plans))
-    for name in ("reports.look", *(f"reports.figures.{plan.name}" for plan in plans)):
-        with suppress(Exception):  # once for all; who cannot do without it will say so
-            import_module(name)
+    load(plans)  # once for all painters
     try:
         with ProcessPoolExecutor(workers, get_context("fork"), _inherit, (paint,)) as painters:
             return tuple(painters.map(_paint, plans))
     except (OSError, BrokenProcessPool):  # a full /dev/shm, where their locks are; or a painter was killed
         return tuple(map(paint, plans))
+
+
+def load(plans: Sequence[Plan] = ALL) -> None:
+    """Import what draws `plans`. A figure whose code cannot be imported will say so itself."""
+    for name in ("reports.look", *(f"reports.figures.{plan.name}" for plan in plans)):
+        with suppress(Exception):
+            import_module(name)
 
 
 # What a forked painter paints with: the run is large, and forking hands it on as it is.

@@ -16,6 +16,7 @@ import psutil
 
 from lab import paths
 from lab.cli import assembly, running
+from lab.cli.drawing import Drawer
 from lab.model import Secrets, Stack
 from lab.plan.runs import RunPlan
 from lab.runtime import effects
@@ -65,5 +66,8 @@ def planned() -> RunPlan:
 
 paths.STATE, paths.RUNS = state, state / "runs"
 effects.observers.append(observe)
-_verdict, folder = running.judged_run(planned, runtime, 0, lambda plan: paths.RUNS / plan.stack.run)
-running.draw(folder)
+drawer = Drawer()
+_verdict, folder = running.judged_run(
+    planned, runtime, 0, lambda plan: paths.RUNS / plan.stack.run, drawer=drawer
+)
+drawer.draw(folder)

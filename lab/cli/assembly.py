@@ -18,13 +18,11 @@ from lab.ports import Testbed
 from lab.record import RunRecord, Status, list_runs, read_verdict, write_verdict
 from lab.record.codec import plain
 from lab.runtime.local.testbed import LocalTestbed
-from lab.runtime.programs import ended, environment, output
-from lab.runtime.toxiproxy.build import cache
+from lab.runtime.programs import ended, output
 from lab.workload import Workload
 
 RUNTIMES = ("auto", "local", "docker")
 SHORT_TIMEOUT_S = 30
-DRAWING_TIMEOUT_S = 120
 LATEST = "latest"
 
 
@@ -141,32 +139,6 @@ def _nothing_collected() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-def report(folder: Path) -> Path:
-    """Draw the figures and write the pages, from what the folder holds; returns report.html.
-
-    If drawing fails altogether, each figure is a line on the page. Raises LabError if there is no page either.
-    """
-    try:
-        _draw(folder)
-    except LabError as error:
-        _draw(folder, f"No figure could be drawn: {error}")
-    return folder / "report.html"
-
-
-def figures(folder: Path) -> Path:
-    """Draw the figures once more, for those who paste them elsewhere; returns their folder."""
-    _draw(folder, module="reports.figures")
-    return folder / "figures"
-
-
-def _draw(folder: Path, *words: str, module: str = "reports") -> None:
-    read_verdict(folder)  # without one there is nothing to report, and that is no failure of the figures
-    # One font cache for all runs: finding the fonts takes a second.
-    env = environment(MPLCONFIGDIR=str(cache() / "matplotlib"))
-    command = [sys.executable, "-m", module, str(folder.resolve()), *words]
-    output(command, timeout_s=DRAWING_TIMEOUT_S, env=env)
 
 
 def run_folder(name: str) -> Path:

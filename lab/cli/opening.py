@@ -5,7 +5,7 @@ from __future__ import annotations
 import webbrowser
 from pathlib import Path
 
-from lab.cli import assembly
+from lab.cli import assembly, drawing
 from lab.cli.console import say
 
 
@@ -14,7 +14,7 @@ def open_report(folder: Path) -> None:
     page = folder / "report.html"
     if not page.exists():
         assembly.check(folder)
-        assembly.report(folder)
+        drawing.report(folder)
     say(f"Report: {page}")
     if not webbrowser.open(page.as_uri()):
         say(f"No browser was found here. Open it in one yourself: {page.as_uri()}")

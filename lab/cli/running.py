@@ -15,6 +15,7 @@ import typer
 from lab import catalogue, paths
 from lab.cli import assembly
 from lab.cli.console import told
+from lab.cli.drawing import Drawer
 from lab.cli.healed import tell_failures
 from lab.cli.progress import progress
 from lab.cli.verdicts import print_repeat, print_verdict
@@ -24,6 +25,7 @@ from lab.plan.arrivals import plan_arrivals, surges
 from lab.plan.runs import RunPlan
 from lab.provenance import commit
 from lab.record import FolderJournal, RunRecord, RunWriter
+from lab.record.journal import Listener
 from lab.runner import Runner
 from lab.runtime.clock import MonotonicClock
 from lab.runtime.ownership.heal import heal
@@ -44,14 +46,16 @@ def run_and_conclude(
     drawn: bool,
 ) -> NoReturn:
     """Make the run, print its verdict, draw its report if it is to be drawn, and exit as the verdict says."""
-    telling = partial(tell, as_json=as_json, drawn=drawn)
-    verdict, _ = judged_run(planned, runtime, again, place, telling, drawn=drawn)
+    drawer = Drawer() if drawn else None
+    verdict, _ = judged_run(
+        planned, runtime, again, place, partial(tell, as_json=as_json, drawer=drawer), drawer
+    )
     raise typer.Exit(exit_code(verdict))
 
 
 def conclude(verdict: RunVerdict, folder: Path, *, as_json: bool, drawn: bool) -> NoReturn:
     """The same for an existing run."""
-    tell(verdict, folder, as_json=as_json, drawn=drawn)
+    tell(verdict, folder, as_json=as_json, drawer=Drawer() if drawn else None)
     raise typer.Exit(exit_code(verdict))
 
 
@@ -61,12 +65,11 @@ def judged_run(
     again: int,
     place: Callable[[RunPlan], Path],
     tell: Tell = lambda _verdict, _folder: None,
-    *,
-    drawn: bool = True,
+    drawer: Drawer | None = None,
 ) -> tuple[RunVerdict, Path]:
     """(verdict, folder) of one run, repeated up to `again` times if the machine was too busy to be on time.
 
-    `tell` is called with the last of them while its stack goes down.
+    `tell` is called with the last of them while its stack goes down; `drawer` draws the others.
     """
     for left in range(again, -1, -1):
         plan = planned()
@@ -74,14 +77,14 @@ def judged_run(
         with run_lock(paths.STATE):
             tell_failures(heal(paths.STATE))
             try:
-                with performed(plan, runtime, folder):
+                with performed(plan, runtime, folder, *([drawer.hear] if drawer else [])):
                     verdict = assembly.grade(folder)
                     if not left or not spoiled_by_the_machine(verdict.gates):
                         tell(verdict, folder)
                         return verdict, folder
                     told(f"{verdict.sentence}\nThe machine was too busy, so the run is repeated.")
-                    if drawn:
-                        draw(folder)
+                    if drawer:
+                        drawer.draw(folder)
             except Spoiled:  # its folder says what ended, so it is an invalid run like any other
                 verdict = assembly.grade(folder)
                 tell(verdict, folder)
@@ -89,13 +92,13 @@ def judged_run(
     raise AssertionError("the last turn returns")
 
 
-def tell(verdict: RunVerdict, folder: Path, *, as_json: bool, drawn: bool = True) -> None:
-    """Print the verdict, then draw the report if it is to be drawn."""
+def tell(verdict: RunVerdict, folder: Path, *, as_json: bool, drawer: Drawer | None) -> None:
+    """Print the verdict, then draw the report if there is who draws it."""
     if as_json:
         print((folder / "verdict.json").read_text(), end="", flush=True)
     else:
         print_verdict(verdict)
-    page = draw(folder) if drawn else None
+    page = drawer.draw(folder) if drawer else None
     if not as_json:
         print_repeat(page, repeat(folder))
 
@@ -103,15 +106,6 @@ def tell(verdict: RunVerdict, folder: Path, *, as_json: bool, drawn: bool = True
 def repeat(folder: Path) -> str:
     """The command line that repeats the run in `folder`."""
     return command(RunRecord(folder).manifest)
-
-
-def draw(folder: Path) -> Path | None:
-    """The page of a run; None, with the reason printed, if it cannot be written."""
-    try:
-        return assembly.report(folder)
-    except (LabError, OSError) as error:
-        told(f"The report could not be written: {error} Try again: bin/lab report {folder.name}")
-        return None
 
 
 def make_plan(
@@ -147,12 +141,15 @@ def make_plan(
 
 
 @contextmanager
-def performed(plan: RunPlan, runtime: str, folder: Path) -> Iterator[None]:
-    """Run `plan` for real, into `folder`. Inside the block the folder is complete, and the stack is going down."""
+def performed(plan: RunPlan, runtime: str, folder: Path, *listeners: Listener) -> Iterator[None]:
+    """Run `plan` for real, into `folder`. Inside the block the folder is complete, and the stack is going down.
+
+    `listeners` hear what happens in the run.
+    """
     testbed = assembly.testbed(runtime, plan.stack, plan.workload, plan.needs)
     writer, clock = RunWriter(folder), MonotonicClock()
     with progress(plan, writer.folder, testbed.runtime) as listener:
-        journal = FolderJournal(writer.folder / "events.jsonl", clock.now, listener)
+        journal = FolderJournal(writer.folder / "events.jsonl", clock.now, listener, *listeners)
         Runner(plan, testbed, writer, journal, clock).run()
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="down") as thread:
         down = thread.submit(testbed.down)

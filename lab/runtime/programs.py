@@ -102,9 +102,16 @@ def build_environment(shell: Mapping[str, str] | None = None, /, **extra: str) -
 class Ended:
     """A program that has ended, and what it printed."""
 
+    name: str
     code: int
     stdout: str
     stderr: str
+
+    def output(self) -> str:
+        """What it printed. Raises LabError if it failed."""
+        if self.code != 0:
+            raise LabError(f"{self.name} failed with exit code {self.code}: {self.last_words}")
+        return self.stdout
 
     @property
     def last_words(self) -> str:
@@ -121,40 +128,62 @@ def ended(
 
     It leads a group of its own, which is killed as a whole when the time is over or we are interrupted.
     """
-    name = Path(command[0]).name
-    about_to(f"spawn: {' '.join([name, *command[1:2]])}")
-    try:
-        with subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=sys.stderr if shown else subprocess.PIPE,
-            stderr=None if shown else subprocess.PIPE,
-            text=True,
-            errors="replace",
-            env=environment() if env is None else env,
-            cwd=cwd,
-            process_group=0,
-            **as_user(user),
-        ) as popen:
+    return Started(command, env=env, cwd=cwd, user=user, shown=shown).finish(text, timeout_s)
+
+
+class Started:
+    """A program that has been started and waits for its input."""
+
+    def __init__(
+        self, command: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path = Path("/"),
+        user: pwd.struct_passwd | None = None, shown: bool = False,
+    ) -> None:  # fmt: skip
+        """As for `ended`."""
+        self._name = Path(command[0]).name
+        about_to(f"spawn: {' '.join([self._name, *command[1:2]])}")
+        try:
+            self._popen = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=sys.stderr if shown else subprocess.PIPE,
+                stderr=None if shown else subprocess.PIPE,
+                text=True,
+                errors="replace",
+                env=environment() if env is None else env,
+                cwd=cwd,
+                process_group=0,
+                **as_user(user),
+            )
+        except OSError as error:
+            raise LabError(f"{self._name} cannot be started: {error.strerror}.") from error
+
+    def finish(self, text: str, timeout_s: float) -> Ended:
+        """Give it `text` and wait for its end. Raises LabError if it takes too long; it is gone in any case."""
+        with self._popen:
             try:
-                stdout, stderr = popen.communicate(text, timeout_s)
+                stdout, stderr = self._popen.communicate(text, timeout_s)
+            except subprocess.TimeoutExpired:
+                self._kill()
+                raise LabError(f"{self._name} did not end within {timeout_s:g} s.") from None
             except BaseException:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(popen.pid, signal.SIGKILL)
+                self._kill()
                 raise
-    except subprocess.TimeoutExpired:
-        raise LabError(f"{name} did not end within {timeout_s:g} s.") from None
-    except OSError as error:
-        raise LabError(f"{name} cannot be started: {error.strerror}.") from error
-    return Ended(code=popen.returncode, stdout=stdout or "", stderr=stderr or "")
+        return Ended(name=self._name, code=self._popen.returncode, stdout=stdout or "", stderr=stderr or "")
+
+    def drop(self) -> None:
+        """End it: it is not needed after all. Harmless when it has ended."""
+        with self._popen:
+            self._kill()
+
+    def _kill(self) -> None:
+        if self._popen.poll() is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._popen.pid, signal.SIGKILL)
 
 
 def output(command: Sequence[str], **options: Any) -> str:
     """What `command` printed; options as for `ended`. Raises LabError also when it fails."""
-    done = ended(command, **options)
-    if done.code != 0:
-        raise LabError(f"{Path(command[0]).name} failed with exit code {done.code}: {done.last_words}")
-    return done.stdout
+    return ended(command, **options).output()
 
 
 def as_user(user: pwd.struct_passwd | None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""`python -m reports.figures RUN_FOLDER`: draws the figures of a run as PNG and SVG, for slides and papers."""
+"""`python -m reports.figures`: draws the figures of a run as PNG and SVG, for slides; reads ["RUN_FOLDER"] as JSON."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -25,4 +26,4 @@ def main(run_folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*json.load(sys.stdin))

@@ -11,6 +11,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from lab.cli import assembly, running
+from lab.cli.drawing import Drawer
 from lab.faults import FAULTS
 from lab.model import BALANCER, CACHE, QUEUE, Capability, Phases, Scenario, Secrets, Stack
 from lab.plan.runs import RunPlan
@@ -75,7 +76,7 @@ def test_a_trial_is_valid_its_faults_observed_and_healed(
     faults = len(scenario.faults) * len(verdict.twins)
     assert sum(gate.name == "fault observed" for gate in verdict.gates) == faults
     assert any(gate.name == "healing observed" for gate in verdict.gates)
-    assert running.draw(folder)
+    assert Drawer().draw(folder)
 
 
 def test_there_is_a_trial_of_every_new_kind_of_fault() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.cli import assembly
+from lab.cli import drawing
 from lab.judge.verdict import judge
 from lab.record import RunRecord, write_verdict
 from tests.fabricated.folder import Fabricated, make_run
@@ -78,7 +78,7 @@ def test_without_a_matplotlib_every_figure_is_a_line_on_the_page(
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(python))
     write_verdict(folder, make_verdict("run"))
-    page = assembly.report(folder).read_text()
+    page = drawing.report(folder).read_text()
     assert "naive broke" in page
     assert page.count("<img") == 0
     assert page.count(said) == 6

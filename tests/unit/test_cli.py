@@ -14,7 +14,7 @@ import pytest
 
 from lab import __version__, catalogue
 from lab.catalogue import find
-from lab.cli import assembly, running
+from lab.cli import assembly, drawing, running
 from lab.cli.console import Plain
 from lab.cli.looking import settings
 from lab.cli.verdicts import print_verdict
@@ -129,6 +129,7 @@ def test_a_mistake_of_the_lab_itself_makes_no_verdict(lab: Lab, monkeypatch: pyt
     assert err.endswith("lab: This is a bug in the lab itself. Please report it, with the lines above.\n")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("words", ["list", "list --json"])
 def test_an_answer_that_nobody_reads_makes_no_verdict(words: str) -> None:
     reader, writer = os.pipe()
@@ -152,6 +153,7 @@ HEAVY = frozenset((
 ))  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("words", [["--help"], ["list"], ["show", "s01"], ["--version"], ["run", "--help"]])
 def test_what_only_looks_imports_nothing_heavy(words: list[str]) -> None:
     told = "print(*sys.modules, file=sys.stderr)"
@@ -271,7 +273,7 @@ def runs_spoiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..
         made: list[Path] = []
 
         @contextmanager
-        def performed(_plan: object, _runtime: str, folder: Path) -> Iterator[None]:
+        def performed(_plan: object, _runtime: str, folder: Path, *_: object) -> Iterator[None]:
             made.append(folder)
             folder.mkdir(parents=True)
             (folder / "verdict.json").write_text("{}")
@@ -286,7 +288,7 @@ def runs_spoiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..
         monkeypatch.setattr(running, "heal", lambda _state: [])
         monkeypatch.setattr(running, "repeat", lambda _folder: "bin/lab run s01")
         monkeypatch.setattr(assembly, "grade", grade)
-        monkeypatch.setattr(assembly, "report", lambda folder: folder / "report.html")
+        monkeypatch.setattr(drawing, "report", lambda folder, _program: folder / "report.html")
         return made
 
     return spoiled
@@ -334,12 +336,12 @@ def test_the_verdict_is_told_before_anything_is_drawn_and_stands_whatever_become
 ) -> None:
     told_before: list[str] = []
 
-    def fails(_folder: Path) -> Path:
+    def fails(_folder: Path, _program: object) -> Path:
         told_before.append(capsys.readouterr().out)
         raise LabError("matplotlib is broken.")
 
     runs_spoiled()
-    monkeypatch.setattr(assembly, "report", fails)
+    monkeypatch.setattr(drawing, "report", fails)
     code, out, err = lab("run", "s01", "--quick", "--runtime", "local", *words)
     assert code == 0
     assert told_before[0].startswith("{}") if words else "naive broke" in told_before[0]
@@ -355,6 +357,7 @@ def test_every_setting_that_show_offers_can_be_set(name: str) -> None:
     assert configure(scenario, False, settings(scenario))[0] == scenario
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("line", "offered"),
     [

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.cli import running
+from lab.cli.drawing import Drawer
 from lab.model import CheckResult, RunVerdict, Spoiled, TwinVerdict, Verdict
 from lab.record import RunRecord, Status
 from tests.fabricated.folder import Fabricated, make_run
@@ -60,6 +61,7 @@ def test_an_invalid_run_is_neither_broken_nor_held() -> None:
 WHY = "The program 'load' beside the naive twin ended in mid-run, with exit code -9, so no twin is judged."
 
 
+@pytest.mark.thorough
 def test_a_generator_that_dies_in_mid_run_leaves_an_invalid_run_with_a_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,7 +69,7 @@ def test_a_generator_that_dies_in_mid_run_leaves_an_invalid_run_with_a_verdict(
     folder = tmp_path / "run"
 
     @contextmanager
-    def performed(_plan: object, _runtime: str, _folder: Path) -> Iterator[None]:
+    def performed(_plan: object, _runtime: str, _folder: Path, *_: object) -> Iterator[None]:
         make_run(folder, Fabricated(requests=200, status=Status.ABORTED, problem=WHY))
         for name in ("load.json", "final.json", "requests.bin"):
             (folder / "naive" / name).unlink()
@@ -88,5 +90,5 @@ def test_a_generator_that_dies_in_mid_run_leaves_an_invalid_run_with_a_verdict(
     assert json.loads((folder / "verdict.json").read_text())["valid"] is False
     assert running.exit_code(verdict) == 3
     assert RunRecord(folder).manifest.problem == WHY
-    assert running.draw(folder)
+    assert Drawer().draw(folder)
     assert WHY.split(",", maxsplit=1)[0] in (folder / "report.html").read_text().replace("&#39;", "'")

@@ -14,37 +14,57 @@ Drawn = Annotated[
 ]
 
 
+Quick = Annotated[
+    bool, typer.Option("--quick", help="Short phases: half a minute instead of a minute and a half.")
+]
+Seed = Annotated[
+    int | None, typer.Option(help="The seed of the schedule; random by default, and always recorded.", min=0)
+]
+Defences = Annotated[
+    str, typer.Option(help='Which defences are on: "all", "all,-deadline", "none,+deadline" …')
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="Change a parameter: fault.latency_ms=200.")
+]
+Twins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--twin", help="A service to run, given up to three times: hardened, or hardened:all,-deadline."
+    ),
+]
+Again = Annotated[
+    int, typer.Option(help="How often to repeat a run that a busy machine made invalid.", min=0)
+]
+Alternate = Annotated[
+    bool,
+    typer.Option("--alternate", help="Run two twins in turn (A, B, B, A), each with the machine to itself."),
+]
+
+
 def run(
     scenario: ScenarioName,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Short phases: half a minute instead of a minute and a half.")
-    ] = False,
+    quick: Quick = False,
     runtime: Runtime = "auto",
-    seed: Annotated[
-        int | None,
-        typer.Option(help="The seed of the schedule; random by default, and always recorded.", min=0),
-    ] = None,
-    defences: Annotated[
-        str, typer.Option(help='Which defences are on: "all", "all,-deadline", "none,+deadline" …')
-    ] = "all",
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a parameter: fault.latency_ms=200.")
-    ] = None,
-    twin: Annotated[
-        list[str] | None,
-        typer.Option(help="A service to run: hardened, or hardened:all,-deadline. Up to three times."),
-    ] = None,
-    again: Annotated[
-        int, typer.Option(help="How many times to repeat a run that a busy machine made invalid.", min=0)
-    ] = 1,
+    seed: Seed = None,
+    defences: Defences = "all",
+    settings: Settings = None,
+    twins: Twins = None,
+    again: Again = 1,
+    alternate: Alternate = False,
     drawn: Drawn = True,
     as_json: Json = False,
 ) -> None:
     """Run a scenario on all twins, judge it, and write its report."""
     from lab import paths
-    from lab.cli import running
+    from lab.cli import campaigns, running
 
-    planned = partial(running.make_plan, scenario, quick, seed, defences, settings or [], twin or [])
+    if alternate:
+        plan = campaigns.alternation_of(
+            scenario, twins or (), settings or (), defences, quick=quick, runtime=runtime, seed=seed
+        )
+        campaigns.conclude(*campaigns.walk(plan, again), as_json)
+        return
+    planned = partial(running.make_plan, scenario, quick, seed, defences, settings or [], twins or [])
     running.run_and_conclude(
         planned, runtime, again, lambda plan: paths.RUNS / plan.stack.run, as_json=as_json, drawn=drawn
     )
@@ -52,12 +72,12 @@ def run(
 
 def report(run: RunName = "latest") -> None:
     """Draw the report of a run again, from its folder alone."""
-    from lab.cli import assembly
+    from lab.cli import assembly, drawing
     from lab.cli.console import say
 
     folder = assembly.run_folder(run)
     assembly.check(folder)
-    say(f"Report: {assembly.report(folder)}")
+    say(f"Report: {drawing.report(folder)}")
 
 
 def open_(run: RunName = "latest") -> None:
@@ -69,12 +89,12 @@ def open_(run: RunName = "latest") -> None:
 
 def figures(run: RunName = "latest") -> None:
     """Draw the figures of a run as PNG and SVG, for slides and papers."""
-    from lab.cli import assembly
+    from lab.cli import assembly, drawing
     from lab.cli.console import say
 
     folder = assembly.run_folder(run)
     assembly.check(folder)
-    say(f"Figures: {assembly.figures(folder)}")
+    say(f"Figures: {drawing.figures(folder)}")
 
 
 def regrade(run: RunName = "latest", drawn: Drawn = True, as_json: Json = False) -> None:
