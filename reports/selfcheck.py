@@ -88,7 +88,7 @@ def made_at(checked: Checked) -> str:
 
 
 def _table(cases: Sequence[Case], results: Mapping[str, CaseResult]) -> Iterator[str]:
-    yield "| case | scenario | must be told by | result | what was told |"
+    yield "| case | scenario | must be caught by | result | finding |"
     yield "| --- | --- | --- | --- | --- |"
     for case in cases:
         result = results.get(case.name)

@@ -14,6 +14,7 @@ from lab.record.requests import REQUEST
 
 Forge = Callable[[Path, str], None]
 SHIFT_S, STEP_S = 0.5, 0.03
+REQUESTS_CUT = 5
 AFTERWARDS = "afterwards"  # the phase of a sabotage that comes when the run has ended
 INSTANTS = ("intended", "started", "sent", "end")
 
@@ -23,8 +24,14 @@ def clock_shifted(folder: Path, twin: str) -> None:
     path = folder / twin / "requests.bin"
     requests = np.fromfile(path, dtype=REQUEST)
     for name in INSTANTS:
-        requests[name] += SHIFT_S
+        requests[name][1:] += SHIFT_S  # the first one names the twin
     path.write_bytes(requests.tobytes())
+
+
+def requests_cut(folder: Path, twin: str) -> None:
+    """The last requests of `twin` are gone."""
+    path = folder / twin / "requests.bin"
+    path.write_bytes(path.read_bytes()[: -REQUESTS_CUT * REQUEST.itemsize])
 
 
 def files_exchanged(folder: Path, _twin: str) -> None:
@@ -92,7 +99,7 @@ def sealed(forge: Forge) -> Forge:
 
 
 PLAIN = (clock_shifted, files_exchanged, history_cut)
-SEALED = (*PLAIN, switch_forgotten, told_later, killed_for_memory, generator_held_back)
+SEALED = (*PLAIN, requests_cut, switch_forgotten, told_later, killed_for_memory, generator_held_back)
 FORGERIES: Mapping[str, Forge] = {
     **{forge.__name__: forge for forge in PLAIN},
     **{f"{forge.__name__}_and_sealed": sealed(forge) for forge in SEALED},

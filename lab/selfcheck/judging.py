@@ -9,8 +9,11 @@ from lab.model import FAULT, PhaseNumbers, RunVerdict, TwinVerdict, Verdict
 from lab.model.selfcheck import Case, CaseKind, CaseResult, Finding
 
 INVALID = 3
-CHECKSUMS = "checksums"
-REFUSALS = ("was changed after the run", "is missing", "was not there when the run ended")
+# A folder that is refused with one sentence has no verdict: what refused it, by words of that sentence.
+REFUSALS = {
+    "checksums": ("was changed after the run", "is missing", "was not there when the run ended"),
+    "names of the twins": ("belongs to the twin",),
+}
 SPOILED_BASELINE = {"baseline healthy"}
 # What an effect of known size moves: the number, and what it is called.
 MEASURED: Mapping[str, tuple[Callable[[PhaseNumbers], float | None], str]] = {
@@ -48,9 +51,10 @@ def found(case: Case, trial: Trial) -> CaseResult:
 def _finding(case: Case, trial: Trial) -> Told:
     if trial.error:
         return Finding.UNDECIDED, trial.error, ()
-    if case.told_by == CHECKSUMS:
-        refused = any(words in trial.words for words in REFUSALS)
-        return (Finding.CAUGHT if refused else Finding.SURVIVED), trial.words, (CHECKSUMS,) if refused else ()
+    if case.told_by in REFUSALS:
+        refused = any(words in trial.words for words in REFUSALS[case.told_by])
+        told = (case.told_by,) if refused else ()
+        return (Finding.CAUGHT if refused else Finding.SURVIVED), trial.words, told
     if not trial.ran:
         return Finding.DORMANT, f"No log shows that its code ran. {trial.words}".rstrip(), ()
     if trial.verdict is None:
