@@ -21,7 +21,7 @@ SCENARIO = Scenario(
     "(fortnite.com/news/postmortem-of-service-outage-at-3-4m-ccu)",
     quick=replace(QUICK, recovery_s=10),
     load=Load(
-        rate_rps=30,
+        rate_rps=22,
         mix={"get_booking": 6, "user_bookings": 2, "rooms_search": 1, "availability": 1},
         good_within_ms=250,
     ),
