@@ -1,9 +1,14 @@
-"""The lab's whole machinery on a second product, which has no database, no payments and no bookings."""
+"""The lab's whole machinery on a second product, which has no database, no payments and no bookings.
+
+Its faults come from the embedded proxy, which takes over where Toxiproxy cannot be built.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+
+import pytest
 
 import reports
 from lab.judge.gates import spoiled_by_the_machine
@@ -14,6 +19,7 @@ from lab.record import FolderJournal, RunRecord, RunWriter, write_verdict
 from lab.runner import Runner
 from lab.runtime.clock import MonotonicClock
 from lab.runtime.local.testbed import LocalTestbed
+from lab.runtime.toxiproxy.server import EMBEDDED
 from tests.kv.workload import KV, SLOW
 from tests.standing import a_stack
 
@@ -34,8 +40,9 @@ def perform(folder: Path, twins: tuple[TwinPlan, ...], state: Path) -> None:
 
 
 def test_a_key_value_store_is_planned_loaded_broken_judged_and_drawn(
-    needs_local: None, tmp_path: Path
+    needs_local: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("LAB_TOXIPROXY", EMBEDDED)
     twins = line_up([(name, "none") for name in KV.line_up])
     for attempt in range(ATTEMPTS_MAX):  # a busy machine may spoil one
         folder = tmp_path / f"run-{attempt}"
@@ -54,4 +61,5 @@ def test_a_key_value_store_is_planned_loaded_broken_judged_and_drawn(
     write_verdict(folder, verdict)
     page = reports.render(folder, verdict)
     assert "dict-2" in page.read_text()
+    assert "embedded" in page.read_text()
     assert json.loads((folder / "manifest.json").read_text())["scenario"]["workload"] == "kv"

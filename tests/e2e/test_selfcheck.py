@@ -1,4 +1,4 @@
-"""The checker checked for real: a few cases of each kind, and all of them. Both are long proofs."""
+"""The checker checked for real: a few cases of each kind in CI, all of them as a long proof."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ def missed(*words: str, timeout_s: float) -> list[str]:
     return told if done.returncode else []
 
 
-@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_quick_self_check_catches_everything(needs_local: None) -> None:
     assert missed("--quick", timeout_s=800) == []

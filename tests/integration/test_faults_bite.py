@@ -40,7 +40,7 @@ from loadtests.probes import probe
 from tests.fabricated.evidence import NAIVE, PAIR, PHASES, a_scenario
 from tests.standing import Heard, a_stack
 
-pytestmark = [pytest.mark.usefixtures("needs_local"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("needs_local"), pytest.mark.timeout(120)]
 
 COUNT, INTERVAL_S = 10, 0.03
 STACK = a_stack("run-faults-bite", PAIR[:1], topology=Topology(parts=(POSTGRES, PAYMENTS, CACHE, QUEUE)))

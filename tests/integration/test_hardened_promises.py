@@ -21,7 +21,7 @@ from services.hardened.db import session
 from tests.defended import sample, silent_server
 from tests.twins import HARDENED, HEADERS, NAIVE, PROFILE, SLOT, ask, change, rows
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(120)]
 
 END_S = deadline.DEADLINE_S + deadline.GRACE_S
 BUSY_MACHINE_S = 0.25

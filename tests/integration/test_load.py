@@ -19,6 +19,8 @@ from lab.model import Failure, Outcome
 from lab.record import REQUEST
 from tests.stub_service import StubService, eventually, stub_service
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 LEAD_S = 0.3
 TIMEOUT_S = 60

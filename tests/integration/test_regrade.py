@@ -14,6 +14,8 @@ import pytest
 from lab.cli import assembly
 from tests.fabricated.folder import Fabricated, make_run
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 MADE = ("verdict.json", "report.html", "summary.md", "junit.xml")
 

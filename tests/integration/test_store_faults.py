@@ -28,7 +28,7 @@ from loadtests.probes.sessions import SessionsProbe
 from tests.forged import forged_ledger
 from tests.roles import as_service, owner_of
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(60)]
 
 MARK = session_mark("test")
 SEEN_S = 5.0

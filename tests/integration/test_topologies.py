@@ -62,7 +62,7 @@ def test_a_server_that_cannot_be_had_is_not_offered_and_the_reason_is_said(
     testbed = LocalTestbed(a_stack("run-without"), BOOKING, tmp_path)
     assert testbed.offers()[Capability.BALANCER].startswith("LAB_CADDY=/nowhere/caddy is not a program")
     assert testbed.offers()[Capability.CACHE] == ""
-    assert "by a fault only" in testbed.offers()[Capability.BOUNDS]
+    assert "only a fault" in testbed.offers()[Capability.BOUNDS]
 
 
 def test_a_worker_that_does_not_stay_is_named_with_the_end_of_its_log(

@@ -31,6 +31,8 @@ from tests.integration.proxy_bench import (
     silent,
 )
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 EARLY_MS = 2  # clocks of two processes round differently
 

@@ -44,6 +44,7 @@ def test_every_scenario_takes_at_most_45_quick_seconds(name: str) -> None:
     assert scenario(name).quick.total_s <= 45
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [name for name in catalogue.entries() if scenario(name).checks])
 def test_whatever_the_seed_a_quick_run_plans_enough_for_every_check(name: str) -> None:
     found, phases = scenario(name), scenario(name).quick
@@ -59,6 +60,7 @@ def test_whatever_the_seed_a_quick_run_plans_enough_for_every_check(name: str) -
             assert len(mine) >= check.needed(), f"{check.title()}, seed {seed}"
 
 
+@pytest.mark.thorough
 def test_whatever_the_seed_a_quick_run_asks_often_enough_whether_the_twins_are_ready() -> None:
     for found in (scenario(name) for name in catalogue.entries()):
         workload, (start_s, end_s) = known.find(found.workload), found.quick.window(FAULT)

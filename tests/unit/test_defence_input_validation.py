@@ -92,6 +92,7 @@ BODIES = {
 }  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("body", "hardened_status", "naive_status"), BODIES.values(), ids=BODIES)
 def test_a_body_that_is_not_what_it_should_be(hardened, naive, body, hardened_status, naive_status):
     assert hardened.post("/slot", data=body, content_type=JSON).status_code == hardened_status

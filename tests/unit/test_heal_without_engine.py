@@ -126,6 +126,7 @@ def silent(tmp_path: Path) -> Iterator[str]:
         yield f"unix://{tmp_path}/docker.sock"
 
 
+@pytest.mark.thorough
 def test_an_engine_that_hangs_is_waited_for_once(
     silent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

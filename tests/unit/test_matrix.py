@@ -186,6 +186,7 @@ def test_the_command_writes_the_same_page_when_the_runs_are_gone(
     assert (tmp_path / "matrix.md").read_text() == first
 
 
+@pytest.mark.thorough
 def test_measuring_makes_what_is_missing_or_invalid_and_only_that(
     matrix: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

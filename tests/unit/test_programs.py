@@ -94,6 +94,7 @@ def test_python_runs_nobody_elses_code(hostile: Path) -> None:
     assert told(code, hostile) == [False, 0]
 
 
+@pytest.mark.thorough
 def test_the_lab_itself_takes_no_settings_of_pythons(hostile: Path) -> None:
     shell = {**os.environ, "PYTHONHOME": "/nowhere", "PYTHONPLATLIBDIR": "nowhere", "PYTHONINSPECT": "1"}
     done = subprocess.run(
@@ -109,6 +110,7 @@ def test_the_lab_itself_takes_no_settings_of_pythons(hostile: Path) -> None:
     assert json.loads(done.stdout)[0]["name"] == "s00-control"
 
 
+@pytest.mark.thorough
 def test_locust_reads_no_settings(hostile: Path, tmp_path: Path) -> None:
     code = "import json; from locust.argument_parser import get_parser as p; o = p().parse_args([]);"
     assert told(code + "print(json.dumps([o.num_users, o.host]))", tmp_path) == [None, None]
@@ -129,6 +131,7 @@ except psycopg.Error as error:
     assert 'definition of service "evil" not found' in error
 
 
+@pytest.mark.thorough
 def test_gunicorn_reads_no_settings_but_those_of_its_command_line(hostile: Path) -> None:
     command = [sys.executable, "-m", "gunicorn", "--print-config", "-c", "services/gunicorn.conf.py"]
     text = output(

@@ -101,6 +101,7 @@ def view(tmp_path: Path, **changes) -> RunView:
     return found
 
 
+@pytest.mark.thorough
 def test_the_same_folder_gives_the_same_bytes(drawn, tmp_path):
     """Two figures, of the cells and of the points by the thousand, here by two painters; test_hostile_report has the
     whole of it."""
@@ -300,6 +301,7 @@ def test_no_page_is_written_through_a_link(tmp_path, name):
     assert not (folder / name).is_symlink()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "changes",
     [
@@ -443,6 +445,7 @@ def of_three(tmp_path_factory) -> Path:
     return make_run(tmp_path_factory.mktemp("runs") / "three", made_up)
 
 
+@pytest.mark.thorough
 def test_three_twins_are_drawn_each_in_its_own_style(of_three):
     run = read(of_three).view
     assert [(twin.name, twin.place) for twin in run.twins] == [("naive", 0), ("hardened", 1), ("naive-2", 2)]
@@ -495,6 +498,7 @@ def test_the_cost_is_that_of_the_treatment_whatever_it_is_called():
 # -- what was probed
 
 
+@pytest.mark.thorough
 def test_a_part_and_the_sessions_of_a_database_have_panels_of_their_own(of_three):
     figure = probes.draw(read(of_three).view)
     labels = [axes.get_ylabel().replace("\n", " ") for axes in figure.axes]

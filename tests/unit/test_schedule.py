@@ -28,6 +28,7 @@ def plan(*ops: str, rate_rps: float = 100, seed: int = 1) -> list[Arrival]:
     return planned(Load(rate_rps=rate_rps, mix=dict.fromkeys(ops, 1.0)), seed=seed)
 
 
+@pytest.mark.thorough
 def test_one_seed_is_one_schedule_and_another_seed_another() -> None:
     assert plan(*OPERATIONS, seed=7) == plan(*OPERATIONS, seed=7)
     assert plan(*OPERATIONS, seed=7) != plan(*OPERATIONS, seed=8)
@@ -51,6 +52,7 @@ def test_the_mix_is_what_was_asked_for() -> None:
     assert ops["get_booking"] / ops["healthz"] == pytest.approx(3, rel=0.15)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("op", sorted(set(OPERATIONS) - REPEATED_OPS))
 def test_every_write_has_a_key_and_a_reference_of_its_own(op: str) -> None:
     arrivals = plan(op)
@@ -132,6 +134,7 @@ def test_up_to_the_surge_the_schedule_is_what_it_is_without_one() -> None:
     assert planned(READS, Surge(window=(START_S, END_S), times=3))[: len(before)] == before
 
 
+@pytest.mark.thorough
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 1_000), st.floats(0, QUICK.load_s), st.floats(0, QUICK.load_s))
 def test_a_surge_of_once_as_much_changes_nothing_but_the_last_digit(seed: int, a: float, b: float) -> None:
@@ -142,6 +145,7 @@ def test_a_surge_of_once_as_much_changes_nothing_but_the_last_digit(seed: int, a
     assert [arrival.at_s for arrival in same] == pytest.approx([arrival.at_s for arrival in calm], abs=2e-6)
 
 
+@pytest.mark.thorough
 def test_surges_at_once_multiply() -> None:
     whole = Surge(window=(0, QUICK.load_s), times=2)
     assert len(planned(READS, whole, whole)) == pytest.approx(4 * len(planned(READS)), rel=0.06)

@@ -87,6 +87,7 @@ def test_what_was_stopped_goes_on(run: Standing, victim: psutil.Process) -> None
     assert victim.status() != psutil.STATUS_STOPPED
 
 
+@pytest.mark.thorough
 def test_what_was_slowed_has_had_little_of_the_cpu_and_goes_on(run: Standing, victim: psutil.Process) -> None:
     before_s = victim.cpu_times().user
     ACTS["slowed"](run, sabotage("slowed", "service", 1.0))

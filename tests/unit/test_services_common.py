@@ -81,6 +81,7 @@ def test_a_token_names_a_user_who_acts_for_nobody_else_or_an_operator_who_may(ap
             assert (g.caller.may_act_for(7), g.caller.may_act_for(8)) == (own, others)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "members"), [([], {"operator": True}), (["--user", "7"], {"user_id": 7})]
 )
