@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from lab.cli.console import told
@@ -26,9 +27,13 @@ class Drawer:
         self._ahead: Started | None = None
 
     def hear(self, event: Event) -> None:
-        """A listener of the run's journal: when the load has ended, load what drawing needs."""
+        """A listener of the run's journal: when the load has ended, load what drawing needs.
+
+        If that fails, the run goes on: `draw` tries again, and says so.
+        """
         if isinstance(event, LoadEnded) and self._ahead is None:
-            self._ahead = _program("reports", "--ahead")
+            with suppress(LabError, OSError):
+                self._ahead = _program("reports", "--ahead")
 
     def draw(self, folder: Path) -> Path | None:
         """The page of a run; None, with the reason printed, if it cannot be written."""
@@ -38,12 +43,6 @@ class Drawer:
         except (LabError, OSError) as error:
             told(f"The report could not be written: {error} Try again: bin/lab report {folder.name}")
             return None
-
-    def drop(self) -> None:
-        """Nothing is left to draw."""
-        if self._ahead is not None:
-            self._ahead.drop()
-            self._ahead = None
 
 
 def report(folder: Path, program: Started | None = None) -> Path:

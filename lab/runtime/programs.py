@@ -170,11 +170,6 @@ class Started:
                 raise
         return Ended(name=self._name, code=self._popen.returncode, stdout=stdout or "", stderr=stderr or "")
 
-    def drop(self) -> None:
-        """End it: it is not needed after all. Harmless when it has ended."""
-        with self._popen:
-            self._kill()
-
     def _kill(self) -> None:
         if self._popen.poll() is None:
             with suppress(ProcessLookupError, PermissionError):
