@@ -40,3 +40,12 @@ RunName = Annotated[
 ]
 Runtime = Annotated[str, typer.Option(help="auto, local or docker.", autocompletion=_runtimes)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Seed = Annotated[
+    int | None, typer.Option(help="The seed of the schedule; random by default, and always recorded.", min=0)
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="Change a parameter: fault.latency_ms=200.")
+]
+Again = Annotated[
+    int, typer.Option(help="How often to repeat a run that a busy machine made invalid.", min=0)
+]

@@ -93,7 +93,7 @@ def judged_run(
 
 
 def tell(verdict: RunVerdict, folder: Path, *, as_json: bool, drawer: Drawer | None) -> None:
-    """Print the verdict, then draw the report if there is who draws it."""
+    """Print the verdict, then draw the report, unless `drawer` is None."""
     if as_json:
         print((folder / "verdict.json").read_text(), end="", flush=True)
     else:

@@ -7,16 +7,9 @@ from typing import Annotated
 
 import typer
 
-from lab.cli.arguments import Json, Runtime, ScenarioName
+from lab.cli.arguments import Again, Json, Runtime, ScenarioName, Seed, Settings
 
 Full = Annotated[bool, typer.Option("--full", help="Full-length runs instead of quick ones.")]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", help="Change a parameter in all runs: load.rate_rps=20.")
-]
-Seed = Annotated[int | None, typer.Option(help="The seed of all runs; random by default.", min=0)]
-Again = Annotated[
-    int, typer.Option(help="How many times to repeat a run that a busy machine made invalid.", min=0)
-]
 New = Annotated[bool, typer.Option("--new", help="Start a new campaign, even if the same one is unfinished.")]
 
 

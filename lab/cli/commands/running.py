@@ -7,33 +7,22 @@ from typing import Annotated
 
 import typer
 
-from lab.cli.arguments import Json, RunName, Runtime, ScenarioName
+from lab.cli.arguments import Again, Json, RunName, Runtime, ScenarioName, Seed, Settings
 
 Drawn = Annotated[
     bool, typer.Option("--report/--no-report", help="Draw the report now, or leave it to: bin/lab report")
 ]
-
-
 Quick = Annotated[
     bool, typer.Option("--quick", help="Short phases: half a minute instead of a minute and a half.")
 ]
-Seed = Annotated[
-    int | None, typer.Option(help="The seed of the schedule; random by default, and always recorded.", min=0)
-]
 Defences = Annotated[
     str, typer.Option(help='Which defences are on: "all", "all,-deadline", "none,+deadline" …')
-]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", help="Change a parameter: fault.latency_ms=200.")
 ]
 Twins = Annotated[
     list[str] | None,
     typer.Option(
         "--twin", help="A service to run, given up to three times: hardened, or hardened:all,-deadline."
     ),
-]
-Again = Annotated[
-    int, typer.Option(help="How often to repeat a run that a busy machine made invalid.", min=0)
 ]
 Alternate = Annotated[
     bool,
