@@ -75,7 +75,7 @@ def _place(manifest: Manifest) -> Iterator[tuple[str, str]]:
 
 
 def _twin(twin: TwinPlan) -> str:
-    named = twin.name if twin.name == twin.service else f"{twin.name}, a second {twin.service}"
+    named = twin.name if twin.name == twin.service else f"{twin.name}, from the service {twin.service}"
     return f"{named} ({twin.role}, defences: {twin.defences})"
 
 

@@ -82,7 +82,7 @@ def twins(workload: Workload, wanted: Iterable[str], defences: str) -> tuple[Twi
         chosen.append((name, own or (defences if service.switchable else service.defences)))
     for text in {text for name, text in chosen if workload.services[name].switchable}:
         check_defences(text)
-    return line_up(chosen)
+    return line_up(chosen, {name: service.defences for name, service in workload.services.items()})
 
 
 def check_defences(text: str) -> None:

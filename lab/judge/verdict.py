@@ -47,7 +47,7 @@ def _twin(twin: TwinEvidence, scenario: Scenario, valid: bool, whole: bool) -> T
         service=twin.plan.service,
         role=twin.plan.role,
         verdict=Verdict.worst([result.verdict for result in checks]),
-        expected=scenario.expected.get(twin.plan.service),
+        expected=None if twin.plan.altered else scenario.expected.get(twin.plan.service),
         checks=checks,
         numbers=describe(twin) if whole else _as_far_as_known(twin),
     )

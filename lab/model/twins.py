@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import reduce
+from itertools import count
+from types import MappingProxyType
 
 from lab.errors import LabError
 from lab.model.topology import Topology
 
 TWINS_MAX = 3
+NAME_MAX = 40  # of a twin, so that it fits into the header of its records
 
 
 class Role(StrEnum):
@@ -22,12 +25,16 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class TwinPlan:
-    """One twin: which service of the workload, and which of its defences are on ("all", "none", "all,-deadline" …)."""
+    """One twin: which service of the workload, and which of its defences are on ("all", "none", "all,-deadline" …).
+
+    `altered`: these are not the service's own defences, so the scenario expects nothing of this twin.
+    """
 
     name: str
     service: str
     role: Role
     defences: str = "all"
+    altered: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,16 +80,41 @@ def session_mark(run: str) -> str:
     return f"failure-lab-{run}"[:63]
 
 
-def line_up(services: Sequence[tuple[str, str]]) -> tuple[TwinPlan, ...]:
+def line_up(
+    services: Sequence[tuple[str, str]], own: Mapping[str, str] = MappingProxyType({})
+) -> tuple[TwinPlan, ...]:
     """A twin for each (service, defences), in order: the control, the treatment, a guest.
 
-    A service may come twice; its second twin is called NAME-2. Raises LabError for none or too many.
+    `own` are the defences that each service has unless they are changed. A twin is called like its service. If a
+    service comes twice, the name says which defence was changed (hardened-without-deadline), or else gets a number
+    (NAME-2). Raises LabError for none or too many.
     """
     if not 1 <= len(services) <= TWINS_MAX:
         raise LabError(f"A run has 1 to {TWINS_MAX} twins, not {len(services)}.")
-    twins: list[TwinPlan] = []
-    for (service, defences), role in zip(services, Role, strict=False):
-        earlier = sum(twin.service == service for twin in twins)
-        name = f"{service}-{earlier + 1}" if earlier else service
-        twins.append(TwinPlan(name=name, service=service, role=role, defences=defences))
-    return tuple(twins)
+    names: list[str] = []
+    for service, defences in services:
+        often = sum(service == other for other, _ in services) > 1
+        names.append(_free(_changed(service, defences) if often else service, names))
+    return tuple(
+        TwinPlan(
+            name=name,
+            service=service,
+            role=role,
+            defences=defences,
+            altered=defences != own.get(service, defences),
+        )
+        for name, (service, defences), role in zip(names, services, Role, strict=False)
+    )
+
+
+def _changed(service: str, defences: str) -> str:
+    """hardened-without-deadline for "all,-deadline", hardened-with-deadline for "none,+deadline", else the service."""
+    first, *changes = defences.replace(" ", "").split(",")
+    way = {"all": "without", "none": "with"}.get(first, "")
+    name = f"{service}-{way}-{changes[0][1:]}" if way and len(changes) == 1 else service
+    return name if len(name) <= NAME_MAX else service
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    """`name`, with a number if it is taken."""
+    return next(free for n in count(1) if (free := name if n == 1 else f"{name}-{n}") not in taken)

@@ -82,7 +82,8 @@ class TwinNumbers:
 
 @dataclass(frozen=True, kw_only=True)
 class TwinVerdict:
-    """Everything about one twin. `expected` is None if the scenario expects nothing of its service.
+    """Everything about one twin. `expected` is None if the scenario expects nothing of it: its service is unknown
+    to the scenario, or has other defences than its own.
 
     The first of its checks is the one that the scenario is about.
     """

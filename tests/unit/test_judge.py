@@ -302,6 +302,14 @@ def test_the_same_service_twice_is_judged_twice_by_what_its_service_is_expected_
     assert "the naive-2 twin held" in verdict.sentence
 
 
+def test_nothing_is_expected_of_a_twin_whose_defences_were_changed() -> None:
+    changed = replace(PAIR[1], defences="all,-deadline", altered=True)
+    verdict = judged(SLOW, BAD, BAD, plans=(PAIR[0], changed))
+    assert [(twin.verdict, twin.expected) for twin in verdict.twins] == [(BROKEN, BROKEN), (BROKEN, None)]
+    assert verdict.as_expected
+    assert "Not what was expected" not in verdict.sentence
+
+
 def test_twins_are_told_in_the_order_of_the_run() -> None:
     verdict = judged(SLOW, GOOD, BAD, plans=PAIR[::-1])
     assert [twin.twin for twin in verdict.twins] == [HARDENED, NAIVE]

@@ -1,5 +1,7 @@
 """Who takes part in a run, under which name, and in which role."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from lab.model import TWINS_MAX, LabError, Role, line_up
@@ -29,6 +31,33 @@ def test_defences_stay_with_their_twin() -> None:
     twins = line_up([("hardened", "all"), ("hardened", "all,-deadline")])
     assert [twin.defences for twin in twins] == ["all", "all,-deadline"]
     assert {twin.service for twin in twins} == {"hardened"}
+
+
+@pytest.mark.parametrize(
+    ("defences", "names"),
+    [
+        (("all,-deadline", "all"), ("hardened-without-deadline", "hardened")),
+        (("none", "none,+deadline"), ("hardened", "hardened-with-deadline")),
+        (("all", "all,-deadline,-saga", "none"), ("hardened", "hardened-2", "hardened-3")),
+        (("all,-deadline", "all, -deadline"), ("hardened-without-deadline", "hardened-without-deadline-2")),
+        (("all", f"all,-{'x' * 40}"), ("hardened", "hardened-2")),
+    ],
+)
+def test_of_two_alike_the_one_with_a_change_says_which(defences: Sequence[str], names: Sequence[str]) -> None:
+    assert tuple(twin.name for twin in line_up([("hardened", each) for each in defences])) == names
+
+
+def test_a_twin_alone_in_its_service_keeps_its_name_whatever_is_switched() -> None:
+    assert [twin.name for twin in line_up([("naive", "none"), ("hardened", "all,-deadline")])] == [
+        "naive",
+        "hardened",
+    ]
+
+
+def test_only_a_twin_whose_defences_are_not_its_service_s_own_is_altered() -> None:
+    own = {"naive": "none", "hardened": "all"}
+    twins = line_up([("naive", "none"), ("hardened", "all"), ("hardened", "all,-deadline")], own)
+    assert [twin.altered for twin in twins] == [False, False, True]
 
 
 @pytest.mark.parametrize("count", [0, TWINS_MAX + 1])
