@@ -30,7 +30,7 @@ def test_conflicts_alone_are_no_sign_of_health() -> None:
     """25 of them, and nothing else, were once taken for a baseline that is right in 100 of 100 requests."""
     first, second = failed(baseline_of(**CONFLICT), baseline_of(**CONFLICT))[:2]
     assert first.name == "baseline healthy"
-    assert "create_booking never succeeded: nothing shows that the twin can do that" in first.sentence
+    assert "nothing shows that the twin can do this, since it never succeeded: create_booking." in first.sentence
     assert second.name == "baseline steady"
 
 
@@ -66,6 +66,16 @@ def test_twins_that_differ_before_anything_breaks_are_not_compared() -> None:
     assert spoiled_by_the_machine([gate])
     assert failed(requests(latency_ms=13), requests(latency_ms=35)) == []
     assert failed(requests(latency_ms=35), requests(latency_ms=13)) == []
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_twin_without_a_good_answer_is_like_no_other(order: int) -> None:
+    rows = (requests(latency_ms=13), requests(**CONFLICT))[::order]
+    gate = failed(*rows)[-1]
+    assert gate.name == "baselines alike"
+    assert (gate.value, gate.limit) == (None, None)
+    assert "no good answer" in gate.sentence
+    assert "nan" not in gate.sentence
 
 
 def test_a_scenario_may_expect_a_difference() -> None:

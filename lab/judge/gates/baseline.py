@@ -53,7 +53,7 @@ def _healthy(twin: TwinEvidence, good_min: float) -> Gate:
         rate_rps = len(planned) / (end_s - start_s)
         sentence += f" That is about {sound * rate_rps:.0f}/s of {rate_rps:.0f}/s."
     if barren:
-        sentence += f" But {' and '.join(barren)} never succeeded: nothing shows that the twin can do that."
+        sentence += f" But nothing shows that the twin can do this, since it never succeeded: {', '.join(barren)}."
     return Gate(
         name=BASELINE_HEALTHY,
         passed=sound >= good_min and not barren,
@@ -102,12 +102,15 @@ def _alike(run: RunEvidence, medians: Mapping[str, float]) -> Gate:
     times = run.manifest.scenario.baseline_alike
     slowest_ms, fastest_ms = max(medians.values()), min(medians.values())
     limit_ms = times * fastest_ms + NOISE_MS
-    told = ", ".join(f"{name} {ms:.0f} ms" for name, ms in medians.items())
+    known = all(map(math.isfinite, medians.values()))
+    told = ", ".join(
+        f"{name} {ms:.0f} ms" if math.isfinite(ms) else f"{name} no good answer" for name, ms in medians.items()
+    )
     return Gate(
         name=BASELINES_ALIKE,
-        passed=slowest_ms <= limit_ms,
-        value=slowest_ms,
-        limit=limit_ms,
+        passed=known and slowest_ms <= limit_ms,
+        value=slowest_ms if known else None,
+        limit=limit_ms if known else None,
         unit="ms",
         sentence=f"Median latency before the fault: {told}; the slowest may be at most {times:g} times the "
         f"fastest plus {NOISE_MS:g} ms.",
