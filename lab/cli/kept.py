@@ -1,23 +1,26 @@
-"""Lists the runs that are kept, one line each."""
+"""Lists the runs that are kept and the campaigns, one line each."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from operator import attrgetter
 from pathlib import Path
 
 from lab import paths
 from lab.cli.console import columns, console
 from lab.model import LabError
 from lab.record import RunRecord, Status, list_runs, read_verdict
+from lab.record.campaigns import CampaignFolder, campaigns
 from lab.runtime.ownership.ledger import holdings
 
 
 def print_runs(*, as_json: bool) -> None:
     """All of them, newest first."""
     going_on = {run.run for run in holdings(paths.STATE) if run.owner_alive}
-    rows = [summary(folder, going_on) for folder in list_runs(paths.RUNS)]
+    single = [summary(folder, going_on) for folder in list_runs(paths.RUNS)]
+    rows = sorted([*single, *map(_campaign, campaigns(paths.RUNS))], key=attrgetter("run"), reverse=True)
     if as_json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
         return
@@ -33,7 +36,7 @@ def print_runs(*, as_json: bool) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One run in a line: what it was and how each twin came out."""
+    """One run in a line: what it was and how each twin came out. Or one campaign: how many of its runs are done."""
 
     run: str
     runtime: str = ""
@@ -47,6 +50,13 @@ def summary(folder: Path, going_on: Container[str]) -> Row:
         return _summary(folder, going_on)
     except LabError as error:
         return Row(run=folder.name, status=f"unreadable: {error}")
+
+
+def _campaign(found: CampaignFolder) -> Row:
+    cells = found.campaign.cells
+    done = sum(found.verdict(cell.name) is not None for cell in cells)
+    of = f"{done} of {len(cells)} runs"
+    return Row(run=found.folder.name, runtime=found.campaign.runtime, status=f"{found.campaign.kind}: {of}")
 
 
 def _summary(folder: Path, going_on: Container[str]) -> Row:

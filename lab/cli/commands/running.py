@@ -96,7 +96,7 @@ def regrade(run: RunName = "latest", drawn: Drawn = True, as_json: Json = False)
 
 
 def runs(as_json: Json = False) -> None:
-    """List all runs, newest first."""
+    """List all runs and campaigns, newest first."""
     from lab.cli.kept import print_runs
 
     print_runs(as_json=as_json)
