@@ -82,7 +82,7 @@ def scored(readme: str, score: str) -> str:
 def print_cases(cases: Sequence[Case]) -> None:
     table = columns(("kind", "case", "scenario", "caught by", "what is wrong"))
     for case in cases:
-        table.add_row(case.kind, case.name, case.scenario, case.told_by or "both alike", case.why)
+        table.add_row(case.kind, case.name, case.scenario, case.caught_by or "both alike", case.why)
     console.print(table)
 
 
@@ -95,7 +95,7 @@ def _print(cases: Sequence[Case], results: Collection[CaseResult]) -> None:
     for result in results:
         case = by_name[result.case]
         if not as_it_must(case, result):
-            must = case.told_by or "nobody"
+            must = case.caught_by or "nobody"
             say(f"  {case.kind} {case.name}, to be caught by {must}: {result.finding}. {result.sentence}")
     known = {result.case for result in results}
     for case in cases:

@@ -48,13 +48,13 @@ class Sabotage:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One trial of the checker. `told_by` names the check, gate or number that must tell; "" in an A/A run."""
+    """One trial of the checker. `caught_by` names the check, gate or number that must tell; "" in an A/A run."""
 
     name: str
     kind: CaseKind
     why: str  # what is wrong, as a sentence
     scenario: str
-    told_by: str = ""
+    caught_by: str = ""
     twins: tuple[str, ...] = ("hardened",)
     settings: tuple[str, ...] = ()
     quick: bool = False  # also in a quick self-check

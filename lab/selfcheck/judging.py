@@ -51,9 +51,9 @@ def found(case: Case, trial: Trial) -> CaseResult:
 def _finding(case: Case, trial: Trial) -> Told:
     if trial.error:
         return Finding.UNDECIDED, trial.error, ()
-    if case.told_by in REFUSALS:
-        refused = any(words in trial.words for words in REFUSALS[case.told_by])
-        told = (case.told_by,) if refused else ()
+    if case.caught_by in REFUSALS:
+        refused = any(words in trial.words for words in REFUSALS[case.caught_by])
+        told = (case.caught_by,) if refused else ()
         return (Finding.CAUGHT if refused else Finding.SURVIVED), trial.words, told
     if not trial.ran:
         return Finding.DORMANT, f"No log shows that its code ran. {trial.words}".rstrip(), ()
@@ -89,13 +89,13 @@ def _effect(case: Case, verdict: RunVerdict, names: Sequence[str]) -> Told:
         return Finding.UNDECIDED, verdict.sentence, ()
     clean, planted = verdict.twins
     if case.rise is not None:
-        return _rise(case.told_by, case.rise, clean, planted)
+        return _rise(case.caught_by, case.rise, clean, planted)
     mine, theirs = _broken(planted, names), _broken(clean, names)
-    if case.told_by in theirs:
+    if case.caught_by in theirs:
         both = f"The twin without the effect broke as well: {verdict.sentence}"
         return Finding.UNDECIDED, both, tuple(mine)
-    if case.told_by in mine:
-        return Finding.CAUGHT, _sentence(planted, mine.index(case.told_by)), tuple(mine)
+    if case.caught_by in mine:
+        return Finding.CAUGHT, _sentence(planted, mine.index(case.caught_by)), tuple(mine)
     return (Finding.ELSEWHERE if mine else Finding.SURVIVED), verdict.sentence, tuple(mine)
 
 
@@ -117,8 +117,8 @@ def _told(case: Case, verdict: RunVerdict, names: Sequence[str]) -> Told:
     told = gates or tuple(dict.fromkeys(checks))
     if case.kind is CaseKind.SABOTAGE and verdict.valid:
         return Finding.SURVIVED, verdict.sentence, ()
-    if case.told_by in told:
-        return Finding.CAUGHT, _who_told(case.told_by, verdict, names), told
+    if case.caught_by in told:
+        return Finding.CAUGHT, _who_told(case.caught_by, verdict, names), told
     if case.kind is CaseKind.MUTANT and gates and set(gates) != SPOILED_BASELINE:
         return Finding.UNDECIDED, verdict.sentence, told
     return (Finding.ELSEWHERE if told else Finding.SURVIVED), verdict.sentence, told

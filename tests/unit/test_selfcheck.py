@@ -44,8 +44,8 @@ def test_a_mutation_fits_exactly_one_place_and_marks_that_it_ran(case: Case) -> 
 def test_a_case_can_be_run_and_told(case: Case) -> None:
     scenario, _ = catalogue.configure(catalogue.find(case.scenario).scenario, True, case.settings)
     looked_for = {check.name for check in scenario.checks}
-    if case.counts and case.told_by in NAMES:
-        assert case.told_by in looked_for, f"{case.scenario} has no check of that name"
+    if case.counts and case.caught_by in NAMES:
+        assert case.caught_by in looked_for, f"{case.scenario} has no check of that name"
 
 
 @pytest.mark.parametrize("case", SABOTAGED, ids=by_name)
@@ -55,7 +55,7 @@ def test_somebody_knows_how_to_sabotage(case: Case) -> None:
 
 
 def test_every_gate_is_made_to_fail_on_a_real_run() -> None:
-    named = {case.told_by for case in cases() if case.counts}
+    named = {case.caught_by for case in cases() if case.counts}
     table = (ROOT / "docs" / "reading-a-report.md").read_text().partition("| gate |")[2].partition("\n\n")[0]
     gates = {name for row in table.splitlines()[2:] for name in row.split("|")[1].strip().split(", ")}
     assert {"schedule lag", "links as planned"} <= gates

@@ -25,7 +25,7 @@ HELD = replace(BROKEN, twins=BROKEN.twins[1:])
 
 
 def a_case(kind: CaseKind = CaseKind.MUTANT, **fields: object) -> Case:
-    told = {"name": "c", "kind": kind, "why": "W.", "scenario": "s00-control", "told_by": "good ratio"}
+    told = {"name": "c", "kind": kind, "why": "W.", "scenario": "s00-control", "caught_by": "good ratio"}
     return Case(**{**told, **fields})  # type: ignore[arg-type]
 
 
@@ -40,7 +40,7 @@ def with_median(twin: TwinVerdict, p50_ms: float) -> TwinVerdict:
 
 
 @pytest.mark.parametrize(
-    ("told_by", "verdict", "finding"),
+    ("caught_by", "verdict", "finding"),
     [
         ("good ratio", BROKEN, Finding.CAUGHT),
         ("recovers within", BROKEN, Finding.ELSEWHERE),
@@ -50,9 +50,9 @@ def with_median(twin: TwinVerdict, p50_ms: float) -> TwinVerdict:
     ],
 )
 def test_a_mutant_is_caught_by_the_check_or_gate_that_must_tell(
-    told_by: str, verdict: RunVerdict, finding: Finding
+    caught_by: str, verdict: RunVerdict, finding: Finding
 ) -> None:
-    assert ended(a_case(told_by=told_by), verdict) is finding
+    assert ended(a_case(caught_by=caught_by), verdict) is finding
 
 
 def test_a_mutant_whose_code_never_ran_proves_nothing() -> None:
@@ -60,7 +60,7 @@ def test_a_mutant_whose_code_never_ran_proves_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told_by", "verdict", "finding"),
+    ("caught_by", "verdict", "finding"),
     [
         ("fault observed", INVALID, Finding.CAUGHT),
         ("foreign CPU", INVALID, Finding.ELSEWHERE),
@@ -68,19 +68,19 @@ def test_a_mutant_whose_code_never_ran_proves_nothing() -> None:
     ],
 )
 def test_sabotage_must_make_the_run_invalid_by_the_right_gate(
-    told_by: str, verdict: RunVerdict, finding: Finding
+    caught_by: str, verdict: RunVerdict, finding: Finding
 ) -> None:
-    assert ended(a_case(CaseKind.SABOTAGE, told_by=told_by), verdict) is finding
+    assert ended(a_case(CaseKind.SABOTAGE, caught_by=caught_by), verdict) is finding
 
 
 def test_a_broken_check_is_no_answer_to_sabotage() -> None:
     """It blames the twin for what somebody else did."""
-    for told_by in ("foreign CPU", "good ratio"):
-        assert ended(a_case(CaseKind.SABOTAGE, told_by=told_by), BROKEN) is Finding.SURVIVED
+    for caught_by in ("foreign CPU", "good ratio"):
+        assert ended(a_case(CaseKind.SABOTAGE, caught_by=caught_by), BROKEN) is Finding.SURVIVED
 
 
 def test_an_invalid_run_without_a_verdict_does_not_say_why() -> None:
-    assert ended(a_case(CaseKind.SABOTAGE, told_by="run complete"), None, code=3) is Finding.ELSEWHERE
+    assert ended(a_case(CaseKind.SABOTAGE, caught_by="run complete"), None, code=3) is Finding.ELSEWHERE
     assert ended(a_case(), None, code=2) is Finding.UNDECIDED
 
 
@@ -89,14 +89,14 @@ def test_a_saboteur_who_came_too_late_has_tried_nothing() -> None:
 
 
 def test_a_forged_folder_must_be_refused_by_its_checksums() -> None:
-    case = a_case(CaseKind.SABOTAGE, told_by="checksums")
+    case = a_case(CaseKind.SABOTAGE, caught_by="checksums")
     words = "lab: requests.bin was changed after the run. Repeat the run."
     assert ended(case, None, code=2, words=words) is Finding.CAUGHT
     assert ended(case, HELD, code=0) is Finding.SURVIVED
 
 
 def test_the_same_twin_twice_must_get_the_same_verdict() -> None:
-    case = a_case(CaseKind.SAME, told_by="")
+    case = a_case(CaseKind.SAME, caught_by="")
     alike = replace(BROKEN, twins=(BROKEN.twins[0], BROKEN.twins[0]))
     assert ended(case, alike) is Finding.CAUGHT
     assert ended(case, BROKEN) is Finding.SURVIVED
@@ -109,13 +109,13 @@ def test_an_effect_must_show_in_the_twin_in_which_it_was_planted_alone() -> None
     planted_second = replace(BROKEN, twins=BROKEN.twins[::-1])
     assert ended(a_case(CaseKind.EFFECT), planted_second) is Finding.CAUGHT
     assert ended(a_case(CaseKind.EFFECT), BROKEN) is Finding.UNDECIDED
-    assert ended(a_case(CaseKind.EFFECT, told_by="recovers within"), planted_second) is Finding.ELSEWHERE
+    assert ended(a_case(CaseKind.EFFECT, caught_by="recovers within"), planted_second) is Finding.ELSEWHERE
 
 
 @pytest.mark.parametrize(("p50_ms", "finding"), [(56.0, Finding.CAUGHT), (6.0, Finding.SURVIVED)])
 def test_a_number_must_rise_by_what_was_planted(p50_ms: float, finding: Finding) -> None:
     clean, planted = (with_median(BROKEN.twins[1], value) for value in (5.0, p50_ms))
-    case = a_case(CaseKind.EFFECT, rise=(45.0, 60.0), told_by="p50")
+    case = a_case(CaseKind.EFFECT, rise=(45.0, 60.0), caught_by="p50")
     assert ended(case, replace(BROKEN, twins=(clean, planted))) is finding
 
 
