@@ -2,7 +2,10 @@
 
 import re
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,10 +14,11 @@ from lab.catalogue import entries
 from lab.checks.invariants import INVARIANTS
 from lab.checks.slos import SLOS
 from lab.cli.looking import markdown_table
+from lab.cli.reference import page as page_of_the_reference
 from lab.cli.selfcheck import BEGIN, END
 from lab.faults import FAULTS
 from lab.judge.gates.steps import STEPS
-from lab.model import Ablated
+from lab.model import Ablated, Scenario
 from lab.record.files import read_value
 from lab.selfcheck.reading import cases
 from reports.matrix import page as page_of_the_matrix
@@ -22,6 +26,7 @@ from reports.selfcheck import Checked, sentence
 from reports.selfcheck import page as page_of_the_self_check
 from services.defences.__main__ import awaited
 from services.defences.__main__ import page as page_of_defences
+from tests.unit import test_catalogue_checks as catalogue_checks
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -54,6 +59,36 @@ def test_the_self_check_s_page_and_its_score_in_the_readme_are_what_came_of_the_
     again = "make it again: bin/lab selfcheck --page"
     assert page_of_the_self_check(cases(), checked) == (ROOT / "docs" / "selfcheck.md").read_text(), again
     assert f"{BEGIN}{sentence(cases(), checked)}{END}" in (ROOT / "README.md").read_text(), again
+
+
+def test_the_reference_is_what_the_code_has() -> None:
+    again = "make it again: .venv/bin/python -m lab.cli.reference > docs/reference.md"
+    assert page_of_the_reference() + "\n" == (ROOT / "docs" / "reference.md").read_text(), again
+
+
+def example() -> Scenario:
+    """The scenario that docs/adding.md shows."""
+    code = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "adding.md").read_text(), re.DOTALL)
+    assert code is not None
+    names: dict[str, Any] = {}
+    exec(code[1], names)
+    found: Scenario = names["SCENARIO"]
+    return found
+
+
+@pytest.mark.parametrize(
+    "demand",
+    [
+        catalogue_checks.test_whatever_is_written_is_looked_at_by_the_invariants_about_it,
+        catalogue_checks.test_where_money_moves_some_wallets_run_dry,
+        catalogue_checks.test_the_first_check_is_what_the_scenario_is_about_and_can_decide,
+        partial(catalogue_checks.test_every_limit_can_be_reached_within_a_run, quick=True),
+        partial(catalogue_checks.test_a_twin_that_refuses_everything_during_the_fault_breaks_a_check, quick=True),
+    ],
+    ids=str,
+)
+def test_the_example_of_a_scenario_does_all_that_is_demanded_of_one(demand: Callable[..., None]) -> None:
+    demand(scenario=example())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -31,18 +31,20 @@ AT_ONCE = 500  # requests that may be answered before one that was due earlier
 
 
 def get_booking(intent: Intent) -> Arrival:
+    """One booking of the seed, by its id."""
     booking = intent.one_of(intent.sizes["bookings"])
     return intent.read(f"/bookings/{booking}/", **seeded.booking(booking, intent.sizes))
 
 
 def user_bookings(intent: Intent) -> Arrival:
+    """The bookings of one user."""
     user = intent.one_of(intent.sizes["users"])
     bookings = [seeded.booking(i, intent.sizes) for i in seeded.bookings_of(user, intent.sizes)[:PAGE]]
     return intent.read(f"/users/{user}/bookings/", items={FIRST: bookings})
 
 
 def users_with_bookings(intent: Intent) -> Arrival:
-    """A full page from anywhere; the next one continues after its last user."""
+    """A page of users, each with their bookings; the next page continues after its last user."""
     after = intent.random.randrange(max(1, intent.sizes["users"] - PAGE))
     last = min(after + PAGE, intent.sizes["users"])
     users = [_with_bookings(user, intent) for user in range(after + 1, last + 1)]
@@ -58,13 +60,14 @@ def _with_bookings(user: int, intent: Intent) -> dict[str, Any]:
 
 
 def rooms_search(intent: Intent) -> Arrival:
+    """All rooms with a number in their names."""
     wanted = str(intent.one_of(intent.sizes["rooms"]))
     found = [i for i in range(1, intent.sizes["rooms"] + 1) if wanted in str(i)]
     return intent.read(f"/rooms/?q={wanted}", items=[seeded.room(i) for i in found[:ROOMS_SHOWN]])
 
 
 def availability(intent: Intent) -> Arrival:
-    """Of any day, or, half of the time, of one on which rooms are taken: that is only a few days in a year."""
+    """When a room is taken on a day: on any, or, half of the time, on one of the few of a year that have bookings."""
     room = intent.one_of(intent.sizes["rooms"])
     days = seeded.DAYS if intent.random.random() < 0.5 else seeded.busy_days(intent.sizes)
     day = seeded.FIRST_DAY + timedelta(days=intent.random.randrange(days))
@@ -75,7 +78,7 @@ def availability(intent: Intent) -> Arrival:
 
 
 def utilisation(intent: Intent) -> Arrival:
-    """Every room, with the hours of the seed and at most one for each request so far."""
+    """The report: each room with its booked hours, those of the seed and at most one for each request so far."""
     rooms = range(1, intent.sizes["rooms"] + 1)
     return intent.read("/reports/utilisation/", items=[_used(room, intent) for room in rooms])
 
@@ -90,45 +93,48 @@ def _used(room: int, intent: Intent) -> dict[str, Any]:
 
 
 def healthz(intent: Intent) -> Arrival:
+    """The liveness probe: is the process alive?"""
     return intent.read("/healthz", status="ok")
 
 
 def readyz(intent: Intent) -> Arrival:
+    """The readiness probe: should it get requests? Judged by a check of its own."""
     return intent.read("/readyz")
 
 
 def create_booking(intent: Intent) -> Arrival:
-    """An hour that nobody else wants."""
+    """A booking of an hour that nobody else wants, with its payment."""
     hours, room = divmod(intent.i, intent.sizes["rooms"])
     return _booking(intent, room + 1, FIRST_FREE_SLOT + timedelta(hours=hours))
 
 
 def contested_booking(intent: Intent) -> Arrival:
-    """The hour that all clients of the same half second want."""
+    """A booking of the hour that all clients of the same half second want."""
     return _booking(intent, 1, CONTESTED_DAY + timedelta(hours=int(intent.at_s / CONTESTED_EVERY_S)))
 
 
 def update_profile(intent: Intent) -> Arrival:
+    """A new name and a new text in the profile of one user."""
     user, name = intent.one_of(intent.sizes["users"]), f"Name {intent.i}"
     body = {"display_name": name, "bio": f"Bio of version {intent.i}"}
     return intent.write("PUT", f"/users/{user}/profile/", body, user_id=user, **body)
 
 
 def transfer(intent: Intent) -> Arrival:
-    """Between any two wallets."""
+    """A transfer between any two wallets."""
     giver, taker = intent.random.sample(range(1, intent.sizes["wallets"] + 1), 2)
     return _transfer(intent, giver, taker)
 
 
 def crossing_transfer(intent: Intent) -> Arrival:
-    """Between any two neighbours; the payee pays something back at the same time."""
+    """A transfer between two neighbours; the payee pays something back at the same time."""
     first = 2 * intent.random.randrange(intent.sizes["wallets"] // 2) + 1
     giver, taker = intent.random.sample((first, first + 1), 2)
     return _transfer(intent, giver, taker)
 
 
 def scarce_transfer(intent: Intent) -> Arrival:
-    """More than half of what a wallet holds."""
+    """Two transfers at once, each of more than half of what a wallet holds: only one of them can be paid."""
     giver, taker = intent.random.sample(range(1, intent.sizes["wallets"] + 1), 2)
     return _transfer(intent, giver, taker, seeded.WALLET_CENTS * SCARCE_PERCENT // 100)
 
@@ -150,10 +156,12 @@ def back(intent: Intent, first: Arrival) -> Arrival:
 
 
 def create_booking_repeated(intent: Intent) -> Arrival:
+    """A booking whose client stops waiting after 2 s and asks once more under the same key."""
     return replace(create_booking(intent), patience_s=PATIENCE_S)
 
 
 def transfer_repeated(intent: Intent) -> Arrival:
+    """A transfer whose client stops waiting after 2 s and asks once more under the same key."""
     return replace(transfer(intent), patience_s=PATIENCE_S)
 
 
@@ -163,6 +171,7 @@ def again(intent: Intent, first: Arrival) -> Arrival:
 
 
 def create_hold(intent: Intent) -> Arrival:
+    """A note that a user may want a room."""
     hours, room = divmod(intent.i, intent.sizes["rooms"])
     starts_at = FIRST_FREE_SLOT + timedelta(hours=hours)
     body = _slot(intent, room + 1, starts_at)
