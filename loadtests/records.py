@@ -43,7 +43,7 @@ NEVER_SENT = frozenset({Failure.CONNECT_REFUSED, Failure.CONNECT_TIMEOUT, Failur
 
 
 def outcome(method: str, status: int, failure: Failure, answered: Any) -> Outcome:
-    """What a client may believe: surely done, surely not done, or perhaps.
+    """What a client may believe: certainly done, certainly not done, or perhaps.
 
     A read does nothing, so it is never in doubt: a 503 refuses it, anything else that is no answer has failed it.
     After a write, any 5xx that does not say so leaves open what was done.
@@ -81,7 +81,7 @@ class Records:
         self.count += 1
 
     def not_needed(self, i: int, op: int, intended: float, now: float) -> None:
-        """A planned repetition that was never sent, because the first request was answered."""
+        """A planned retry that was never sent, because the first request was answered."""
         self.request(i, op, 0, Failure.NONE, Outcome.REFUSED, NOT_NEEDED, intended, now, 0.0, now)
 
     def operation(self, **members: Any) -> None:

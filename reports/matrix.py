@@ -36,7 +36,7 @@ def page(scenarios: Sequence[Scenario], ablations: Mapping[str, Ablated], awaite
 
 
 def worth(full: str, nothing: str, missing: str, by_itself: str) -> str:
-    """What four verdicts say about a defence: with all, with none, with all but it, with it alone."""
+    """What four verdicts say about a defence: with all, with none, without it, on its own."""
     held, broken = Verdict.HELD, Verdict.BROKEN
     if {full, nothing, missing, by_itself} - {held, broken}:
         return "not known yet"
@@ -51,7 +51,7 @@ def worth(full: str, nothing: str, missing: str, by_itself: str) -> str:
 
 
 def _overview(scenarios: Iterable[Scenario], ablations: Mapping[str, Ablated]) -> Iterator[str]:
-    yield "| scenario | defence | all but it | it alone | conclusion |"
+    yield "| scenario | defence | without it | on its own | conclusion |"
     yield "| --- | --- | --- | --- | --- |"
     for scenario in scenarios:
         found = ablations.get(scenario.name)
@@ -116,7 +116,7 @@ def _made_at(ablations: Iterable[Ablated]) -> str:
         return "Nothing was measured yet."
     if len(commits) == 1:
         return f"All runs were made at {next(iter(commits))}."
-    return f"The runs were made at {len(commits)} commits; each chapter says which."
+    return f"The runs were made at {len(commits)} commits; each section says which."
 
 
 def _commits(ablations: Iterable[Ablated]) -> dict[str, list[str]]:

@@ -54,7 +54,7 @@ def expectation(twin: model.TwinVerdict) -> str:
         return "nothing expected"
     if not twin.surprising:
         return "as expected"
-    return "not for the reason expected" if twin.verdict is twin.expected else f"expected: {twin.expected}"
+    return "as expected, but for another reason" if twin.verdict is twin.expected else f"expected: {twin.expected}"
 
 
 def found(result: model.CheckResult) -> str:

@@ -56,5 +56,5 @@ SCENARIO = Scenario(
         CleanEndState(),
     ),
     expected={"naive": Verdict.HELD, "hardened": Verdict.HELD},
-    lesson="This is what the defences cost: compare latency and CPU per request of the two twins.",
+    lesson="Nothing breaks: the run shows what the defences cost in latency and CPU per request.",
 )

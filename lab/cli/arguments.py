@@ -47,5 +47,5 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", help="Change a parameter: fault.latency_ms=200.")
 ]
 Again = Annotated[
-    int, typer.Option(help="How often to repeat a run that a busy machine made invalid.", min=0)
+    int, typer.Option(help="How many times to repeat a run that is invalid because the machine was busy.", min=0)
 ]

@@ -96,7 +96,7 @@ def conclude(found: CampaignFolder, table: model.Table, as_json: bool) -> None:
         _print(table)
         say(f"\nTable: {found.folder / TABLE}")
     if not all(each.valid for each in results):
-        told("Some runs are invalid and judge no twin. The same command repeats only these.")
+        told("Some runs are invalid. Run the same command again to repeat only those.")
         raise typer.Exit(INVALID)
 
 

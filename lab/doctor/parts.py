@@ -69,15 +69,17 @@ def docker_engine(available: Callable[[], str | None], compose_version: Callable
     if reason is None:
         return Finding(name="docker", ok=True, found=f"an engine answers, Compose {compose_version()}")
     compose = "build a current Compose: compose/offline/compose-plugin/build"
-    fix = compose if "Compose" in reason else f"as it says; on Debian: apt install docker.io, and {compose}"
+    start = f"do what the message says; without an engine, on Debian: apt install docker.io, and {compose}"
+    fix = compose if "Compose" in reason else start
     return Finding(name="docker", ok=False, found=reason, rules_out=DOCKER, fix=fix)
 
 
 def docker_images(available: Callable[[], str | None], present: Callable[[], bool]) -> Finding:
     if available() is not None:
         return Finding(
-            name="docker images", ok=False, found="no engine to ask", rules_out=DOCKER, fix="as above"
-        )
+            name="docker images", ok=False, found="no engine to ask", rules_out=DOCKER,
+            fix="an engine that answers: bin/lab doctor says how, in its line about docker",
+        )  # fmt: skip
     if present():
         return Finding(name="docker images", ok=True, found="the lab's images are there")
     return Finding(

@@ -93,7 +93,7 @@ def _run_rows(each: CellResult) -> Iterable[tuple[str, ...]]:
 
 
 def _ablation(campaign: Campaign, by_cell: Mapping[str, CellResult], twin: str) -> Table:
-    """All and none first; then a row for each defence: all but it, and it alone."""
+    """All and none first; then a row for each defence: without it, and on its own."""
     rows = [(choice, _told(by_cell, choice, twin), "") for choice in (ALL_ON, NONE_ON)]
     names = [
         cell.name.removeprefix(without("")) for cell in campaign.cells if cell.name.startswith(without(""))

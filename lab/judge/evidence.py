@@ -13,7 +13,7 @@ class TwinEvidence(Evidence, Protocol):
 
     @property
     def plan(self) -> TwinPlan: ...
-    # Everything recorded: `requests`, and the planned repetitions that were not needed.
+    # Everything recorded: `requests`, and the planned retries that were not needed.
     @property
     def recorded(self) -> Any: ...
     @property

@@ -32,7 +32,7 @@ BOUND = 0.025  # how often a bound may be wrong: both sides of a 95 % interval
 def ratio_interval(requests: Requests, mask: Mask) -> tuple[float, float]:
     """Where the share of `mask` may lie, with 95 % confidence: from how much it differs from second to second.
 
-    Requests of one second share their luck, so they count together (ratio estimate over blocks of 1 s, Student's t).
+    Requests in the same second are correlated, so they count together (ratio estimate over blocks of 1 s, Student's t).
     """
     seconds = np.floor(requests["intended"] - requests["intended"].min()).astype(np.int64)
     planned = np.bincount(seconds).astype(np.float64)

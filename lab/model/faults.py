@@ -96,7 +96,7 @@ class Shot:
 
 @dataclass(frozen=True, kw_only=True)
 class FaultWindow:
-    """Fault number `fault` was surely on from `on_s` to `off_s`, seconds from T0."""
+    """Fault number `fault` was certainly on from `on_s` to `off_s`, seconds from T0."""
 
     fault: int
     on_s: float

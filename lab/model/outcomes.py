@@ -24,7 +24,7 @@ class Outcome(IntEnum):
     """What the client may believe about one request."""
 
     OK = 0  # acknowledged: the effect must be there
-    REFUSED = 1  # surely no effect: a 4xx, a 503 to a read, or a problem document with "effect": "none"
+    REFUSED = 1  # certainly no effect: a 4xx, a 503 to a read, or a problem document with "effect": "none"
     UNKNOWN = 2  # a write that may have taken effect: timeout, reset, any other 5xx
     FAILED = 3  # a read that got an error or no answer: it has no effect, so nothing is in doubt
 
@@ -53,7 +53,7 @@ class Ending(IntEnum):
     GOOD = 0  # right, and within X
     LATE = 1  # right, but after X
     CONFLICT = 2  # told that somebody else was first, or that there is not enough (409)
-    REFUSED = 3  # surely no effect, for any other reason
+    REFUSED = 3  # certainly no effect, for any other reason
     FAILED = 4  # a read that got an error or no answer
     UNKNOWN = 5  # a write that may have taken effect
     WRONG = 6  # acknowledged, with wrong content

@@ -48,7 +48,7 @@ class Sample:
 
     @property
     def end_s(self) -> float:
-        """When it had surely ended; the start, if there was no answer, since nothing else is known."""
+        """When it had certainly ended; the start, if there was no answer, since nothing else is known."""
         return self.start_s
 
 

@@ -1,6 +1,6 @@
 """schedule.jsonl: every planned arrival, line by line; the same for every twin.
 
-It is read once for a run. For most arrivals only the instant is kept; for writes and repetitions, the request as well.
+It is read once for a run. For most arrivals only the instant is kept; for writes and retries, the request as well.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DUE = np.dtype([("at_s", "<f8"), ("op", "<u2")])
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """What a write or a repetition asks for, and when. `members` are its path and all that its body says."""
+    """What a write or a retry asks for, and when. `members` are its path and all that its body says."""
 
     at_s: float
     members: Mapping[str, Json]
@@ -39,7 +39,7 @@ class Schedule:
     asked: Mapping[int, Asked]
 
     def __getitem__(self, number: int) -> Asked:
-        """What a write or a repetition asks for. Raises LabError if this number is neither."""
+        """What a write or a retry asks for. Raises LabError if this number is neither."""
         if number not in self.asked:
             raise damaged(self.path, f"it has no arrival number {number} that writes or repeats")
         return self.asked[number]

@@ -1,4 +1,4 @@
-"""When each fault was surely on: the only place that works it out from the events."""
+"""When each fault was certainly on: the only place that works it out from the events."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def claim(run: RunView) -> str:
     """The good share of each twin. Refusals are not good, but if there are any their share is added."""
     limit = words.limit(run.good_within_ms)
     refused = any(twin.share(Ending.REFUSED, run.window(FAULT)) > 0 for twin in run.twins)
-    beside = f" Surely refused: {_shares(run, Ending.REFUSED)}." if refused else ""
+    beside = f" Certainly refused: {_shares(run, Ending.REFUSED)}." if refused else ""
     good = _shares(run, Ending.GOOD)
     return f"Good (correct within {limit}) during the fault: {good} of all planned requests.{beside}"
 

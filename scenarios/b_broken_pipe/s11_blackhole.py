@@ -6,7 +6,7 @@ driver, of TCP or of the server frees a thread from this; only a deadline kept b
 
 A client that asks for a transfer here gives up after 2 s without an answer, and asks once more under the same key.
 Meanwhile the naive twin still has the first request in its queue. When the link is whole again it works off the queue:
-it makes the transfer that nobody is waiting for any more, and then the repetition. The hardened twin has answered long
+it makes the transfer that nobody is waiting for any more, and then the retry. The hardened twin has answered long
 before and does nothing after that: even without idempotency keys, it makes no transfer of this run twice.
 """
 
@@ -33,7 +33,7 @@ SCENARIO = Scenario(
     title="Blackhole between service and database",
     hypothesis="Every request is answered within 2 s (the deadline of 1 s and 1 s to spare), liveness stays green, "
     "and the service has recovered 5 s after healing.",
-    question="statement_timeout is 1 s. When does a query to the database end? A client asks for a transfer, gives up "
+    question="PostgreSQL ends a statement after statement_timeout, say 1 s. When does a query end here? A client asks for a transfer, gives up "
     "after 2 s and asks again: how often is the transfer made?",
     mirrors="KubeBlocks on OKE: about 15 minutes of hanging after a failover, packets to the old address vanished "
     "(kubeblocks.io/blog/oci-tcp-blackhole-troubleshooting)",

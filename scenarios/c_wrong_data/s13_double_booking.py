@@ -25,7 +25,7 @@ SCENARIO = Scenario(
     name="s13-double-booking",
     title="Double booking",
     hypothesis="However many ask at once, one room has one booking at a time.",
-    question="Twenty people, one room, one hour: how many get a 201? And with no latency at all?",
+    question="Ten people, one room, one hour: how many get a 201? And with no latency at all?",
     mirrors="Flexcoin, 2014: concurrent transfers overdrew accounts (vladmihalcea.com/race-condition)",
     load=Load(rate_rps=24, mix={"contested_booking": 5, "get_booking": 1}, good_within_ms=1_000),
     faults=(Latency(link=DATABASE, latency_ms=50),),

@@ -8,7 +8,7 @@ answers with a 500; the other is served, more than a second late. Money is neith
 
 The hardened twin locks wallets in one fixed order, so no deadlock can form, and retries what the database asks it to
 retry. Without that order its retries still serve most clients, but one in twenty is refused, the slowest waits far
-longer, and the database counts some 60 deadlocks.
+longer, and the database counts dozens of deadlocks.
 """
 
 from dataclasses import replace

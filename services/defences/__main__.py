@@ -17,8 +17,8 @@ from services.defences.switch import NAMES
 INTRODUCTION = """\
 # The defences
 
-Each defence is one file and one switch (`--defences all,-deadline`, `--defences none,+connection_pool`). None is enough
-by itself: read how it hurts alone. Its cost while nothing is broken was [measured](#what-each-costs-measured),
+Each defence is one file and one switch (`--defences all,-deadline`, `--defences none,+connection_pool`). Each can
+do harm on its own, and says how. Its cost while nothing is broken was [measured](#what-each-costs-measured),
 [the matrix](matrix.md) shows which scenario breaks without it, and *Awaits* names a scenario to come.
 
 <!-- Generated from docstrings and docs/defences.json: .venv/bin/python -m services.defences > docs/defences.md -->

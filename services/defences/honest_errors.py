@@ -47,7 +47,7 @@ def effect_is_possible() -> None:
 
 
 def effect_is_undone() -> None:
-    """Note that everything done by this request, or an earlier one with its key, is surely undone."""
+    """Note that everything done by this request, or an earlier one with its key, is certainly undone."""
     g.effect_is_possible, g.key_is_free = False, True
 
 

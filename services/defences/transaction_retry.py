@@ -1,4 +1,4 @@
-"""Transaction retry: repeat what PostgreSQL surely did not do: a transaction rolled back, a read that broke off.
+"""Transaction retry: repeat what PostgreSQL certainly did not do: a transaction rolled back, a read that broke off.
 
 Guards against losing to a deadlock or a serialization failure, and against a session that dies during a request: what
 was not committed was not done, and another connection may do it in what is left of the deadline. A COMMIT that was sent
@@ -90,7 +90,7 @@ def _again_and_again(attempt: Callable[[], T], before_the_next: Callable[[], Non
             return attempt()
         except sa.exc.DBAPIError as error:
             pause_s = random.uniform(0, PAUSE_S * 2**number)
-            if not _surely_not_done(error) or left_s() <= pause_s or not budget.withdraw():
+            if not _certainly_not_done(error) or left_s() <= pause_s or not budget.withdraw():
                 raise
         metrics.current().retries.labels("transaction").inc()
         time.sleep(pause_s)
@@ -98,7 +98,7 @@ def _again_and_again(attempt: Callable[[], T], before_the_next: Callable[[], Non
     return attempt()
 
 
-def _surely_not_done(error: sa.exc.DBAPIError) -> bool:
+def _certainly_not_done(error: sa.exc.DBAPIError) -> bool:
     """PostgreSQL says so; or the session ended, which rolls back, before anything was sent that commits."""
     rule = database_rule(error)
     return rule.rolled_back or (rule.broken and not g.get("effect_is_possible", False))

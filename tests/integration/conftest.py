@@ -72,7 +72,7 @@ def payments_url():
 
 @pytest.fixture(scope="session")
 def toxiproxy(needs_local, tmp_path_factory):
-    """A real Toxiproxy, surely ours."""
+    """A real Toxiproxy, certainly ours."""
     mark, ports = Birthmark.of("test"), Ports()
     port = ports.reserve()
     command = find().command(LOOPBACK, port, mark.write(tmp_path_factory.mktemp("toxiproxy")))

@@ -100,7 +100,7 @@ class Proxied:
         return client
 
     def connect_and_settle(self) -> socket.socket:
-        """A connection that has carried a byte both ways, so that both its directions surely exist."""
+        """A connection that has carried a byte both ways, so that both its directions certainly exist."""
         client = self.connect()
         assert echoed(client, b"?") == b"?"
         self.upstream.received.clear()

@@ -232,7 +232,7 @@ def test_a_deadlock_is_retried_until_both_transfers_are_done(proxy, serve):
     assert sample(app, "retries_total", what="transaction") >= 1
 
 
-def test_without_retry_one_of_them_fails_and_surely_had_no_effect(serve, server):
+def test_without_retry_one_of_them_fails_and_certainly_had_no_effect(serve, server):
     answers = ask(serve("all,-lock_order,-transaction_retry"), *CROSSWISE)
     assert sorted(answer.status_code for answer, _ in answers) == [200, 503]
     (failed,) = (answer.json for answer, _ in answers if answer.status_code == 503)

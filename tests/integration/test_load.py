@@ -204,7 +204,7 @@ def test_a_repetition_is_sent_only_if_the_first_was_not_answered(
     assert gave_up[[4, 9]] == pytest.approx([0.5, 2.0], abs=0.3)
 
 
-def test_a_connection_that_nobody_accepts_is_refused_and_surely_without_effect(player: Player) -> None:
+def test_a_connection_that_nobody_accepts_is_refused_and_certainly_without_effect(player: Player) -> None:
     playing = player.play(every(0.1, 0.3), target="127.0.0.1:1")
     assert set(playing.requests["failure"]) == {Failure.CONNECT_REFUSED}
     assert set(playing.requests["outcome"]) == {Outcome.REFUSED}

@@ -53,7 +53,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 @pytest.fixture(scope="module")
 def api(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiClient]:
-    """A server of the engine, surely ours."""
+    """A server of the engine, certainly ours."""
     mark, client = Birthmark.of("test"), ApiClient(free_port())
     configuration = mark.write(tmp_path_factory.mktemp("engine"))
     server = subprocess.Popen(engine.command(LOOPBACK, client.port, configuration), cwd=ROOT)

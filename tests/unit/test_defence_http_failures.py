@@ -138,7 +138,7 @@ def test_a_good_answer_is_its_document():
     assert document(answer, {"id": str}) == {"id": "ch_1", "more": 1}
 
 
-def test_a_connection_that_is_refused_had_surely_no_effect():
+def test_a_connection_that_is_refused_had_certainly_no_effect():
     with silent_server() as port:
         pass
     with pytest.raises(requests.RequestException) as caught:
@@ -146,7 +146,7 @@ def test_a_connection_that_is_refused_had_surely_no_effect():
     assert rule_of(caught.value) is UNREACHABLE
 
 
-def test_a_name_that_there_is_not_had_surely_no_effect(monkeypatch):
+def test_a_name_that_there_is_not_had_certainly_no_effect(monkeypatch):
     def no_such_name(*_, **__):
         raise OSError(-2, "Name or service not known")
 

@@ -38,7 +38,7 @@ SESSION_ENDED = [psycopg.OperationalError, errors.AdminShutdown, errors.FeatureN
 
 
 @pytest.mark.parametrize("kind", ROLLED_BACK + SESSION_ENDED)
-def test_what_was_surely_not_done_is_run_again(kind, pauses):
+def test_what_was_certainly_not_done_is_run_again(kind, pauses):
     app = defended("none,+transaction_retry")
     transaction = failing(kind, times=2)
     with app.app_context():

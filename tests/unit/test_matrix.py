@@ -98,7 +98,7 @@ def test_half_a_campaign_shows_what_is_there_and_says_what_is_missing(tmp_path: 
 def test_runs_of_several_commits_say_which_is_whose(tmp_path: Path) -> None:
     ablated(tmp_path, "20261126-1-ablation", judged(), judged(), judged(commit="abcdef0+"))
     text = shown(tmp_path)
-    assert "The runs were made at 2 commits; each chapter says which." in text
+    assert "The runs were made at 2 commits; each section says which." in text
     assert (
         "at commit `0123456`: all, none; "
         "at commit `abcdef0` with uncommitted changes: all but deadline, deadline alone." in text

@@ -183,7 +183,7 @@ def test_a_history_without_its_schedule_is_damaged(writer: RunWriter) -> None:
         _ = twin(writer).history
 
 
-def test_a_fault_was_surely_on_from_the_answer_to_injecting_until_healing_was_asked_for(
+def test_a_fault_was_certainly_on_from_the_answer_to_injecting_until_healing_was_asked_for(
     writer: RunWriter,
 ) -> None:
     manifest = RunRecord(writer.folder).manifest

@@ -1,4 +1,4 @@
-"""When a fault was surely on, as the events of a run have it."""
+"""When a fault was certainly on, as the events of a run have it."""
 
 from lab.faults import Kill
 from lab.model import FAULT, SERVICE, Fault, FaultWindow

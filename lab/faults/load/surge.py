@@ -15,7 +15,7 @@ WELL_TIMES_MAX = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Surge(StateFault):
-    """While it is on, the arrival rate is multiplied by `times`; repetitions come a little later, as always."""
+    """While it is on, the arrival rate is multiplied by `times`; retries come a little later, as always."""
 
     kind: ClassVar[str] = "surge"
     needs: ClassVar[Capability] = Capability.LOAD

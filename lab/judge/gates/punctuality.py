@@ -42,7 +42,7 @@ def schedule_lag(planned: Planned, twin: TwinEvidence) -> Gate:
 
 def on_time(run: RunEvidence) -> Gate:
     """Measured from the planned instant until a link had changed, or until a part or a store was asked to change: how
-    long a server takes to stop or start is its own affair, and a fault counts only once it was surely there.
+    long a server takes to stop or start is its own affair, and a fault counts only once it was certainly there.
     """
     off_ms = [
         1000 * max(abs(event.before_s - event.planned_s), abs(_done_s(event) - event.planned_s))

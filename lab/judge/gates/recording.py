@@ -19,7 +19,7 @@ def complete(run: RunEvidence) -> Gate:
 
 
 def all_recorded(run: RunEvidence, twin: TwinEvidence) -> Gate:
-    """A repetition that was not sent counts as recorded if the request that it repeats had been answered by then."""
+    """A retry that was not sent counts as recorded if the request that it repeats had been answered by then."""
     planned, recorded = run.manifest.planned, len(twin.recorded)
     spared, unfounded = recorded - len(twin.requests), _unfounded(twin)
     sentence = f"{planned} requests were planned, {recorded} recorded"
@@ -39,7 +39,7 @@ def all_recorded(run: RunEvidence, twin: TwinEvidence) -> Gate:
 
 
 def _unfounded(twin: TwinEvidence) -> int:
-    """How many repetitions were not sent although the first request had no answer yet, or was told to try again."""
+    """How many retries were not sent although the first attempt had no answer yet, or was told to try again."""
     spared = twin.recorded[~np.isin(twin.recorded["i"], twin.requests["i"])]
     firsts = [twin.repeats.get(i, -1) for i in spared["i"].tolist()]
     settled = twin.requests[is_settled(twin.requests) & np.isin(twin.requests["i"], firsts)]
