@@ -16,7 +16,7 @@ from lab.checks.invariants import (
     RefusedMeansRefused,
     StoredAsAsked,
 )
-from lab.checks.slos import ServedRatio
+from lab.checks.slos import RightAnswers, ServedRatio
 from lab.model import FAULT, Load, Scenario, Verdict
 
 SCENARIO = Scenario(
@@ -44,6 +44,7 @@ SCENARIO = Scenario(
     ),
     checks=(
         ServedRatio(phase=FAULT, at_least=0.98),
+        RightAnswers(),
         NoLostAcks(),
         NoPhantoms(),
         RefusedMeansRefused(),

@@ -8,7 +8,7 @@ connections that are already open.
 
 from dataclasses import replace
 
-from lab.checks.slos import GoodRatio, LatencyQuantile, RecoversWithin
+from lab.checks.slos import GoodRatio, LatencyQuantile, RecoversWithin, RightAnswers
 from lab.faults import Latency
 from lab.model import DATABASE, FAULT, QUICK, Load, Scenario, Verdict
 
@@ -30,6 +30,7 @@ SCENARIO = Scenario(
         GoodRatio(phase=FAULT, at_least=0.9),
         LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=250, ops=("get_booking",)),
         RecoversWithin(at_most_s=5),
+        RightAnswers(),
     ),
     defences=("one_round_trip_reads",),
     lesson="one_round_trip_reads: a read takes one round trip; a transaction around it makes that three.",

@@ -6,7 +6,7 @@ link they take more than a second. The hardened twin reads the bookings of all t
 
 from dataclasses import replace
 
-from lab.checks.slos import GoodRatio, LatencyQuantile, StatementsPerRequest
+from lab.checks.slos import GoodRatio, LatencyQuantile, RightAnswers, StatementsPerRequest
 from lab.faults import Latency
 from lab.model import DATABASE, FAULT, QUICK, Load, Scenario, Verdict
 
@@ -26,6 +26,7 @@ SCENARIO = Scenario(
         StatementsPerRequest(route="/users/", at_most=3),
         LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=500, ops=("users_with_bookings",)),
         GoodRatio(phase=FAULT, at_least=0.9),
+        RightAnswers(),
     ),
     defences=("batched_reads",),
     lesson="batched_reads: two queries per page, however long the page is.",

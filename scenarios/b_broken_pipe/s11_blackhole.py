@@ -24,7 +24,7 @@ from lab.checks.invariants import (
     RefusedMeansRefused,
     StoredAsAsked,
 )
-from lab.checks.slos import AnswersWithin, GoodRatio, RecoversWithin
+from lab.checks.slos import AnswersWithin, GoodRatio, RecoversWithin, RightAnswers
 from lab.faults import Timeout
 from lab.model import DATABASE, FAULT, QUICK, Load, Scenario, ServerProfile, Topology, Verdict
 
@@ -33,8 +33,8 @@ SCENARIO = Scenario(
     title="Blackhole between service and database",
     hypothesis="Every request is answered within 2 s (the deadline of 1 s and 1 s to spare), liveness stays green, "
     "and the service has recovered 5 s after healing.",
-    question="PostgreSQL ends a statement after statement_timeout, say 1 s. When does a query end here? A client asks for a transfer, gives up "
-    "after 2 s and asks again: how often is the transfer made?",
+    question="PostgreSQL ends a statement after statement_timeout, say 1 s. When does a query end here? A client asks "
+    "for a transfer, gives up after 2 s and asks again: how often is the transfer made?",
     mirrors="KubeBlocks on OKE: about 15 minutes of hanging after a failover, packets to the old address vanished "
     "(kubeblocks.io/blog/oci-tcp-blackhole-troubleshooting)",
     quick=replace(QUICK, recovery_s=10),
@@ -61,6 +61,7 @@ SCENARIO = Scenario(
         AnswersWithin(phase=FAULT, at_most_ms=2_000),  # a deadline of 1 s, 0.25 s of grace, and a busy core
         GoodRatio(phase=FAULT, at_least=1.0, ops=("healthz",)),
         RecoversWithin(at_most_s=5),
+        RightAnswers(),
         NoLostAcks(),
         NoPhantoms(),
         RefusedMeansRefused(),

@@ -17,7 +17,7 @@ from lab.checks.invariants import (
     RefusedMeansRefused,
     StoredAsAsked,
 )
-from lab.checks.slos import ServedRatio
+from lab.checks.slos import RightAnswers, ServedRatio
 from lab.faults import Latency
 from lab.model import DATABASE, FAULT, Load, Scenario, Verdict
 
@@ -32,6 +32,7 @@ SCENARIO = Scenario(
     checks=(
         NoDoubleBooking(),
         ServedRatio(phase=FAULT, at_least=0.9),
+        RightAnswers(),
         NoLostAcks(),
         NoPhantoms(),
         RefusedMeansRefused(),

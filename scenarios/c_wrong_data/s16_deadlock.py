@@ -24,7 +24,7 @@ from lab.checks.invariants import (
     RefusedMeansRefused,
     StoredAsAsked,
 )
-from lab.checks.slos import CleanRefusals, LatencyQuantile
+from lab.checks.slos import CleanRefusals, LatencyQuantile, RightAnswers
 from lab.faults import Latency
 from lab.model import DATABASE, FAULT, QUICK, Load, Scenario, Verdict
 
@@ -48,6 +48,7 @@ SCENARIO = Scenario(
         NoDeadlocks(),
         CleanRefusals(phase=FAULT, at_most=0.0),
         LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=1_000, ops=("crossing_transfer",)),
+        RightAnswers(),
         Conservation(),
         NoLostAcks(),
         NoPhantoms(),

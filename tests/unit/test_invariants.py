@@ -518,15 +518,29 @@ def test_a_row_that_says_something_else_than_was_acknowledged_is_found() -> None
     "answered",
     [
         {"id": 2, "status": "confirmed", "ends_at": "2030-01-01T11:00:00Z"},
-        {"id": 9, "room_id": 5},
         "text",
         None,
     ],
-    ids=["the same instant", "another row", "no object", "nothing"],
+    ids=["the same instant", "no object", "nothing"],
 )
 def test_what_is_no_difference(answered: object) -> None:
     twin = FabricatedTwin(history=[booking("r1", answered=answered)], final=BOOKED.final)
     assert judged(StoredAsAsked(), twin).verdict is HELD
+
+
+@pytest.mark.parametrize("said", [{"id": 9}, {"id": 9, "room_id": 5}])
+def test_an_acknowledgement_that_names_a_row_of_somebody_else_is_found(said: dict[str, int]) -> None:
+    """Whoever asks for that booking again sees another person's, or none."""
+    result = judged(
+        StoredAsAsked(), FabricatedTwin(history=[booking("r1", answered=said)], final=BOOKED.final)
+    )
+    assert (result.verdict, result.value) == (BROKEN, 1)
+    assert "acknowledged as no. 9, which is not its own" in result.examples[0]
+
+
+def test_a_profile_has_no_number_to_be_named_by() -> None:
+    said = replace(update("p2"), answered={"user_id": 1, "version": 2})
+    assert judged(StoredAsAsked(), FabricatedTwin(history=[said], final=profile(2, 2))).value in (None, 0)
 
 
 # -- I16 justified refusals

@@ -52,12 +52,11 @@ class StoredAsAsked(Check):
         if not there:
             return self.undecided("Nothing was stored, so nothing could differ from what was asked for.")
         right = _Right(evidence)
-        found = [
-            text
-            for intent in there
-            for row in rows[intent.kind][intent.reference]
-            if (text := right.difference(intent, row))
-        ]
+        found = []
+        for intent in there:
+            mine = rows[intent.kind][intent.reference]
+            found += [text for row in mine if (text := right.difference(intent, row))]
+            found += _misnamed(intent, mine)
         among = f"what {summary(there)} left behind"
         return counted(self, found, "row that differs", "rows that differ", among=among, looked=len(there))
 
@@ -109,8 +108,20 @@ class _Right:
         return name not in CHANGES_LATER
 
 
+def _misnamed(intent: Intent, rows: list[Row]) -> list[str]:
+    """Acknowledgements that name a row of somebody else, or none at all."""
+    own = {row["id"] for row in rows if "id" in row}
+    return [
+        f"{intent}; acknowledged as no. {each.answered['id']}, which is not its own"
+        for each in intent.tries
+        if each.outcome == Outcome.OK
+        and isinstance(each.answered, Mapping)
+        and each.answered.get("id", next(iter(own), None)) not in own | {None}
+    ]
+
+
 def _acknowledged(intent: Intent, row: Row) -> list[tuple[str, Row]]:
-    """What the acknowledgements say of `row`. Whether they all name the same row is for I9 to judge."""
+    """What the acknowledgements say of `row`. Whether all of them name the same row is for I9 to judge."""
     number = row.get("id")
     return [
         ("acknowledged", each.answered)

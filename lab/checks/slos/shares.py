@@ -12,8 +12,8 @@ from lab.model import CheckResult, Verdict, percent
 
 @dataclass(frozen=True, kw_only=True)
 class ShareCheck(PhaseCheck):
-    """Judged by how it varies from second to second, a share certainly keeps its limit, certainly breaks it, or is too near
-    to tell. With a limit of all or none it is never too near.
+    """Judged by how it varies from second to second, a share clearly keeps its limit, clearly breaks it, or is too
+    near to tell. With a limit of all or none it is never too near.
     """
 
     def judged(
