@@ -25,7 +25,7 @@ HEALTHY_FOR_S = 5.0  # a twin that is healthy for this long without a break has 
 PER_BIN = 15  # planned requests at least: with fewer, each one would weigh too much
 SHORT_OF_BASELINE = 0.02  # a share this far below that of the baseline's worst second is still healthy
 SLOWER = 1.5  # so is a median this many times that of the baseline …
-SHARE_OF_LIMIT = 0.5  # … or within this share of what the load allows
+SHARE_OF_LIMIT = 0.25  # … or within this share of what the load allows
 BASELINE_LEAST = 0.5  # below it there is no healthy state to recover to
 Q = 0.5  # a second holds 15 to 40 requests, too few for a tail; what is too late is not good anyway
 

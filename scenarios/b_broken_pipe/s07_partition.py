@@ -18,7 +18,14 @@ from lab.checks.invariants import (
     RefusedMeansRefused,
     StoredAsAsked,
 )
-from lab.checks.slos import CleanRefusals, GoodRatio, RecoversWithin, TruthfulReadiness
+from lab.checks.slos import (
+    AnswersWithin,
+    CleanRefusals,
+    GoodRatio,
+    RecoversWithin,
+    RightAnswers,
+    TruthfulReadiness,
+)
 from lab.faults import Down
 from lab.model import DATABASE, FAULT, QUICK, Load, Scenario, Verdict
 
@@ -49,7 +56,9 @@ SCENARIO = Scenario(
         CleanRefusals(phase=FAULT, at_most=0.05),
         GoodRatio(phase=FAULT, at_least=0.9, ops=("healthz",)),
         TruthfulReadiness(at_most_s=2),
+        AnswersWithin(phase=FAULT, at_most_ms=300, share=0.8),
         RecoversWithin(at_most_s=5),
+        RightAnswers(),
         NoLostAcks(),
         NoPhantoms(),
         RefusedMeansRefused(),
@@ -60,7 +69,8 @@ SCENARIO = Scenario(
         JustifiedRefusals(),
         CleanEndState(),
     ),
-    defences=("honest_errors", "readiness"),
-    lesson="honest_errors: an error says whether anything was done. readiness: the probe tells the truth.",
+    defences=("honest_errors", "readiness", "circuit_breaker"),
+    lesson="honest_errors: an error says whether anything was done. readiness: the probe tells the truth. "
+    "circuit_breaker: who cannot be served is told at once.",
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

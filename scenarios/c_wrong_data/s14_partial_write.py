@@ -15,7 +15,7 @@ from lab.checks.invariants import (
     RefusedMeansRefused,
     StoredAsAsked,
 )
-from lab.checks.slos import GoodRatio
+from lab.checks.slos import GoodRatio, RightAnswers
 from lab.faults import Down, Latency
 from lab.model import DATABASE, FAULT, QUICK, Burst, Load, Scenario, Verdict
 
@@ -35,7 +35,8 @@ SCENARIO = Scenario(
     ),
     checks=(
         AtomicPair(),
-        GoodRatio(phase=FAULT, at_least=0.1),
+        GoodRatio(phase=FAULT, at_least=0.4),
+        RightAnswers(),
         NoLostAcks(),
         NoPhantoms(),
         RefusedMeansRefused(),

@@ -8,7 +8,6 @@ Hurts alone, or with the wrong thresholds, by refusing everybody because of the 
 count, never a lost race, a deadlock, or a request that had too little time left. Any answer closes the circuit, and it
 opens only after FAILURES_MAX outages in a row that took at least OPEN_AFTER_S: if a link flaps faster, retrying is
 better.
-Awaits S26: a retry storm, in which every attempt at a database that is down makes it worse.
 """
 
 import threading

@@ -247,6 +247,11 @@ def stored_as_asked(_run: Run, twin: Twin, _check: Row) -> Found:
         count += sum(
             differs(row, wanted) or any(differs(row, told) for told in tellings(wish, row)) for row in there
         )
+        names = {row["id"] for row in there if "id" in row}
+        told = [each["answered"] for each in wish if each["outcome"] == OK]
+        count += sum(
+            "id" in each and each["id"] not in names for each in told if isinstance(each, dict)
+        ) * bool(there)
     return judged(count, looked) if looked else NOTHING
 
 

@@ -171,7 +171,7 @@ def healthy_bins(run: Run, asked: list[Request], start_s: float, bin_s: float) -
     base = due(asked, begun_s, until_s)
     before = served_in(run, base, begun_s, until_s, bin_s)
     shares = [served / planned for planned, served in before if planned]
-    slowest_ms = max(1.5 * median_of_good(run, base), run.within_ms / 2)
+    slowest_ms = max(1.5 * median_of_good(run, base), run.within_ms / 4)
     end_s = run.window("recovery")[1]
     found = []
     edges = bin_edges(start_s, end_s, bin_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from tests.independent.folder import NO_FAILURE, READINESS, UNKNOWN, Request, Row, Run, Twin
+from tests.independent.folder import NO_FAILURE, OK, READINESS, UNKNOWN, WRONG, Request, Row, Run, Twin
 from tests.independent.numbers import (
     HEALTHY_FOR_S,
     PER_BIN,
@@ -79,8 +79,19 @@ def answers_within(run: Run, twin: Twin, check: Row) -> Found:
     asked = asked_in_phase(run, twin, check)
     if len(asked) < FEWEST:
         return NOTHING
-    slowest_ms = max(request.waited_ms if request.failure == NO_FAILURE else math.inf for request in asked)
+    waited_ms = [request.waited_ms if request.failure == NO_FAILURE else math.inf for request in asked]
+    needed = 1 if check["share"] == 1 else carried_by(check["share"])
+    if len(asked) < needed:
+        return NOTHING
+    slowest_ms = quantile(waited_ms, check["share"])
     return decided(slowest_ms <= check["at_most_ms"], slowest_ms)
+
+
+def right_answers(_run: Run, twin: Twin, _check: Row) -> Found:
+    """A wrong answer at any time is one too many."""
+    acknowledged = [request for request in twin.requests if request.outcome == OK]
+    count = sum(request.flags & WRONG > 0 for request in acknowledged)
+    return NOTHING if not count and len(acknowledged) < 5 else decided(not count, count)
 
 
 def clean_refusals(run: Run, twin: Twin, check: Row) -> Found:
@@ -107,7 +118,7 @@ def recovers_within(run: Run, twin: Twin, check: Row) -> Found:
 
 def statements_per_request(run: Run, twin: Twin, check: Row) -> Found:
     counted = statements(twin.metrics, *run.window("fault"), check["route"])
-    if counted is None or counted[1] < 10:
+    if counted is None or counted[1] < 10 or not counted[0]:
         return NOTHING
     return decided(counted[0] <= check["at_most"], counted[0])
 
@@ -121,7 +132,8 @@ def truthful_readiness(run: Run, twin: Twin, check: Row) -> Found:
         for probe in due(probes, on_s + check["at_most_s"], off_s)
         if not (probe.status == 200 and probe.end_s > off_s)
     ]
-    last = due(probes, *run.window("recovery"))[-3:]
+    end_s = run.window("recovery")[1]
+    last = due(probes, healed_s(run, twin) + check["back_after_s"], end_s)
     if min(len(during), len(last)) < 3:
         return NOTHING
     false = sum(probe.status == 200 for probe in during) + sum(probe.status != 200 for probe in last)
@@ -135,6 +147,7 @@ SLOS: dict[str, Callable[[Run, Twin, Row], Found]] = {
     "CleanRefusals": clean_refusals,
     "LatencyQuantile": latency_quantile,
     "RecoversWithin": recovers_within,
+    "RightAnswers": right_answers,
     "StatementsPerRequest": statements_per_request,
     "TruthfulReadiness": truthful_readiness,
 }

@@ -12,6 +12,7 @@ from lab.checks.slos import (
     GoodRatio,
     LatencyQuantile,
     RecoversWithin,
+    RightAnswers,
     ServedRatio,
     StatementsPerRequest,
     TruthfulReadiness,
@@ -236,6 +237,31 @@ def test_silence_breaks_it_however_short_the_client_waited() -> None:
     assert "reset" in result.examples[0]
 
 
+def test_a_share_may_be_asked_of_and_the_rest_may_be_late() -> None:
+    late = {**REFUSAL, "latency_ms": 1_000, "rate_rps": 3}
+    for quick_rps, verdict in ((20, HELD), (9, BROKEN)):
+        rows = together(in_fault_phase(**{**REFUSAL, "rate_rps": quick_rps}), in_fault_phase(**late))
+        check = AnswersWithin(phase=FAULT, at_most_ms=300, share=0.8)
+        assert judged(check, rows).verdict is verdict
+    assert check.title() == "at least 80 % of requests answered within 300 ms in the fault phase"
+
+
+# -- RightAnswers
+
+
+def test_one_wrong_answer_in_a_whole_run_is_one_too_many() -> None:
+    assert judged(RightAnswers()).verdict is HELD
+    one = together(requests(), requests(1.0, 1.01, op="healthz", wrong=True))
+    result = judged(RightAnswers(), one)
+    assert (result.verdict, result.value) == (BROKEN, 1)
+    assert "1 × healthz" in result.sentence
+    assert "healthz no." in result.examples[0]
+
+
+def test_without_a_success_nothing_can_be_wrong() -> None:
+    assert judged(RightAnswers(), requests(**REFUSAL)).verdict is INCONCLUSIVE
+
+
 # -- RecoversWithin
 
 
@@ -288,8 +314,10 @@ def test_one_late_request_makes_no_second_ill_and_two_of_twenty_do() -> None:
 def test_a_twin_that_stays_slow_has_not_recovered_though_all_is_in_time() -> None:
     slow = together(requests(0, START_S), requests(START_S, PHASES.load_s, latency_ms=250))
     assert judged(RecoversWithin(at_most_s=5), slow, fault_windows=WINDOW).verdict is BROKEN
-    within_half = together(requests(0, START_S), requests(START_S, PHASES.load_s, latency_ms=140))
-    assert judged(RecoversWithin(at_most_s=5), within_half, fault_windows=WINDOW).verdict is HELD
+    lingering = together(requests(0, START_S), requests(START_S, PHASES.load_s, latency_ms=140))
+    assert judged(RecoversWithin(at_most_s=5), lingering, fault_windows=WINDOW).verdict is BROKEN
+    a_quarter = together(requests(0, START_S), requests(START_S, PHASES.load_s, latency_ms=70))
+    assert judged(RecoversWithin(at_most_s=5), a_quarter, fault_windows=WINDOW).verdict is HELD
 
 
 def test_a_conflict_is_a_healthy_answer() -> None:
@@ -391,8 +419,12 @@ def test_statements_are_counted_from_the_metrics_over_the_fault_phase(
         readings(200, 0),
         readings(20, 9),
         readings(200, 100, route="/other/"),
+        [
+            replace(each, samples={n: v for n, v in each.samples.items() if "sql" not in n})
+            for each in readings(2, 99)
+        ],
     ],
-    ids=["none", "one", "no requests", "few requests", "another route"],
+    ids=["none", "one", "no requests", "few requests", "another route", "no statements counted"],
 )
 def test_metrics_that_tell_too_little_decide_nothing(metrics: list[MetricsReading]) -> None:
     assert judged(StatementsPerRequest(route="/users/", at_most=3), metrics=metrics).verdict is INCONCLUSIVE
@@ -412,6 +444,15 @@ def readiness(during: dict[str, object], after: dict[str, object], late_s: float
     )
 
 
+def ready_again_after(seconds: float) -> object:
+    back_s = END_S + seconds
+    return together(
+        requests(0, START_S, **READY),
+        requests(START_S, back_s, **NOT_READY),
+        requests(back_s, PHASES.load_s, **READY),
+    )
+
+
 @pytest.mark.parametrize(
     ("rows", "verdict"),
     [
@@ -421,8 +462,19 @@ def readiness(during: dict[str, object], after: dict[str, object], late_s: float
         (readiness(NOT_READY, NOT_READY), BROKEN),
         (readiness(NOT_READY, READY, late_s=3.0), BROKEN),
         (readiness({**READY, "rate_rps": 0.1}, READY), INCONCLUSIVE),
+        (ready_again_after(4.5), HELD),
+        (ready_again_after(7.0), BROKEN),
     ],
-    ids=["truthful", "silent", "always ready", "never ready again", "slow to notice", "hardly asked"],
+    ids=[
+        "truthful",
+        "silent",
+        "always ready",
+        "never ready again",
+        "slow to notice",
+        "hardly asked",
+        "back in time",
+        "back too late",
+    ],
 )
 def test_readiness_must_follow_the_fault(rows: object, verdict: Verdict) -> None:
     assert judged(TruthfulReadiness(at_most_s=2), rows, fault_windows=WINDOW).verdict is verdict
@@ -441,6 +493,7 @@ def test_every_slo_is_tested_here() -> None:
         GoodRatio,
         LatencyQuantile,
         RecoversWithin,
+        RightAnswers,
         ServedRatio,
         StatementsPerRequest,
         TruthfulReadiness,

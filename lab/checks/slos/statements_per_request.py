@@ -34,6 +34,10 @@ class StatementsPerRequest(Check):
             return self.undecided(
                 f"Only {requests:.0f} requests of {self.route} ended; at least {REQUESTS_MIN} are needed.",
             )
+        if not statements:
+            return self.undecided(
+                f"The twin counted no SQL statement of {self.route}, so it does not count them."
+            )
         return result(
             self,
             decided(statements <= self.at_most),

@@ -19,13 +19,14 @@ PROBES_MIN = 3
 
 @dataclass(frozen=True, kw_only=True)
 class TruthfulReadiness(Check):
-    """From `at_most_s` after injection no probe gets "ready", and the last ones of the recovery phase do.
+    """From `at_most_s` after injection no probe gets "ready"; from `back_after_s` after healing on, every one does.
 
     No answer counts as "not ready", as it does for a load balancer.
     """
 
     name: ClassVar[str] = "truthful readiness"
     at_most_s: float
+    back_after_s: float = 5.0  # as long as a twin may take to recover
 
     def title(self) -> str:
         return f"readiness probes answer truthfully, at most {self.at_most_s:g} s late"
@@ -37,21 +38,22 @@ class TruthfulReadiness(Check):
             for window in evidence.fault_windows
         ]
         during = np.concatenate(windows) if windows else asked[:0]
-        last = between(asked, *evidence.phases.window(RECOVERY))[-PROBES_MIN:]
+        healed_s = max((window.off_s for window in evidence.fault_windows), default=0.0)
+        last = between(asked, healed_s + self.back_after_s, evidence.phases.window(RECOVERY)[1])
         if min(len(during), len(last)) < PROBES_MIN:
             return self.undecided(
                 f"Only {len(during)} readiness probes counted in the fault and {len(last)} at the end; at least "
                 f"{PROBES_MIN} of each are needed.",
             )
         false_yes, false_no = int(_ready(during).sum()), int((~_ready(last)).sum())
-        back = "the service was ready again" if not false_no else "the service was not ready again"
         return result(
             self,
             decided(not false_yes and not false_no),
             value=false_yes + false_no,
             threshold=0,
             unit="false answers",
-            sentence=f'{false_yes} of {len(during)} probes were told "ready" during the fault; at the end {back}.',
+            sentence=f'{false_yes} of {len(during)} probes were told "ready" during the fault, and {false_no} of '
+            f'{len(last)} "not ready" from {self.back_after_s:g} s after healing on.',
             looked=len(during) + len(last),
         )
 
