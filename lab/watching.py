@@ -33,6 +33,7 @@ class Periodic:
         self._every_s = every_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep_on, name=name, daemon=True)
+        self._failed: Exception | None = None
 
     def again(self) -> bool:
         """One turn."""
@@ -47,10 +48,18 @@ class Periodic:
     ) -> None:
         self._stop.set()
         self._thread.join(END_TIMEOUT_S)
+        if error is None and self._failed is not None:
+            raise Spoiled(
+                f"The lab stopped observing ({self._thread.name}) in mid-run, so no twin is judged: {self._failed!r}. "
+                "Run it again."
+            ) from self._failed
 
     def _keep_on(self) -> None:
-        while not self._stop.wait(self._every_s) and self.again():
-            pass
+        try:
+            while not self._stop.wait(self._every_s) and self.again():
+                pass
+        except Exception as error:  # noqa: BLE001 - whatever it was, what it would have seen is missing
+            self._failed = error
 
 
 class Watch(Periodic):

@@ -27,9 +27,10 @@ ACTIVITY = """
 """
 CLOCK = "SELECT clock_timestamp() AS now"  # the clock that dated the rows
 # Since the server started. A session reports its share when it ends a transaction, at most once a second.
-COUNTERS = (
-    "SELECT deadlocks, xact_commit, xact_rollback FROM pg_stat_database WHERE datname = current_database()"
-)
+COUNTERS = """
+    SELECT deadlocks, xact_commit, xact_rollback, sessions_killed
+    FROM pg_stat_database WHERE datname = current_database()
+"""
 LOCKS = """
     SELECT l.pid, l.locktype, l.mode, l.relation::regclass::text AS relation
     FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.usename = 'app'

@@ -35,6 +35,7 @@ from lab.model import (
     PartState,
     Performed,
     Phases,
+    PhaseStarted,
     ProxiesRead,
     Sample,
     Scenario,
@@ -49,6 +50,7 @@ from lab.model import (
     a_link,
     line_up,
 )
+from lab.model import PHASES as PHASE_NAMES
 from lab.plan.switches import plan_shots, plan_switches
 from lab.record import FORMAT, REQUEST, Isolation, Manifest, Status
 from lab.record.schedule import DUE, Schedule
@@ -219,10 +221,17 @@ class FabricatedRun:
     schedule: Schedule
 
     machine: Sequence[MachineSample] = field(default_factory=quiet)
+    begun: Sequence[PhaseStarted] = ()  # else when the manifest says
+
+    @staticmethod
+    def begun_in(phases: Phases) -> list[PhaseStarted]:
+        """Every phase of `phases`, begun on time."""
+        return [PhaseStarted(phase=phase, at_s=phases.window(phase)[0] + 0.01) for phase in PHASE_NAMES]
 
     @property
     def events(self) -> list[Event]:
-        return [event for twin in self.twins for event in twin.events]
+        begun = self.begun or self.begun_in(self.manifest.phases)
+        return [*begun, *(event for twin in self.twins for event in twin.events)]
 
 
 def a_run(scenario: Scenario, *twins: FabricatedTwin, **changes: Any) -> FabricatedRun:

@@ -14,8 +14,11 @@ from lab.judge.verdict import judge
 from lab.model import (
     BASELINE,
     DATABASE,
+    EDGE,
     FAULT,
+    PAYMENTS,
     Event,
+    Failure,
     FaultWindow,
     Gate,
     LinkState,
@@ -366,6 +369,38 @@ def test_a_link_that_no_fault_is_about_must_not_change(options: dict[str, Any]) 
     assert (gate.name, gate.twin) == ("links as planned", HARDENED)
     run.twins[1].probes = [*SEEN, *on_payments(0, START_S)]
     assert "links as planned" in {gate.name for gate in failed(run)}
+
+
+def test_a_link_that_no_fault_is_about_must_not_fall_silent() -> None:
+    """Behind the edge is the twin itself, and what it does not answer is its own affair."""
+    for link, names in ((PAYMENTS, ["links as planned"]), (EDGE, [])):
+        run = a_healthy_run()
+        before, after = (
+            probes(0, START_S, link=link),
+            probes(START_S, PHASES.load_s, link=link, error="timeout"),
+        )
+        run.twins[1].probes = [*SEEN, *before, *after]
+        assert [gate.name for gate in failed(run)] == names
+
+
+def test_the_phases_and_the_faults_of_the_manifest_are_those_of_the_events() -> None:
+    """A fault phase moved to a healthy part of the run was judged as if nothing had been wrong."""
+    moved = a_healthy_run()
+    other = replace(PHASES, warmup_s=PHASES.warmup_s + 8, fault_s=PHASES.fault_s - 8)
+    moved.begun = moved.begun_in(PHASES)
+    moved.manifest = replace(moved.manifest, phases=other)
+    assert "phases as planned" in {gate.name for gate in failed(moved)}
+    later = a_healthy_run()
+    switches = [replace(each, at_s=each.at_s + 2) for each in later.manifest.switches]
+    later.manifest = replace(later.manifest, switches=tuple(switches))
+    assert "phases as planned" in {gate.name for gate in failed(later)}
+
+
+def test_what_the_generator_never_sent_shows_in_the_records_too() -> None:
+    run = a_healthy_run()
+    run.twins[0].requests = run.twins[0].requests.copy()
+    run.twins[0].requests["failure"][7] = Failure.SHED
+    assert "generator healthy" in {gate.name for gate in failed(run)}
 
 
 def test_a_generator_without_cpu_to_spare_may_have_been_late_itself() -> None:

@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from lab.faults import Kill, MemoryLimit
+from lab.faults import DropSessions, Kill, MemoryLimit
 from lab.judge.gates import look, spoiled_by_the_machine
 from lab.judge.gates.machine import FOREIGN_CPU, MEMORY
 from lab.judge.gates.servers import LIMITS_ALIKE, SAME_SERVERS
 from lab.model import (
+    POSTGRES,
     SERVICE,
+    Fault,
     Gate,
     Life,
     MachineSample,
@@ -22,6 +24,7 @@ from lab.model import (
 )
 from tests.fabricated.evidence import PAIR, PHASES, FabricatedRun, FabricatedTwin, a_run, a_scenario, quiet
 from tests.fabricated.evidence import SERVERS as ALL
+from tests.fabricated.history import ended
 
 NEW = (FOREIGN_CPU, MEMORY, LIMITS_ALIKE, SAME_SERVERS)
 AT_S = 11.0
@@ -94,6 +97,22 @@ def test_a_machine_that_nobody_looked_at_cannot_be_trusted() -> None:
     assert names(run) == {FOREIGN_CPU, MEMORY}
 
 
+def test_a_gap_in_the_record_hides_whatever_happened_in_it() -> None:
+    for cut in ((8.0, 10.5), (-1.0, 3.0), (20.0, 99.0)):
+        run = run_of()
+        run.machine = [one for one in run.machine if not cut[0] < one.at_s < cut[1]]
+        (gate,) = failed(run)
+        assert gate.name == FOREIGN_CPU
+        assert "no record of what else used the twins' cores between" in gate.sentence
+
+
+def test_a_record_counts_whatever_system_the_manifest_names() -> None:
+    run = run_of()
+    run.manifest = replace(run.manifest, machine={"system": "Darwin"})
+    run.machine = busy(list(run.machine), 8.0, 1.0, 1.0)
+    assert names(run) == {FOREIGN_CPU}
+
+
 def test_a_system_that_does_not_tell_says_so() -> None:
     run = run_of()
     run.machine, run.manifest = [], replace(run.manifest, machine={"system": "Darwin"})
@@ -143,6 +162,24 @@ def test_what_was_done_to_a_server_is_noticed(changed: Server, gate: str, word: 
 def test_a_server_that_came_back_was_gone_all_the_same() -> None:
     run = seen(run_of(), {"postgres/1": replace(SERVER, life=Life.PAUSED)})
     assert names(seen(run, {"postgres/1": SERVER}, AT_S + 1)) == {SAME_SERVERS}
+
+
+def with_ended_sessions(run: FabricatedRun) -> FabricatedRun:
+    """Somebody ended three sessions of the second twin's database."""
+    run.twins[1].final = ended(counters=[])
+    run.twins[1].final["counters"] = [{"deadlocks": 0, "sessions_killed": 3}]
+    return run
+
+
+def test_sessions_that_somebody_ended_are_noticed() -> None:
+    (gate,) = failed(with_ended_sessions(run_of()))
+    assert gate.name == SAME_SERVERS
+    assert "somebody ended 3 sessions of the database" in gate.sentence.lower()
+
+
+@pytest.mark.parametrize("fault", [DropSessions(), Kill(part=POSTGRES)])
+def test_sessions_may_end_where_a_fault_ends_them(fault: Fault) -> None:
+    assert SAME_SERVERS not in names(with_ended_sessions(run_of(faults=(fault,))))
 
 
 def with_workers(run: FabricatedRun) -> FabricatedRun:

@@ -18,7 +18,12 @@ from lab.judge.gates.baseline import (
 )
 from lab.judge.gates.faults import FAULT_OBSERVED, HEALING_OBSERVED, as_asked, healed, observed
 from lab.judge.gates.instruments import generator, oracle
-from lab.judge.gates.integrity import as_scheduled, history_complete, observed_throughout
+from lab.judge.gates.integrity import (
+    as_scheduled,
+    history_complete,
+    observed_throughout,
+    phases_as_planned,
+)
 from lab.judge.gates.links import as_planned
 from lab.judge.gates.machine import FOREIGN_CPU, foreign_cpu, memory
 from lab.judge.gates.punctuality import (
@@ -56,9 +61,11 @@ def look(run: RunEvidence) -> tuple[Gate, ...]:
     """
     if not (whole := complete(run)).passed:  # some of the others need files that were never written
         return (whole,)
-    gates: list[Gate] = [whole, *map(untouched, run.twins), foreign_cpu(run), memory(run), limits_alike(run)]
+    gates: list[Gate] = [whole, phases_as_planned(run), *map(untouched, run.twins)]
+    gates += [foreign_cpu(run), memory(run), limits_alike(run)]
     for twin in run.twins:
-        gates += [same_servers(run.manifest.scenario, twin)]
+        data_read = bool(run.manifest.history_ops)
+        gates += [same_servers(run.manifest.scenario, twin, data_read=data_read)]
         gates += [as_scheduled(run, twin), history_complete(run, twin), observed_throughout(twin)]
         gates += [all_recorded(run, twin), schedule_lag(run.manifest, twin), generator(twin), oracle(twin)]
         gates += [*baseline(twin, run.manifest.scenario.baseline_good_min), *as_asked(run.manifest, twin)]

@@ -53,7 +53,9 @@ def _healthy(twin: TwinEvidence, good_min: float) -> Gate:
         rate_rps = len(planned) / (end_s - start_s)
         sentence += f" That is about {sound * rate_rps:.0f}/s of {rate_rps:.0f}/s."
     if barren:
-        sentence += f" But nothing shows that the twin can do this, since it never succeeded: {', '.join(barren)}."
+        sentence += (
+            f" But nothing shows that the twin can do this, since it never succeeded: {', '.join(barren)}."
+        )
     return Gate(
         name=BASELINE_HEALTHY,
         passed=sound >= good_min and not barren,
@@ -104,7 +106,8 @@ def _alike(run: RunEvidence, medians: Mapping[str, float]) -> Gate:
     limit_ms = times * fastest_ms + NOISE_MS
     known = all(map(math.isfinite, medians.values()))
     told = ", ".join(
-        f"{name} {ms:.0f} ms" if math.isfinite(ms) else f"{name} no good answer" for name, ms in medians.items()
+        f"{name} {ms:.0f} ms" if math.isfinite(ms) else f"{name} no good answer"
+        for name, ms in medians.items()
     )
     return Gate(
         name=BASELINES_ALIKE,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from lab.judge.evidence import TwinEvidence
 from lab.judge.gates.plain import yes_or_no
-from lab.model import Gate, percent
+from lab.model import Failure, Gate, percent
 
 CPU_SHARE_MAX = 0.8  # of the core that it runs on: above it answers wait for the generator
 
 
 def generator(twin: TwinEvidence) -> Gate:
-    hits, errors, busy = twin.summary.cap_hits, twin.summary.errors, twin.summary.cpu_share_max
+    shed = int((twin.requests["failure"] == Failure.SHED).sum())
+    hits = max(twin.summary.cap_hits, shed)
+    errors, busy = twin.summary.errors, twin.summary.cpu_share_max
     sentence = f"The load generator held back {hits} requests at its own limit."
     if errors:
         sentence += f" It had {len(errors)} errors of its own; the first: {errors[0]}."

@@ -5,7 +5,7 @@ The load plays a schedule that was written before it began, and the observer loo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -13,10 +13,12 @@ import numpy as np
 
 from lab.judge.evidence import RunEvidence, TwinEvidence
 from lab.judge.statistics import Mask, Numbers
-from lab.model import CpuRead, Gate, LinkSample
+from lab.model import PHASES, CpuRead, Gate, LinkSample, PhaseStarted, Switched
 
 AS_SCHEDULED, HISTORY_COMPLETE, THROUGHOUT = "as scheduled", "history complete", "observed throughout"
+AS_PLANNED = "phases as planned"
 SAME_S = 1e-6  # the schedule has six digits
+PHASE_OFF_S = 1.0  # a phase begins within this of plan
 FIRST_S = 1.0  # a series of readings begins within this of T0 …
 LAST_S = 1.5  # … and ends at most this long before the end of the load
 GAP_MAX_S = (
@@ -47,6 +49,36 @@ def _first(known: Any, off_s: Numbers, wrong: Mask) -> str:
         return ""
     first = int(np.flatnonzero(wrong)[0])
     return f"; the first, no. {known['i'][first]}, is {off_s[first]:+.6f} s off its planned instant"
+
+
+def phases_as_planned(run: RunEvidence) -> Gate:
+    """The run went through its phases and switched its faults when the manifest says so: a verdict rests on both."""
+    begun = {event.phase: event.at_s for event in run.events if isinstance(event, PhaseStarted)}
+    wrong = [
+        f"the {phase} phase {_begun(run, phase, begun)}" for phase in PHASES if not _kept(run, phase, begun)
+    ]
+    planned = {(round(each.at_s, 3), each.fault, each.on) for each in run.manifest.switches}
+    wrong += [
+        f"fault {each.fault + 1} of the {twin.twin} twin was to change at {each.planned_s:g} s"
+        for twin in run.twins
+        for each in twin.events
+        if isinstance(each, Switched) and (round(each.planned_s, 3), each.fault, each.on) not in planned
+    ]
+    sentence = "Phases and faults began when the manifest says."
+    if wrong:
+        sentence = f"The events contradict the manifest: {'; '.join(wrong[:3])}."
+    return Gate(
+        name=AS_PLANNED, passed=not wrong, value=len(wrong), limit=0, unit="contradictions", sentence=sentence
+    )
+
+
+def _kept(run: RunEvidence, phase: str, begun: Mapping[str, float]) -> bool:
+    return phase in begun and abs(begun[phase] - run.manifest.phases.window(phase)[0]) <= PHASE_OFF_S
+
+
+def _begun(run: RunEvidence, phase: str, begun: Mapping[str, float]) -> str:
+    told = f"began at {begun[phase]:.1f} s" if phase in begun else "never began"
+    return f"{told}, and not at {run.manifest.phases.window(phase)[0]:g} s"
 
 
 def history_complete(run: RunEvidence, twin: TwinEvidence) -> Gate:

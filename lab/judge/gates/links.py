@@ -1,6 +1,7 @@
 """Whether the links that no fault is about stayed as they were: a slow one would be blamed on the twin.
 
-A twin's own load delays probes too, so only the fastest tenth counts, and silence is no evidence.
+A twin's own load delays probes too, so only the fastest tenth counts. Silence is evidence where neither a fault nor the
+twin itself is behind the link.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import numpy as np
 
 from lab.judge.evidence import TwinEvidence
 from lab.judge.statistics import quantile
-from lab.model import BASELINE, FAULT, RECOVERY, Gate, Kind, LinkSample, percent
+from lab.model import BASELINE, EDGE, FAULT, LINK_TO, RECOVERY, Gate, Kind, LinkSample, percent
 
 LINKS_AS_PLANNED = "links as planned"
 SLACK_MS, SLACK_SHARE = 15.0, 0.5  # the larger, the share of the baseline
 CUT = ("refused", "reset")
 CUT_MAX = 0.05
+SILENT_MAX = 0.5
 SAMPLES_MIN = 10
 FASTEST = 0.1
 
@@ -27,10 +29,18 @@ def as_planned(twin: TwinEvidence) -> Iterator[Gate]:
     samples = [sample for sample in twin.probes if isinstance(sample, LinkSample)]
     for link in sorted({sample.target for sample in samples} - broken):
         if link.startswith(f"{Kind.LINK}/"):
-            yield _unchanged(twin, link, [sample for sample in samples if sample.target == link])
+            mine = [sample for sample in samples if sample.target == link]
+            yield _unchanged(twin, link, mine, must_answer=_must_answer(twin, link))
 
 
-def _unchanged(twin: TwinEvidence, link: str, samples: Sequence[LinkSample]) -> Gate:
+def _must_answer(twin: TwinEvidence, link: str) -> bool:
+    """Whether nothing but the link itself could silence its probes: neither the twin nor a fault."""
+    name = link.removeprefix(f"{Kind.LINK}/")
+    hit = {target.name for fault in twin.faults if (target := fault.target()).kind in (Kind.PART, Kind.STORE)}
+    return name != EDGE and not hit & {name, LINK_TO.get(name)}
+
+
+def _unchanged(twin: TwinEvidence, link: str, samples: Sequence[LinkSample], *, must_answer: bool) -> Gate:
     start_s, end_s = twin.phases.window(FAULT)[0], twin.phases.window(RECOVERY)[1]
     before = [one for one in samples if twin.phases.window(BASELINE)[0] <= one.start_s < start_s]
     after = [one for one in samples if start_s <= one.start_s < end_s]
@@ -39,15 +49,18 @@ def _unchanged(twin: TwinEvidence, link: str, samples: Sequence[LinkSample]) -> 
     grown_ms = now_ms - base_ms if base_ms is not None and now_ms is not None else 0.0
     limit_ms = max(SLACK_MS, SLACK_SHARE * (base_ms or 0.0))
     enough = min(len(before), len(after)) >= SAMPLES_MIN
+    silent = sum(one.error == "timeout" for one in after) / len(after) if after and must_answer else 0.0
     sentence = (
         f"On {link}, which has no fault, the fastest probes took {grown_ms:.1f} ms longer than before, "
         f"and {percent(cut)} were cut off."
         if enough
         else f"On {link} there are only {len(before)} probes before and {len(after)} after; {SAMPLES_MIN} are needed."
     )
+    if silent > SILENT_MAX:
+        sentence = f"On {link}, which has no fault, {percent(silent)} of the probes got no answer."
     return Gate(
         name=LINKS_AS_PLANNED,
-        passed=enough and grown_ms <= limit_ms and cut <= CUT_MAX,
+        passed=enough and grown_ms <= limit_ms and cut <= CUT_MAX and silent <= SILENT_MAX,
         value=grown_ms,
         limit=limit_ms,
         unit="ms",

@@ -7,6 +7,7 @@ twin that uses up its own cores is a finding, not a reason to distrust the run.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from lab.judge.evidence import RunEvidence
 from lab.model import BASELINE, RECOVERY, Capability, Gate, MachineSample, Scenario, percent
@@ -14,6 +15,7 @@ from lab.model import BASELINE, RECOVERY, Capability, Gate, MachineSample, Scena
 FOREIGN_CPU, MEMORY = "foreign CPU", "memory"
 SECOND_S, SLACK_S = 1.0, 0.1
 FOREIGN_IN_A_SECOND_MAX = 0.2  # of all cores of the twins
+GAP_MAX_S = 2.0  # between two samples, of which the lab takes two a second
 FOREIGN_MAX = 0.08  # from the baseline to the end of the recovery
 SWAPPED_BYTES_MAX = 20_000_000
 NOT_TOLD = "This system does not report what else ran on it."
@@ -21,18 +23,21 @@ NOT_TOLD = "This system does not report what else ran on it."
 
 def foreign_cpu(run: RunEvidence) -> Gate:
     """CPU time on the twins' cores that went to other programs: in the worst second, and on average."""
-    if not run.manifest.counted:
+    if not (run.manifest.counted or run.machine):
         return _not_told(FOREIGN_CPU)
     inside = _inside(run)
     worst, at_s = max(_seconds(inside), default=(1.0, 0.0))
     mean = _share(inside[0], inside[-1]) if len(inside) > 1 else 1.0
-    passed = worst <= FOREIGN_IN_A_SECOND_MAX and mean <= FOREIGN_MAX
+    unseen = _unseen(run)
+    passed = worst <= FOREIGN_IN_A_SECOND_MAX and mean <= FOREIGN_MAX and not unseen
     sentence = (
         f"Other programs used {percent(mean)} of the twins' cores, and {percent(worst)} in the worst second, "
         f"at {at_s:.0f} s."
     )
     if len(inside) < 2:
         sentence = "There is no record of what else used the twins' cores."
+    elif unseen:
+        sentence = f"There is no record of what else used the twins' cores {unseen}."
     return Gate(
         name=FOREIGN_CPU,
         passed=passed,
@@ -45,7 +50,7 @@ def foreign_cpu(run: RunEvidence) -> Gate:
 
 def memory(run: RunEvidence) -> Gate:
     """Hardly anything was swapped, and no process was killed for lack of memory except by a limit of the scenario."""
-    if not run.manifest.counted:
+    if not (run.manifest.counted or run.machine):
         return _not_told(MEMORY)
     samples = run.machine
     swapped = samples[-1].swapped_bytes - samples[0].swapped_bytes if samples else 0
@@ -64,6 +69,13 @@ def memory(run: RunEvidence) -> Gate:
         unit="MB",
         sentence=sentence,
     )
+
+
+def _unseen(run: RunEvidence) -> str:
+    """The first gap in the record from T0 to the end of the load, in words; "" if there is none."""
+    at_s = [0.0, *(sample.at_s for sample in run.machine if sample.at_s > 0), run.manifest.phases.load_s]
+    gaps = ((last_s, next_s) for last_s, next_s in pairwise(at_s) if next_s - last_s > GAP_MAX_S)
+    return next((f"between {last_s:.1f} s and {next_s:.1f} s" for last_s, next_s in gaps), "")
 
 
 def _limits_memory(scenario: Scenario) -> bool:

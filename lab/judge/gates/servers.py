@@ -8,7 +8,19 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 from lab.judge.evidence import RunEvidence, TwinEvidence
-from lab.model import RECOVERY, SERVICE, Gate, Kind, Life, Scenario, Server, ServersRead
+from lab.model import (
+    POSTGRES,
+    RECOVERY,
+    SERVICE,
+    STORE,
+    Gate,
+    Kind,
+    Life,
+    Scenario,
+    Server,
+    ServersRead,
+    Tables,
+)
 
 SAME_SERVERS, LIMITS_ALIKE = "same servers", "limits alike"
 CORES = "cores"
@@ -21,8 +33,11 @@ LIMITS = {  # of a Server, in words
 }
 
 
-def same_servers(scenario: Scenario, twin: TwinEvidence) -> Gate:
-    """No server was replaced, ended or stopped, except by a fault."""
+def same_servers(scenario: Scenario, twin: TwinEvidence, *, data_read: bool = True) -> Gate:
+    """No server was replaced, ended or stopped, and no session of the database ended, except by a fault.
+
+    `data_read`: whether the workload reads its data, and with them the database's counters.
+    """
     left_out = broken(scenario)
     problems = list(_read_to_the_end(twin, left_out))
     for at_s, name, before, now in _changes(twin, left_out):
@@ -34,6 +49,8 @@ def same_servers(scenario: Scenario, twin: TwinEvidence) -> Gate:
             problems.append(f"{name} was {now.life} at {at_s:.1f} s")
     if SERVICE not in left_out:
         problems += _replaced_workers(twin)
+    if data_read and POSTGRES not in left_out and STORE not in {fault.target() for fault in scenario.faults}:
+        problems += _ended_sessions(twin)
     return _gate(SAME_SERVERS, problems, "Every server kept running, as the same process.", twin.twin)
 
 
@@ -45,6 +62,18 @@ def _replaced_workers(twin: TwinEvidence) -> Iterator[str]:
         if started is not None and started > known.setdefault(reading.member, started):
             yield f"a worker of {SERVICE}/{reading.member} was replaced before {reading.at_s:.1f} s"
             known[reading.member] = started
+
+
+def _ended_sessions(twin: TwinEvidence) -> Iterator[str]:
+    """Sessions of the database that somebody has ended by hand, as PostgreSQL counts them."""
+    before, after = (_sessions_killed(state) for state in (twin.initial, twin.final))
+    if after > before:
+        yield f"somebody ended {after - before} sessions of the database"
+
+
+def _sessions_killed(state: Tables) -> int:
+    counters = state.get("counters", ())
+    return int(counters[0].get("sessions_killed", 0)) if counters else 0
 
 
 def limits_alike(run: RunEvidence) -> Gate:

@@ -16,6 +16,7 @@ STEPS: Mapping[str, str] = {
     "run complete": "",  # its sentence says what ended the run, and what to do
     "planned = recorded": "Run it again. If it fails again, report it: it is a bug in the lab.",
     "as scheduled": FOLDER,
+    "phases as planned": FOLDER,
     "history complete": FOLDER,
     "observed throughout": FOLDER,
     "generator healthy": "Lower load.rate_rps.",
