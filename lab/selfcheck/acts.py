@@ -22,6 +22,7 @@ Act = Callable[[Standing, Sabotage], None]
 BEGIN_TIMEOUT_S = 90.0
 BURN = "import sys, time\nend = time.monotonic() + float(sys.argv[1])\nwhile time.monotonic() < end: pass"
 SLOW_TURN_S, SLOW_SHARE = 0.1, 0.8  # a process that is slowed is stopped for this share of each turn
+SESSION = ": app "  # in the command line of a session of the service
 EXTRA = {"name": "sabotage", "type": "latency", "stream": "downstream", "attributes": {"latency": 100}}
 
 
@@ -109,6 +110,13 @@ def killed(run: Standing, how: Sabotage) -> None:
     run.family(how.of)[-1].kill()
 
 
+def sessions_ended(run: Standing, how: Sabotage) -> None:
+    """End every session of the service in `of`, a PostgreSQL, as pg_terminate_backend does."""
+    for process in run.family(how.of):
+        if SESSION in " ".join(process.cmdline()):
+            process.terminate()
+
+
 def cpu_burned(_run: Standing, how: Sabotage) -> None:
     """Burn CPU with somebody else's program on each core."""
     command = [sys.executable, "-I", "-c", BURN, str(how.for_s)]
@@ -154,6 +162,7 @@ ACTS: Mapping[str, Act] = {
         slowed,
         pinned,
         killed,
+        sessions_ended,
         cpu_burned,
     )
 }

@@ -15,6 +15,7 @@ from lab.record.requests import REQUEST
 Forge = Callable[[Path, str], None]
 SHIFT_S, STEP_S = 0.5, 0.03
 REQUESTS_CUT = 5
+CUT_S, LEFT_S = (4.0, 7.0), 0.1
 AFTERWARDS = "afterwards"  # the phase of a sabotage that comes when the run has ended
 INSTANTS = ("intended", "started", "sent", "end")
 
@@ -74,6 +75,22 @@ def killed_for_memory(folder: Path, _twin: str) -> None:
     _write(folder / "machine.jsonl", samples)
 
 
+def machine_record_cut(folder: Path, _twin: str) -> None:
+    """Nobody knows what the machine did for three seconds of the run."""
+    samples = _read(folder / "machine.jsonl")
+    _write(folder / "machine.jsonl", [one for one in samples if not CUT_S[0] < one["at_s"] < CUT_S[1]])
+
+
+def phases_moved(folder: Path, _twin: str) -> None:
+    """The fault phase is said to have been where nothing was wrong, in a run of the same length."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    phases = manifest["phases"]
+    healthy_s = phases["recovery_s"] - LEFT_S
+    phases |= {"recovery_s": LEFT_S, "baseline_s": phases["baseline_s"] + healthy_s}
+    path.write_text(json.dumps(manifest, indent=1))
+
+
 def generator_held_back(folder: Path, twin: str) -> None:
     """The load generator of `twin` had too much under way to send one of its requests."""
     path = folder / twin / "load.json"
@@ -99,7 +116,16 @@ def sealed(forge: Forge) -> Forge:
 
 
 PLAIN = (clock_shifted, files_exchanged, history_cut)
-SEALED = (*PLAIN, requests_cut, switch_forgotten, told_later, killed_for_memory, generator_held_back)
+SEALED = (
+    *PLAIN,
+    requests_cut,
+    switch_forgotten,
+    told_later,
+    killed_for_memory,
+    machine_record_cut,
+    phases_moved,
+    generator_held_back,
+)
 FORGERIES: Mapping[str, Forge] = {
     **{forge.__name__: forge for forge in PLAIN},
     **{f"{forge.__name__}_and_sealed": sealed(forge) for forge in SEALED},

@@ -228,7 +228,7 @@ def test_the_page_shows_each_case_and_the_score_is_in_the_readme() -> None:
         a_case(CaseKind.SABOTAGE, name="s", sabotage=Sabotage(act="stopped", phase="fault")),
     )
     nothing = Checked(machine={})
-    assert "not run in full yet" in sentence(cases, nothing)
+    assert "not been run in full yet" in sentence(cases, nothing)
     checked = Checked(
         results=(a_result(), a_result(Finding.SURVIVED, "s")), runtime="local", machine={"cores": 2}
     )
