@@ -54,7 +54,11 @@ def expectation(twin: model.TwinVerdict) -> str:
         return "nothing expected"
     if not twin.surprising:
         return "as expected"
-    return "as expected, but for another reason" if twin.verdict is twin.expected else f"expected: {twin.expected}"
+    return (
+        "as expected, but for another reason"
+        if twin.verdict is twin.expected
+        else f"expected: {twin.expected}"
+    )
 
 
 def found(result: model.CheckResult) -> str:

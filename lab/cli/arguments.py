@@ -47,5 +47,6 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", help="Change a parameter: fault.latency_ms=200.")
 ]
 Again = Annotated[
-    int, typer.Option(help="How many times to repeat a run that is invalid because the machine was busy.", min=0)
+    int,
+    typer.Option(help="How many times to repeat a run that is invalid because the machine was busy.", min=0),
 ]

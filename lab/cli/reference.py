@@ -21,7 +21,7 @@ from lab.workload.booking import BOOKING
 INTRODUCTION = """\
 # Reference
 
-What scenarios are made of. [Adding your own](adding.md) shows how to use it, and `bin/lab show S` what one scenario has.
+What scenarios are made of. [Adding your own](adding.md) shows how to use it, `bin/lab show S` what one scenario has.
 
 <!-- Generated from the code: .venv/bin/python -m lab.cli.reference > docs/reference.md -->
 """
@@ -35,8 +35,8 @@ def page() -> str:
 
 def _checks() -> Iterator[str]:
     yield "## Checks\n"
-    yield "Scenarios choose them, with thresholds of their own. SLOs are about the requests of a phase, invariants about"
-    yield "the history of all requests and what is left in the database. Numbers without a row belong to scenarios to come.\n"
+    yield "Scenarios choose them, with thresholds of their own. SLOs are about the requests of a phase, invariants"
+    yield "about the history of all requests and the data that is left. Missing numbers belong to scenarios to come.\n"
     yield from _table(("SLO", "what it asks", "scenarios"), map(_slo, SLOS))
     ordered = sorted(INVARIANTS, key=lambda check: (int(check.invariant[1:] or 99), check.name))
     yield from _table(("", "invariant", "what must be true", "scenarios"), map(_invariant, ordered))
@@ -82,8 +82,8 @@ def _operations() -> Iterator[str]:
 
 def _settings() -> Iterator[str]:
     yield "## Settings\n"
-    yield "What `--set` changes, with the values of today. Also `load.good_within_ms`, `load.client_timeout_s`, the other"
-    yield "phases (`phases.recovery_s` …) and, with Docker, the limits of a part (`limits.service.cpus` …).\n"
+    yield "What `--set` changes, with the values of today. Also `load.good_within_ms`, `load.client_timeout_s`, the"
+    yield "other phases (`phases.recovery_s` …) and, with Docker, the limits of a part (`limits.service.cpus` …).\n"
     rows = (
         (entry.scenario.name, ", ".join(f"`{each}`" for each in settings(entry.scenario)))
         for entry in catalogue.entries().values()

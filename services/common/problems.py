@@ -1,6 +1,6 @@
 """Errors as problem documents (RFC 9457): every answer that is not a success has the same shape in both twins.
 
-After an error a client needs `effect` most: "none" means that certainly nothing was done, "unknown" that it may have been.
+After an error a client needs `effect` most: "none" means that nothing was done, "unknown" that it may have been.
 An unexpected exception says neither, since nobody has thought about it.
 """
 

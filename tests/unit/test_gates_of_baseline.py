@@ -30,7 +30,9 @@ def test_conflicts_alone_are_no_sign_of_health() -> None:
     """25 of them, and nothing else, were once taken for a baseline that is right in 100 of 100 requests."""
     first, second = failed(baseline_of(**CONFLICT), baseline_of(**CONFLICT))[:2]
     assert first.name == "baseline healthy"
-    assert "nothing shows that the twin can do this, since it never succeeded: create_booking." in first.sentence
+    assert (
+        "nothing shows that the twin can do this, since it never succeeded: create_booking." in first.sentence
+    )
     assert second.name == "baseline steady"
 
 
