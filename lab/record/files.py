@@ -145,6 +145,10 @@ def _batch(path: Path, lines: list[bytes], needed: Callable[[bytes], bytes]) -> 
 
 def _json(path: Path, data: bytes) -> Any:
     try:
+        return orjson.loads(data)
+    except ValueError:  # or what orjson does not accept and json does, such as half a surrogate pair
+        pass
+    try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
         raise damaged(path, error) from error

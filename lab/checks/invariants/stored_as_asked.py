@@ -110,13 +110,16 @@ class _Right:
 
 def _misnamed(intent: Intent, rows: list[Row]) -> list[str]:
     """Acknowledgements that name a row of somebody else, or none at all."""
-    own = {row["id"] for row in rows if "id" in row}
-    return [
-        f"{intent}; acknowledged as no. {each.answered['id']}, which is not its own"
+    told = [
+        each.answered["id"]
         for each in intent.tries
-        if each.outcome == Outcome.OK
-        and isinstance(each.answered, Mapping)
-        and each.answered.get("id", next(iter(own), None)) not in own | {None}
+        if each.outcome == Outcome.OK and isinstance(each.answered, Mapping) and "id" in each.answered
+    ]
+    own = [row.get("id") for row in rows]
+    return [
+        f"{intent}; acknowledged as no. {number}, which is not its own"
+        for number in told
+        if number not in own
     ]
 
 
