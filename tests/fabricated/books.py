@@ -6,6 +6,7 @@ A flawed one now and then loses what it acknowledged, or does it twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from lab.model import Arrival
@@ -49,7 +50,7 @@ class Books:
         return rows[-1]
 
     def _book(self, asked: Row) -> Row:
-        price = seeded.price_cents(asked["room_id"])
+        price = seeded.price_cents(asked["room_id"], _at(asked["ends_at"]) - _at(asked["starts_at"]))
         charge = {"id": f"ch_{len(self.tables['charges']) + 1}", "amount_cents": price, "refunded_cents": 0}
         self.tables["charges"].append({**charge, "reference": asked["reference"]})
         paid = {"status": "confirmed", "price_cents": price, "charge_id": charge["id"]}
@@ -78,9 +79,12 @@ class Books:
 def _stored(asked: Row) -> Row:
     """The times as the database tells them."""
     return {
-        name: str(value).replace("Z", "+00:00") if name.endswith("_at") else value
-        for name, value in asked.items()
+        name: _at(value).isoformat() if name.endswith("_at") else value for name, value in asked.items()
     }
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def start(sizes: Mapping[str, int]) -> dict[str, list[Row]]:

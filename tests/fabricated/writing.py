@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from lab.model import BASELINE, DATABASE, FAULT, Arrival, Failure, Load, Outcome
 from lab.plan.arrivals import plan_arrivals
 from lab.record import Manifest, RunWriter
 from lab.workload.booking import BOOKING
+from lab.workload.booking.slots import CONTESTED_DAY, CONTESTED_EVERY
 from tests.fabricated.books import Books, Row, start
 from tests.fabricated.evidence import HARDENED, NAIVE, T0_AT, a_manifest, a_summary, quiet
 from tests.fabricated.folder import (
@@ -120,7 +122,7 @@ class _Play:
 
     rows: Any
     books: Books
-    taken: set[tuple[int, str]] = field(default_factory=set)
+    taken: set[tuple[int, int]] = field(default_factory=set)
 
     def lines(self, arrivals: Sequence[Arrival]) -> Iterator[Row]:
         """history.jsonl, in the order of the schedule."""
@@ -154,9 +156,10 @@ class _Play:
         }  # fmt: skip
 
     def _contest(self, arrival: Arrival) -> None:
-        """Whoever comes first gets the hour."""
+        """Whoever comes first gets the hour; the others want one that overlaps it."""
         body: Mapping[str, Any] = arrival.body or {}
-        hour = (body["room_id"], body["starts_at"])
+        at = datetime.fromisoformat(body["starts_at"])
+        hour = (body["room_id"], (at - CONTESTED_DAY) // CONTESTED_EVERY)
         if hour in self.taken:
             self.rows["status"][arrival.i], self.rows["outcome"][arrival.i] = CONFLICT, Outcome.REFUSED
             self.rows["flags"][arrival.i] = 1

@@ -30,6 +30,7 @@ from tests.fabricated.history import booking, booking_row, charge_row, ended, op
 HELD, BROKEN, INCONCLUSIVE = Verdict.HELD, Verdict.BROKEN, Verdict.INCONCLUSIVE
 OF_A_WRITE = [Outcome.OK, Outcome.REFUSED, Outcome.UNKNOWN]
 LATER = {"starts_at": "2030-01-01T11:00:00+00:00", "ends_at": "2030-01-01T12:00:00+00:00"}
+ABROAD = {"starts_at": "2030-01-01T12:00:00+02:00", "ends_at": "2030-01-01T04:30:00-06:30"}  # from 10 to 11 in UTC
 
 
 @pytest.fixture(autouse=True)
@@ -315,6 +316,17 @@ def test_two_acknowledgements_for_one_hour_are_found_even_if_one_row_is_gone() -
 def test_neighbours_other_rooms_and_unconfirmed_ones_do_not_clash(second: dict[str, object]) -> None:
     twin = FabricatedTwin(history=[booking("r1")], final=ended(bookings=[booking_row(2, "r1"), second]))
     assert judged(NoDoubleBooking(), twin).verdict is HELD
+
+
+def test_an_hour_is_the_same_in_any_zone() -> None:
+    twice = [booking("r1", **ABROAD), booking("r2", **ABROAD)]
+    result = judged(NoDoubleBooking(), FabricatedTwin(history=twice, final=BOOKED.final))
+    assert result.verdict is BROKEN
+    assert "from 2030-01-01 10:00" in result.examples[0]
+    stored = FabricatedTwin(history=[booking("r1", **ABROAD)], final=BOOKED.final)
+    assert judged(StoredAsAsked(), stored).verdict is HELD
+    refused = FabricatedTwin(history=[booking("r1", **ABROAD), REFUSED])
+    assert judged(JustifiedRefusals(), refused).verdict is HELD
 
 
 def test_one_booking_acknowledged_twice_under_one_reference_is_not_double() -> None:

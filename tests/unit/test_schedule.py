@@ -1,6 +1,9 @@
 """One seed, one schedule; it has the rate and the mix that it was asked for."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,8 +18,11 @@ from lab.workload.booking.operations import (
     PATIENCE_S,
     REPEAT_AFTER_S,
 )
+from lab.workload.booking.slots import CONTESTED_EVERY_S
+from services.common import slots as priced
 
 REPEATED_OPS = {"create_booking_repeated", "transfer_repeated"}
+BOOKING_OPS = ("create_booking", "create_booking_repeated", "contested_booking")
 START_S, END_S = QUICK.window(FAULT)
 
 
@@ -79,14 +85,52 @@ def test_nothing_is_repeated_after_the_last_arrival_of_the_load() -> None:
     assert again == {arrival.i for arrival in firsts if arrival.at_s + REPEAT_AFTER_S < QUICK.load_s}
 
 
-def test_bookings_of_one_s_own_never_collide_and_contested_ones_do() -> None:
-    def slots(op: str) -> Counter[tuple[int, str]]:
-        return Counter(
-            (arrival.body["room_id"], arrival.body["starts_at"]) for arrival in plan(op) if arrival.body
-        )
+def times(said: dict[str, Any] | None) -> tuple[datetime, datetime]:
+    """When a slot begins and ends."""
+    assert said
+    return datetime.fromisoformat(said["starts_at"]), datetime.fromisoformat(said["ends_at"])
 
-    assert set(slots("create_booking").values()) == {1}
-    assert max(slots("contested_booking").values()) > 20
+
+@pytest.mark.parametrize("op", ["create_booking", "create_hold"])
+def test_times_of_one_s_own_never_overlap(op: str) -> None:
+    wanted = sorted((arrival.body["room_id"], *times(arrival.body)) for arrival in plan(op) if arrival.body)
+    assert all(room != other or end <= start for (room, _, end), (other, start, _) in pairwise(wanted))
+    assert {end - start for _, start, end in wanted} == {timedelta(minutes=n) for n in (30, 45, 60)}
+
+
+def test_all_who_want_a_room_in_the_same_half_second_overlap_and_clash_with_nobody_else() -> None:
+    """Some want the very same hour, some the one that begins in the middle of it."""
+    wanted: dict[int, set[tuple[datetime, datetime]]] = defaultdict(set)
+    for arrival in plan("contested_booking"):
+        wanted[int(arrival.at_s / CONTESTED_EVERY_S)].add(times(arrival.body))
+    assert Counter(map(len, wanted.values())).most_common(1)[0][0] == 2
+    for together in wanted.values():
+        assert max(start for start, _ in together) < min(end for _, end in together)
+    for one, later in pairwise(wanted[number] for number in sorted(wanted)):
+        assert max(end for _, end in one) < min(start for start, _ in later)
+
+
+@pytest.mark.parametrize("op", BOOKING_OPS)
+def test_a_price_follows_the_length_as_the_services_reckon_it(op: str) -> None:
+    for arrival in plan(op):
+        assert arrival.body
+        assert arrival.expect
+        slot = dict(zip(("starts_at", "ends_at"), times(arrival.body), strict=True))
+        hourly_price_cents = 1_000 + 100 * arrival.body["room_id"]
+        assert arrival.expect["price_cents"] == priced.price_cents(slot, hourly_price_cents)
+
+
+@pytest.mark.parametrize("op", BOOKING_OPS)
+def test_half_of_the_bookings_are_asked_for_in_another_zone_and_told_in_utc(op: str) -> None:
+    offsets: Counter[str] = Counter()
+    for arrival in plan(op):
+        assert times(arrival.body) == times(arrival.expect)
+        assert arrival.body
+        assert arrival.expect
+        offsets[arrival.body["starts_at"][19:]] += 1
+        assert arrival.expect["starts_at"][19:] == arrival.expect["ends_at"][19:] == "Z"
+    assert set(offsets) == {"Z", "+02:00", "-05:30"}
+    assert offsets["Z"] / offsets.total() == pytest.approx(0.5, abs=0.1)
 
 
 def test_transfers_cross_in_pairs_each_with_a_key_of_its_own() -> None:

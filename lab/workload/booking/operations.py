@@ -1,23 +1,20 @@
 """What a client may request: one function per operation, which turns an intent into a request.
 
 The seed data follow from their sizes, so the right answer to a read is known beforehand (`expect`). Bookings are made
-from 2028 on, out of the way of the seed's; every write has its own key and reference.
+from 2026 on, out of the way of the seed's; every write has its own key and reference. What clients ask for varies as in
+life: bookings of different lengths, times in the client's own zone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from lab.model import Arrival
 from lab.workload import Follower, Intent
-from lab.workload.booking import seeded
-
-FIRST_FREE_SLOT = datetime(2030, 1, 1, tzinfo=UTC)
-CONTESTED_DAY = datetime(2028, 1, 1, tzinfo=UTC)
-CONTESTED_EVERY_S = 0.5  # all clients within it want the same hour of the same room
+from lab.workload.booking import seeded, slots
 
 CROSSING_AFTER_S = 0.01  # longer than between two locks when all is well, shorter than one slow round trip
 PATIENCE_S = 2.0
@@ -103,14 +100,13 @@ def readyz(intent: Intent) -> Arrival:
 
 
 def create_booking(intent: Intent) -> Arrival:
-    """A booking of an hour that nobody else wants, with its payment."""
-    hours, room = divmod(intent.i, intent.sizes["rooms"])
-    return _booking(intent, room + 1, FIRST_FREE_SLOT + timedelta(hours=hours))
+    """A booking of 30, 45 or 60 minutes of an hour that nobody else wants, with its payment."""
+    return _booking(intent, slots.own(intent))
 
 
 def contested_booking(intent: Intent) -> Arrival:
-    """A booking of the hour that all clients of the same half second want."""
-    return _booking(intent, 1, CONTESTED_DAY + timedelta(hours=int(intent.at_s / CONTESTED_EVERY_S)))
+    """A booking of an hour that overlaps whatever other clients of the same half second want."""
+    return _booking(intent, slots.contested(intent))
 
 
 def update_profile(intent: Intent) -> Arrival:
@@ -172,36 +168,21 @@ def again(intent: Intent, first: Arrival) -> Arrival:
 
 def create_hold(intent: Intent) -> Arrival:
     """A note that a user may want a room."""
-    hours, room = divmod(intent.i, intent.sizes["rooms"])
-    starts_at = FIRST_FREE_SLOT + timedelta(hours=hours)
-    body = _slot(intent, room + 1, starts_at)
+    # In UTC: the naive twin keeps holds in memory, and shows a time in the zone in which it was asked for.
+    body = slots.own(intent).told()
     return intent.write("POST", "/holds/", body, **body)
 
 
-def _booking(intent: Intent, room: int, starts_at: datetime) -> Arrival:
-    body = _slot(intent, room, starts_at)
-    return intent.write(
-        "POST", "/bookings/", body, **body, status="confirmed", price_cents=seeded.price_cents(room)
-    )
-
-
-def _slot(intent: Intent, room: int, starts_at: datetime) -> dict[str, Any]:
-    return {
-        "user_id": intent.one_of(intent.sizes["users"]),
-        "room_id": room,
-        "starts_at": _utc(starts_at),
-        "ends_at": _utc(starts_at + timedelta(hours=1)),
-    }
+def _booking(intent: Intent, slot: slots.Slot) -> Arrival:
+    asked = slot.told(intent.random.choice(slots.ZONES))
+    cents = seeded.price_cents(slot.room, slot.length)
+    return intent.write("POST", "/bookings/", asked, **slot.told(), status="confirmed", price_cents=cents)
 
 
 def _transfer(intent: Intent, giver: int, taker: int, amount: int = 0) -> Arrival:
     amount = amount or intent.one_of(500)
     body = {"from_wallet_id": giver, "to_wallet_id": taker, "amount_cents": amount}
     return intent.write("POST", "/transfers/", body, **body)
-
-
-def _utc(instant: datetime) -> str:
-    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 OPERATIONS: Mapping[str, Callable[[Intent], Arrival]] = {

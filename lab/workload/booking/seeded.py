@@ -14,6 +14,7 @@ Sizes = Mapping[str, int]
 FIRST_DAY = datetime(2025, 1, 1, tzinfo=UTC)
 DAYS = 365
 WALLET_CENTS = 100_000
+HOUR = timedelta(hours=1)
 
 
 def booking(i: int, sizes: Sizes) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def busy_days(sizes: Sizes) -> int:
 
 def booked_hours(room: int, sizes: Sizes) -> float:
     """For how many hours the room is booked in all, rounded down to a thousandth: the service divides seconds."""
-    return round(_bookings_in(room, sizes) * slot(sizes) / timedelta(hours=1) - 0.0005, 3)
+    return round(_bookings_in(room, sizes) * slot(sizes) / HOUR - 0.0005, 3)
 
 
 def _bookings_in(room: int, sizes: Sizes) -> int:
@@ -67,13 +68,14 @@ def room_of(booking_id: int, sizes: Sizes) -> int:
     return 1 + (booking_id - 1) % sizes["rooms"]
 
 
-def price_cents(room_id: int) -> int:
-    return 1_000 + 100 * room_id
+def price_cents(room_id: int, length: timedelta = HOUR) -> int:
+    """What the room costs for that long, to the nearest cent. A seeded booking costs an hour, however long it is."""
+    return round(length / HOUR * (1_000 + 100 * room_id))
 
 
 def slot(sizes: Sizes) -> timedelta:
     """How long a seeded booking is: an hour, or less if hours would not fit into a year."""
-    return min(timedelta(hours=1), timedelta(days=DAYS) / -(-sizes["bookings"] // sizes["rooms"]))
+    return min(HOUR, timedelta(days=DAYS) / -(-sizes["bookings"] // sizes["rooms"]))
 
 
 def utc(instant: datetime) -> str:
