@@ -133,6 +133,17 @@ def test_half_of_the_bookings_are_asked_for_in_another_zone_and_told_in_utc(op: 
     assert offsets["Z"] / offsets.total() == pytest.approx(0.5, abs=0.1)
 
 
+def test_names_and_texts_have_letters_of_one_to_four_bytes() -> None:
+    for arrival in plan("update_profile"):
+        assert arrival.body
+        assert arrival.expect
+        for name, most in (("display_name", 80), ("bio", 1_000)):
+            text = arrival.body[name]
+            assert {len(letter.encode()) for letter in text} == {1, 2, 3, 4}
+            assert len(text) <= most
+            assert arrival.expect[name] == text
+
+
 def test_transfers_cross_in_pairs_each_with_a_key_of_its_own() -> None:
     def way(arrival: Arrival) -> tuple[int, int]:
         assert arrival.body

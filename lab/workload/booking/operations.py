@@ -2,7 +2,7 @@
 
 The seed data follow from their sizes, so the right answer to a read is known beforehand (`expect`). Bookings are made
 from 2026 on, out of the way of the seed's; every write has its own key and reference. What clients ask for varies as in
-life: bookings of different lengths, times in the client's own zone.
+life: bookings of different lengths, times in the client's own zone, names in any script.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ REPEAT_AFTER_S = 2.1
 SCARCE_PERCENT = 60
 PAGE = 20
 ROOMS_SHOWN = 100
+# Letters of one to four bytes: a service that loses any of them is seen.
+NAME, BIO = "Zoë Łukasz 王小明 🎸 {}", "Café in Kraków, 東京 🎹: version {}"
 # What the run adds to the seed (loadtests/oracle.py): rows come after those of the seed, numbers grow.
 FIRST, BETWEEN = "$first", "$between"
 AT_ONCE = 500  # requests that may be answered before one that was due earlier
@@ -111,8 +113,8 @@ def contested_booking(intent: Intent) -> Arrival:
 
 def update_profile(intent: Intent) -> Arrival:
     """A new name and a new text in the profile of one user."""
-    user, name = intent.one_of(intent.sizes["users"]), f"Name {intent.i}"
-    body = {"display_name": name, "bio": f"Bio of version {intent.i}"}
+    user = intent.one_of(intent.sizes["users"])
+    body = {"display_name": NAME.format(intent.i), "bio": BIO.format(intent.i)}
     return intent.write("PUT", f"/users/{user}/profile/", body, user_id=user, **body)
 
 
