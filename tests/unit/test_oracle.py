@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -144,6 +146,22 @@ def test_for_how_long_a_room_is_booked_is_what_is_seeded(bookings: int) -> None:
     last = seeded.FIRST_DAY + timedelta(days=seeded.busy_days(sizes) - 1)
     assert seeded.taken(1, last, sizes)
     assert not seeded.taken(1, last + timedelta(days=1), sizes)
+
+
+@pytest.mark.parametrize("i", [0, 700])
+def test_a_report_may_show_what_was_booked_so_far_and_not_twice_the_hours(i: int) -> None:
+    expect = operations.utilisation(
+        Intent(i=i, at_s=1.0, op="utilisation", sizes=SIZES, random=Random(1))
+    ).expect
+
+    def report(hours: Callable[[int], float]) -> dict[str, Any]:
+        rooms = range(1, SIZES["rooms"] + 1)
+        return {"items": [{"room_id": n, "name": f"Studio {n}", "booked_hours": hours(n)} for n in rooms]}
+
+    booked = Counter(1 + n % SIZES["rooms"] for n in range(i + operations.AT_ONCE))
+    assert not is_wrong(expect, report(lambda room: seeded.booked_hours(room, SIZES)))
+    assert not is_wrong(expect, report(lambda room: seeded.booked_hours(room, SIZES) + booked[room]))
+    assert is_wrong(expect, report(lambda room: seeded.booked_hours(room, SIZES) * 2))
 
 
 def test_availability_is_often_asked_of_a_day_on_which_the_room_is_taken() -> None:

@@ -77,17 +77,19 @@ def availability(intent: Intent) -> Arrival:
 
 
 def utilisation(intent: Intent) -> Arrival:
-    """The report: each room with its booked hours, those of the seed and at most one for each request so far."""
+    """The report: each room with its booked hours, those of the seed and at most one for each request that may be for it."""
     rooms = range(1, intent.sizes["rooms"] + 1)
     return intent.read("/reports/utilisation/", items=[_used(room, intent) for room in rooms])
 
 
 def _used(room: int, intent: Intent) -> dict[str, Any]:
-    hours = seeded.booked_hours(room, intent.sizes)
+    hours, so_far = seeded.booked_hours(room, intent.sizes), intent.i + AT_ONCE
+    # Bookings go from room to room, but any number of them may be contested.
+    added = so_far if room == slots.CONTESTED_ROOM else so_far // intent.sizes["rooms"] + 1
     return {
         "room_id": room,
         "name": f"Studio {room}",
-        "booked_hours": {BETWEEN: [hours, hours + intent.i + AT_ONCE]},
+        "booked_hours": {BETWEEN: [hours, hours + added]},
     }
 
 
