@@ -144,6 +144,17 @@ def test_names_and_texts_have_letters_of_one_to_four_bytes() -> None:
             assert arrival.expect[name] == text
 
 
+def test_nothing_else_is_paid_from_or_to_the_wallets_of_scarce_transfers() -> None:
+    """Else a transfer of all that is in them might be refused rightly, and whoever refuses the last cent be excused."""
+    arrivals = plan("transfer", "transfer_repeated", "crossing_transfer", "scarce_transfer")
+    bodies = [(arrival.op, arrival.body) for arrival in arrivals if arrival.body]
+    emptied = {body["from_wallet_id"] for op, body in bodies if op == "scarce_transfer"}
+    paying = {body["from_wallet_id"] for op, body in bodies if op != "scarce_transfer"}
+    paid = {body["to_wallet_id"] for _, body in bodies}
+    assert len(emptied) > 100
+    assert not emptied & (paying | paid)
+
+
 def test_transfers_cross_in_pairs_each_with_a_key_of_its_own() -> None:
     def way(arrival: Arrival) -> tuple[int, int]:
         assert arrival.body

@@ -19,7 +19,6 @@ from lab.workload.booking import seeded, slots
 CROSSING_AFTER_S = 0.01  # longer than between two locks when all is well, shorter than one slow round trip
 PATIENCE_S = 2.0
 REPEAT_AFTER_S = 2.1
-SCARCE_PERCENT = 60
 PAGE = 20
 ROOMS_SHOWN = 100
 # Letters of one to four bytes: a service that loses any of them is seen.
@@ -121,32 +120,36 @@ def update_profile(intent: Intent) -> Arrival:
 
 
 def transfer(intent: Intent) -> Arrival:
-    """A transfer between any two wallets."""
-    giver, taker = intent.random.sample(range(1, intent.sizes["wallets"] + 1), 2)
+    """A transfer between any two wallets, apart from those of scarce transfers."""
+    giver, taker = intent.random.sample(range(1, _shared(intent) + 1), 2)
     return _transfer(intent, giver, taker)
 
 
 def crossing_transfer(intent: Intent) -> Arrival:
     """A transfer between two neighbours; the payee pays something back at the same time."""
-    first = 2 * intent.random.randrange(intent.sizes["wallets"] // 2) + 1
+    first = 2 * intent.random.randrange(_shared(intent) // 2) + 1
     giver, taker = intent.random.sample((first, first + 1), 2)
     return _transfer(intent, giver, taker)
 
 
 def scarce_transfer(intent: Intent) -> Arrival:
-    """Two transfers at once, each of more than half of what a wallet holds: only one of them can be paid."""
-    giver, taker = intent.random.sample(range(1, intent.sizes["wallets"] + 1), 2)
-    return _transfer(intent, giver, taker, seeded.WALLET_CENTS * SCARCE_PERCENT // 100)
+    """Two transfers at once, each of all that a wallet holds: exactly one of them can be paid."""
+    shared, wallets = _shared(intent), intent.sizes["wallets"]
+    giver = shared + 1 + intent.i % (wallets - shared)
+    return _transfer(intent, giver, intent.one_of(shared), seeded.WALLET_CENTS)
+
+
+def _shared(intent: Intent) -> int:
+    """The last wallet that everybody uses. From the others only scarce transfers pay, and nobody pays to them, so what
+    they hold is known to the cent."""
+    return intent.sizes["wallets"] - intent.sizes["wallets"] // 3
 
 
 def as_much(intent: Intent, first: Arrival) -> Arrival:
     """Another transfer of the same amount, from the same wallet to another: there is enough for only one of them."""
     there = first.body or {}
-    giver, taker = there["from_wallet_id"], there["to_wallet_id"]
-    others = [
-        wallet for wallet in (taker % intent.sizes["wallets"] + 1, 1, 2) if wallet not in (giver, taker)
-    ]
-    return _transfer(intent, giver, others[0] if others else taker, there["amount_cents"])
+    taker = there["to_wallet_id"] % _shared(intent) + 1
+    return _transfer(intent, there["from_wallet_id"], taker, there["amount_cents"])
 
 
 def back(intent: Intent, first: Arrival) -> Arrival:
