@@ -99,6 +99,6 @@ def cancel(booking_id):
     """Cancel the booking and return its id; the customer gets the money back."""
     with one_transaction.begin(session()) as db:
         # The due refund is recorded with the cancellation and made by the sweeper: payments may be down right now.
-        if not saga.cancelled(db, booking_id) and db.get_one(Booking, booking_id).status == "pending":
+        if not saga.cancelled(db, booking_id) and db.get_one(Booking, booking_id).status != "cancelled":
             raise conflict("the booking is being paid for", "payment_under_way")
     return {"id": booking_id}

@@ -111,6 +111,26 @@ def test_a_booking_that_is_being_paid_for_cannot_be_cancelled(make, owner, compa
     assert balanced(owner, company)
 
 
+@pytest.mark.parametrize("key", ["", "key-1"])
+def test_who_cancels_while_the_payment_is_confirmed_is_not_told_that_it_is_cancelled(
+    make, owner, company, monkeypatch, key
+):
+    app, cancelled = make(*HARDENED), saga.cancelled
+    crashed(app, owner)
+
+    def confirmed_meanwhile(db, booking_id):
+        found = cancelled(db, booking_id)
+        change(owner, f"UPDATE bookings SET status = 'confirmed', charge_id = 'ch_1' WHERE id = {booking_id}")
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(saga, "cancelled", confirmed_meanwhile)
+        assert ask(app, "DELETE", "/bookings/91/", key=key).status_code == 409
+    assert bookings(owner) == [("confirmed",)]
+    assert ask(app, "DELETE", "/bookings/91/", key=key).status_code == 204
+    assert bookings(owner) == [("cancelled",)]
+
+
 HTML = Response("<html>Service unavailable</html>", 200, {"Content-Type": "text/html"})
 NO_ID = Response('{"reference": "intent-1"}', 201, {"Content-Type": "application/json"})
 ODD_ID = Response('{"id": 7}', 201, {"Content-Type": "application/json"})
