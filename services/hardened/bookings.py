@@ -94,6 +94,7 @@ def cancel_booking(booking_id):
 
 
 @switchable
+@transaction_retry.retried
 @idempotency.once
 def cancel(booking_id):
     """Cancel the booking and return its id; the customer gets the money back."""

@@ -4,7 +4,7 @@ from flask import Blueprint, jsonify
 
 from services.common.models import Hold
 from services.common.problems import not_found
-from services.defences import honest_errors, idempotency, one_transaction, owner_checks
+from services.defences import honest_errors, idempotency, one_transaction, owner_checks, transaction_retry
 from services.defences.switch import switchable
 from services.hardened import inputs
 from services.hardened.db import session
@@ -34,6 +34,7 @@ def get_hold(hold_id):
 
 
 @switchable
+@transaction_retry.retried
 @idempotency.once
 def remember(slot):
     """The hold, with its id."""

@@ -451,6 +451,22 @@ def test_a_write_whose_session_dies_before_its_commit_is_done_once_through_anoth
     assert rows(owner, "SELECT balance_cents FROM wallets WHERE id = 1") == [(seed.WALLET_CENTS - 10,)]
 
 
+@pytest.mark.parametrize("key", ["", "key-1"])
+@pytest.mark.parametrize(
+    ("method", "path", "body", "statement", "effects"),
+    [
+        ("DELETE", "/bookings/1/", None, "WITH cancelled", "SELECT count(*) FROM refunds_due"),
+        ("POST", "/holds/", SLOT, "INSERT INTO holds", "SELECT count(*) FROM holds"),
+        ("PUT", "/users/1/profile/", PROFILE, "INSERT INTO audit", "SELECT count(*) - 30 FROM audit"),
+    ],
+)
+def test_so_are_cancellations_holds_and_profiles(make, owner, method, path, body, statement, effects, key):
+    app = make(*HARDENED)
+    with dying_once_before(app, owner, statement):
+        assert ask(app, method, path, body, key=key).status_code < 300
+    assert rows(owner, effects) == [(1,)]
+
+
 @contextmanager
 def flapping(link, *, down_s: float, up_s: float):
     """In the block the link is down for a while, again and again."""
