@@ -27,6 +27,12 @@ def test_a_booking_is_paid_for_shown_and_cancelled(make, twin):
 
 
 @pytest.mark.parametrize("twin", TWINS)
+def test_a_booking_of_a_second_costs_a_cent(make, twin):
+    booked = ask(make(*twin), "POST", "/bookings/", SLOT | {"ends_at": "2030-01-01T10:00:01Z"})
+    assert (booked.status_code, booked.json["price_cents"]) == (201, 1)
+
+
+@pytest.mark.parametrize("twin", TWINS)
 def test_seeded_bookings_follow_from_their_number(make, twin):
     app = make(*twin)
     for i in (1, 35, 90):

@@ -2,6 +2,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from itsdangerous import URLSafeSerializer
 
 from services.common import auth, logs, metrics, problems
 from services.common.problems import conflict
+from services.common.slots import price_cents
 
 ROOT = Path(__file__).parents[2]
 KEY = "secret"
@@ -236,3 +238,18 @@ def test_a_reconnect_that_fails_is_no_connection_in_use(app):
         with pytest.raises(sa.exc.OperationalError):
             engine.connect()
     assert app.extensions["metrics"].registry.get_sample_value("db_pool_in_use") == 0
+
+
+@pytest.mark.parametrize(
+    ("length", "cents"),
+    [
+        (timedelta(hours=1), 1_100),
+        (timedelta(hours=1, minutes=30), 1_650),
+        (timedelta(seconds=10), 3),
+        (timedelta(seconds=1), 1),
+        (timedelta(microseconds=1), 1),
+    ],
+)
+def test_a_slot_is_paid_for_by_the_second_and_none_is_free(length, cents):
+    starts_at = datetime(2030, 1, 1, tzinfo=UTC)
+    assert price_cents({"starts_at": starts_at, "ends_at": starts_at + length}, 1_100) == cents
