@@ -60,4 +60,5 @@ if __name__ == "__main__":
     )
     parser.add_argument("--user", type=int, help="the user's id; without it the token is an operator's")
     chosen = parser.parse_args().user
-    print(token(os.environ["TOKEN_KEY"], **({"user_id": chosen} if chosen else {"operator": True})))  # noqa: T201
+    caller = {"operator": True} if chosen is None else {"user_id": chosen}
+    print(token(os.environ["TOKEN_KEY"], **caller))  # noqa: T201

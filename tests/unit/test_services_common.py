@@ -85,7 +85,8 @@ def test_a_token_names_a_user_who_acts_for_nobody_else_or_an_operator_who_may(ap
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(
-    ("arguments", "members"), [([], {"operator": True}), (["--user", "7"], {"user_id": 7})]
+    ("arguments", "members"),
+    [([], {"operator": True}), (["--user", "7"], {"user_id": 7}), (["--user", "0"], {"user_id": 0})],
 )
 def test_whoever_has_the_key_makes_a_token_by_hand(arguments, members):
     command = [sys.executable, "-m", "services.common.auth", *arguments]
