@@ -23,5 +23,5 @@ def init_app(app: Flask) -> None:
 
 def _answer(error: sa.exc.IntegrityError) -> Response:
     if isinstance(error.orig, errors.ExclusionViolation):
-        return conflict("the room is taken at that time").response()
+        return conflict("the room is taken at that time", "room_taken").response()
     return unexpected(error)
