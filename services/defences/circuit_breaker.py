@@ -60,11 +60,6 @@ def learn(name: str, error: Exception | None) -> None:
         _breaker(name).note(error is not None and is_outage(error))
 
 
-def is_open(name: str) -> bool:
-    """Whether calls to `name` are refused now."""
-    return on("circuit_breaker") and _breaker(name).is_open()
-
-
 def _breaker(name: str) -> "Breaker":
     return state(f"circuit_breaker:{name}", lambda: Breaker(metrics.current().breaker.labels(name).set))
 

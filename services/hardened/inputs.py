@@ -6,11 +6,22 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from services.common.problems import unprocessable
-from services.defences.input_validation import Cents, Day, Id, Instant, Lax, Number, Strict, Text, body, query
+from services.defences.input_validation import (
+    ID_MAX,
+    Cents,
+    Day,
+    Id,
+    Instant,
+    Lax,
+    Number,
+    Strict,
+    Text,
+    body,
+    query,
+)
 from services.defences.switch import switchable
 
 LENGTH_MAX = timedelta(hours=24)
-ID_MAX = 2**31 - 1
 
 Reference = Annotated[Text, Field(min_length=1, max_length=64)]
 
