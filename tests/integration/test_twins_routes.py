@@ -112,6 +112,7 @@ def test_a_hold_is_remembered(make, twin):
     assert hold == {**SLOT, "id": 1}
     assert ask(app, "GET", "/holds/1/").json == hold
     assert ask(app, "GET", "/holds/2/").status_code == 404
+    assert ask(app, "POST", "/holds/", SLOT | {"user_id": 99, "room_id": 99}).status_code == 201
 
 
 @pytest.mark.parametrize("twin", TWINS)
