@@ -239,6 +239,15 @@ def test_if_match_takes_any_version_that_was_seen_and_a_new_one_comes_with_the_a
     assert ask(app, "PUT", "/users/99/profile/", PROFILE, If_Match='"2"').status_code == 404
 
 
+def test_an_if_match_that_names_no_version_overwrites_nothing(make, owner):
+    app = make(*HARDENED)
+    for invalid in ("", '""', '"1', ",,,", '"x"', '"9999999999"', "W/"):
+        refused = ask(app, "PUT", "/users/1/profile/", PROFILE, If_Match=invalid)
+        assert (refused.status_code, refused.json["reason"]) == (412, "changed"), invalid
+    assert rows(owner, "SELECT version FROM profiles WHERE user_id = 1") == [(1,)]
+    assert ask(app, "PUT", "/users/1/profile/", PROFILE, If_Match='"", "1"').status_code == 200
+
+
 @pytest.mark.parametrize(("twin", "told"), [(NAIVE, False), (UNDEFENDED, False), (HARDENED, True)])
 def test_only_hardened_says_where_the_thing_is_and_why_not_in_one_word(make, twin, told):
     app = make(*twin)

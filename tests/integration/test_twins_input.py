@@ -83,6 +83,7 @@ ODD_HEADERS = {
     "X-Deadline-S": ["", "x", "nan", "-inf", "1e999", "0x10", "\xff"],
     "If-Match": [
         "",
+        '""',
         "x",
         '"x"',
         'W/"1"',
