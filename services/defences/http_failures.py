@@ -70,6 +70,8 @@ STATUSES = {
     **dict.fromkeys((500, 502, 503, 504), FAILING),
 }
 
+RETRY_AFTER_MAX_S = 24 * 3600.0  # who asks for more gets this
+
 
 class UnexpectedAnswer(requests.RequestException):
     """An answer that is neither a success with the agreed JSON object nor a clear refusal."""
@@ -99,26 +101,38 @@ def rule_of_status(status: int) -> Rule:
 
 
 def document(answer: requests.Response, fields: Mapping[str, type]) -> dict[str, Any]:
-    """The JSON object of a successful `answer`; raises requests' own error if there is none with these fields."""
+    """The JSON object of a successful `answer`; raises a RequestException if there is none with these fields."""
     answer.raise_for_status()
-    if not answer.ok or answer.is_redirect or answer.status_code >= 300:
+    if answer.status_code >= 300:
         raise UnexpectedAnswer("not a success", response=answer)
-    found = answer.json()
-    if not isinstance(found, dict) or any(type(found.get(name)) is not kind for name, kind in fields.items()):
+    try:
+        found = answer.json()
+    except (ValueError, RecursionError) as error:  # no JSON, nested too deep, or a number of 5,000 digits
+        raise UnexpectedAnswer("not JSON that can be read", response=answer) from error
+    agreed = isinstance(found, dict) and all(_agreed(found.get(name), fields[name]) for name in fields)
+    if not agreed:
         raise UnexpectedAnswer("not the agreed document", response=answer)
     return found
+
+
+def _agreed(value: Any, kind: type) -> bool:
+    """Whether a field is as agreed. Text is printable ASCII: a NUL or half a surrogate pair could not be stored."""
+    storable = not isinstance(value, str) or (value.isascii() and value.isprintable())
+    return type(value) is kind and storable
 
 
 def retry_after_s(error: BaseException) -> float:
     """How long Retry-After asks us to wait, in seconds or as a date; 0 if it does not."""
     answer = getattr(error, "response", None)
     asked = answer.headers.get("Retry-After", "") if answer is not None else ""
-    if asked.isascii() and asked.isdigit():
-        return float(asked)
     try:
-        return max(0.0, (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):  # missing or invalid
+        if asked.isascii() and asked.isdigit():
+            wait_s = float(asked)
+        else:
+            wait_s = (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds()
+    except (TypeError, ValueError, OverflowError):  # missing or invalid
         return 0.0
+    return min(max(0.0, wait_s), RETRY_AFTER_MAX_S)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -134,9 +134,12 @@ def test_who_cancels_while_the_payment_is_confirmed_is_not_told_that_it_is_cance
 HTML = Response("<html>Service unavailable</html>", 200, {"Content-Type": "text/html"})
 NO_ID = Response('{"reference": "intent-1"}', 201, {"Content-Type": "application/json"})
 ODD_ID = Response('{"id": 7}', 201, {"Content-Type": "application/json"})
+NUL_ID = Response('{"id": "ch_\\u0000"}', 201, {"Content-Type": "application/json"})
+DEEP = Response("[" * 50_000, 201, {"Content-Type": "application/json"})
 BAD_ANSWERS = {
     "declined": (payments.refusing(402), 402),
     "busy": (payments.refusing(429, Retry_After="7"), 503),
+    "busy for ever": (payments.refusing(429, Retry_After="9" * 400), 503),
     "redirect": (payments.refusing(302, Location="/elsewhere"), 503),
     "failing": (payments.refusing(500), 503),
     "our own fault": (payments.refusing(422), 503),
@@ -144,6 +147,8 @@ BAD_ANSWERS = {
     "a page of HTML": (payments.charging_and_answering(HTML), 503),
     "no id": (payments.charging_and_answering(NO_ID), 503),
     "an odd id": (payments.charging_and_answering(ODD_ID), 503),
+    "an id with a NUL": (payments.charging_and_answering(NUL_ID), 503),
+    "nested too deep": (payments.charging_and_answering(DEEP), 503),
     "cut off": (payments.cut_off, 503),
 }
 

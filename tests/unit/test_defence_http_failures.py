@@ -20,6 +20,7 @@ from services.defences.http_failures import (
     FAILING,
     OUR_BUG,
     REFUSING,
+    RETRY_AFTER_MAX_S,
     SILENT,
     UNREACHABLE,
     UNREADABLE,
@@ -111,7 +112,11 @@ def status(line: str, *more: str) -> bytes:
         pytest.param(answered(b"{}"), False, UNREADABLE, id="no id"),
         pytest.param(answered(b'{"id": 7}'), False, UNREADABLE, id="an id of a wrong type"),
         pytest.param(answered(b'{"id": "ch_1'), False, UNREADABLE, id="half an object"),
+        pytest.param(answered(b'{"id": "ch_\\u0000"}'), False, UNREADABLE, id="an id with a NUL"),
+        pytest.param(answered(b'{"id": "\\ud800"}'), False, UNREADABLE, id="half a surrogate pair for an id"),
         pytest.param(answered(b'"\xff\xfe"'), False, UNREADABLE, id="no UTF-8"),
+        pytest.param(answered(b"[" * 50_000), False, UNREADABLE, id="nested too deep"),
+        pytest.param(answered(b"9" * 5_000), False, UNREADABLE, id="a number of 5,000 digits"),
         pytest.param(
             b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
             False,
@@ -175,7 +180,22 @@ def carrying(retry_after: str) -> requests.HTTPError:
     return requests.HTTPError(response=response)
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("2", 2), ("0", 0), ("", 0), ("-1", 0), ("soon", 0), ("²", 0)])
+NO_DATE = "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2", 2),
+        ("0", 0),
+        ("", 0),
+        ("-1", 0),
+        ("soon", 0),
+        ("²", 0),
+        (NO_DATE, 0),
+        ("9" * 400, RETRY_AFTER_MAX_S),
+    ],
+)
 def test_retry_after_is_read_in_seconds_and_nonsense_is_ignored(text, seconds):
     assert retry_after_s(carrying(text)) == seconds
     assert retry_after_s(requests.ConnectionError()) == 0
