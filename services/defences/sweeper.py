@@ -18,7 +18,7 @@ from services.defences import deadline, server_timeouts
 log = structlog.get_logger()
 
 PACE_S = (0.5, 1.5)  # random, so that the workers do not sweep in step
-TURN_S = 5.0  # at most, for all waits of one turn
+JOB_S = 5.0  # at most, for all waits of one job in one turn
 
 Job = Callable[[sa.Connection], int]
 
@@ -41,11 +41,22 @@ class Sweeper:
             deadline.watch(self._engine)
 
     def turn(self) -> int:
-        """Do every job once; returns how much there was to do."""
+        """Do every job once, whatever becomes of the others; returns how much there was to do, or raises the last error."""
+        done, failed = 0, None
+        for job in self._jobs:
+            try:
+                done += self._do(job)
+            except Exception as error:  # noqa: BLE001  whatever it was, it is no reason to leave the other jobs undone
+                failed = error
+        if failed:
+            raise failed
+        return done
+
+    def _do(self, job: Job) -> int:
         with self._app.app_context():
             g.request_id, g.trace_parent = f"sweeper-{uuid.uuid4().hex}", ""
-            with deadline.at_most(TURN_S), self._engine.connect() as connection:
-                return sum(job(connection) for job in self._jobs)
+            with deadline.at_most(JOB_S), self._engine.connect() as connection:
+                return job(connection)
 
     def start(self) -> None:
         threading.Thread(target=self._keep_sweeping, name="sweeper", daemon=True).start()

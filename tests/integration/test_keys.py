@@ -146,6 +146,17 @@ def test_a_key_is_new_again_after_its_lifetime_and_the_sweeper_forgets_it(make, 
     assert rows(owner, "SELECT count(*) FROM idempotency") == [(0,)]
 
 
+def test_a_refund_that_keeps_failing_does_not_keep_the_sweeper_from_forgetting_keys(make, owner):
+    app = make(*HARDENED)
+    assert ask(app, "DELETE", "/bookings/1/", key="key-1").status_code == 204
+    change(owner, "UPDATE idempotency SET created_at = now() - interval '25 hours'")
+    app.config["PAYMENTS_URL"] = "http://127.0.0.1:9"
+    with pytest.raises(Exception, match="refused"):
+        app.extensions["sweeper"].turn()
+    assert rows(owner, "SELECT count(*) FROM refunds_due") == [(1,)]
+    assert rows(owner, "SELECT count(*) FROM idempotency") == [(0,)]
+
+
 def lost_database(app, owner: str) -> None:
     change(owner, "ALTER ROLE app NOLOGIN")
     change(owner, "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE usename = 'app'")
