@@ -7,13 +7,14 @@ sweep at once, since each takes only rows that no other has locked. What fails i
 import random
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 import structlog
 from flask import Flask, g
 
 from services.defences import deadline, server_timeouts
+from services.defences.switch import on
 
 log = structlog.get_logger()
 
@@ -23,10 +24,12 @@ JOB_S = 5.0  # at most, for all waits of one job in one turn
 Job = Callable[[sa.Connection], int]
 
 
-def init_app(app: Flask, jobs: tuple[Job, ...]) -> None:
-    """Give `app` a sweeper, which the server starts in each of its workers."""
-    app.extensions["sweeper"] = Sweeper(app, jobs)
-    app.extensions["background"] = (app.extensions["sweeper"].start,)
+def init_app(app: Flask, jobs: Mapping[str, Job]) -> None:
+    """Give `app` a sweeper for the jobs of the defences that are on. If there are any, each worker starts it."""
+    with app.app_context():
+        wanted = tuple(job for defence, job in jobs.items() if on(defence))
+    app.extensions["sweeper"] = Sweeper(app, wanted)
+    app.extensions["background"] = (app.extensions["sweeper"].start,) if wanted else ()
 
 
 class Sweeper:
@@ -41,12 +44,12 @@ class Sweeper:
             deadline.watch(self._engine)
 
     def turn(self) -> int:
-        """Do every job once, whatever becomes of the others; returns how much there was to do, or raises the last error."""
+        """Do every job once; returns how much there was to do. The last failure of a job is raised at the end."""
         done, failed = 0, None
         for job in self._jobs:
             try:
                 done += self._do(job)
-            except Exception as error:  # noqa: BLE001  whatever it was, it is no reason to leave the other jobs undone
+            except Exception as error:  # noqa: BLE001  whatever it was, the other jobs must be done
                 failed = error
         if failed:
             raise failed

@@ -81,7 +81,9 @@ def create_app():
     input_validation.init_app(app)
     db.init_app(app)
     payments.init_app(app)
-    sweeper.init_app(app, (partial(saga.sweep, refund=payments.refund), idempotency.prune))
+    sweeper.init_app(
+        app, {"saga": partial(saga.sweep, refund=payments.refund), "idempotency": idempotency.prune}
+    )
     holds.init_app(app)
     for resource in (bookings, users, profiles, transfers, rooms, holds, reports, health):
         app.register_blueprint(resource.routes)

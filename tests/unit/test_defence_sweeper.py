@@ -10,8 +10,8 @@ def swept(tmp_path):
     made = []
 
     def sweep(*jobs):
-        app = defended("none", DATABASE_URL=f"sqlite:///{tmp_path / 'database'}")
-        sweeper.init_app(app, jobs)
+        app = defended("none,+saga,+idempotency", DATABASE_URL=f"sqlite:///{tmp_path / 'database'}")
+        sweeper.init_app(app, dict(zip(("saga", "idempotency"), jobs, strict=True)))
         made.append(app.extensions["sweeper"])
         return made[-1]
 
@@ -33,3 +33,13 @@ def test_a_job_that_fails_keeps_none_from_being_done_and_is_told(swept):
     with pytest.raises(ConnectionError, match="payments are away"):
         swept(failing, lambda _: done.append("pruned") or 1).turn()
     assert done == ["pruned"]
+
+
+@pytest.mark.parametrize(
+    ("defences", "count"),
+    [("all", 2), ("all,-saga", 1), ("all,-idempotency", 1), ("all,-saga,-idempotency", 0)],
+)
+def test_what_is_off_is_not_swept_and_nobody_starts_a_sweeper_for_nothing(defences, count):
+    app, done = defended(defences, DATABASE_URL="postgresql+psycopg://"), []
+    sweeper.init_app(app, {"saga": done.append, "idempotency": done.append})
+    assert (len(app.extensions["sweeper"]._jobs), len(app.extensions["background"])) == (count, min(count, 1))
