@@ -1,7 +1,7 @@
 """Names: looks up the addresses of a host within a time limit. getaddrinfo(3) blocks, and no socket timeout ends it.
 
 At most one thread looks up a name, however many requests ask. Results are used again for FRESH_S, and for longer if a
-lookup fails or hangs: an old address that works is better than none.
+lookup fails or takes longer than PATIENCE_S: an old address that works is better than none.
 """
 
 import ipaddress
@@ -14,6 +14,7 @@ from typing import Any
 from services.defences.switch import state
 
 FRESH_S = 30.0
+PATIENCE_S = 0.05  # for a new address, if there is an old one: connecting needs the rest of the budget
 
 
 def addresses(host: str, within_s: float) -> list[str]:
@@ -47,7 +48,7 @@ class Names:
                 self._running[host] = threading.Thread(target=self._look_up, args=[host], daemon=True)
                 self._running[host].start()
             running = self._running[host]
-        running.join(max(0.0, within_s))
+        running.join(max(0.0, min(within_s, PATIENCE_S) if found else within_s))
         with self._lock:
             _, found = self._found.get(host, (0.0, []))
             if found:

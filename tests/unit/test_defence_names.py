@@ -58,16 +58,17 @@ def test_a_lookup_that_hangs_costs_no_more_than_the_bound_and_one_thread(resolve
 
 
 @pytest.mark.parametrize("trouble", ["hangs", "fails"])
-def test_an_old_answer_serves_while_there_is_no_new_one(resolver, trouble):
+def test_an_old_answer_serves_while_there_is_no_new_one_and_at_once(resolver, trouble):
     now = [0.0]
     names = Names(resolver, lambda: now[0])
     found = names.addresses("db", 1)
     now[0] = FRESH_S
     if trouble == "hangs":
         resolver.free.clear()
+        resolver.answer = [(0, 0, 0, "", ("10.0.0.3", 0))]  # what would be found by whoever waits to the end
     else:
         resolver.answer = socket.gaierror(socket.EAI_AGAIN, "try again")
-    assert names.addresses("db", 0.01) == found
+    assert names.addresses("db", 60) == found
 
 
 @pytest.mark.parametrize(
