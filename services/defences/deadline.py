@@ -42,9 +42,9 @@ class DeadlineExceeded(psycopg.OperationalError):
 class NoAnswer(DeadlineExceeded):
     """The budget was spent, and PostgreSQL did not even answer the request to stop: it may have done the work."""
 
-    def __init__(self, message: str = "", *, waited_s: float = LONGEST_WAIT_S) -> None:
+    def __init__(self, message: str = "", *, waited_s: float = LONGEST_WAIT_S, **of_psycopg: Any) -> None:
         """`waited_s` tells whether PostgreSQL is down, or whether the request just had no time left for it."""
-        super().__init__(message)
+        super().__init__(message, **of_psycopg)  # which makes one error of those of several addresses
         self.rule = Rule(reason="no_answer", broken=True, outage=waited_s >= PATIENCE_S)
 
 
@@ -99,14 +99,15 @@ def watch(engine: sa.Engine) -> None:
 
 
 def _resolved(keywords: dict[str, Any]) -> dict[str, Any]:
-    """Adds the host's address: libpq would look it up in a blocking call without a bound."""
+    """Adds the host's addresses, to be tried in turn: libpq would look them up in a blocking call without a bound."""
     host = keywords.get("host", "")
     if not host or host.startswith(("/", "@")) or "," in host:
         return keywords  # a Unix socket, or several hosts
     try:
-        return keywords | {"hostaddr": names.addresses(host, left_s())[0]}
+        found = names.addresses(host, left_s())
     except OSError as error:
         raise NoAnswer(f"no address for {host}: {error}") from error
+    return keywords | {"host": ",".join([host] * len(found)), "hostaddr": ",".join(found)}
 
 
 def _require_time() -> None:

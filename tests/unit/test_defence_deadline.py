@@ -38,9 +38,9 @@ def url(port: int) -> str:
     return f"host=127.0.0.1 port={port} user=app dbname=lab sslmode=disable gssencmode=disable"
 
 
-def engine(port: int) -> sa.Engine:
+def engine(port: int, host: str = "127.0.0.1", **how: bool) -> sa.Engine:
     made = sa.create_engine(
-        f"postgresql+psycopg://app@127.0.0.1:{port}/lab?sslmode=disable&gssencmode=disable"
+        f"postgresql+psycopg://app@{host}:{port}/lab?sslmode=disable&gssencmode=disable", **how
     )
     deadline.watch(made)
     return made
@@ -97,6 +97,27 @@ def test_a_name_that_is_never_resolved_costs_the_budget_and_no_more(monkeypatch)
         with pytest.raises(sa.exc.OperationalError, match="no address"):
             made.connect()
         assert time.monotonic() - began < BUDGET_S + 0.25
+
+
+@pytest.fixture
+def two_addresses(monkeypatch):
+    """database.test has two addresses, and at the first nobody listens: as localhost may be ::1 and 127.0.0.1."""
+    found = [(0, 0, 0, "", ("127.0.0.2", 0)), (0, 0, 0, "", ("127.0.0.1", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+
+def test_each_address_of_the_database_is_tried_in_turn(two_addresses):
+    with silent_server(WELCOME) as port, request_of(defended("none,+deadline")):
+        connection = engine(port, "database.test", _initialize=False).raw_connection()
+        assert connection.dbapi_connection.info.hostaddr == "127.0.0.1"
+        connection.invalidate()  # which closes it
+
+
+def test_when_no_address_answers_in_time_that_is_said(two_addresses):
+    with silent_server() as port, request_of(defended("none,+deadline", DEADLINE_S=BUDGET_S)):
+        with pytest.raises(sa.exc.OperationalError) as caught:
+            engine(port, "database.test").connect()
+        assert isinstance(caught.value.orig, NoAnswer)
 
 
 @pytest.mark.parametrize(
