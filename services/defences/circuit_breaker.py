@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from services.common import metrics
 from services.defences.switch import on, state
-from services.defences.unavailable import Refused, is_outage, is_refusal
+from services.defences.unavailable import Refused, is_outage
 
 FAILURES_MAX = 5
 OPEN_AFTER_S = 0.5
@@ -48,7 +48,7 @@ def guard(name: str) -> Iterator[None]:
         yield
         failed = False
     except Exception as error:
-        failed = None if is_refusal(error) else is_outage(error)
+        failed = is_outage(error)
         raise
     finally:
         breaker.leave(call, failed)
@@ -117,7 +117,7 @@ class Breaker:
             elif call.probe:
                 self._tell(OPEN)
 
-    def note(self, failed: bool) -> None:
+    def note(self, failed: bool | None) -> None:
         """Learn of an answer or a failure outside the guard."""
         self.leave(Call(probe=False, began_at=self._clock()), failed)
 

@@ -18,7 +18,7 @@ class Rule:
     reason: str
     broken: bool = False
     rolled_back: bool = False
-    outage: bool = False
+    outage: bool | None = False  # None if it does not tell
 
 
 BUG = Rule(reason="")

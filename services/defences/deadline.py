@@ -34,7 +34,13 @@ WaitTimeout = errors._WaitTimeout  # noqa: SLF001  what `wait(timeout=)` raises 
 
 
 class DeadlineExceeded(psycopg.OperationalError):
-    """The budget was spent before PostgreSQL had done its work: the statement was stopped, or never sent."""
+    """The budget was spent before PostgreSQL was asked for anything more."""
+
+    rule = Rule(reason="deadline", outage=None)
+
+
+class Stopped(DeadlineExceeded):
+    """The budget was spent, and PostgreSQL stopped its work when asked: an answer, though not the one we wanted."""
 
     rule = Rule(reason="deadline")
 
@@ -45,7 +51,7 @@ class NoAnswer(DeadlineExceeded):
     def __init__(self, message: str = "", *, waited_s: float = LONGEST_WAIT_S, **of_psycopg: Any) -> None:
         """`waited_s` tells whether PostgreSQL is down, or whether the request just had no time left for it."""
         super().__init__(message, **of_psycopg)  # which makes one error of those of several addresses
-        self.rule = Rule(reason="no_answer", broken=True, outage=waited_s >= PATIENCE_S)
+        self.rule = Rule(reason="no_answer", broken=True, outage=waited_s >= PATIENCE_S or None)
 
 
 def init_app(app: Flask) -> None:
@@ -158,7 +164,7 @@ class DeadlineConnection(psycopg.Connection[Any]):
             pass
         except (WaitTimeout, psycopg.OperationalError):
             self._give_up(began_at)
-        raise DeadlineExceeded("the deadline passed: PostgreSQL stopped the statement") from None
+        raise Stopped("the deadline passed: PostgreSQL stopped the statement") from None
 
     def _give_up(self, began_at: float) -> None:
         self.pgconn.finish()

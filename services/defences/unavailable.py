@@ -36,8 +36,10 @@ def database_rule(error: BaseException) -> database_failures.Rule:
     return database_failures.rule(error) if isinstance(error, psycopg.Error) else database_failures.BUG
 
 
-def is_outage(error: BaseException) -> bool:
-    """Whether `error` says that a dependency is down, rather than busy or wrongly asked."""
+def is_outage(error: BaseException) -> bool | None:
+    """Whether `error` says that a dependency is down, rather than busy or wrongly asked; None if it does not tell."""
+    if is_refusal(error):
+        return None
     if isinstance(error, (sa.exc.DBAPIError, psycopg.Error)):
         return database_rule(error).outage
     rule = http_failures.rule_of(error)

@@ -13,6 +13,7 @@ from services.defences.circuit_breaker import (
     CircuitOpen,
     guard,
 )
+from services.defences.deadline import DeadlineExceeded, NoAnswer, Stopped
 from tests.defended import defended, sample
 
 OUTAGE = requests.ConnectionError("gone")
@@ -108,14 +109,25 @@ def test_only_an_outage_counts(app, error):
         pass
 
 
-def test_a_refusal_of_another_defence_neither_counts_nor_clears(app):
+@pytest.mark.parametrize("error", [BulkheadFull(), DeadlineExceeded(), NoAnswer(waited_s=0.1)], ids=repr)
+def test_what_says_nothing_about_the_dependency_neither_counts_nor_clears(app, error):
+    """Another defence refused, or the request had no time left."""
     app.now = -OPEN_AFTER_S
     fail(times=FAILURES_MAX - 1)
-    fail(BulkheadFull())
+    fail(error)
+    circuit_breaker.learn("database", error)
     app.now = 0.0
     fail()
     with pytest.raises(CircuitOpen), guard("database"):
         pass
+
+
+def test_a_statement_that_the_database_stopped_when_asked_is_an_answer(app):
+    for _ in range(3):
+        fail(times=FAILURES_MAX - 1)
+        fail(Stopped())
+        app.now += OPEN_AFTER_S
+    assert state_of(app) == circuit_breaker.CLOSED
 
 
 def test_after_the_reset_time_a_successful_probe_closes_it(app):
