@@ -27,7 +27,7 @@ from services.defences.switch import on
 
 DEADLINE_S = 1.0
 GRACE_S = 0.25  # to cancel or roll back what was begun, all of it together
-PATIENCE_S = 0.5  # if PostgreSQL is silent for this long, it may be down; for less, it is only slow
+PATIENCE_S = 0.5  # who is silent for this long may be down; for less, only slow
 LONGEST_WAIT_S = 30.0  # outside requests, waits have a bound too
 
 WaitTimeout = errors._WaitTimeout  # noqa: SLF001  what `wait(timeout=)` raises has no public name

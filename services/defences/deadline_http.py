@@ -6,6 +6,7 @@ the host's name is a wait too, and a pooled connection may be dead without any s
 """
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -57,12 +58,20 @@ class TooLate(Refused):
 
 
 class DeadlineSession(requests.Session):
-    """A session that sends nothing after the deadline, when nobody waits for the answer any more."""
+    """A session that sends nothing after the deadline, when nobody waits for the answer any more.
+
+    What it raises has `waited_s`: it tells whether the service is down, or whether there was just no time left for it.
+    """
 
     def send(self, request: requests.PreparedRequest, **how: Any) -> requests.Response:
         if left_s() <= 0:
             raise TooLate
-        return super().send(request, **how)
+        began_at = time.monotonic()
+        try:
+            return super().send(request, **how)
+        except requests.RequestException as error:
+            error.waited_s = time.monotonic() - began_at  # type: ignore[attr-defined]
+            raise
 
 
 class DeadlineSocket(socket.socket):

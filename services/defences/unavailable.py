@@ -7,6 +7,7 @@ import psycopg
 import sqlalchemy as sa
 
 from services.defences import database_failures, http_failures
+from services.defences.deadline import LONGEST_WAIT_S, PATIENCE_S
 
 
 class Refused(Exception):
@@ -43,6 +44,8 @@ def is_outage(error: BaseException) -> bool | None:
     if isinstance(error, (sa.exc.DBAPIError, psycopg.Error)):
         return database_rule(error).outage
     rule = http_failures.rule_of(error)
+    if rule is http_failures.SILENT and getattr(error, "waited_s", LONGEST_WAIT_S) < PATIENCE_S:
+        return None
     return rule is not None and rule.outage
 
 

@@ -6,7 +6,8 @@ from contextlib import nullcontext
 import pytest
 import requests
 
-from services.defences import deadline_http, http_failures
+from services.defences import deadline, deadline_http, http_failures
+from services.defences.unavailable import is_outage
 from tests.defended import defended, sample, silent_server
 
 BUDGET_S = 0.1
@@ -30,6 +31,17 @@ def test_whatever_a_server_does_the_answer_ends_at_the_deadline(greeting, then):
             deadline_http.session().get(f"http://127.0.0.1:{port}/")
         assert BUDGET_S <= time.monotonic() - began < BUDGET_S + 0.15
     assert sample(app, "deadline_misses_total") == 1
+
+
+@pytest.mark.parametrize(("budget_s", "away"), [(0.1, None), (deadline.PATIENCE_S + 0.05, True)])
+@pytest.mark.parametrize("greeting", [b"", HEADERS + b"\r\n"], ids=["silent", "stalled in the body"])
+def test_silence_means_that_the_service_is_away_only_when_it_was_waited_for(greeting, budget_s, away):
+    app = defended("none,+deadline", DEADLINE_S=budget_s)
+    with silent_server(greeting) as port, app.test_request_context():
+        app.preprocess_request()
+        with pytest.raises(requests.RequestException) as caught:
+            deadline_http.session().get(f"http://127.0.0.1:{port}/")
+    assert is_outage(caught.value) is away
 
 
 def test_an_answer_in_time_comes_through_and_its_connection_is_used_again():
