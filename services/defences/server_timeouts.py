@@ -24,7 +24,7 @@ SETTINGS = {
 }
 
 NETWORK = {
-    "connect_timeout": 2,  # libpq's smallest
+    "connect_timeout": 5,  # s, no less than the pool's CONNECT_S, or it would decide instead
     "tcp_user_timeout": 3000,  # ms without an ACK
     "keepalives_idle": 5,
     "keepalives_interval": 2,

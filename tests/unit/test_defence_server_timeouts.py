@@ -1,4 +1,4 @@
-from services.defences import deadline, server_timeouts
+from services.defences import connection_pool, deadline, server_timeouts
 from tests.defended import defended
 
 
@@ -11,6 +11,10 @@ def test_the_inner_timeouts_fire_before_the_outer_ones():
     ordered = [milliseconds(name) for name in ("deadlock_timeout", "lock_timeout", "statement_timeout")]
     assert ordered == sorted(ordered)
     assert ordered[-1] < deadline.DEADLINE_S * 1000
+
+
+def test_the_pool_has_all_its_time_to_connect():
+    assert server_timeouts.NETWORK["connect_timeout"] >= connection_pool.CONNECT_S
 
 
 def test_they_are_given_to_every_new_connection():
