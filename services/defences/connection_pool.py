@@ -204,4 +204,6 @@ def _usable(record: ConnectionPoolEntry) -> bool:
     connection: Any = record.dbapi_connection
     if connection is None or connection.closed or time.time() > record.info["ends_at"]:
         return False
-    return not select.select([connection.fileno()], [], [], 0)[0]
+    readable = select.poll()  # select(2) knows no descriptor beyond 1,023
+    readable.register(connection.fileno(), select.POLLIN)
+    return not readable.poll(0)

@@ -1,8 +1,11 @@
 """A pool of sockets in place of connections: what counts here is what the pool does with them."""
 
+import fcntl
+import resource
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -195,6 +198,27 @@ def test_once_disposed_of_nothing_is_opened_any_more(engine, server):
     assert all(connection.closed for connection in server.made)
     pool._open_missing()
     assert len(server.made) == made
+
+
+@pytest.fixture
+def many_files():
+    """Room for descriptors beyond 1,023."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], 2_000), before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_connection_is_looked_at_whatever_the_number_of_its_descriptor(many_files):
+    connection = Connection()
+    with connection.near:
+        connection.near = socket.socket(fileno=fcntl.fcntl(connection.near, fcntl.F_DUPFD_CLOEXEC, 1_100))
+    record = SimpleNamespace(dbapi_connection=connection, info={"ends_at": time.time() + 60})
+    assert connection.fileno() > 1_023
+    assert connection_pool._usable(record)
+    connection.far.close()
+    assert not connection_pool._usable(record)
+    connection.close()
 
 
 def test_off_the_pool_is_as_sqlalchemy_makes_it():
