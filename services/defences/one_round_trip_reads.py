@@ -24,9 +24,10 @@ def connect_args() -> dict[str, Any]:
 
 
 def sessions(engine: sa.Engine) -> sessionmaker[Session]:
-    """Makes sessions that read without a transaction; ordinary sessions when off."""
+    """Makes sessions that read without a transaction, and do not read again what they have committed; ordinary ones
+    when off."""
     if not on("one_round_trip_reads"):
-        return sessionmaker(engine, expire_on_commit=False)
+        return sessionmaker(engine)
     alone = engine.execution_options(isolation_level="AUTOCOMMIT")
     return sessionmaker(engine, class_=ReadingSession, alone=alone, expire_on_commit=False)
 

@@ -437,6 +437,26 @@ def test_a_read_whose_session_dies_under_it_is_answered_through_another(make, ow
     assert before - backends(owner) == set(killed)
 
 
+@pytest.mark.parametrize(
+    ("off", "path", "statement"),
+    [
+        ("batched_reads", "/users/?include=bookings", "FROM users"),
+        ("keyset_pagination", "/users/1/bookings/", "FROM bookings"),
+    ],
+)
+def test_a_naive_function_that_stands_in_for_one_defence_keeps_the_others(make, owner, off, path, statement):
+    """It reads without a transaction, and again through another connection if the first one dies."""
+    app, states = make("hardened", f"all,-{off}"), []
+
+    def look(connection, *_):
+        states.append(connection.connection.dbapi_connection.info.transaction_status.name)
+
+    sa.event.listen(app.extensions["engine"], "after_cursor_execute", look)
+    with dying_once_before(app, owner, statement):
+        assert ask(app, "GET", path).status_code == 200
+    assert set(states) == {"IDLE"}
+
+
 @pytest.mark.parametrize("key", ["", "key-1"])
 @pytest.mark.parametrize(
     "statement", ["FOR UPDATE", "INSERT INTO transfers", "INSERT INTO ledger", "UPDATE wallets"]
