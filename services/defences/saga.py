@@ -153,8 +153,8 @@ def _undo(booking_id: int) -> None:
 
 
 def _settling_s() -> float:
-    """Time for one more statement: the average so far in this request, which has made about four."""
-    return max(SETTLING_S, (time.monotonic() - g.started_at) / 4)
+    """Time for one more statement: the average so far in this request, which has made about five."""
+    return max(SETTLING_S, (time.monotonic() - g.started_at) / 5)
 
 
 def _request_s() -> float:

@@ -1,7 +1,7 @@
 """Bookings: a user takes a room for a time, and pays for it."""
 
 from flask import Blueprint, jsonify
-from sqlalchemy import exists, select, update
+from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.common.models import Booking, Room, User
@@ -36,12 +36,11 @@ def create_booking():
 def reserve(slot):
     """The booking to pay for, if the room is free."""
     with one_transaction.begin(session()) as db:
-        price = select(Room.hourly_price_cents).where(Room.id == slot["room_id"])
-        hourly_price_cents = db.scalar(price.where(exists().where(User.id == slot["user_id"])))
-        if hourly_price_cents is None:
+        room, user = db.get(Room, slot["room_id"]), db.get(User, slot["user_id"])
+        if room is None or user is None:
             raise unprocessable("there is no such user or room", "unknown_user_or_room")
         ensure_free(db, slot)
-        booking = slot | {"status": "pending", "price_cents": price_cents(slot, hourly_price_cents)}
+        booking = slot | {"status": "pending", "price_cents": price_cents(slot, room.hourly_price_cents)}
         # Written before it is charged: whatever happens from here on, a row records it.
         reserved = db.scalar(insert(Booking).values(booking).on_conflict_do_nothing().returning(Booking))
         if reserved is None:
