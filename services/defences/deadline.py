@@ -4,7 +4,7 @@ Guards the thread. When a link swallows packets but acknowledges them, no settin
 thread; only a client that gives up the wait itself does. It is one budget for the request, not one timeout per call:
 ten calls of 0.9 s each are nine seconds for the client. Past the deadline nothing new begins; what was begun is
 cancelled or rolled back, within GRACE_S in all.
-Costs next to nothing per query, and the connection if PostgreSQL does not answer within the grace.
+Costs a timer and a check for each wait, and the connection if PostgreSQL does not answer within the grace.
 Hurts alone: giving up is not undoing. A write that missed its deadline may have happened, so clients must be able to
 repeat it safely (`idempotency`), and must not all repeat at once (`circuit_breaker`).
 """

@@ -2,7 +2,8 @@
 
 Guards against the partial write. Two commits leave a gap between them: if the connection dies in it, the profile
 says one thing and its audit trail another, and nobody is told.
-Costs nothing in round trips (one COMMIT instead of two), but locks are held until the last statement.
+Costs locks that are held until the last statement. It saves round trips: there is one COMMIT instead of two, and the
+row is read back before it, where naive reads it afterwards (a transaction of its own: three more round trips).
 Hurts alone when the transaction spans something slow: the locks wait with it. Keep remote calls outside.
 """
 

@@ -67,7 +67,7 @@ def test_a_defence_is_named_by_a_scenario_or_says_which_one_will_need_it(name: s
 def test_a_cost_is_told_beside_what_it_is_paid_for() -> None:
     said = costs.sentence(MEASURED, "deadline")
     assert said == "Measured: +0.25 ms of CPU, −0.50 round trips to the database per request."
-    assert "- **Costs** next to nothing per query, and the connection" in chapter("deadline", said)
+    assert "- **Costs** a timer and a check for each wait, and the connection" in chapter("deadline", said)
     assert chapter("deadline", said).count(said) == 1
 
 
