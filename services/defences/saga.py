@@ -24,8 +24,10 @@ from services.defences.deadline import left_s
 from services.defences.switch import on
 from services.defences.unavailable import Refused
 
-PAYING_S = 5.0  # this long after its request's deadline, nobody pays for a pending booking any more …
-PAYING_UNBOUNDED_S = 60.0  # … or after this long, if requests have no deadline
+# The sweeper gives a pending booking up this long after its request must have ended. Until then a repeat under its key
+# may begin to pay; if that is not done in time, it gets a 409, and the money goes back.
+PAYING_S = 5.0
+PAYING_UNBOUNDED_S = 60.0  # how long a request may take, if it has no deadline
 SETTLING_S = 0.05  # at least this much of the budget is kept for what follows the charge
 REFUND_S = 1.0
 AT_ONCE = 100
@@ -112,7 +114,7 @@ def cancelled(session: Session, booking_id: int) -> bool:
 
 
 def sweep(connection: sa.Connection, refund: Callable[[Booking], Any]) -> int:
-    """Undo bookings that nobody is paying for any more, and make the refunds that are due; returns how many.
+    """Undo bookings that have been pending for too long, and make the refunds that are due; returns how many.
 
     `connection` commits each statement by itself until a transaction is begun. A refund that fails stays due and does
     not hold up the others; the last failure is raised at the end.
