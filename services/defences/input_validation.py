@@ -85,12 +85,15 @@ Instant = Annotated[
 
 
 def init_app(app: Flask) -> None:
-    """Check the path of every request of `app`, and limit its body."""
+    """Limit the body of every request of `app`, and check its path.
+
+    Call this before what may refuse a request: the server waits for the rest of a body that nobody has read.
+    """
     with app.app_context():
         if on("input_validation"):
             app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
-            app.before_request(_check_path)
             app.before_request(_await_body)
+            app.before_request(_check_path)
 
 
 def body(model: type[Strict]) -> dict[str, Any]:

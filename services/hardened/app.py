@@ -73,12 +73,12 @@ def create_app():
     logs.init_app(app)
     metrics.init_app(app)
     problems.init_app(app, honest_errors.members)
-    auth.init_app(app)
     switch.init_app(app, WITHOUT)
     deadline.init_app(app)  # a request's budget starts before anything can wait
     constraints.init_app(app)
     honest_errors.init_app(app)  # 503 instead of 500, and it says whether anything may have been done
     input_validation.init_app(app)
+    auth.init_app(app)  # only now: a stranger who sends slowly would keep a thread that nobody gives back
     db.init_app(app)
     payments.init_app(app)
     sweeper.init_app(

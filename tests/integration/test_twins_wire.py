@@ -99,13 +99,32 @@ def test_a_body_that_comes_letter_by_letter(serve, twin, status):
         assert answered == status
 
 
-def test_slow_senders_keep_no_thread_from_those_who_want_to_read(serve):
+SOON = "X-Deadline-S: 0.5"
+STRANGER = b"Bearer of nothing"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        head(more=SOON),
+        head(more=SOON).replace(HEADERS["Authorization"].encode(), STRANGER),
+        head("/bookings/9999999999/", method="DELETE", more=SOON),
+        head("/nowhere/", more=SOON),
+    ],
+    ids=["a hold", "a hold for a stranger", "an id that no row can have", "no route"],
+)
+def test_slow_senders_keep_no_thread_from_those_who_want_to_read(serve, asked):
     with serve(*HARDENED) as server, ExitStack() as opened:
         slow = [opened.enter_context(server.connect()) for _ in range(2 * THREADS)]
         for connection in slow:
-            connection.sendall(head(more="X-Deadline-S: 0.5") + b"{")
+            connection.sendall(asked + b"{")
         assert server.status("/rooms/") == 200
         assert {first_status(connection) for connection in slow} == {408}
+
+
+def test_a_stranger_who_sends_all_of_it_is_told_to_say_who_they_are(serve):
+    with serve(*HARDENED) as server:
+        assert server.say(head().replace(HEADERS["Authorization"].encode(), STRANGER) + BODY) == 401
 
 
 def test_a_body_that_comes_in_two_parts_is_read_and_the_connection_kept(serve):
