@@ -78,9 +78,7 @@ class Books:
 
 def _stored(asked: Row) -> Row:
     """The times as the database tells them."""
-    return {
-        name: _at(value).isoformat() if name.endswith("_at") else value for name, value in asked.items()
-    }
+    return {name: _at(value).isoformat() if name.endswith("_at") else value for name, value in asked.items()}
 
 
 def _at(text: str) -> datetime:

@@ -30,7 +30,10 @@ from tests.fabricated.history import booking, booking_row, charge_row, ended, op
 HELD, BROKEN, INCONCLUSIVE = Verdict.HELD, Verdict.BROKEN, Verdict.INCONCLUSIVE
 OF_A_WRITE = [Outcome.OK, Outcome.REFUSED, Outcome.UNKNOWN]
 LATER = {"starts_at": "2030-01-01T11:00:00+00:00", "ends_at": "2030-01-01T12:00:00+00:00"}
-ABROAD = {"starts_at": "2030-01-01T12:00:00+02:00", "ends_at": "2030-01-01T04:30:00-06:30"}  # from 10 to 11 in UTC
+ABROAD = {
+    "starts_at": "2030-01-01T12:00:00+02:00",
+    "ends_at": "2030-01-01T04:30:00-06:30",
+}  # from 10 to 11 in UTC
 
 
 @pytest.fixture(autouse=True)

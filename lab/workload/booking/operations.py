@@ -76,7 +76,7 @@ def availability(intent: Intent) -> Arrival:
 
 
 def utilisation(intent: Intent) -> Arrival:
-    """The report: each room with its booked hours, those of the seed and at most one for each request that may be for it."""
+    """The report: each room with its booked hours: those of the seed, and at most one for each request for it."""
     rooms = range(1, intent.sizes["rooms"] + 1)
     return intent.read("/reports/utilisation/", items=[_used(room, intent) for room in rooms])
 
