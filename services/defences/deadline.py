@@ -27,7 +27,7 @@ from services.defences.switch import on
 
 DEADLINE_S = 1.0
 GRACE_S = 0.25  # to cancel or roll back what was begun, all of it together
-PATIENCE_S = 0.5  # who is silent for this long may be down; for less, only slow
+PATIENCE_S = 0.5  # a dependency that is silent for this long may be down; for less, it is only slow
 LONGEST_WAIT_S = 30.0  # outside requests, waits have a bound too
 
 WaitTimeout = errors._WaitTimeout  # noqa: SLF001  what `wait(timeout=)` raises has no public name
@@ -50,7 +50,7 @@ class NoAnswer(DeadlineExceeded):
 
     def __init__(self, message: str = "", *, waited_s: float = LONGEST_WAIT_S, **of_psycopg: Any) -> None:
         """`waited_s` tells whether PostgreSQL is down, or whether the request just had no time left for it."""
-        super().__init__(message, **of_psycopg)  # which makes one error of those of several addresses
+        super().__init__(message, **of_psycopg)  # psycopg itself raises it too, once for several addresses
         self.rule = Rule(reason="no_answer", broken=True, outage=waited_s >= PATIENCE_S or None)
 
 

@@ -24,8 +24,7 @@ def connect_args() -> dict[str, Any]:
 
 
 def sessions(engine: sa.Engine) -> sessionmaker[Session]:
-    """Makes sessions that read without a transaction, and do not read again what they have committed; ordinary ones
-    when off."""
+    """Makes sessions that read without a transaction and do not reload what they have committed; ordinary when off."""
     if not on("one_round_trip_reads"):
         return sessionmaker(engine)
     alone = engine.execution_options(isolation_level="AUTOCOMMIT")
