@@ -16,7 +16,7 @@ FOREIGN_CPU, MEMORY = "foreign CPU", "memory"
 SECOND_S, SLACK_S = 1.0, 0.1
 FOREIGN_IN_A_SECOND_MAX = 0.2  # of all cores of the twins
 GAP_MAX_S = 2.0  # between two samples, of which the lab takes two a second
-FOREIGN_MAX = 0.08  # from the baseline to the end of the recovery
+FOREIGN_MAX = 0.05  # from the baseline to the end of the recovery
 SWAPPED_BYTES_MAX = 20_000_000
 NOT_TOLD = "This system does not report what else ran on it."
 
