@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -30,7 +30,10 @@ BEGIN, END = "<!-- score -->", "<!-- /score -->"  # around the score in the READ
 def check_and_conclude(
     cases: Sequence[Case], runtime: str, seed: int, *, new: bool, page: Path | None, as_json: bool
 ) -> NoReturn:
-    """Try what is left of `cases`, print the score, write the page, and exit with the code for the results."""
+    """Try what is left of `cases`, print the score, write the page, and exit with the code for the results.
+
+    On the page, the results of other cases stay as they are.
+    """
     plan = Plan(commit=commit(), runtime=runtime, seed=seed, cases=tuple(cases))
     found = None if new else unfinished(paths.RUNS, plan)
     if found:
@@ -40,13 +43,21 @@ def check_and_conclude(
         pass
     results = check.results()
     if page is not None:
-        write(page, Checked.of(results.values(), plan.runtime, machine()))
+        write(page, Checked.of([*others(page, cases), *results.values()], plan.runtime, machine()))
     if as_json:
         print(json.dumps(plain(list(results.values())), indent=1, ensure_ascii=False))
     else:
         _print(cases, list(results.values()))
         say(f"\nResults: {check.folder}")
     raise typer.Exit(exit_code(cases, results.values()))
+
+
+def others(page: Path, tried: Sequence[Case]) -> Iterator[CaseResult]:
+    """What the page has of cases that still exist and were not tried now."""
+    left = {case.name for case in chosen(quick=False, only=())} - {case.name for case in tried}
+    data = page.with_suffix(".json")
+    if left and data.exists():
+        yield from (result for result in read_value(data, Checked).results if result.case in left)
 
 
 def exit_code(cases: Sequence[Case], results: Collection[CaseResult]) -> int:

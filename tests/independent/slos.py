@@ -134,9 +134,9 @@ def truthful_readiness(run: Run, twin: Twin, check: Row) -> Found:
     ]
     end_s = run.window("recovery")[1]
     last = due(probes, healed_s(run, twin) + check["back_after_s"], end_s)
-    if min(len(during), len(last)) < 3:
-        return NOTHING
     false = sum(probe.status == 200 for probe in during) + sum(probe.status != 200 for probe in last)
+    if not false and min(len(during), len(last)) < 3:
+        return NOTHING
     return decided(not false, false)
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from lab.cli.selfcheck import BEGIN, END, exit_code, scored
+from lab.cli.selfcheck import BEGIN, END, exit_code, others, scored
 from lab.model import FAULT, RunVerdict, TwinVerdict, Verdict
 from lab.model.selfcheck import Case, CaseKind, CaseResult, Finding, Mutation, Sabotage, as_it_must, scores
+from lab.record.files import write_value
 from lab.selfcheck import walking
 from lab.selfcheck.judging import Trial, found
+from lab.selfcheck.reading import cases as every_case
 from lab.selfcheck.walking import RESULTS, Plan, SelfcheckFolder, unfinished, walk
 from lab.selfcheck.workshop import Workshop, mutated_text, ran
 from reports.selfcheck import Checked, page, sentence
@@ -240,6 +242,17 @@ def test_the_page_shows_each_case_and_the_score_is_in_the_readme() -> None:
     assert "| **d**: W. | s00-control | good ratio; awaits S15 | not tried yet |  |" in made
     readme = f"Before.\n{BEGIN}old\nlines{END}\nAfter."
     assert scored(readme, told) == f"Before.\n{BEGIN}{told}{END}\nAfter."
+
+
+def test_cases_that_are_tried_again_leave_the_others_on_the_page(tmp_path: Path) -> None:
+    first, second, third = every_case()[:3]
+    gone = "no such case any more"
+    known = tuple(a_result(case=name) for name in (first.name, second.name, third.name, gone))
+    write_value(tmp_path / "page.json", Checked(results=known, machine={}))
+    kept = [result.case for result in others(tmp_path / "page.md", [second])]
+    assert kept == [first.name, third.name]
+    assert list(others(tmp_path / "none.md", [second])) == []
+    assert list(others(tmp_path / "page.md", every_case())) == []
 
 
 def test_a_result_is_json_for_machines(tmp_path: Path) -> None:

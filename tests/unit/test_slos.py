@@ -461,7 +461,7 @@ def ready_again_after(seconds: float) -> object:
         (readiness(READY, READY), BROKEN),
         (readiness(NOT_READY, NOT_READY), BROKEN),
         (readiness(NOT_READY, READY, late_s=3.0), BROKEN),
-        (readiness({**READY, "rate_rps": 0.1}, READY), INCONCLUSIVE),
+        (readiness({**NOT_READY, "rate_rps": 0.1}, READY), INCONCLUSIVE),
         (ready_again_after(4.5), HELD),
         (ready_again_after(7.0), BROKEN),
     ],
@@ -478,6 +478,15 @@ def ready_again_after(seconds: float) -> object:
 )
 def test_readiness_must_follow_the_fault(rows: object, verdict: Verdict) -> None:
     assert judged(TruthfulReadiness(at_most_s=2), rows, fault_windows=WINDOW).verdict is verdict
+
+
+def test_a_false_yes_decides_however_short_the_recovery_is() -> None:
+    rows = readiness(READY, READY)
+    rows = rows[rows["intended"] < END_S + 3]
+    assert judged(TruthfulReadiness(at_most_s=2), rows, fault_windows=WINDOW).verdict is BROKEN
+    rows = readiness(NOT_READY, READY)
+    rows = rows[rows["intended"] < END_S + 3]
+    assert judged(TruthfulReadiness(at_most_s=2), rows, fault_windows=WINDOW).verdict is INCONCLUSIVE
 
 
 def test_a_yes_that_waited_until_it_was_true_is_no_lie() -> None:

@@ -40,12 +40,12 @@ class TruthfulReadiness(Check):
         during = np.concatenate(windows) if windows else asked[:0]
         healed_s = max((window.off_s for window in evidence.fault_windows), default=0.0)
         last = between(asked, healed_s + self.back_after_s, evidence.phases.window(RECOVERY)[1])
-        if min(len(during), len(last)) < PROBES_MIN:
+        false_yes, false_no = int(_ready(during).sum()), int((~_ready(last)).sum())
+        if not (false_yes or false_no) and min(len(during), len(last)) < PROBES_MIN:
             return self.undecided(
                 f"Only {len(during)} readiness probes counted in the fault and {len(last)} at the end; at least "
                 f"{PROBES_MIN} of each are needed.",
             )
-        false_yes, false_no = int(_ready(during).sum()), int((~_ready(last)).sum())
         return result(
             self,
             decided(not false_yes and not false_no),

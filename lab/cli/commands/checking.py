@@ -26,7 +26,7 @@ def selfcheck(
     out: Annotated[
         Path | None, typer.Option(help="Where a full self-check writes its page; its data goes next to it.")
     ] = None,
-    page: Annotated[bool, typer.Option("--page", help="Only write the page again, from its data.")] = False,
+    page: Annotated[bool, typer.Option("--page", help="Write the page again from its data; with --only, first try those cases.")] = False,
     as_json: Json = False,
 ) -> None:
     """Check the checker: plant errors and interfere with runs, and see whether the lab notices each."""
@@ -38,11 +38,11 @@ def selfcheck(
         checking.print_cases(cases)
         return
     target = out or paths.ROOT / "docs" / "selfcheck.md"
-    if page:
+    if page and not only:
         checking.write_again(target)
         return
-    whole = None if quick or only else target
-    checking.check_and_conclude(cases, runtime, seed, new=new, page=whole, as_json=as_json)
+    shown = target if page or not (quick or only) else None
+    checking.check_and_conclude(cases, runtime, seed, new=new, page=shown, as_json=as_json)
 
 
 COMMANDS = (selfcheck,)
