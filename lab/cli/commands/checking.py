@@ -26,7 +26,12 @@ def selfcheck(
     out: Annotated[
         Path | None, typer.Option(help="Where a full self-check writes its page; its data goes next to it.")
     ] = None,
-    page: Annotated[bool, typer.Option("--page", help="Write the page again from its data; with --only, first try those cases.")] = False,
+    page: Annotated[
+        bool,
+        typer.Option(
+            "--page", help="Write the page again from its data; with --only, first try those cases."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check the checker: plant errors and interfere with runs, and see whether the lab notices each."""
