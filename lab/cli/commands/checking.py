@@ -28,9 +28,7 @@ def selfcheck(
     ] = None,
     page: Annotated[
         bool,
-        typer.Option(
-            "--page", help="Write the page again from its data; with --only, first try those cases."
-        ),
+        typer.Option("--page", help="Only write the page again; with --only, try those cases before."),
     ] = False,
     as_json: Json = False,
 ) -> None:
