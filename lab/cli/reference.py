@@ -6,7 +6,7 @@ It is made from the code itself: checks with their numbers, faults with their pa
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
@@ -51,9 +51,9 @@ def _invariant(check: type[Check]) -> tuple[str, ...]:
 
 
 def _used(check: type[Check]) -> str:
-    names = [entry.scenario.name.partition("-")[0] for entry in catalogue.entries().values()
-             if any(type(each) is check for each in entry.scenario.checks)]  # fmt: skip
-    return ", ".join(names) or "none yet"
+    every = (entry.scenario for entry in catalogue.entries().values())
+    users = (scenario for scenario in every if check in map(type, scenario.checks))
+    return ", ".join(scenario.name.partition("-")[0] for scenario in users) or "none yet"
 
 
 def _faults() -> Iterator[str]:
@@ -113,11 +113,10 @@ def _first(thing: object) -> str:
 
 
 def _table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
-    row: Callable[[Iterable[str]], str] = lambda cells: f"| {' | '.join(cells)} |"  # noqa: E731
     headings = list(headings)
-    yield row(headings)
-    yield row("---" for _ in headings)
-    yield from (row(cell.replace("|", "\\|") for cell in cells) for cells in rows)
+    for cells in (headings, ["---"] * len(headings), *rows):
+        told = (cell.replace("|", "\\|") for cell in cells)
+        yield f"| {' | '.join(told)} |"
     yield ""
 
 

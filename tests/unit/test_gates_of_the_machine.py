@@ -7,7 +7,7 @@ import pytest
 
 from lab.faults import DropSessions, Kill, MemoryLimit
 from lab.judge.gates import look, spoiled_by_the_machine
-from lab.judge.gates.machine import FOREIGN_CPU, MEMORY
+from lab.judge.gates.machine import FOREIGN_CPU, FOREIGN_IN_A_SECOND_MAX, FOREIGN_MAX, MEMORY
 from lab.judge.gates.servers import LIMITS_ALIKE, SAME_SERVERS
 from lab.model import (
     POSTGRES,
@@ -102,7 +102,7 @@ def test_a_gap_in_the_record_hides_whatever_happened_in_it() -> None:
         run = run_of()
         run.machine = [one for one in run.machine if not cut[0] < one.at_s < cut[1]]
         (gate,) = failed(run)
-        assert gate.name == FOREIGN_CPU
+        assert (gate.name, gate.value) == (FOREIGN_CPU, None)
         assert "no record of what else used the twins' cores between" in gate.sentence
 
 
@@ -241,3 +241,11 @@ def test_servers_that_were_not_watched_to_the_end_cannot_be_trusted() -> None:
     run = run_of()
     run.twins[0].events = [event for event in run.twins[0].events if not isinstance(event, ServersRead)]
     assert names(run) == {SAME_SERVERS}
+
+
+def test_a_little_all_the_time_is_told_beside_the_limit_that_it_exceeds() -> None:
+    run = run_of()
+    run.machine = busy(list(run.machine), 3.0, 26.0, 0.2)
+    (gate,) = failed(run)
+    assert gate.value is not None
+    assert gate.limit == FOREIGN_MAX < gate.value < FOREIGN_IN_A_SECOND_MAX

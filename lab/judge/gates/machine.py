@@ -29,7 +29,8 @@ def foreign_cpu(run: RunEvidence) -> Gate:
     worst, at_s = max(_seconds(inside), default=(1.0, 0.0))
     mean = _share(inside[0], inside[-1]) if len(inside) > 1 else 1.0
     unseen = _unseen(run)
-    passed = worst <= FOREIGN_IN_A_SECOND_MAX and mean <= FOREIGN_MAX and not unseen
+    steadily = worst <= FOREIGN_IN_A_SECOND_MAX and mean > FOREIGN_MAX
+    value, limit = (mean, FOREIGN_MAX) if steadily else (worst, FOREIGN_IN_A_SECOND_MAX)
     sentence = (
         f"Other programs used {percent(mean)} of the twins' cores, and {percent(worst)} in the worst second, "
         f"at {at_s:.0f} s."
@@ -40,9 +41,9 @@ def foreign_cpu(run: RunEvidence) -> Gate:
         sentence = f"There is no record of what else used the twins' cores {unseen}."
     return Gate(
         name=FOREIGN_CPU,
-        passed=passed,
-        value=worst,
-        limit=FOREIGN_IN_A_SECOND_MAX,
+        passed=value <= limit and not unseen,
+        value=None if unseen else value,
+        limit=limit,
         unit="share",
         sentence=sentence,
     )
