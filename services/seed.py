@@ -61,7 +61,7 @@ def main() -> None:
     """Read the command line and load."""
     parser = argparse.ArgumentParser(prog="python -m services.seed", description=__doc__.splitlines()[0])
     parser.add_argument("--dsn", required=True, help="libpq URL of the owner")
-    parser.add_argument("--schema", choices=("naive", "hardened"), required=True)
+    parser.add_argument("--schema", choices=schemas(), required=True)
     parser.add_argument(
         "--defences", type=switch.parse, default="all", help='as DEFENCES, for example "all,-constraints"'
     )
@@ -74,6 +74,11 @@ def main() -> None:
     chosen = vars(parser.parse_args())
     if not (chosen.pop("keep") and loaded(chosen["dsn"])):
         load(**chosen, passwords=passwords)
+
+
+def schemas() -> list[str]:
+    """The names to choose from: one file each, beside what all of them have in common."""
+    return sorted(path.stem for path in SCHEMA.glob("*.sql") if path.stem != "common")
 
 
 def loaded(dsn: str) -> bool:
