@@ -35,7 +35,6 @@ HEADS = {
     CaseKind.SABOTAGE: "Sabotage",
 }
 NOUNS = {
-    CaseKind.SAME: "A/A runs",
     CaseKind.EFFECT: "planted effects",
     CaseKind.MUTANT: "mutants",
     CaseKind.SABOTAGE: "cases of sabotage",
@@ -70,10 +69,14 @@ def sentence(cases: Sequence[Case], checked: Checked) -> str:
     found = scores(cases, checked.results)
     if not checked.results:
         return "The self-check has not been run in full yet."
-    told = series([f"{score.caught} of {score.cases} {NOUNS[score.kind]}" for score in found])
+    alike = [f"{score.caught} of {score.cases}" for score in found if score.kind is CaseKind.SAME]
+    same = f"Both twins got the same verdict in {alike[0]} A/A runs. " if alike else ""
+    told = series(
+        f"{score.caught} of {score.cases} {NOUNS[score.kind]}" for score in found if score.kind in NOUNS
+    )
     untried = sum(score.cases - score.tried for score in found)
     rest = f" {untried} of these were not decided." if untried else ""
-    return f"The lab caught {told}, each by the check or gate that is named.{rest}"
+    return f"{same}The lab caught {told}, each by the check, gate or number that is named.{rest}"
 
 
 def made_at(checked: Checked) -> str:

@@ -36,7 +36,7 @@ def page() -> str:
 def _checks() -> Iterator[str]:
     yield "## Checks\n"
     yield "Scenarios choose them, with thresholds of their own. SLOs are about the requests of a phase, invariants"
-    yield "about the history of all requests and the data that is left. Missing numbers belong to scenarios to come.\n"
+    yield "about the history of all requests and the data that is left. Other numbers are reserved.\n"
     yield from _table(("SLO", "what it asks", "scenarios"), map(_slo, SLOS))
     ordered = sorted(INVARIANTS, key=lambda check: (int(check.invariant[1:] or 99), check.name))
     yield from _table(("", "invariant", "what must be true", "scenarios"), map(_invariant, ordered))
@@ -58,7 +58,8 @@ def _used(check: type[Check]) -> str:
 
 def _faults() -> Iterator[str]:
     yield "## Faults\n"
-    yield "`during` says in which part of the fault phase a fault acts, and `burst` lets it come and go.\n"
+    yield "`during` is the part of the fault phase in which a fault acts. Lasting faults can come and go (`burst`);"
+    yield "`Kill` and `DropSessions` happen `times` times, spread over it.\n"
     ordered = sorted(FAULTS, key=lambda fault: (_kind(fault), fault.__name__))
     yield from _table(("fault", "acts on", "what it does"), map(_fault, ordered))
 
@@ -82,8 +83,9 @@ def _operations() -> Iterator[str]:
 
 def _settings() -> Iterator[str]:
     yield "## Settings\n"
-    yield "What `--set` changes, with the values of today. Also `load.good_within_ms`, `load.client_timeout_s`, the"
-    yield "other phases (`phases.recovery_s` …) and, with Docker, the limits of a part (`limits.service.cpus` …).\n"
+    yield "What `--set` changes, with the defaults; phases are those of a full run. Also `load.good_within_ms`,"
+    yield "`load.client_timeout_s`, the other phases (`phases.recovery_s` …) and, with Docker, the limits of a part"
+    yield "(`limits.service.cpus` …).\n"
     rows = (
         (entry.scenario.name, ", ".join(f"`{each}`" for each in settings(entry.scenario)))
         for entry in catalogue.entries().values()

@@ -78,7 +78,7 @@ def docker_images(available: Callable[[], str | None], present: Callable[[], boo
     if available() is not None:
         return Finding(
             name="docker images", ok=False, found="no engine to ask", rules_out=DOCKER,
-            fix="an engine that answers: bin/lab doctor says how, in its line about docker",
+            fix="first what the line about docker says",
         )  # fmt: skip
     if present():
         return Finding(name="docker images", ok=True, found="the lab's images are there")

@@ -14,6 +14,7 @@ from lab.errors import LabError
 from lab.model.topology import Topology
 
 TWINS_MAX = 3
+CHANGED = "changed"
 NAME_MAX = 40  # of a twin, so that it fits into the header of its records
 
 
@@ -86,15 +87,16 @@ def line_up(
     """A twin for each (service, defences), in order: the control, the treatment, a guest.
 
     `own` are the defences that each service has unless they are changed. A twin is called like its service. If a
-    service comes twice, the name says which defence was changed (hardened-without-deadline), or else gets a number
-    (NAME-2). Raises LabError for none or too many.
+    service comes twice, a changed twin says so in its name (hardened-without-deadline, or hardened-changed); a name
+    that is taken gets a number (NAME-2). Raises LabError for none or too many.
     """
     if not 1 <= len(services) <= TWINS_MAX:
         raise LabError(f"A run has 1 to {TWINS_MAX} twins, not {len(services)}.")
     names: list[str] = []
     for service, defences in services:
         often = sum(service == other for other, _ in services) > 1
-        names.append(_free(_changed(service, defences) if often else service, names))
+        usual = not often or defences == own.get(service, defences.partition(",")[0])
+        names.append(_free(service if usual else _changed(service, defences), names))
     return tuple(
         TwinPlan(
             name=name,
@@ -108,11 +110,11 @@ def line_up(
 
 
 def _changed(service: str, defences: str) -> str:
-    """hardened-without-deadline for "all,-deadline", hardened-with-deadline for "none,+deadline", else the service."""
+    """hardened-without-deadline for "all,-deadline", hardened-with-deadline for "none,+deadline", else -changed."""
     first, *changes = defences.replace(" ", "").split(",")
     way = {"all": "without", "none": "with"}.get(first, "")
-    name = f"{service}-{way}-{changes[0][1:]}" if way and len(changes) == 1 else service
-    return name if len(name) <= NAME_MAX else service
+    name = f"{service}-{way}-{changes[0][1:]}" if way and len(changes) == 1 else ""
+    return name if 0 < len(name) <= NAME_MAX else f"{service}-{CHANGED}"
 
 
 def _free(name: str, taken: Sequence[str]) -> str:

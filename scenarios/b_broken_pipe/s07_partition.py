@@ -71,6 +71,6 @@ SCENARIO = Scenario(
     ),
     defences=("honest_errors", "readiness", "circuit_breaker"),
     lesson="honest_errors: an error says whether anything was done. readiness: the probe tells the truth. "
-    "circuit_breaker: who cannot be served is told at once.",
+    "circuit_breaker: clients that cannot be served are told at once.",
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

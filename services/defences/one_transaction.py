@@ -2,8 +2,9 @@
 
 Guards against the partial write. Two commits leave a gap between them: if the connection dies in it, the profile
 says one thing and its audit trail another, and nobody is told.
-Costs locks that are held until the last statement. It saves round trips: there is one COMMIT instead of two, and the
-row is read back before it, where naive reads it afterwards (a transaction of its own: three more round trips).
+Costs locks that are held until the last statement. On its own it saves round trips: there is one COMMIT instead of two,
+and the row is read back before it, not afterwards in a transaction of its own. Beside `one_round_trip_reads` it adds
+some, because without it each statement commits by itself.
 Hurts alone when the transaction spans something slow: the locks wait with it. Keep remote calls outside.
 """
 

@@ -412,7 +412,7 @@ def test_what_a_runtime_cannot_do_is_refused_before_anything_starts(
 def test_twins_are_chosen_by_service_and_defences() -> None:
     chosen = assembly.twins(BOOKING, ["hardened:all,-deadline", "hardened", "naive"], "none")
     assert [(twin.name, twin.defences) for twin in chosen] == [
-        ("hardened-without-deadline", "all,-deadline"), ("hardened", "none"), ("naive", "none"),
+        ("hardened-without-deadline", "all,-deadline"), ("hardened-changed", "none"), ("naive", "none"),
     ]  # fmt: skip
     assert [twin.name for twin in assembly.twins(BOOKING, [], "all")] == ["naive", "hardened"]
 

@@ -24,6 +24,7 @@ from lab.selfcheck.reading import cases
 from reports.matrix import page as page_of_the_matrix
 from reports.selfcheck import Checked, sentence
 from reports.selfcheck import page as page_of_the_self_check
+from services.defences import costs
 from services.defences.__main__ import awaited
 from services.defences.__main__ import page as page_of_defences
 from tests.unit import test_catalogue_checks as demands
@@ -59,6 +60,13 @@ def test_the_self_check_s_page_and_its_score_in_the_readme_are_what_came_of_the_
     again = "make it again: bin/lab selfcheck --page"
     assert page_of_the_self_check(cases(), checked) == (ROOT / "docs" / "selfcheck.md").read_text(), again
     assert f"{BEGIN}{sentence(cases(), checked)}{END}" in (ROOT / "README.md").read_text(), again
+
+
+def test_the_readme_says_what_was_measured_of_the_cost_of_all_defences() -> None:
+    cpu, time = (costs.read()["twins"][name] for name in ("cpu_ms", "time_ms"))
+    hardened = f"{cpu['other']:.1f} ms of CPU and {time['other']:.1f} ms of time each"
+    told = f"{hardened}, against {cpu['base']:.1f} and {time['base']:.1f} ms in the naive twin"
+    assert told in (ROOT / "README.md").read_text()
 
 
 def test_the_reference_is_what_the_code_has() -> None:

@@ -38,13 +38,18 @@ def test_defences_stay_with_their_twin() -> None:
     [
         (("all,-deadline", "all"), ("hardened-without-deadline", "hardened")),
         (("none", "none,+deadline"), ("hardened", "hardened-with-deadline")),
-        (("all", "all,-deadline,-saga", "none"), ("hardened", "hardened-2", "hardened-3")),
+        (("all,-deadline,-saga", "all", "none"), ("hardened-changed", "hardened", "hardened-2")),
         (("all,-deadline", "all, -deadline"), ("hardened-without-deadline", "hardened-without-deadline-2")),
-        (("all", f"all,-{'x' * 40}"), ("hardened", "hardened-2")),
+        (("all", f"all,-{'x' * 40}"), ("hardened", "hardened-changed")),
     ],
 )
 def test_of_two_alike_the_one_with_a_change_says_which(defences: Sequence[str], names: Sequence[str]) -> None:
     assert tuple(twin.name for twin in line_up([("hardened", each) for each in defences])) == names
+
+
+def test_a_twin_without_its_service_s_defences_is_a_changed_one() -> None:
+    twins = line_up([("hardened", "none"), ("hardened", "all")], {"hardened": "all"})
+    assert [twin.name for twin in twins] == ["hardened-changed", "hardened"]
 
 
 def test_a_twin_alone_in_its_service_keeps_its_name_whatever_is_switched() -> None:

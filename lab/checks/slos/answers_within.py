@@ -15,7 +15,7 @@ from lab.model import CheckResult, Evidence, Failure
 
 @dataclass(frozen=True, kw_only=True)
 class AnswersWithin(PhaseCheck):
-    """Judges the slowest of the quickest `share`, from its intended instant; one never answered is infinitely slow."""
+    """Judges the wait that `share` of the requests do not exceed, from the intended instant; silence is infinite."""
 
     name: ClassVar[str] = "answers within"
     at_most_ms: float

@@ -36,7 +36,7 @@ class StatementsPerRequest(Check):
             )
         if not statements:
             return self.undecided(
-                f"The twin counted no SQL statement of {self.route}, so it does not count them."
+                f"The twin's metrics show no SQL statement for {self.route}, so there is nothing to judge."
             )
         return result(
             self,

@@ -28,7 +28,7 @@ def selfcheck(
     ] = None,
     page: Annotated[
         bool,
-        typer.Option("--page", help="Only write the page again; with --only, try those cases before."),
+        typer.Option("--page", help="Rewrite the page from its data; with --only, try those cases first."),
     ] = False,
     as_json: Json = False,
 ) -> None:

@@ -54,7 +54,7 @@ def _healthy(twin: TwinEvidence, good_min: float) -> Gate:
         sentence += f" That is about {sound * rate_rps:.0f}/s of {rate_rps:.0f}/s."
     if barren:
         sentence += (
-            f" But nothing shows that the twin can do this, since it never succeeded: {', '.join(barren)}."
+            f" But these never succeeded, so nothing shows that the twin can do them: {', '.join(barren)}."
         )
     return Gate(
         name=BASELINE_HEALTHY,

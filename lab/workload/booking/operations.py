@@ -65,7 +65,7 @@ def rooms_search(intent: Intent) -> Arrival:
 
 
 def availability(intent: Intent) -> Arrival:
-    """When a room is taken on a day: on any, or, half of the time, on one of the few of a year that have bookings."""
+    """When a room is taken on a given day. Half of the days are drawn from the few that have bookings."""
     room = intent.one_of(intent.sizes["rooms"])
     days = seeded.DAYS if intent.random.random() < 0.5 else seeded.busy_days(intent.sizes)
     day = seeded.FIRST_DAY + timedelta(days=intent.random.randrange(days))
@@ -76,7 +76,7 @@ def availability(intent: Intent) -> Arrival:
 
 
 def utilisation(intent: Intent) -> Arrival:
-    """The report: each room with its booked hours: those of the seed, and at most one for each request for it."""
+    """The report of booked hours per room: those of the seed, and at most one for each request for it."""
     rooms = range(1, intent.sizes["rooms"] + 1)
     return intent.read("/reports/utilisation/", items=[_used(room, intent) for room in rooms])
 
