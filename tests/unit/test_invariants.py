@@ -595,9 +595,23 @@ def test_a_refusal_needs_something_that_may_have_stood_in_its_way(
 
 
 @pytest.mark.parametrize("status", [503, 429, 500])
-def test_a_refusal_for_want_of_health_is_not_looked_at(status: int) -> None:
-    history = [HELD_HOUR, replace(REFUSED, status=status)]
+def test_a_refusal_for_want_of_health_needs_no_conflict(status: int) -> None:
+    history = [replace(REFUSED, status=status)]
     assert judged(JustifiedRefusals(), FabricatedTwin(history=history)).verdict is INCONCLUSIVE
+    served = judged(JustifiedRefusals(), FabricatedTwin(history=[HELD_HOUR, *history]))
+    assert served.verdict is HELD
+    assert "2 bookings, none of which was refused for good" in served.sentence
+
+
+@pytest.mark.parametrize("check", [RefusedMeansRefused(), JustifiedRefusals()], ids=lambda c: c.invariant)
+def test_a_twin_that_refuses_nothing_has_refused_nothing_wrongly(check: Check) -> None:
+    """In S14 the hardened twin waits out every burst, and was inconclusive for want of refusals."""
+    history = [update(f"p{n}", user=n) for n in range(5)]
+    result = judged(check, FabricatedTwin(history=history))
+    assert (result.verdict, result.looked) == (HELD, 5)
+    assert "5 profile updates, none of which was refused" in result.sentence
+    nobody = [update(f"p{n}", Outcome.UNKNOWN, user=n) for n in range(5)]
+    assert judged(check, FabricatedTwin(history=nobody)).verdict is INCONCLUSIVE
 
 
 @pytest.mark.parametrize(("status", "verdict"), [(404, BROKEN), (409, BROKEN), (503, HELD), (429, HELD)])

@@ -19,6 +19,7 @@ from lab.workload.booking.history import (
     Row,
     instants,
     intents,
+    summary,
     user_of,
 )
 
@@ -46,24 +47,24 @@ class JustifiedRefusals(Check):
         wanted = intents(evidence)
         refused = [(intent, each) for intent in wanted for each in intent.tries if _is_final(each)]
         reads = _refused_reads(evidence, {each.op for intent in wanted for each in intent.tries})
-        if not refused and not reads:
-            return self.undecided("Nothing was refused for good, so no refusal had to be justified.")
+        if not (refused or reads or any(intent.acked for intent in wanted)):
+            return self.undecided("No write was acknowledged or refused, so no refusal had to be justified.")
         held = _Held(wanted, evidence)
         found = [
             f"{intent}; nothing stood in its way"
             for intent, each in refused
             if not held.excuses(intent, each)
         ]
-        kinds = " and ".join(
-            sorted({KINDS[intent.kind] for intent, _ in refused} | ({"read"} if reads else set()))
-        )
+        kinds = sorted({KINDS[intent.kind] for intent, _ in refused} | ({"read"} if reads else set()))
         return counted(
             self,
             [*found, *reads],
             "unjustified refusal",
             "unjustified refusals",
-            among=f"{len(refused) + len(reads)} refusals of a {kinds}",
-            looked=len(refused) + len(reads),
+            among=f"{len(refused) + len(reads)} refusals of a {' and '.join(kinds)}"
+            if kinds
+            else f"{summary(wanted)}, none of which was refused for good",
+            looked=len(wanted) + len(reads),
         )
 
 

@@ -13,7 +13,10 @@ from lab.workload.booking.history import BOOKINGS, CHARGES, Intent, intents, sum
 
 @dataclass(frozen=True, kw_only=True)
 class RefusedMeansRefused(Check):
-    """Looks only at intents whose tries were all refused: any other may rightly have an effect."""
+    """An intent whose tries were all refused has no effect; any other may rightly have one.
+
+    It looks at every write, so a twin that refuses none has kept its word.
+    """
 
     name: ClassVar[str] = "refused means refused"
     invariant: ClassVar[str] = "I3"
@@ -36,8 +39,10 @@ class RefusedMeansRefused(Check):
             found,
             "refused request with an effect",
             "refused requests with an effect",
-            among=f"{summary(refused) or '0 writes'} that were refused",
-            looked=len(refused),
+            among=f"{summary(refused)} that were refused"
+            if refused
+            else f"{summary(wanted)}, none of which was refused",
+            looked=len(wanted),
         )
 
 
