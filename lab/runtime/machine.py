@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lab.model import MachineSample
 from lab.runtime.cores import available
-from lab.runtime.ownership.trees import counted
+from lab.runtime.ownership.trees import family
 from lab.runtime.readings import cpu_s
 
 PROC = Path("/proc")
@@ -22,24 +22,29 @@ class Counters:
 
     def __init__(self) -> None:
         self._before: MachineSample | None = None
+        self._family: dict[int, int] = {}
         self._lost_s = 0.0
 
     def look(self, elsewhere_s: float = 0.0) -> MachineSample | None:
         """All counters now, at an instant of CLOCK_MONOTONIC; None if the system does not report them.
 
         `ours_s` is what this process and its descendants have used, plus `elsewhere_s` (in containers). If a parent is
-        killed, the time of its children is lost, because none of ours waits for them. How much they used at the end is
-        then unknown, so no time up to now counts as foreign.
+        killed together with its children, their time is lost, because none of ours waits for them. How much they used
+        at the end is then unknown, so no time since the last look counts as foreign.
         """
-        if (now := _look(elsewhere_s)) is None:
+        everybody = family(os.getpid())
+        if (now := _look(cpu_s(everybody) + elsewhere_s)) is None:
             return None
-        if self._before is not None and now.ours_s + self._lost_s < self._before.ours_s:
+        gone = self._family.keys() - everybody.keys()
+        orphaned = any(self._family[pid] in gone for pid in gone)
+        if self._before is not None and (orphaned or now.ours_s + self._lost_s < self._before.ours_s):
             self._lost_s = self._before.ours_s + now.busy_s - self._before.busy_s - now.ours_s
+        self._family = everybody
         self._before = replace(now, ours_s=now.ours_s + self._lost_s)
         return self._before
 
 
-def _look(elsewhere_s: float) -> MachineSample | None:
+def _look(ours_s: float) -> MachineSample | None:
     cores = available()
     try:
         stat, vmstat = (PROC / "stat").read_text(), (PROC / "vmstat").read_text()
@@ -50,7 +55,7 @@ def _look(elsewhere_s: float) -> MachineSample | None:
         at_s=at_s,
         cores=len(cores),
         busy_s=len(cores) * at_s - _idle_s(stat.splitlines(), cores),
-        ours_s=cpu_s(counted(os.getpid())) + elsewhere_s,
+        ours_s=ours_s,
         swapped_bytes=os.sysconf("SC_PAGE_SIZE") * _entries(vmstat, {"pswpin", "pswpout"}),
         oom_kills=_entries(vmstat, {"oom_kill"}),
     )

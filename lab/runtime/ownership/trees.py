@@ -25,12 +25,13 @@ GONE = ("", "Z", "X")
 
 def tree(root: int) -> list[int]:
     """The pids of `root` and all its descendants, parents first; ended ones are left out."""
-    return list(_tree(root, GONE)) if root > 0 else []
+    return [pid for pid, _parent in _tree(root, GONE)] if root > 0 else []
 
 
-def counted(root: int) -> list[int]:
-    """The same, with those that have ended and that nobody has waited for: their CPU time is nobody else's yet."""
-    return list(_tree(root, ("",)))
+def family(root: int) -> dict[int, int]:
+    """The same with the parent of each, and with those that have ended and that nobody has waited for: their CPU time
+    is nobody else's yet."""
+    return dict(_tree(root, ("",)))
 
 
 def freeze(root: int) -> None:
@@ -64,11 +65,11 @@ def stopped(pid: int) -> bool:
     return _letter(pid) in ("T", "t")
 
 
-def _tree(pid: int, without: Collection[str]) -> Iterator[int]:
+def _tree(pid: int, without: Collection[str], parent: int = 0) -> Iterator[tuple[int, int]]:
     if _letter(pid) not in without:
-        yield pid
+        yield pid, parent
         for child in _children(pid):
-            yield from _tree(child, without)
+            yield from _tree(child, without, pid)
 
 
 def _children(pid: int) -> list[int]:
