@@ -91,6 +91,8 @@ def testbed(tmp_path_factory: pytest.TempPathFactory, needs_local: None) -> Iter
     testbed = LocalTestbed(STACK, BOOKING, tmp_path_factory.mktemp("state"))
     try:
         testbed.up(Heard())
+        for link in (DATABASE, PAYMENTS, CACHE, QUEUE):
+            probed(testbed, Noop(link=link))  # the first probes of a server that has just started are slow
         yield testbed
     finally:
         testbed.down()
