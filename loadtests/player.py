@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import gevent
 import psutil
@@ -46,6 +47,9 @@ class Player:
         self._ops: dict[str, int] = {}
         self._oracle: dict[str, bool] = {}  # whether it saw what was planted in a right answer, by operation
         self._settled: set[int] = set()  # of requests that may be repeated
+        self._made: dict[
+            int, str
+        ] = {}  # the ids of what was made, by the requests that made it; until they are read
         self._in_flight = Group()
         self._process = psutil.Process()
         self._cpu_before_s = 0.0
@@ -92,8 +96,7 @@ class Player:
     def _dispatch(self, arrival: dict[str, Any], intended: float) -> None:
         self._summary["planned"] += 1
         self._ops.setdefault(arrival["op"], len(self._ops))
-        if arrival.get("repeats") in self._settled:
-            self._settled.remove(arrival["repeats"])
+        if not self._is_needed(arrival):
             self._records.not_needed(arrival["i"], self._ops[arrival["op"]], intended, time.monotonic())
         elif len(self._in_flight) >= self._config["max_in_flight"]:
             self._summary["cap_hits"] += 1
@@ -101,6 +104,18 @@ class Player:
             self._record(arrival, intended, Exchange(started=now, end=now, failure=Failure.SHED))
         else:
             self._in_flight.spawn(self._one, arrival, intended)
+
+    def _is_needed(self, arrival: dict[str, Any]) -> bool:
+        """Whether to send it at all: not to repeat what was answered, nor to read what nobody acknowledged."""
+        if arrival.get("repeats") in self._settled:
+            self._settled.remove(arrival["repeats"])
+            return False
+        if "reads" not in arrival:
+            return True
+        made = self._made.pop(arrival["reads"], None)
+        if made is not None:
+            arrival["path"] = arrival["path"].replace("{id}", made)
+        return made is not None
 
     def _one(self, arrival: dict[str, Any], intended: float) -> None:
         request_id = f"{self._config['twin']}-{arrival['i']}"
@@ -119,6 +134,8 @@ class Player:
         answered = exchange.answered() if in_history or expect or exchange.status >= 500 else None
         result = outcome(arrival["method"], exchange.status, exchange.failure, answered)
         wrong = result is Outcome.OK and is_wrong(expect, answered)
+        if "read_back" in arrival and result is Outcome.OK:
+            self._made[arrival["i"]] = quote(str(answered.get("id") if isinstance(answered, dict) else None))
         if (
             expect is not None
             and not self._oracle.setdefault(op, False)

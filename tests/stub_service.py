@@ -39,6 +39,7 @@ class StubService(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked: Counter[str] = Counter()
+        self.paths: list[str] = []
         self.released = threading.Event()
         self.stopped = threading.Event()
 
@@ -60,6 +61,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked[self.headers.get("X-Request-Id", "")] += 1
+        self.server.paths.append(self.path)
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         getattr(self, self.path.strip("/") if self.path in PATHS else "ok")()
 

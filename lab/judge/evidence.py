@@ -13,11 +13,15 @@ class TwinEvidence(Evidence, Protocol):
 
     @property
     def plan(self) -> TwinPlan: ...
-    # Everything recorded: `requests`, and the planned retries that were not needed.
+    # Everything recorded: `requests`, and those planned that were not needed: retries, and readers of writes.
     @property
     def recorded(self) -> Any: ...
     @property
-    def repeats(self) -> Mapping[int, int]: ...  # for each of these, the request that it would have repeated
+    def repeats(
+        self,
+    ) -> Mapping[int, int]: ...  # for each such retry, the request that it would have repeated
+    @property
+    def reads(self) -> Mapping[int, int]: ...  # for each such reader, the write that it would have read
     @property
     def history_lines(self) -> int: ...
 

@@ -32,6 +32,8 @@ class Arrival:
 
     Its client gives up after `patience_s`, if that is sooner than the load's own timeout. `repeats` is the number of
     the request that this one repeats; it is sent only if that one was not answered, or was told to try again.
+    `reads` is the number of the write whose result this one reads: it is sent only if that one has been acknowledged,
+    to `path` with the id of the answer for `{id}`. That one is marked `read_back`.
     """
 
     i: int
@@ -44,6 +46,8 @@ class Arrival:
     expect: Mapping[str, Json] | None = None
     patience_s: float | None = None
     repeats: int | None = None
+    reads: int | None = None
+    read_back: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

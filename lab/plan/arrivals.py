@@ -59,7 +59,8 @@ def plan_arrivals(
     def followers(until_s: float) -> Iterator[Arrival]:
         while followed and followed[0][0] <= until_s:
             at_s, _, first = heappop(followed)
-            yield workload.followers[first.op].make(intent(at_s, first.op), first)
+            follower = workload.followers[first.op]
+            yield follower.make(intent(at_s, follower.op or first.op), first)
 
     for at_s in _instants(random, load.rate_rps, phases.load_s, surges):
         yield from followers(at_s)

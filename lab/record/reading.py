@@ -113,9 +113,19 @@ class TwinRecord(Derived):
 
     @cached_property
     def repeats(self) -> Mapping[int, int]:
-        spared = self.recorded["i"][(self.recorded["flags"] & NOT_NEEDED) != 0]
-        firsts = {i: self.run.schedule[i].repeats for i in spared.tolist()}
+        firsts = {i: self.run.schedule[i].repeats for i in self._spared}
         return {i: first for i, first in firsts.items() if first is not None}
+
+    @cached_property
+    def reads(self) -> Mapping[int, int]:
+        firsts = {i: self.run.schedule[i].reads for i in self._spared}
+        return {i: first for i, first in firsts.items() if first is not None}
+
+    @property
+    def _spared(self) -> list[int]:
+        """The numbers of the requests that were not needed."""
+        spared: list[int] = self.recorded["i"][(self.recorded["flags"] & NOT_NEEDED) != 0].tolist()
+        return spared
 
     @cached_property
     def history(self) -> Sequence[Operation]:

@@ -17,16 +17,18 @@ from lab.model import Json
 from lab.record.files import damaged, read_json_lines
 
 DUE = np.dtype([("at_s", "<f8"), ("op", "<u2")])
+KEPT = ("body", "repeats", "reads")  # an arrival with one of these is kept as a whole
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """What a write or a retry asks for, and when. `members` are its path and all that its body says."""
+    """What a write, a retry or a reader of a write asks for, and when. `members` are its path and its body."""
 
     at_s: float
     members: Mapping[str, Json]
     key: str | None
     repeats: int | None  # the number of the arrival that it repeats
+    reads: int | None  # the number of the arrival whose result it reads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +41,11 @@ class Schedule:
     asked: Mapping[int, Asked]
 
     def __getitem__(self, number: int) -> Asked:
-        """What a write or a retry asks for. Raises LabError if this number is neither."""
+        """What a write, a retry or a reader of a write asks for. Raises LabError if this number is none of them."""
         if number not in self.asked:
-            raise damaged(self.path, f"it has no arrival number {number} that writes or repeats")
+            raise damaged(
+                self.path, f"it has no arrival number {number} that writes, repeats or reads a write"
+            )
         return self.asked[number]
 
 
@@ -55,7 +59,7 @@ def read_schedule(path: Path) -> Schedule:
             try:
                 fits = line["i"] == number
                 at_s, op = float(line["at_s"]), ops.setdefault(line["op"], len(ops))
-                if "body" in line or "repeats" in line:
+                if not line.keys().isdisjoint(KEPT):
                     asked[number] = _asked(at_s, line)
             except (AttributeError, TypeError, KeyError, ValueError, OverflowError) as error:
                 raise damaged(path, error) from error
@@ -68,15 +72,17 @@ def read_schedule(path: Path) -> Schedule:
 
 
 def _needed(line: bytes) -> bytes:
-    """The line without what nobody reads here: the expected answer, and the request unless it writes or repeats."""
-    if b'"repeats":' in line:
+    """The line without what nobody reads here: the expected answer, and the request unless it writes or follows."""
+    if b'"repeats":' in line or b'"reads":' in line:
         return line
     head, cut, _ = line.partition(b',"expect":' if b'"body":' in line else b',"method":')
     return head + b"}" if cut else line
 
 
 def _asked(at_s: float, line: Mapping[str, Any]) -> Asked:
-    path, key, repeats = line["path"], line.get("key"), line.get("repeats")
-    if not isinstance(path, str) or not isinstance(key, str | None) or not isinstance(repeats, int | None):
+    path, key, repeats, reads = line["path"], line.get("key"), line.get("repeats"), line.get("reads")
+    numbers = isinstance(repeats, int | None) and isinstance(reads, int | None)
+    if not isinstance(path, str) or not isinstance(key, str | None) or not numbers:
         raise TypeError(f"the request of arrival number {line['i']} is none")
-    return Asked(at_s=at_s, members={"path": path, **line.get("body", {})}, key=key, repeats=repeats)
+    members = {"path": path, **line.get("body", {})}
+    return Asked(at_s=at_s, members=members, key=key, repeats=repeats, reads=reads)

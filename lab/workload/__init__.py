@@ -53,11 +53,12 @@ class Intent:
 class Follower:
     """A request that comes `after_s` after each request of an operation, planned like any other.
 
-    `make` makes it from its own intent and the request that it follows.
+    `make` makes it from its own intent and the request that it follows. `op` is its operation, if not the same.
     """
 
     after_s: float
     make: Callable[[Intent, Arrival], Arrival]
+    op: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

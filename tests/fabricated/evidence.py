@@ -67,7 +67,7 @@ T0_AT = 5_000.0
 
 def a_scenario(**changes: Any) -> Scenario:
     """Naive is expected to break and hardened to hold; nothing is expected of a third."""
-    told = dict.fromkeys(("title", "hypothesis", "question", "mirrors"), "told")
+    told = dict.fromkeys(("title", "hypothesis", "mirrors"), "told")
     expected = {NAIVE: Verdict.BROKEN, HARDENED: Verdict.HELD}
     return Scenario(**{"name": "s99-made-up", **told, "load": LOAD, "expected": expected, **changes})
 
@@ -78,7 +78,8 @@ def a_manifest(scenario: Scenario, twins: Sequence[TwinPlan] = PAIR, **changes: 
     planned: dict[str, Any] = {
         "format": FORMAT, "lab_version": "0.1.0", "commit": "0123456", "run": "20261121-083000-s99-made-up-0001",
         "status": Status.COMPLETE, "problem": "", "runtime": "local", "scenario": scenario, "quick": True,
-        "settings": (), "seed": seed, "phases": phases, "switches": plan_switches(scenario.faults, phases, seed),
+        "settings": (), "predicted": "", "seed": seed, "phases": phases,
+        "switches": plan_switches(scenario.faults, phases, seed),
         "shots": plan_shots(scenario.faults, phases), "twins": tuple(twins),
         "sizes": {"users": 500, "rooms": 40, "bookings": 2_000, "wallets": 500}, "planned": 0, "t0": T0_AT,
         "history_ops": ("create_booking",),
@@ -166,6 +167,7 @@ class FabricatedTwin(Derived):
     requests: Any = field(default_factory=requests)
     not_needed: Any = field(default_factory=lambda: np.zeros(0, REQUEST))
     repeats: Mapping[int, int] = field(default_factory=dict)
+    reads: Mapping[int, int] = field(default_factory=dict)
     ops: tuple[str, ...] = OPS
     history: Sequence[Operation] = ()
     initial: Mapping[str, Any] = field(default_factory=seeded)

@@ -33,6 +33,7 @@ from lab.model import (
     PartSample,
     Phases,
     PhaseStarted,
+    Question,
     Scenario,
     SessionsSample,
     StepTaken,
@@ -135,7 +136,12 @@ def scenario_of(made_up: Fabricated) -> Scenario:
         name="s01-db-latency",
         title=TITLE,
         hypothesis="With 100 ms on the way back from the database, reads still answer within 300 ms.",
-        question="100 ms on the database link: is one request 100, 300 or 700 ms slower?",
+        question=Question(
+            text="100 ms on the database link: how much slower is one request?",
+            choices={"a": "100 ms", "b": "300 ms"},
+            answer="b",
+            because="Three round trips.",
+        ),
         mirrors="nothing: made up, for tests only",
         lesson="connection_pool: a warm connection costs one round trip, a new one costs several.",
         load=Load(

@@ -54,7 +54,7 @@ def scenario_of(made_up: Fabricated) -> Scenario:
         LatencyQuantile(phase=BASELINE, quantile=0.95, at_most_ms=300),
         RecoversWithin(at_most_s=5),
     )
-    told = dict.fromkeys(("title", "hypothesis", "question", "mirrors"), "nothing: made up, for tests only")
+    told = dict.fromkeys(("title", "hypothesis", "mirrors"), "nothing: made up, for tests only")
     rate_rps = made_up.requests / made_up.phases.load_s
     return Scenario(
         name="s98-everything",

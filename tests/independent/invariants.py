@@ -362,6 +362,18 @@ def crossed(run: Run, twin: Twin, phase: str) -> int:
     return count
 
 
+def unique_ids(_run: Run, twin: Twin, _check: Row) -> Found:
+    books = {key: wish for key, wish in wishes(twin).items() if key[0] != "profiles"}
+    if none_acknowledged(books):
+        return NOTHING
+    references: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for (table, reference), wish in books.items():
+        for answer in wish:
+            if answer["outcome"] == OK:
+                references[table, str(answer["answered"].get("id"))].add(reference)
+    return judged(sum(len(names) - 1 for names in references.values()), len(references))
+
+
 def way(wish: Wish) -> tuple[int, int]:
     return body(wish)["from_wallet_id"], body(wish)["to_wallet_id"]
 
@@ -379,4 +391,5 @@ INVARIANTS: dict[str, Callable[[Run, Twin, Row], Found]] = {
     "NoPhantoms": no_phantoms,
     "RefusedMeansRefused": refused_means_refused,
     "StoredAsAsked": stored_as_asked,
+    "UniqueIds": unique_ids,
 }

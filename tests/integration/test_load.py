@@ -204,6 +204,20 @@ def test_a_repetition_is_sent_only_if_the_first_was_not_answered(
     assert gave_up[[4, 9]] == pytest.approx([0.5, 2.0], abs=0.3)
 
 
+def test_what_was_made_is_read_at_the_id_of_its_answer_and_what_was_not_is_not_read(
+    player: Player, service: StubService
+) -> None:
+    paths = ("/ok", "/refusing", "/reset")
+    made = {"op": "write", "method": "POST", "body": {"a": 1}, "read_back": True}
+    read = {"op": "own", "method": "GET", "path": "/things/{id}/", "expect": {"status": "ok"}}
+    writes = [{"at_s": 0.05 * i, "path": path, "key": path, **made} for i, path in enumerate(paths)]
+    playing = player.play([*writes, *({"at_s": 0.6, "reads": i, **read} for i in range(len(paths)))])
+    assert service.paths[3:] == ["/things/1/"]
+    requests = playing.requests
+    assert ((requests["flags"] & 4) != 0).tolist() == [False, False, False, False, True, True]
+    assert (requests["outcome"][3], requests["flags"][3] & 2) == (Outcome.OK, 0)
+
+
 def test_a_connection_that_nobody_accepts_is_refused_and_certainly_without_effect(player: Player) -> None:
     playing = player.play(every(0.1, 0.3), target="127.0.0.1:1")
     assert set(playing.requests["failure"]) == {Failure.CONNECT_REFUSED}

@@ -136,6 +136,13 @@ def spared(first: int, at_s: float = 12.0) -> dict[str, object]:
     return {"requests": rows[:-1], "not_needed": row, "repeats": {int(row["i"][0]): first}}
 
 
+def unread(first: int) -> dict[str, object]:
+    """The last request was to read what number `first` had made, and was not sent."""
+    change = spared(first)
+    change["reads"] = change.pop("repeats")
+    return change
+
+
 def told_to_come_again() -> dict[str, object]:
     change = spared(3)
     change["requests"][3]["status"] = 503  # type: ignore[index]
@@ -148,6 +155,7 @@ TWIN_GATES: list[tuple[str, dict[str, object]]] = [
     ("planned = recorded", spared(3, at_s=0.0)),
     ("planned = recorded", spared(99_999)),
     ("planned = recorded", told_to_come_again()),
+    ("planned = recorded", unread(3)),
     ("as scheduled", {"requests": later(requests())}),
     ("as scheduled", {"requests": taken_for_another(requests())}),
     ("history complete", {"history": (booking("one that nobody asked for"),)}),
@@ -196,8 +204,14 @@ def test_a_repetition_that_was_not_needed_is_recorded_as_such() -> None:
     assert failed(run) == []
     told = [gate.sentence for gate in look(run) if gate.name == "planned = recorded"]
     assert told[1].endswith(
-        " recorded (1 as not needed, because the requests that they repeat were answered)."
+        " recorded (1 as not needed, after what became of the requests that they follow)."
     )
+
+
+def test_what_nobody_acknowledged_need_not_be_read() -> None:
+    change = unread(3)
+    change["requests"][3]["outcome"] = Outcome.REFUSED  # type: ignore[index]
+    assert failed(a_run(SCENARIO, healthy(), replace(healthy(PAIR[1]), **change))) == []
 
 
 def change_events(run: FabricatedRun, change: Callable[[Event], Event], *twins: str) -> None:

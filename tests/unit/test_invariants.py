@@ -22,6 +22,7 @@ from lab.checks.invariants import (
     NoPhantoms,
     RefusedMeansRefused,
     StoredAsAsked,
+    UniqueIds,
 )
 from lab.model import FAULT, Check, CheckResult, Operation, Outcome, Verdict
 from tests.fabricated.evidence import PHASES, FabricatedTwin, requests, together
@@ -123,6 +124,7 @@ RIGHT = [
     (ChargesMatch(), BOOKED),
     (JustifiedRefusals(), FabricatedTwin(history=[booking("r1"), REFUSED], final=BOOKED.final)),
     (StoredAsAsked(), BOOKED), (StoredAsAsked(), PAID), (StoredAsAsked(), UPDATED),
+    (UniqueIds(), BOOKED),
 ]  # fmt: skip
 
 
@@ -621,6 +623,20 @@ def test_a_read_is_never_refused_for_good(status: int, verdict: Verdict) -> None
     result = judged(JustifiedRefusals(), FabricatedTwin(history=history, requests=asked))
     assert result.verdict is verdict
     assert ("get_booking at" in " ".join(result.examples)) is (verdict is BROKEN)
+
+
+# -- I13 identity
+
+
+def test_an_id_belongs_to_one_thing() -> None:
+    """As where every worker counts its own holds; a retry of the same intent may be told the same id."""
+    first, second = booking("r1"), booking("r2")
+    same = replace(second, answered={**second.answered, "id": first.answered["id"]})
+    told = judged(UniqueIds(), FabricatedTwin(history=[first, same]))
+    assert (told.verdict, told.value) == (BROKEN, 1)
+    assert "booking r1 has the same id" in told.examples[0]
+    again = replace(first, i=9, at_s=first.at_s + 2)
+    assert judged(UniqueIds(), FabricatedTwin(history=[first, again])).verdict is HELD
 
 
 # -- I9 exactly once

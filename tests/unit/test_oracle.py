@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lab.workload import Intent
-from lab.workload.booking import operations, seeded
+from lab.workload.booking import followers, operations, seeded
 from lab.workload.booking.operations import OPERATIONS
 from loadtests import oracle
 from loadtests.oracle import BETWEEN, FIRST, is_wrong, planted, rejects_planted_wrong
@@ -129,7 +129,7 @@ def test_of_two_who_want_all_of_a_wallet_one_must_be_served_and_the_other_refuse
     for number in range(50):
         intent = Intent(i=number, at_s=1.0, op="scarce_transfer", sizes=sizes, random=Random(number))
         first = operations.scarce_transfer(intent)
-        second = operations.as_much(intent, first)
+        second = followers.as_much(intent, first)
         one, other = first.body or {}, second.body or {}
         assert one["from_wallet_id"] == other["from_wallet_id"]
         assert len({one["from_wallet_id"], one["to_wallet_id"], other["to_wallet_id"]}) == 3

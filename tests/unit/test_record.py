@@ -167,6 +167,17 @@ def test_a_repetition_that_was_not_needed_is_recorded_but_no_request(writer: Run
     assert twin(writer).repeats == {1: 0}
 
 
+def test_a_reader_that_was_not_needed_is_recorded_but_no_request(writer: RunWriter) -> None:
+    write = Arrival(i=0, at_s=0, op="hold", method="POST", path="/holds/", body={}, read_back=True)
+    read = Arrival(i=1, at_s=1, op="own_hold", method="GET", path="/holds/{id}/", expect={"a": 1}, reads=0)
+    writer.schedule([write, read])
+    rows = np.zeros(2, dtype=REQUEST)
+    rows["i"], rows["flags"] = range(2), [1, 4]
+    write_requests(writer, rows)
+    assert (twin(writer).reads, twin(writer).repeats) == ({1: 0}, {})
+    assert twin(writer).requests["i"].tolist() == [0]
+
+
 def test_a_history_without_its_schedule_is_damaged(writer: RunWriter) -> None:
     writer.schedule([])
     answer = {

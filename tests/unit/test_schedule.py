@@ -12,12 +12,8 @@ from hypothesis import strategies as st
 from lab.model import FAULT, QUICK, Arrival, LabError, Load
 from lab.plan.arrivals import Surge, plan_arrivals
 from lab.workload.booking import BOOKING
-from lab.workload.booking.operations import (
-    CROSSING_AFTER_S,
-    OPERATIONS,
-    PATIENCE_S,
-    REPEAT_AFTER_S,
-)
+from lab.workload.booking.followers import CROSSING_AFTER_S, REPEAT_AFTER_S
+from lab.workload.booking.operations import OPERATIONS, PATIENCE_S
 from lab.workload.booking.slots import CONTESTED_EVERY_S
 from services.common import slots as priced
 
@@ -76,6 +72,21 @@ def test_an_impatient_client_gives_up_and_sends_the_very_same_again(op: str) -> 
     assert (again.repeats, again.patience_s) == (one.i, None)
     assert again.at_s - one.at_s == pytest.approx(REPEAT_AFTER_S)
     assert REPEAT_AFTER_S > PATIENCE_S
+
+
+@pytest.mark.parametrize(
+    ("op", "read"), [("create_booking_read", "own_booking"), ("create_hold_read", "own_hold")]
+)
+def test_a_client_reads_later_what_it_was_told(op: str, read: str) -> None:
+    arrivals = plan(op)
+    own = [arrival for arrival in arrivals if arrival.op == read]
+    assert own
+    for arrival in own:
+        assert arrival.reads is not None
+        first = arrivals[arrival.reads]
+        assert (first.op, first.read_back, first.expect) == (op, True, arrival.expect)
+        assert arrival.at_s == pytest.approx(first.at_s + BOOKING.followers[op].after_s)
+        assert (arrival.method, arrival.path) == ("GET", f"{first.path}{{id}}/")
 
 
 def test_nothing_is_repeated_after_the_last_arrival_of_the_load() -> None:

@@ -12,6 +12,7 @@ from lab.checks.invariants.no_lost_acks import NoLostAcks
 from lab.checks.invariants.no_phantoms import NoPhantoms
 from lab.checks.invariants.refused_means_refused import RefusedMeansRefused
 from lab.checks.invariants.stored_as_asked import StoredAsAsked
+from lab.checks.invariants.unique_ids import UniqueIds
 from lab.model import Check
 
 INVARIANTS: tuple[type[Check], ...] = (
@@ -27,6 +28,7 @@ INVARIANTS: tuple[type[Check], ...] = (
     NoPhantoms,
     RefusedMeansRefused,
     StoredAsAsked,
+    UniqueIds,
 )
 
 __all__ = [
@@ -43,4 +45,5 @@ __all__ = [
     "NoPhantoms",
     "RefusedMeansRefused",
     "StoredAsAsked",
+    "UniqueIds",
 ]

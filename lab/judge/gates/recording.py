@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
 from lab.judge.evidence import RunEvidence, TwinEvidence
 from lab.judge.gates.plain import yes_or_no
-from lab.judge.statistics import distinct, is_settled
-from lab.model import Gate
+from lab.judge.statistics import Requests, distinct, is_settled
+from lab.model import Gate, Outcome
 
 
 def complete(run: RunEvidence) -> Gate:
@@ -19,14 +20,15 @@ def complete(run: RunEvidence) -> Gate:
 
 
 def all_recorded(run: RunEvidence, twin: TwinEvidence) -> Gate:
-    """A retry that was not sent counts as recorded if the request that it repeats had been answered by then."""
+    """What was not sent counts as recorded if it was not needed: a retry of what had been answered by then, a reader of
+    a write that had not been acknowledged."""
     planned, recorded = run.manifest.planned, len(twin.recorded)
     spared, unfounded = recorded - len(twin.requests), _unfounded(twin)
     sentence = f"{planned} requests were planned, {recorded} recorded"
     if spared:
-        sentence += f" ({spared} as not needed, because the requests that they repeat were answered)"
+        sentence += f" ({spared} as not needed, after what became of the requests that they follow)"
     if unfounded:
-        sentence += f", but {unfounded} of those requests had no answer by then"
+        sentence += f", but {unfounded} of these were needed"
     return Gate(
         name="planned = recorded",
         passed=planned == recorded == distinct(twin.recorded) > 0 and not unfounded,
@@ -39,10 +41,20 @@ def all_recorded(run: RunEvidence, twin: TwinEvidence) -> Gate:
 
 
 def _unfounded(twin: TwinEvidence) -> int:
-    """How many retries were not sent although the first attempt had no answer yet, or was told to try again."""
+    """How many were not sent although they should have been: a retry whose first attempt had no answer yet, or was told
+    to try again; a reader of a write that had been acknowledged; anything else."""
     spared = twin.recorded[~np.isin(twin.recorded["i"], twin.requests["i"])]
-    firsts = [twin.repeats.get(i, -1) for i in spared["i"].tolist()]
-    settled = twin.requests[is_settled(twin.requests) & np.isin(twin.requests["i"], firsts)]
-    end_s = dict(zip(settled["i"].tolist(), settled["end"].tolist(), strict=True))
-    started_s = spared["started"].tolist()
-    return sum(end_s.get(first, math.inf) > at_s for first, at_s in zip(firsts, started_s, strict=True))
+    settled_s = _ends(twin.requests[is_settled(twin.requests)])
+    acknowledged_s = _ends(twin.requests[twin.requests["outcome"] == Outcome.OK])
+    count = 0
+    for i, at_s in zip(spared["i"].tolist(), spared["started"].tolist(), strict=True):
+        if i in twin.reads:
+            count += acknowledged_s.get(twin.reads[i], math.inf) <= at_s
+        else:
+            count += settled_s.get(twin.repeats.get(i, -1), math.inf) > at_s
+    return count
+
+
+def _ends(requests: Requests) -> Mapping[int, float]:
+    """When each of them ended, by its number."""
+    return dict(zip(requests["i"].tolist(), requests["end"].tolist(), strict=True))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lab.model import PAYMENTS
 from lab.workload import Service, Workload
-from lab.workload.booking.operations import FOLLOWERS, HISTORY_OPS, OPERATIONS
+from lab.workload.booking.followers import FOLLOWERS
+from lab.workload.booking.operations import HISTORY_OPS, OPERATIONS
 from lab.workload.booking.tokens import operator
 
 BOOKING = Workload(

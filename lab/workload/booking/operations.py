@@ -13,12 +13,10 @@ from datetime import timedelta
 from typing import Any
 
 from lab.model import Arrival
-from lab.workload import Follower, Intent
+from lab.workload import Intent
 from lab.workload.booking import seeded, slots
 
-CROSSING_AFTER_S = 0.01  # longer than between two locks when all is well, shorter than one slow round trip
 PATIENCE_S = 2.0
-REPEAT_AFTER_S = 2.1
 PAGE = 20
 ROOMS_SHOWN = 100
 # Letters of one to four bytes: a service that loses any of them is seen.
@@ -121,41 +119,28 @@ def update_profile(intent: Intent) -> Arrival:
 
 def transfer(intent: Intent) -> Arrival:
     """A transfer between any two wallets, apart from those of scarce transfers."""
-    giver, taker = intent.random.sample(range(1, _shared(intent) + 1), 2)
-    return _transfer(intent, giver, taker)
+    giver, taker = intent.random.sample(range(1, last_shared(intent) + 1), 2)
+    return a_transfer(intent, giver, taker)
 
 
 def crossing_transfer(intent: Intent) -> Arrival:
     """A transfer between two neighbours; the payee pays something back at the same time."""
-    first = 2 * intent.random.randrange(_shared(intent) // 2) + 1
+    first = 2 * intent.random.randrange(last_shared(intent) // 2) + 1
     giver, taker = intent.random.sample((first, first + 1), 2)
-    return _transfer(intent, giver, taker)
+    return a_transfer(intent, giver, taker)
 
 
 def scarce_transfer(intent: Intent) -> Arrival:
     """Two transfers at once, each of all that a wallet holds: exactly one of them can be paid."""
-    shared, wallets = _shared(intent), intent.sizes["wallets"]
+    shared, wallets = last_shared(intent), intent.sizes["wallets"]
     giver = shared + 1 + intent.i % (wallets - shared)
-    return _transfer(intent, giver, intent.one_of(shared), seeded.WALLET_CENTS)
+    return a_transfer(intent, giver, intent.one_of(shared), seeded.WALLET_CENTS)
 
 
-def _shared(intent: Intent) -> int:
+def last_shared(intent: Intent) -> int:
     """The last wallet that everybody uses. From the others only scarce transfers pay, and nobody pays to them, so what
     they hold is known to the cent."""
     return intent.sizes["wallets"] - intent.sizes["wallets"] // 3
-
-
-def as_much(intent: Intent, first: Arrival) -> Arrival:
-    """Another transfer of the same amount, from the same wallet to another: there is enough for only one of them."""
-    there = first.body or {}
-    taker = there["to_wallet_id"] % _shared(intent) + 1
-    return _transfer(intent, there["from_wallet_id"], taker, there["amount_cents"])
-
-
-def back(intent: Intent, first: Arrival) -> Arrival:
-    """Another transfer, in the opposite direction."""
-    there = first.body or {}
-    return _transfer(intent, there["to_wallet_id"], there["from_wallet_id"])
 
 
 def create_booking_repeated(intent: Intent) -> Arrival:
@@ -168,16 +153,21 @@ def transfer_repeated(intent: Intent) -> Arrival:
     return replace(transfer(intent), patience_s=PATIENCE_S)
 
 
-def again(intent: Intent, first: Arrival) -> Arrival:
-    """The same request under the same key, from a client that has given up waiting for the answer."""
-    return replace(first, i=intent.i, at_s=intent.at_s, patience_s=None, repeats=first.i)
-
-
 def create_hold(intent: Intent) -> Arrival:
     """A note that a user may want a room."""
     # In UTC: the naive twin keeps holds in memory, and shows a time in the zone in which it was asked for.
     body = slots.own(intent).told()
     return intent.write("POST", "/holds/", body, **body)
+
+
+def create_booking_read(intent: Intent) -> Arrival:
+    """A booking whose client looks at it a second later, wherever that request is served."""
+    return replace(create_booking(intent), read_back=True)
+
+
+def create_hold_read(intent: Intent) -> Arrival:
+    """A hold whose client looks at it three seconds later, wherever that request is served."""
+    return replace(create_hold(intent), read_back=True)
 
 
 def _booking(intent: Intent, slot: slots.Slot) -> Arrival:
@@ -186,7 +176,7 @@ def _booking(intent: Intent, slot: slots.Slot) -> Arrival:
     return intent.write("POST", "/bookings/", asked, **slot.told(), status="confirmed", price_cents=cents)
 
 
-def _transfer(intent: Intent, giver: int, taker: int, amount: int = 0) -> Arrival:
+def a_transfer(intent: Intent, giver: int, taker: int, amount: int = 0) -> Arrival:
     amount = amount or intent.one_of(500)
     body = {"from_wallet_id": giver, "to_wallet_id": taker, "amount_cents": amount}
     return intent.write("POST", "/transfers/", body, **body)
@@ -203,6 +193,7 @@ OPERATIONS: Mapping[str, Callable[[Intent], Arrival]] = {
     "readyz": readyz,
     "create_booking": create_booking,
     "create_booking_repeated": create_booking_repeated,
+    "create_booking_read": create_booking_read,
     "contested_booking": contested_booking,
     "update_profile": update_profile,
     "transfer": transfer,
@@ -210,17 +201,13 @@ OPERATIONS: Mapping[str, Callable[[Intent], Arrival]] = {
     "crossing_transfer": crossing_transfer,
     "scarce_transfer": scarce_transfer,
     "create_hold": create_hold,
-}
-FOLLOWERS: Mapping[str, Follower] = {
-    "create_booking_repeated": Follower(after_s=REPEAT_AFTER_S, make=again),
-    "transfer_repeated": Follower(after_s=REPEAT_AFTER_S, make=again),
-    "crossing_transfer": Follower(after_s=CROSSING_AFTER_S, make=back),
-    "scarce_transfer": Follower(after_s=CROSSING_AFTER_S, make=as_much),
+    "create_hold_read": create_hold_read,
 }
 HISTORY_OPS = frozenset(
     {
         "create_booking",
         "create_booking_repeated",
+        "create_booking_read",
         "contested_booking",
         "update_profile",
         "transfer",
@@ -228,5 +215,6 @@ HISTORY_OPS = frozenset(
         "crossing_transfer",
         "scarce_transfer",
         "create_hold",
+        "create_hold_read",
     }
 )

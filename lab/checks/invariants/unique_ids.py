@@ -1,0 +1,47 @@
+"""I13, identity: an id that one client was told was never told to another for something else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab.checks.wording import counted
+from lab.model import Check, CheckResult, Evidence, Outcome
+from lab.workload.booking.history import KINDS, PROFILES, Intent, intents, unacknowledged_kinds
+
+
+@dataclass(frozen=True, kw_only=True)
+class UniqueIds(Check):
+    """Looks at all that was acknowledged as created. Several answers to one intent may name the same thing."""
+
+    name: ClassVar[str] = "unique ids"
+    invariant: ClassVar[str] = "I13"
+
+    def title(self) -> str:
+        return "no two things have the same id"
+
+    def judge(self, evidence: Evidence) -> CheckResult:
+        wanted = [intent for intent in intents(evidence) if intent.kind != PROFILES]
+        if not wanted or unacknowledged_kinds(wanted):
+            kinds = " and no ".join(unacknowledged_kinds(wanted)) or "creation"
+            return self.undecided(f"No {kinds} was acknowledged, so no id was given.")
+        owners: dict[tuple[str, object], Intent] = {}
+        found = [text for intent in wanted if (text := _reused(intent, owners))]
+        return counted(
+            self,
+            found,
+            "id given twice",
+            "ids given twice",
+            among=f"{len(owners)} ids",
+            looked=len(owners),
+        )
+
+
+def _reused(intent: Intent, owners: dict[tuple[str, object], Intent]) -> str:
+    """A sentence if an id of this intent belongs to an earlier one; else "", and its ids are noted."""
+    for each in intent.tries:
+        if each.outcome is Outcome.OK:
+            owner = owners.setdefault((intent.kind, each.answered.get("id")), intent)
+            if owner is not intent:
+                return f"{intent}; {KINDS[owner.kind]} {owner.reference} has the same id, {each.answered.get('id')}"
+    return ""
