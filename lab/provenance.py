@@ -35,6 +35,7 @@ def manifest(
         scenario=plan.scenario,
         quick=plan.quick,
         settings=plan.settings,
+        predicted=plan.predicted,
         seed=plan.seed,
         phases=plan.phases,
         switches=plan.switches,

@@ -24,7 +24,6 @@ CLASSES = {Verdict.HELD: "w-good", Verdict.BROKEN: "w-bad", Verdict.INCONCLUSIVE
 MARKS = {Verdict.HELD: "✓", Verdict.BROKEN: "✕", Verdict.INCONCLUSIVE: "?"}
 STORY = {
     "hypothesis": "Claim under test",
-    "question": "Question",
     "lesson": "What makes the difference",
     "mirrors": "Mirrors",
 }
@@ -52,6 +51,9 @@ class Page:
             "checks": list(_checks(verdict)),
             "tallies": [twin.numbers.phases[FAULT].tally for twin in verdict.twins if twin.numbers.phases],
             "invariants": list(_invariants(verdict)),
+            "question": scenario.question,
+            "answered": words.answered(scenario.question, manifest.predicted, manifest.settings),
+            "measured": list(_measured(verdict)),
             "numbers": numbers_table(verdict, manifest.isolation is not Isolation.SHARED),
             "pictures": [picture for picture in pictures if picture.name != PROBES.name],
             "canary": list(canary.told(reading.view)) if reading.view else [],
@@ -115,6 +117,13 @@ def _checks(verdict: RunVerdict) -> Iterator[dict[str, Any]]:
         found = next(column[key] for column in columns if key in column)
         cells = [_cell(column[key]) if key in column else None for column in columns]
         yield {"name": _name(found), "cells": cells}
+
+
+def _measured(verdict: RunVerdict) -> Iterator[tuple[str, str]]:
+    """For each twin what the check that the scenario is about found, to lay beside the arithmetic."""
+    for twin in verdict.twins:
+        if twin.about:
+            yield twin.twin, twin.about.sentence
 
 
 def _numbered(checks: Sequence[CheckResult]) -> Iterator[tuple[tuple[str, int], CheckResult]]:

@@ -48,6 +48,19 @@ def measured(result: model.CheckResult) -> str:
     return f"{value} (limit {threshold})" if value and threshold else value
 
 
+def answered(question: model.Question | None, predicted: str = "", settings: Iterable[str] = ()) -> list[str]:
+    """What somebody had predicted, if anybody did, and the answer with the arithmetic behind it."""
+    if question is None:
+        return []
+    told = [f"Answer: {question.said(question.answer)}. {question.because}"]
+    if predicted:
+        right = "which is right" if predicted == question.answer else "which is not right"
+        told.insert(0, f"You predicted {question.said(predicted)}, {right}.")
+    if changed := series(settings):
+        told.append(f"The question is about the scenario as it comes; this run was made with {changed}.")
+    return told
+
+
 def expectation(twin: model.TwinVerdict) -> str:
     """How a twin's verdict compares with what the scenario expects of it."""
     if twin.expected is None:

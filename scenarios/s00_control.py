@@ -17,13 +17,23 @@ from lab.checks.invariants import (
     StoredAsAsked,
 )
 from lab.checks.slos import RightAnswers, ServedRatio
-from lab.model import FAULT, Load, Scenario, Verdict
+from lab.model import FAULT, Load, Question, Scenario, Verdict
 
 SCENARIO = Scenario(
     name="s00-control",
     title="Control: nothing is broken",
     hypothesis="With no fault, both twins answer everything in time and keep their data consistent.",
-    question="Which twin is faster when nothing is wrong, and by how much?",
+    question=Question(
+        text="Which twin is faster when nothing is wrong, and by how much?",
+        choices={
+            "a": "the naive one, by a factor of two or more: every defence costs",
+            "b": "neither: they are within a few milliseconds of each other",
+            "c": "the hardened one, by a factor of two or more",
+        },
+        answer="b",
+        because="At the median the defences cost a millisecond or so of CPU, and the round trips that the hardened "
+        "twin saves pay for them.",
+    ),
     mirrors="No outage: this is the control.",
     load=Load(
         rate_rps=30,

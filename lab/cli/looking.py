@@ -8,7 +8,7 @@ from dataclasses import asdict
 from rich.table import Table
 from rich.text import Text
 
-from lab import catalogue
+from lab import catalogue, paths
 from lab.catalogue import Entry
 from lab.cli.console import columns, console
 from lab.model import Check, Fault, Scenario
@@ -18,7 +18,11 @@ def print_list() -> None:
     """Every scenario, with the question to answer before it is run."""
     table = columns(("scenario", "fault", "a question to answer before you run it"))
     for scenario in _scenarios():
-        table.add_row(Text(scenario.name, style="bold"), faults_of(scenario), scenario.question)
+        table.add_row(
+            Text(scenario.name, style="bold"),
+            faults_of(scenario),
+            scenario.question.text if scenario.question else "",
+        )
     console.print(table)
     console.print("\nRun one: bin/lab run s01-db-latency --quick")
 
@@ -37,18 +41,23 @@ def markdown_table() -> str:
     rows = ["| scenario | what breaks | what makes the difference |", "| --- | --- | --- |"]
     for entry in catalogue.entries().values():
         scenario = entry.scenario
-        path = "/".join(part for part in ("scenarios", entry.module, scenario.name.replace("-", "_")) if part)
-        rows.append(f"| [{scenario.name}]({path}.py) | {faults_of(scenario)} | {scenario.lesson} |")
+        page = f"docs/scenarios/{scenario.name}.md"
+        rows.append(f"| [{scenario.name}]({page}) | {faults_of(scenario)} | {scenario.lesson} |")
     return "\n".join(rows)
 
 
-def print_scenario(entry: Entry) -> None:
-    """Its story, faults, load, checks, and what each twin is expected to do."""
+def print_scenario(entry: Entry, answer: bool) -> None:
+    """What breaks, under what load, and what to predict; with `answer` also what happens, and why."""
     found = entry.scenario
+    story, *mechanism = entry.story.split("\n\n")
     console.print(Text.assemble((found.name, "bold"), f": {found.title}"))
-    console.print("\n".join(["", *paragraphs(entry.story), ""]))
+    console.print("\n".join(["", *paragraphs("\n\n".join([story, *(mechanism if answer else ())])), ""]))
     table = Table.grid(padding=(0, 2))
-    table.add_row("Question", found.question)
+    if question := found.question:
+        table.add_row("Question", question.text)
+        table.add_row("", "\n".join(map(question.said, question.choices)))
+        if answer:
+            table.add_row("Answer", f"{question.said(question.answer)}. {question.because}")
     table.add_row("Hypothesis", found.hypothesis)
     table.add_row("Mirrors", found.mirrors)
     table.add_row("Load", f"{found.load.rate_rps:g} arrivals/s for each twin: {', '.join(found.load.mix)}")
@@ -56,12 +65,21 @@ def print_scenario(entry: Entry) -> None:
     table.add_row("Fault", faults_of(found))
     table.add_row("About", title(found.checks[0]) if found.checks else "nothing is checked")
     table.add_row("Also checked", "\n".join(title(check) for check in found.checks[1:]) or "nothing else")
-    table.add_row("Expected", ", ".join(f"{twin} {verdict}" for twin, verdict in found.expected.items()))
-    table.add_row("Lesson", found.lesson)
+    if answer:
+        table.add_row("Expected", ", ".join(f"{twin} {verdict}" for twin, verdict in found.expected.items()))
+        table.add_row("Lesson", found.lesson)
     table.add_row("Set", "\n".join(settings(found)))
     table.add_row("Limits", "with Docker: --set limits.service.cpus=0.5, limits.postgres.memory_mib=256 …")
     console.print(table)
-    console.print(f"\nRun it: bin/lab run {found.name} --quick")
+    predict = f" --predict {'|'.join(question.choices)}" if question else ""
+    console.print(f"\nRun it: bin/lab run {found.name} --quick{predict}")
+    if not answer:
+        console.print("What happens, and why, is shown once you have run it, or with --answer.")
+
+
+def has_run(entry: Entry) -> bool:
+    """Whether somebody has run the scenario here, and so has seen what happens."""
+    return any(paths.RUNS.glob(f"*-{entry.scenario.name}-*/verdict.json"))
 
 
 def json_scenario(entry: Entry) -> str:

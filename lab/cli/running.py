@@ -18,7 +18,7 @@ from lab.cli.console import told
 from lab.cli.drawing import Drawer
 from lab.cli.healed import tell_failures
 from lab.cli.progress import progress
-from lab.cli.verdicts import print_repeat, print_verdict
+from lab.cli.verdicts import print_answer, print_repeat, print_verdict
 from lab.judge.gates import spoiled_by_the_machine
 from lab.model import LabError, RunVerdict, Secrets, Spoiled, Stack
 from lab.plan.arrivals import plan_arrivals, surges
@@ -31,6 +31,7 @@ from lab.runtime.clock import MonotonicClock
 from lab.runtime.ownership.heal import heal
 from lab.runtime.ownership.lock import run_lock
 from lab.workload import known as workloads
+from reports import words
 from reports.provenance import command
 
 Tell = Callable[[RunVerdict, Path], None]
@@ -98,9 +99,20 @@ def tell(verdict: RunVerdict, folder: Path, *, as_json: bool, drawer: Drawer | N
         print((folder / "verdict.json").read_text(), end="", flush=True)
     else:
         print_verdict(verdict)
+        if verdict.valid:
+            print_answer(answer_of(folder))
     page = drawer.draw(folder) if drawer else None
     if not as_json:
         print_repeat(page, repeat(folder))
+
+
+def answer_of(folder: Path) -> list[str]:
+    """The question of the scenario that was run in `folder`, and its answer; nothing if it asks none."""
+    manifest = RunRecord(folder).manifest
+    question = manifest.scenario.question
+    return (
+        [question.text, *words.answered(question, manifest.predicted, manifest.settings)] if question else []
+    )
 
 
 def repeat(folder: Path) -> str:
@@ -109,10 +121,18 @@ def repeat(folder: Path) -> str:
 
 
 def make_plan(
-    scenario: str, quick: bool, seed: int | None, defences: str, settings: list[str], twins: list[str]
+    scenario: str,
+    quick: bool,
+    seed: int | None,
+    defences: str,
+    settings: list[str],
+    twins: list[str],
+    predicted: str = "",
 ) -> RunPlan:
     """The plan of a run. Raises LabError for anything that cannot be run."""
     found, phases = catalogue.configure(catalogue.find(scenario).scenario, quick, settings)
+    if predicted and found.question:
+        found.question.check(predicted)
     workload = workloads.find(found.workload)
     stack = Stack(
         run=assembly.new_run(found.name),
@@ -130,6 +150,7 @@ def make_plan(
         seed=secrets.randbelow(1_000_000) if seed is None else seed,
         quick=quick,
         settings=tuple(settings),
+        predicted=predicted,
         commit=commit(),
     )
     extra = surges(found.faults, plan.switches)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.text import Text
 
 from lab.cli.console import columns, console, say
@@ -29,6 +31,12 @@ def print_verdict(verdict: RunVerdict) -> None:
         "requests in the fault phase", *(twin.numbers.phases[FAULT].tally for twin in verdict.twins)
     )
     console.print(table)
+
+
+def print_answer(lines: Sequence[str]) -> None:
+    """The scenario's question, what somebody had predicted, and the answer."""
+    if lines:
+        console.print("", *lines, sep="\n", markup=False)
 
 
 def print_repeat(report: object, command: str) -> None:

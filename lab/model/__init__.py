@@ -41,7 +41,7 @@ from lab.model.machine import MachineSample, Server, WakeUps
 from lab.model.outcomes import Ending, Failure, Outcome, Verdict
 from lab.model.phases import BASELINE, DRAIN, FAULT, FULL, PHASES, QUICK, RECOVERY, WARMUP, Phases, Window
 from lab.model.probes import ROUND_TRIPS, LinkSample, PartSample, Probe, Proof, Sample, Seen, SessionsSample
-from lab.model.scenarios import Check, Scenario
+from lab.model.scenarios import Check, Question, Scenario
 from lab.model.shares import percent
 from lab.model.targets import (
     ALL,
@@ -181,6 +181,7 @@ __all__ = [
     "Proof",
     "ProxiesRead",
     "Proxy",
+    "Question",
     "ReadBack",
     "Restarted",
     "Restarter",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from lab.errors import LabError
 from lab.model.evidence import Evidence
 from lab.model.faults import Fault
 from lab.model.load import Load
@@ -45,6 +46,27 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Question:
+    """What to predict before the run: choices by letter, the right one, and the arithmetic that leads to it."""
+
+    text: str
+    choices: Mapping[str, str]
+    answer: str
+    because: str
+
+    def said(self, letter: str) -> str:
+        """A choice in words: "b: 300 ms"."""
+        return f"{letter}: {self.choices[letter]}"
+
+    def check(self, letter: str) -> None:
+        """Raises LabError if `letter` is none of the choices."""
+        if letter not in self.choices:
+            raise LabError(
+                f"There is no choice {letter!r}. The choices are: {'; '.join(map(self.said, self.choices))}."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scenario:
     """The load, what breaks, what must still be true, and the verdict expected of each service.
 
@@ -54,9 +76,11 @@ class Scenario:
     name: str
     title: str
     hypothesis: str
-    question: str  # for students, to answer before they run it
     mirrors: str  # the outage it mirrors, with its source
     load: Load
+    question: Question | None = (
+        None  # for students, to answer before they run it; each of the catalogue has one
+    )
     workload: str = "booking"
     topology: Topology = field(default_factory=Topology)
     sizes: Mapping[str, int] = field(default_factory=dict)  # of the seed data, if not the workload's own
@@ -71,5 +95,6 @@ class Scenario:
     )
     defences: tuple[str, ...] = ()  # that make the difference here; an ablation switches these
     lesson: str = ""  # the defences that make the difference, in one sentence
+    code: tuple[str, ...] = ()  # where the twins differ: "profiles.save" in both, or "schema.indexes"
     full: Phases = FULL
     quick: Phases = QUICK

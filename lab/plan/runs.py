@@ -28,6 +28,7 @@ class RunPlan:
     seed: int
     quick: bool = False
     settings: tuple[str, ...] = ()
+    predicted: str = ""  # the choice that somebody made beforehand
     commit: str = ""
 
     @property

@@ -1,7 +1,7 @@
 """The run folder: what a run writes down, and how it is read back.
 
     manifest.json    what was planned and where: the scenario with its load, faults and checks as they were that day,
-                     twins, seed, phases, versions, machine, commit; format 4
+                     twins, seed, phases, versions, machine, commit; format 5
     schedule.jsonl   every planned arrival, one a line, line number = arrival number; the same for every twin
     t0.json          the instant of the monotonic clock at which the run began; end.json: at which the load had ended
     events.jsonl     everything that happened, as typed events (lab.model.events)

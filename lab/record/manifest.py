@@ -1,4 +1,4 @@
-"""manifest.json, format 4: everything that was planned, with its thresholds, and where it ran.
+"""manifest.json, format 5: everything that was planned, with its thresholds, and where it ran.
 
 Nothing else is needed to judge a run again: it is judged by the scenario as it was then, whatever today's files say.
 """
@@ -15,7 +15,7 @@ from lab.model import Json, LabError, Phases, Scenario, Shot, Switch, TwinPlan
 from lab.record.codec import Damaged, structured
 from lab.record.files import damaged, read_bytes
 
-FORMAT = 4
+FORMAT = 5
 
 
 class Status(StrEnum):
@@ -46,6 +46,7 @@ class Manifest:
     scenario: Scenario
     quick: bool
     settings: tuple[str, ...]
+    predicted: str  # the choice that somebody made before the run; "" for none
     seed: int
     phases: Phases
     switches: tuple[Switch, ...]

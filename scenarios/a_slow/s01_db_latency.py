@@ -10,13 +10,23 @@ from dataclasses import replace
 
 from lab.checks.slos import GoodRatio, LatencyQuantile, RecoversWithin, RightAnswers
 from lab.faults import Latency
-from lab.model import DATABASE, FAULT, QUICK, Load, Scenario, Verdict
+from lab.model import DATABASE, FAULT, QUICK, Load, Question, Scenario, Verdict
 
 SCENARIO = Scenario(
     name="s01-db-latency",
     title="Database latency",
     hypothesis="With 100 ms on the way back from the database, reads still answer within 250 ms.",
-    question="100 ms on the database link: is one request 100, 300 or 700 ms slower?",
+    question=Question(
+        text="100 ms on the database link: how much longer does the naive twin take for one booking?",
+        choices={
+            "a": "100 ms",
+            "b": "300 ms",
+            "c": "700 ms",
+        },
+        answer="b",
+        because="A session of SQLAlchemy makes three round trips for one row: BEGIN, SELECT, ROLLBACK, so 3 × 100 ms, "
+        "and four more where it has to open a connection. The hardened twin sends the SELECT alone: 100 ms.",
+    ),
     mirrors="Fortnite, February 2018: latency of the matchmaking database "
     "(fortnite.com/news/postmortem-of-service-outage-at-3-4m-ccu)",
     quick=replace(QUICK, recovery_s=10),
@@ -34,5 +44,6 @@ SCENARIO = Scenario(
     ),
     defences=("one_round_trip_reads",),
     lesson="one_round_trip_reads: a read takes one round trip; a transaction around it makes that three.",
+    code=("db.init_app",),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

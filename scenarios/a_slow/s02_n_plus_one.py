@@ -1,20 +1,32 @@
 """N+1 under latency: a page of twenty users, and one more query for the bookings of each.
 
-On a laptop the database is a fraction of a millisecond away, and nobody notices twenty-one queries. With 50 ms on the
-link they take more than a second. The hardened twin reads the bookings of all twenty users in one query.
+On a laptop the database is a fraction of a millisecond away, and nobody notices twenty-one queries. With 50 ms on
+the link they take more than a second. The hardened twin reads the bookings of all twenty users in one query.
 """
 
 from dataclasses import replace
 
 from lab.checks.slos import GoodRatio, LatencyQuantile, RightAnswers, StatementsPerRequest
 from lab.faults import Latency
-from lab.model import DATABASE, FAULT, QUICK, Load, Scenario, Verdict
+from lab.model import DATABASE, FAULT, QUICK, Load, Question, Scenario, Verdict
 
 SCENARIO = Scenario(
     name="s02-n-plus-one",
     title="N+1 queries under latency",
     hypothesis="A page of twenty users with their bookings answers within 500 ms although the database is 50 ms away.",
-    question="The page lists twenty users. How many times 50 ms does it take?",
+    question=Question(
+        text="The page lists twenty users with their bookings. How many times 50 ms does it take with the naive "
+        "twin?",
+        choices={
+            "a": "once",
+            "b": "twice",
+            "c": "three times",
+            "d": "more than twenty times",
+        },
+        answer="d",
+        because="One query for the page, one for the bookings of each of its twenty users, BEGIN and ROLLBACK: 23 "
+        "round trips, 1,150 ms. Two queries, however long the page is, take 100 ms.",
+    ),
     mirrors="Closest: Slack, 22 February 2022: a query to every shard turned cache misses into overload "
     "(slack.engineering/slacks-incident-on-2-22-22)",
     quick=replace(QUICK, fault_s=16),  # long enough for a p95 of the pages alone
@@ -30,5 +42,6 @@ SCENARIO = Scenario(
     ),
     defences=("batched_reads",),
     lesson="batched_reads: two queries per page, however long the page is.",
+    code=("users.users_with_bookings",),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -27,14 +27,24 @@ from lab.checks.slos import (
     TruthfulReadiness,
 )
 from lab.faults import Down
-from lab.model import DATABASE, FAULT, QUICK, Load, Scenario, Verdict
+from lab.model import DATABASE, FAULT, QUICK, Load, Question, Scenario, Verdict
 
 SCENARIO = Scenario(
     name="s07-partition",
     title="Hard partition from the database",
     hypothesis="Without its database the service refuses honestly and fast, tells the load balancer that it is not "
     "ready, and recovers within 5 s of healing.",
-    question="How long after the database does the service come back? And what may a caller believe meanwhile?",
+    question=Question(
+        text="The database is gone for eight seconds. What may the caller of a transfer believe who is told 500?",
+        choices={
+            "a": "that the transfer was not made",
+            "b": "that it was made",
+            "c": "nothing: it may have been made or not",
+        },
+        answer="c",
+        because="A connection can break before the commit or after it, and a bare 500 does not say which. So asking "
+        'again may pay twice, and not asking may lose the payment. A 503 with the effect "none" says it.',
+    ),
     mirrors="GitHub, October 2018: 43 s of lost connectivity, more than 24 hours degraded "
     "(github.blog/2018-10-30-oct21-post-incident-analysis)",
     quick=replace(QUICK, recovery_s=10),
@@ -72,5 +82,6 @@ SCENARIO = Scenario(
     defences=("honest_errors", "readiness", "circuit_breaker"),
     lesson="honest_errors: an error says whether anything was done. readiness: the probe tells the truth. "
     "circuit_breaker: clients that cannot be served are told at once.",
+    code=("health.obstacle", "transfers.move"),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

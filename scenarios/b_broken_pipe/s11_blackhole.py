@@ -26,15 +26,26 @@ from lab.checks.invariants import (
 )
 from lab.checks.slos import AnswersWithin, GoodRatio, RecoversWithin, RightAnswers
 from lab.faults import Timeout
-from lab.model import DATABASE, FAULT, QUICK, Load, Scenario, ServerProfile, Topology, Verdict
+from lab.model import DATABASE, FAULT, QUICK, Load, Question, Scenario, ServerProfile, Topology, Verdict
 
 SCENARIO = Scenario(
     name="s11-blackhole",
     title="Blackhole between service and database",
     hypothesis="Every request is answered within 2 s (the deadline of 1 s and 1 s to spare), liveness stays green, "
     "and the service has recovered 5 s after healing.",
-    question="PostgreSQL ends a statement after statement_timeout, say 1 s. When does a query end here? A client asks "
-    "for a transfer, gives up after 2 s and asks again: how often is the transfer made?",
+    question=Question(
+        text="PostgreSQL ends a statement after statement_timeout, say 1 s. When does a query end whose answer is "
+        "lost on the way?",
+        choices={
+            "a": "after 1 s",
+            "b": "after TCP gives up, about 15 minutes",
+            "c": "when the link is whole again, or never",
+        },
+        answer="c",
+        because="The server has long finished, or never got the query: there is nothing for its timeout to end. TCP "
+        "keeps the connection, since everything that is sent is acknowledged by the proxy. Only a deadline that "
+        "the client itself keeps ends the wait.",
+    ),
     mirrors="KubeBlocks on OKE: about 15 minutes of hanging after a failover, packets to the old address vanished "
     "(kubeblocks.io/blog/oci-tcp-blackhole-troubleshooting)",
     quick=replace(QUICK, recovery_s=10),
@@ -75,5 +86,6 @@ SCENARIO = Scenario(
     ),
     defences=("deadline",),
     lesson="deadline: frees the thread however silent the database is, and does no work for clients who have left.",
+    code=("db.init_app",),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -1,9 +1,9 @@
 """Double booking: many people want the same hour of the same room at the same time.
 
-The naive twin checks whether the room is free, charges, and inserts. Between the check and the insert others
-check too, and latency makes that gap wider. The hardened twin lets the database decide: a constraint that two
-bookings cannot both satisfy. That alone would charge those who lose the race as well, so it writes the booking
-first, as pending, and charges only those whose booking the constraint let in.
+The naive twin checks whether the room is free, charges, and inserts. Between the check and the insert others check
+too, and latency makes that gap wider. The hardened twin lets the database decide: a constraint that two bookings
+cannot both satisfy. That alone would charge those who lose the race as well, so it writes the booking first, as
+pending, and charges only those whose booking the constraint let in.
 """
 
 from lab.checks.invariants import (
@@ -19,13 +19,24 @@ from lab.checks.invariants import (
 )
 from lab.checks.slos import RightAnswers, ServedRatio
 from lab.faults import Latency
-from lab.model import DATABASE, FAULT, Load, Scenario, Verdict
+from lab.model import DATABASE, FAULT, Load, Question, Scenario, Verdict
 
 SCENARIO = Scenario(
     name="s13-double-booking",
     title="Double booking",
     hypothesis="However many ask at once, one room has one booking at a time.",
-    question="Ten people, one room, one hour: how many get a 201? And with no latency at all?",
+    question=Question(
+        text="Ten people ask at the same moment for the same hour of one room. How many does the naive twin tell "
+        "that they have it?",
+        choices={
+            "a": "one",
+            "b": "two or three",
+            "c": "nearly all of them",
+        },
+        answer="c",
+        because="Each looks whether the room is free before any of the others has written. With 50 ms on the link "
+        "there are some 200 ms between looking and writing, far more than lie between the ten.",
+    ),
     mirrors="Flexcoin, 2014: concurrent transfers overdrew accounts (vladmihalcea.com/race-condition)",
     load=Load(rate_rps=24, mix={"contested_booking": 5, "get_booking": 1}, good_within_ms=1_000),
     faults=(Latency(link=DATABASE, latency_ms=50),),
@@ -47,5 +58,6 @@ SCENARIO = Scenario(
         "constraints: the database keeps the rule under any interleaving. saga: book first, charge second, "
         "or those who lose the race have paid."
     ),
+    code=("bookings.ensure_free", "bookings.reserve"),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -17,13 +17,24 @@ from lab.checks.invariants import (
 )
 from lab.checks.slos import GoodRatio, RightAnswers
 from lab.faults import Down, Latency
-from lab.model import DATABASE, FAULT, QUICK, Burst, Load, Scenario, Verdict
+from lab.model import DATABASE, FAULT, QUICK, Burst, Load, Question, Scenario, Verdict
 
 SCENARIO = Scenario(
     name="s14-partial-write",
     title="Partial write: profile and audit",
     hypothesis="Every version of a profile has its audit row, and every audit row its version.",
-    question="Which of the two tables will be ahead? And which, if the two statements are swapped?",
+    question=Question(
+        text="The profile is written first, the audit row second, each with a commit of its own. Which table will be "
+        "ahead? And if the two are swapped?",
+        choices={
+            "a": "the profile; swapped, the audit row",
+            "b": "the profile; swapped, neither",
+            "c": "the audit row, whichever comes first",
+        },
+        answer="a",
+        because="Whatever is committed first is there when the connection breaks before the second. Swapping changes "
+        "which half is missing, not that one is.",
+    ),
     mirrors="Twilio, July 2013: cards were charged while balances were not updated "
     "(twilio.com/blog/2013/07/billing-incident-post-mortem)",
     quick=replace(QUICK, fault_s=14),
@@ -45,5 +56,6 @@ SCENARIO = Scenario(
     ),
     defences=("one_transaction",),
     lesson="one_transaction: both rows or none.",
+    code=("profiles.save",),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -6,7 +6,6 @@ holds no connection, and waits no longer than its deadline. At most WAITING_MAX 
 thread.
 Costs refusals on the route in trouble, and a limit on how much of the pool one route may use even when all is well.
 Hurts alone when slots are never given back: without a `deadline`, a few stuck requests close their route for good.
-Awaits S22: payments are slow, and requests that do not pay should not notice.
 """
 
 import threading

@@ -9,7 +9,6 @@ all at once would take CPU time from the very requests that wait.
 Costs up to SIZE open connections per worker, busy or not.
 Hurts alone as a queue: a request that finds the pool empty waits, and when connections stop answering, hanging requests
 soon empty the pool. Hence `deadline` for the holders, `bulkhead` for the waiters.
-Awaits S34: 300 ms on the database's link and all sessions ended at once; a pool refilled by requests would not recover.
 """
 
 import random

@@ -4,5 +4,4 @@ Guards against forgetting. A dict dies with its worker, and the other workers ne
 all holds are "not found" even when nothing is wrong.
 Costs a round trip for each write and read, a table, and rows that someone must clean up.
 Hurts alone by making the feature depend on the database: when that is down, so are the holds.
-Awaits S20: a worker is replaced, and its promises must not be forgotten.
 """

@@ -9,7 +9,6 @@ Costs two statements per write, and a table that someone must prune (`prune`, ca
 Hurts alone when the effect is not in the same database: a remote call inside the transaction holds the key while it
 waits, and the rollback does not undo it. Make the call a second step, and let `first_step` find out what became of the
 work begun under the key: bookings do so with `saga`, and without it they have no keys.
-Awaits S15: the answer to every first try is lost, and the clients ask again.
 
 Its table is in schema/hardened.sql. Keys belong to their caller: nobody sees an answer that was somebody else's.
 """

@@ -4,7 +4,6 @@ Guards the database's CPU, which everybody shares: with 500,000 bookings one lis
 second are more than a core can do. PostgreSQL does not create an index for a foreign key.
 Costs a little with each write, some memory, and the care to build them on a live table with CREATE INDEX CONCURRENTLY.
 Hurts alone when there are too many: each slows down every write, and most are never used.
-Awaits S03: 500,000 rows, and lists that need an index.
 
 The seed creates them only when this defence is on.
 """

@@ -6,5 +6,4 @@ asks for. It begins after a key, not at an OFFSET, which would read and discard 
 rows that move.
 Costs clients that must ask for the next page, and cannot jump to a page.
 Hurts alone without `indexes`: each page then searches the whole table.
-Awaits S04: one customer with 20,000 bookings.
 """

@@ -7,7 +7,6 @@ statement_timeout (STATEMENT_MS) < the request's deadline. With lock_timeout bel
 deadlock would fail instead of one.
 Hurts alone by false confidence: they bound single statements, not requests, and none of them frees a thread whose
 packets are acknowledged but swallowed. That takes `deadline`.
-Awaits S17: a migration that waits behind an open read, and everybody else behind the migration.
 """
 
 from typing import Any

@@ -4,10 +4,9 @@ Guards against losing to a deadlock or a serialization failure, and against a se
 was not committed was not done, and another connection may do it in what is left of the deadline. A COMMIT that was sent
 but not answered is not repeated: it may have happened.
 Costs the work of the failed attempts, at the very moment when the rows are contended or the database is in trouble.
-Hurts alone by hiding the cause (`lock_order` removes the deadlocks; retrying them is far slower) and, without a bound,
-by multiplying the load that caused it. Hence full jitter, the deadline, and a budget for all requests together.
-Awaits S09: the database is restarted, and every open transaction must begin again. (In S16 it hides the deadlocks from
-the clients, at the price of the wait; `lock_order` prevents them.)
+Hurts alone by hiding the cause (in S16 `lock_order` removes the deadlocks; retrying them is far slower) and, without
+a bound, by multiplying the load that caused it. Hence full jitter, the deadline, and a budget that all requests share.
+Awaits S09: the database is restarted, and every open transaction must begin again.
 """
 
 import functools

@@ -8,7 +8,6 @@ SCENARIO = Scenario(
     name="breaking-all",
     title="A bit of everything",
     hypothesis="None.",
-    question="None.",
     mirrors="None: it lists what the lab does to a machine.",
     load=Load(rate_rps=10, mix={"get_booking": 1}, good_within_ms=500),
     faults=(

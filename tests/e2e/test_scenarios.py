@@ -58,13 +58,13 @@ def local_run(scenario: str) -> tuple[int, dict[str, Any]]:
 
 
 def one_of_each_kind() -> list[Any]:
-    """Every scenario, but only the first with its kinds of fault belongs to what CI runs. No fault is no kind."""
-    seen: set[frozenset[type]] = {frozenset()}
+    """Every scenario, but only one that has a new kind of fault belongs to what CI runs."""
+    seen: set[type] = set()
     found = []
     for name, entry in catalogue.entries().items():
-        kinds = frozenset(type(fault) for fault in entry.scenario.faults)
-        found.append(pytest.param(name, marks=[pytest.mark.long] if kinds in seen else []))
-        seen.add(kinds)
+        kinds = {type(fault) for fault in entry.scenario.faults}
+        found.append(pytest.param(name, marks=[pytest.mark.long] if kinds <= seen else []))
+        seen |= kinds
     return found
 
 

@@ -2,7 +2,7 @@
 
 from lab.checks.slos import GoodRatio, RecoversWithin
 from lab.faults import Latency
-from lab.model import EDGE, FAULT, Arrival, Load, Phases, Scenario, ServerProfile, Topology, Verdict
+from lab.model import EDGE, FAULT, Arrival, Load, Phases, Question, Scenario, ServerProfile, Topology, Verdict
 from lab.workload import Intent, Service, Workload
 
 
@@ -27,7 +27,12 @@ SLOW = Scenario(
     name="kv-slow",
     title="The edge is slow",
     hypothesis="With 100 ms on the way to the clients no read comes within 90 ms.",
-    question="100 ms on the edge: how many round trips does a read take?",
+    question=Question(
+        text="100 ms on the edge: how long does a read take?",
+        choices={"a": "100 ms", "b": "200 ms"},
+        answer="a",
+        because="A read is one round trip.",
+    ),
     mirrors="Nothing: it proves that the lab's machinery knows no bookings.",
     workload=KV.name,
     load=Load(rate_rps=20, mix={"put": 1, "get": 4}, good_within_ms=90, client_timeout_s=2),

@@ -20,8 +20,10 @@ from lab.model import (
     Limits,
     Topology,
 )
-from lab.plan.arrivals import plan_arrivals
+from lab.plan.arrivals import plan_arrivals, surges
+from lab.plan.switches import plan_switches
 from lab.workload import known
+from services.defences.switch import NAMES
 from tests.fabricated.evidence import a_scenario
 
 S01 = "s01-db-latency"
@@ -37,6 +39,18 @@ def test_every_scenario_is_whole(name: str) -> None:
     assert all((found.title, found.hypothesis, found.question, found.mirrors, found.lesson))
     assert catalogue.find(name).story.endswith(".")
     assert set(found.expected) == {"naive", "hardened"}
+    assert set(found.defences) <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", catalogue.entries())
+def test_every_scenario_asks_a_question_whose_answer_is_one_of_its_choices(name: str) -> None:
+    question = scenario(name).question
+    assert question
+    assert "".join(question.choices) in ("ab", "abc", "abcd")
+    assert question.answer in question.choices
+    assert question.because.endswith(".")
+    first, *_ = catalogue.find(name).story.split("\n\n")
+    assert "hardened" not in first, "the first line is shown to those who have not run it yet"
 
 
 @pytest.mark.parametrize("name", catalogue.entries())
@@ -52,7 +66,8 @@ def test_whatever_the_seed_a_quick_run_plans_enough_for_every_check(name: str) -
     workload = known.find(found.workload)
     sizes = {**workload.sizes, **found.sizes}
     for seed in range(50):
-        planned = list(plan_arrivals(found.load, phases, seed, workload, sizes))
+        extra = surges(found.faults, plan_switches(found.faults, phases, seed))
+        planned = list(plan_arrivals(found.load, phases, seed, workload, sizes, extra))
         for check in checks:
             start_s, end_s = phases.window(check.phase)
             due = [one for one in planned if start_s <= one.at_s < end_s]

@@ -24,16 +24,18 @@ from lab.checks.invariants import (
 from lab.checks.slos import SLOS, RecoversWithin
 from lab.judge.recovery import HEALTHY_FOR_S
 from lab.model import FAULT, FULL, QUICK, Check, FaultWindow, Load, Outcome, Phases, Scenario, Verdict
-from lab.plan.arrivals import plan_arrivals
+from lab.plan.arrivals import Surge, plan_arrivals, surges
+from lab.plan.switches import plan_switches
 from lab.record import REQUEST
 from lab.workload import known
-from lab.workload.booking.operations import FOLLOWERS, HISTORY_OPS, again
+from lab.workload.booking.followers import FOLLOWERS, again
+from lab.workload.booking.operations import HISTORY_OPS
 from tests.fabricated.evidence import FabricatedTwin, a_scenario
 
 SCENARIOS = [entry.scenario for entry in catalogue.entries().values()]
 every_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 MONEY = {"transfer", "transfer_repeated", "crossing_transfer", "scarce_transfer"}
-BOOKINGS = {"create_booking", "create_booking_repeated", "contested_booking"}
+BOOKINGS = {"create_booking", "create_booking_repeated", "create_booking_read", "contested_booking"}
 REPEATED = {op for op, follower in FOLLOWERS.items() if follower.make is again}
 WRITTEN = (NoLostAcks, NoPhantoms, RefusedMeansRefused, StoredAsAsked, CleanEndState)
 
@@ -61,11 +63,24 @@ def test_where_money_moves_some_wallets_run_dry(scenario: Scenario) -> None:
 # -- availability
 
 
+def planned_surges(scenario: Scenario, phases: Phases) -> tuple[Surge, ...]:
+    return surges(scenario.faults, plan_switches(scenario.faults, phases, 1))
+
+
 def of_the_plan(scenario: Scenario, phases: Phases, **changes: Any) -> FabricatedTwin:
     """A healthy twin with the requests that a run would plan, all answered rightly at once."""
     workload = known.find(scenario.workload)
-    planned = list(plan_arrivals(scenario.load, phases, 1, workload, {**workload.sizes, **scenario.sizes}))
-    ops = tuple(scenario.load.mix)
+    planned = list(
+        plan_arrivals(
+            scenario.load,
+            phases,
+            1,
+            workload,
+            {**workload.sizes, **scenario.sizes},
+            planned_surges(scenario, phases),
+        )
+    )
+    ops = tuple({each.op: None for each in planned})
     rows = np.zeros(len(planned), REQUEST)
     rows["i"], rows["op"] = np.arange(len(planned)), [ops.index(each.op) for each in planned]
     rows["intended"] = [each.at_s for each in planned]

@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[2]
     ("words", "said"),
     [
         (("show", "s111-blakhole"), "Did you mean s11-blackhole"),
-        (("run", "nothing-like-it"), "See: bin/lab list"),
+        (("run", "zzz"), "See: bin/lab list"),
         (("run", "s01", "--set", "fault.latency_ms=soon"), "latency_ms takes a whole number"),
         (("run", "s01", "--set", "fault.latency_ms=-3"), "latency_ms must be a number of 0 or more"),
         (("run", "s01", "--set", "load.rate_rps=inf"), "rate_rps must be a number of 0 or more"),
@@ -117,6 +117,30 @@ def test_a_scenario_is_shown_to_machines_too(lab: Lab) -> None:
     shown = json.loads(out)
     assert (code, shown["name"], shown["faults"][0]["type"]) == (0, "s11-blackhole", "Timeout")
     assert shown["story"]
+
+
+def test_a_scenario_is_shown_without_its_answer_until_it_was_run(lab: Lab, tmp_path: Path) -> None:
+    _, asked, _ = lab("show", "s16")
+    assert "Who ends that" in asked
+    assert "b: the database" in asked
+    for told in ("Answer", "deadlock_timeout", "lock_order", "Expected"):
+        assert told not in asked
+    _, answered, _ = lab("show", "s16", "--answer")
+    ran = tmp_path / "runs" / "20261126-083000-s16-deadlock-00aa"
+    ran.mkdir(parents=True)
+    (ran / "verdict.json").touch()
+    assert lab("show", "s16")[1] == answered
+    for told in ("Answer", "deadlock_timeout", "lock_order", "Expected"):
+        assert told in answered
+
+
+def test_a_prediction_must_be_one_of_the_choices(lab: Lab) -> None:
+    code, _, err = lab("run", "s16", "--quick", "--predict", "z")
+    assert code == 2
+    assert "There is no choice 'z'. The choices are: a: nobody" in err
+    code, _, err = lab("run", "s16", "--quick", "--predict", "b", "--alternate")
+    assert code == 2
+    assert "--alternate makes four" in err
 
 
 def test_a_mistake_of_the_lab_itself_makes_no_verdict(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,6 +311,7 @@ def runs_spoiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..
         monkeypatch.setattr(running, "performed", performed)
         monkeypatch.setattr(running, "heal", lambda _state: [])
         monkeypatch.setattr(running, "repeat", lambda _folder: "bin/lab run s01")
+        monkeypatch.setattr(running, "answer_of", lambda _folder: ["A question?", "Answer: a: one. It is."])
         monkeypatch.setattr(assembly, "grade", grade)
         monkeypatch.setattr(drawing, "report", lambda folder, _program: folder / "report.html")
         return made
@@ -302,6 +327,7 @@ def test_a_run_that_the_machine_spoiled_is_made_again_and_both_are_told(
     assert (code, len(made)) == (0, 2), err
     assert "repeated" in err
     assert "Repeat: bin/lab run s01" in out
+    assert "Answer: a: one. It is." in out
     assert "repeated" not in out
 
 
@@ -361,7 +387,7 @@ def test_every_setting_that_show_offers_can_be_set(name: str) -> None:
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("lab run s1", ["s11-blackhole", "s13-double-booking", "s14-partial-write", "s16-deadlock"]),
+        ("lab run s1", [name for name in catalogue.entries() if name.startswith("s1")]),
         ("lab run s11 --runtime do", ["docker"]),
         ("lab reg", ["regrade"]),
     ],

@@ -10,15 +10,18 @@ from typing import Any
 import pytest
 
 from lab import cli
-from lab.catalogue import entries
+from lab.catalogue import Entry, entries
 from lab.checks.invariants import INVARIANTS
 from lab.checks.slos import SLOS
 from lab.cli.looking import markdown_table
+from lab.cli.pages import PAGES as PAGES_OF_SCENARIOS
+from lab.cli.pages import excerpt, path_of
+from lab.cli.pages import page as page_of_a_scenario
 from lab.cli.reference import page as page_of_the_reference
 from lab.cli.selfcheck import BEGIN, END
 from lab.faults import FAULTS
 from lab.judge.gates.steps import STEPS
-from lab.model import Ablated, Scenario
+from lab.model import Ablated, LabError, Scenario
 from lab.record.files import read_value
 from lab.selfcheck.reading import cases
 from reports.matrix import page as page_of_the_matrix
@@ -30,7 +33,7 @@ from services.defences.__main__ import page as page_of_defences
 from tests.unit import test_catalogue_checks as demands
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMANDS = {
     command.callback.__name__.rstrip("_") for command in cli.app.registered_commands if command.callback
 }
@@ -72,6 +75,26 @@ def test_the_readme_says_what_was_measured_of_the_cost_of_all_defences() -> None
 def test_the_reference_is_what_the_code_has() -> None:
     again = "make it again: .venv/bin/python -m lab.cli.reference > docs/reference.md"
     assert page_of_the_reference() + "\n" == (ROOT / "docs" / "reference.md").read_text(), again
+
+
+@pytest.mark.parametrize("entry", entries().values(), ids=lambda entry: entry.scenario.name)
+def test_the_page_of_a_scenario_is_what_scenario_and_twins_have(entry: Entry) -> None:
+    made = page_of_a_scenario(entry)
+    assert made == path_of(entry).read_text(), "make it again: .venv/bin/python -m lab.cli.pages"
+    before, answer, _ = made.partition("<details>")
+    assert answer
+    assert "hardened" not in before.partition("## Predict")[0]
+    for place in entry.scenario.code:
+        assert excerpt("naive", place) != excerpt("hardened", place)
+
+
+def test_there_is_no_page_of_a_scenario_that_is_gone() -> None:
+    assert {path.name for path in PAGES_OF_SCENARIOS.glob("*.md")} == {f"{name}.md" for name in entries()}
+
+
+def test_code_that_is_not_there_is_named() -> None:
+    with pytest.raises(LabError, match=r"no rooms\.teleport in the naive twin"):
+        excerpt("naive", "rooms.teleport")
 
 
 def example() -> Scenario:

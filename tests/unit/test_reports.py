@@ -143,6 +143,30 @@ def test_the_answer_comes_first(drawn):
     assert shown.index("naive broke (1.4 % good)") < shown.index("The verdict, check by check")
 
 
+@pytest.mark.parametrize(
+    ("predicted", "settings", "told"),
+    [
+        ("", (), ["Answer: b: 300 ms. Three round trips."]),
+        ("b", (), ["You predicted b: 300 ms, which is right.", "Answer: b: 300 ms. Three round trips."]),
+        ("a", (), ["You predicted a: 100 ms, which is not right.", "Answer: b: 300 ms. Three round trips."]),
+        ("", ("fault.jitter=50",), [
+            "Answer: b: 300 ms. Three round trips.",
+            "The question is about the scenario as it comes; this run was made with fault.jitter=50.",
+        ]),
+    ],
+)  # fmt: skip
+def test_the_question_is_answered_beside_what_was_predicted_and_measured(tmp_path, predicted, settings, told):
+    folder = make_run(tmp_path / "run", Fabricated())
+    reading = read(folder)
+    manifest = replace(reading.manifest, predicted=predicted, settings=settings)
+    verdict = make_verdict("run")
+    page = Page.of(verdict, replace(reading, manifest=manifest), gallery.missing(gallery.ALL, "not drawn"))
+    assert page.context["answered"] == told
+    for text in (page.html(), page.markdown()):
+        assert all(line in text for line in told)
+    assert [twin for twin, _ in page.context["measured"]] == [twin.twin for twin in verdict.twins]
+
+
 def test_every_number_stands_beside_its_threshold(drawn):
     shown = " ".join(Text((drawn / "report.html").read_text()).shown.split())
     assert "1.4 % limit 95 % ✕ broken" in shown

@@ -31,8 +31,12 @@ def list_(
         looking.print_list()
 
 
-def show(scenario: ScenarioName, as_json: Json = False) -> None:
-    """Show one scenario: its story, load, faults, checks, and the verdict expected of each twin."""
+def show(
+    scenario: ScenarioName,
+    answer: Annotated[bool, typer.Option("--answer", help="Also show what happens, and why.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show one scenario: what breaks, what to predict, load, checks. Once you have run it, also the answer."""
     from lab import catalogue
     from lab.cli import looking
 
@@ -40,7 +44,7 @@ def show(scenario: ScenarioName, as_json: Json = False) -> None:
     if as_json:
         print(looking.json_scenario(entry))
     else:
-        looking.print_scenario(entry)
+        looking.print_scenario(entry, answer or looking.has_run(entry))
 
 
 COMMANDS = (doctor, list_, show)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lab.cli.arguments import Again, Json, RunName, Runtime, ScenarioName, Seed, Settings
+from lab.errors import LabError
 
 Drawn = Annotated[
     bool, typer.Option("--report/--no-report", help="Draw the report now, or leave it to: bin/lab report")
@@ -24,6 +25,10 @@ Twins = Annotated[
         "--twin", help="A service to run, given up to three times: hardened, or hardened:all,-deadline."
     ),
 ]
+Predict = Annotated[
+    str,
+    typer.Option(help="Your answer to the scenario's question, kept with the run: a, b … See: bin/lab show"),
+]
 Alternate = Annotated[
     bool,
     typer.Option("--alternate", help="Run two twins in turn (A, B, B, A), each with the machine to itself."),
@@ -38,6 +43,7 @@ def run(
     defences: Defences = "all",
     settings: Settings = None,
     twins: Twins = None,
+    predict: Predict = "",
     again: Again = 1,
     alternate: Alternate = False,
     drawn: Drawn = True,
@@ -47,13 +53,19 @@ def run(
     from lab import paths
     from lab.cli import campaigns, running
 
+    if alternate and predict:
+        raise LabError(
+            "A prediction is kept with one run, and --alternate makes four. Leave one of the two out."
+        )
     if alternate:
         plan = campaigns.alternation_of(
             scenario, twins or (), settings or (), defences, quick=quick, runtime=runtime, seed=seed
         )
         campaigns.conclude(*campaigns.walk(plan, again), as_json)
         return
-    planned = partial(running.make_plan, scenario, quick, seed, defences, settings or [], twins or [])
+    planned = partial(
+        running.make_plan, scenario, quick, seed, defences, settings or [], twins or [], predict
+    )
     running.run_and_conclude(
         planned, runtime, again, lambda plan: paths.RUNS / plan.stack.run, as_json=as_json, drawn=drawn
     )

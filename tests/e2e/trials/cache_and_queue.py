@@ -8,7 +8,6 @@ SCENARIO = Scenario(
     name="trial-cache-and-queue",
     title="A slow cache, a queue that is gone",
     hypothesis="Who uses neither notices nothing.",
-    question="Which requests would suffer if the service kept its rooms in the cache?",
     mirrors="None: a trial of the lab itself.",
     load=Load(rate_rps=10, mix={"get_booking": 1}, good_within_ms=500),
     topology=Topology(parts=(POSTGRES, PAYMENTS, CACHE, QUEUE)),

@@ -8,7 +8,6 @@ SCENARIO = Scenario(
     name="trial-connection-hog",
     title="Connections used up",
     hypothesis="Whoever keeps its connections does not notice.",
-    question="Who needs a new connection?",
     mirrors="None: a trial of the lab itself.",
     load=Load(rate_rps=10, mix={"get_booking": 2, "transfer": 1, "utilisation": 0.3}, good_within_ms=500),
     faults=(ConnectionHog(sessions=150, during=(0.0, 0.6)),),

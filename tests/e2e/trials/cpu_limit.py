@@ -8,7 +8,6 @@ SCENARIO = Scenario(
     name="trial-cpu-limit",
     title="A service without CPU time",
     hypothesis="Everything is late, and the queue grows.",
-    question="How long until the backlog is worked off?",
     mirrors="None: a trial of the lab itself.",
     load=Load(rate_rps=20, mix={"get_booking": 3, "user_bookings": 1}, good_within_ms=500),
     faults=(CpuLimit(part=SERVICE, cpus=0.05, during=(0.0, 0.5)),),

@@ -8,7 +8,6 @@ SCENARIO = Scenario(
     name="trial-descriptor-limit",
     title="A service without descriptors",
     hypothesis="Open connections go on, new ones are refused.",
-    question="Who notices first?",
     mirrors="None: a trial of the lab itself.",
     load=Load(rate_rps=10, mix={"get_booking": 2, "transfer": 1}, good_within_ms=500),
     faults=(DescriptorLimit(part=SERVICE, descriptors=16, during=(0.0, 0.5)),),

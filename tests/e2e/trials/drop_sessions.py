@@ -8,7 +8,6 @@ SCENARIO = Scenario(
     name="trial-drop-sessions",
     title="Every session ended",
     hypothesis="Whoever opens new sessions loses hardly a request.",
-    question="How many requests does it cost?",
     mirrors="None: a trial of the lab itself.",
     load=Load(rate_rps=10, mix={"get_booking": 2, "transfer": 1}, good_within_ms=500),
     faults=(DropSessions(times=2),),

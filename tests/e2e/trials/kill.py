@@ -8,7 +8,6 @@ SCENARIO = Scenario(
     name="trial-kill",
     title="A service that is gone",
     hypothesis="Nothing is answered until it is started again.",
-    question="How long does it take to answer again?",
     mirrors="None: a trial of the lab itself.",
     load=Load(rate_rps=10, mix={"get_booking": 2, "transfer": 1}, good_within_ms=500),
     faults=(Kill(part=SERVICE, during=(0.0, 0.5)),),

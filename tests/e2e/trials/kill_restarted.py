@@ -8,7 +8,6 @@ SCENARIO = Scenario(
     name="trial-kill-restarted",
     title="A service that is killed and restarted",
     hypothesis="A second or two is lost each time.",
-    question="Which requests are lost?",
     mirrors="None: a trial of the lab itself.",
     load=Load(rate_rps=10, mix={"get_booking": 2, "transfer": 1}, good_within_ms=500),
     topology=Topology(restarter=Restarter(period_s=0.5)),

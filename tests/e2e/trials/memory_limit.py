@@ -8,7 +8,6 @@ SCENARIO = Scenario(
     name="trial-memory-limit",
     title="A service that runs out of memory",
     hypothesis="What a worker had in hand is lost.",
-    question="Who is killed?",
     mirrors="None: a trial of the lab itself.",
     load=Load(rate_rps=10, mix={"get_booking": 2, "transfer": 1}, good_within_ms=500),
     faults=(MemoryLimit(part=SERVICE, memory_mib=96, during=(0.0, 0.5)),),

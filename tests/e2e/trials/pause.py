@@ -8,7 +8,6 @@ SCENARIO = Scenario(
     name="trial-pause",
     title="A database that stands still",
     hypothesis="Requests end at their deadline, where they have one.",
-    question="What does a health check of the connection say?",
     mirrors="None: a trial of the lab itself.",
     load=Load(rate_rps=10, mix={"get_booking": 2, "transfer": 1}, good_within_ms=500),
     faults=(Pause(part=POSTGRES, during=(0.0, 0.5)),),

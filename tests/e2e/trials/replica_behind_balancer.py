@@ -8,7 +8,6 @@ SCENARIO = Scenario(
     name="trial-replica-behind-balancer",
     title="One of two replicas dies",
     hypothesis="Clients notice for a second at most: then the balancer knows.",
-    question="How many requests meet the dead replica?",
     mirrors="None: a trial of the lab itself.",
     load=Load(rate_rps=20, mix={"get_booking": 1}, good_within_ms=500),
     topology=Topology(

@@ -8,7 +8,6 @@ SCENARIO = Scenario(
     name="trial-row-lock",
     title="Rows that somebody holds",
     hypothesis="Transfers of these wallets wait, reads do not.",
-    question="How many of the others wait too?",
     mirrors="None: a trial of the lab itself.",
     load=Load(rate_rps=10, mix={"get_booking": 2, "transfer": 1}, good_within_ms=500),
     sizes={"wallets": 8},

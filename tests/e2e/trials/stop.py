@@ -8,7 +8,6 @@ SCENARIO = Scenario(
     name="trial-stop",
     title="A restart of the database",
     hypothesis="Whoever opens new connections goes on as soon as it is back.",
-    question="What do the requests get meanwhile?",
     mirrors="None: a trial of the lab itself.",
     load=Load(rate_rps=10, mix={"get_booking": 2, "transfer": 1}, good_within_ms=500),
     faults=(Stop(part=POSTGRES, during=(0.0, 0.4)),),

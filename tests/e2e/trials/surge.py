@@ -8,7 +8,6 @@ SCENARIO = Scenario(
     name="trial-surge",
     title="More clients than usual",
     hypothesis="Whoever has room to spare does not notice.",
-    question="At what rate does the first request wait?",
     mirrors="None: a trial of the lab itself.",
     load=Load(rate_rps=12, mix={"get_booking": 2, "transfer": 1}, good_within_ms=500),
     faults=(

@@ -8,7 +8,6 @@ SCENARIO = Scenario(
     name="trial-table-lock",
     title="A migration behind an open read",
     hypothesis="Bookings wait, rooms do not.",
-    question="A read arrives while a migration waits for another read: does it run?",
     mirrors="None: a trial of the lab itself.",
     load=Load(rate_rps=10, mix={"get_booking": 1, "rooms_search": 1, "transfer": 1}, good_within_ms=500),
     faults=(TableLock(table="bookings", during=(0.1, 0.6)),),

@@ -1,0 +1,47 @@
+"""Missing index: the list of a user's bookings reads the whole table, and nobody notices until the crowd comes.
+
+With a hundred and fifty thousand rows the database reads them all for every list. At a quiet hour that is a few
+milliseconds. When eight times as many clients come, its core is busy reading rows that nobody wants, and the clients
+who ask for one booking by its id, which has an index, wait as long as everybody else. An index on the column that
+the list looks for makes the list cost what its page costs.
+"""
+
+from dataclasses import replace
+
+from lab.checks.slos import GoodRatio, LatencyQuantile, RightAnswers
+from lab.faults import Surge
+from lab.model import FAULT, QUICK, Load, Question, Scenario, Verdict
+
+SCENARIO = Scenario(
+    name="s03-missing-index",
+    title="A missing index under a crowd",
+    hypothesis="With eight times the clients, 19 in 20 of those who ask for one booking have it within 250 ms.",
+    question=Question(
+        text="The table has ten times as many rows as last year. How long does a list take that looks for a column "
+        "without an index?",
+        choices={
+            "a": "as long as last year",
+            "b": "about three times as long",
+            "c": "ten times as long",
+        },
+        answer="c",
+        because="Without an index every row is read to find the few that are wanted. What is worse: while it reads, "
+        "its core does nothing else, so requests that have an index wait too.",
+    ),
+    mirrors="GitHub, March 2022: peak load and slow queries drove the database proxy to its limit of connections "
+    "(github.blog/2022-03-23-an-update-on-recent-service-disruptions)",
+    load=Load(rate_rps=8, mix={"user_bookings": 4, "get_booking": 1}, good_within_ms=250),
+    quick=replace(QUICK, fault_s=10),
+    sizes={"users": 5_000, "bookings": 150_000},
+    baseline_alike=8.0,  # reading the whole table is slow for a single client, too
+    faults=(Surge(times=8),),
+    checks=(
+        LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=250, ops=("get_booking",)),
+        GoodRatio(phase=FAULT, at_least=0.95),
+        RightAnswers(),
+    ),
+    defences=("indexes",),
+    lesson="indexes: a list costs what its page costs, however long the table is.",
+    code=("schema.indexes",),
+    expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
+)

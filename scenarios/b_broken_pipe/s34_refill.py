@@ -1,0 +1,46 @@
+"""The pool that cannot refill: the database is far away, and once, all of its sessions end.
+
+A new connection takes several round trips, and with 300 ms each that is longer than a request may last. Whoever
+opens connections while a request waits for one therefore never gets a request done again, although the database
+answers all the time. The hardened twin refills its pool beside the requests; those that find it empty wait as long
+as their budget allows, or are told at once.
+"""
+
+from dataclasses import replace
+
+from lab.checks.slos import GoodRatio, RecoversWithin, RightAnswers
+from lab.faults import DropSessions, Latency
+from lab.model import DATABASE, FAULT, QUICK, Load, Question, Scenario, Verdict
+
+SCENARIO = Scenario(
+    name="s34-refill",
+    title="The pool that cannot refill",
+    hypothesis="With 300 ms on the database link and all sessions ended once, four of five requests are served within "
+    "a second, and the service has recovered 5 s after healing.",
+    question=Question(
+        text="The database answers after 300 ms. A new connection takes four round trips, a request may take 1 s. "
+        "How many requests does a service serve that opens a connection for each?",
+        choices={
+            "a": "all",
+            "b": "about half",
+            "c": "none",
+        },
+        answer="c",
+        because="4 × 300 ms are 1.2 s before the first statement. The database is well, and nobody ever gets an "
+        "answer. Connections have to be opened beside the requests.",
+    ),
+    mirrors="No outage that we can cite: found by attacking our own hardened twin, which a health check of 250 ms had "
+    "cut off from a database that answered",
+    quick=replace(QUICK, fault_s=14, recovery_s=10),
+    load=Load(rate_rps=16, mix={"get_booking": 2, "user_bookings": 1, "availability": 1}, good_within_ms=900),
+    faults=(Latency(link=DATABASE, latency_ms=300), DropSessions(during=(0.2, 0.3))),
+    checks=(
+        GoodRatio(phase=FAULT, at_least=0.7),
+        RecoversWithin(at_most_s=5),
+        RightAnswers(),
+    ),
+    defences=("connection_pool", "one_round_trip_reads"),
+    lesson="connection_pool: connections are opened beside the requests, not by them.",
+    code=("db.init_app",),
+    expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
+)

@@ -1,0 +1,53 @@
+"""Long-held lock: a migration waits behind a forgotten read, and everybody waits behind the migration.
+
+Somebody has read the table of bookings and left the transaction open. A migration wants the table for itself and
+queues. It holds nothing yet, but PostgreSQL grants locks in the order in which they are requested, so every SELECT
+that comes after it queues too. In the naive twin each of these keeps a thread and a connection until the migration
+is through, and soon nobody is left to serve those who want something else. The hardened twin gives up a lock after
+half a second, and keeps threads free for the others.
+"""
+
+from dataclasses import replace
+
+from lab.checks.slos import AnswersWithin, GoodRatio, RecoversWithin, RightAnswers
+from lab.faults import TableLock
+from lab.model import FAULT, QUICK, Load, Question, Scenario, ServerProfile, Topology, Verdict
+
+SCENARIO = Scenario(
+    name="s17-long-lock",
+    title="A migration behind an open read",
+    hypothesis="While a migration waits for the bookings, those who look for rooms are served as ever.",
+    question=Question(
+        text="A SELECT arrives while a migration waits for another SELECT to end. Does it run?",
+        choices={
+            "a": "yes: two SELECTs do not block each other",
+            "b": "no: it waits behind the migration",
+            "c": "yes, but it reads old data",
+        },
+        answer="b",
+        because="Locks are granted in the order in which they were requested. The migration holds nothing yet, but "
+        "whoever comes after it and does not get along with it waits behind it.",
+    ),
+    mirrors="GoCardless: an outage of about 15 s, an ALTER queued behind a read and everything queued behind the ALTER "
+    "(gocardless.com/blog/zero-downtime-postgres-migrations-the-hard-parts)",
+    quick=replace(QUICK, fault_s=12, recovery_s=10),
+    load=Load(
+        rate_rps=20,
+        mix={"get_booking": 2, "rooms_search": 2, "healthz": 1},
+        good_within_ms=500,
+        client_timeout_s=5,
+    ),
+    # 32 threads in all: few enough to run out of in a quick run.
+    topology=Topology(profile=ServerProfile(threads=16)),
+    faults=(TableLock(table="bookings", during=(0.1, 1.0)),),
+    checks=(
+        GoodRatio(phase=FAULT, at_least=0.95, ops=("rooms_search", "healthz")),
+        AnswersWithin(phase=FAULT, at_most_ms=2_000),
+        RecoversWithin(at_most_s=5),
+        RightAnswers(),
+    ),
+    defences=("server_timeouts", "deadline"),
+    lesson="server_timeouts: nobody waits for a lock longer than it is worth.",
+    code=("db.init_app",),
+    expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
+)

@@ -1,0 +1,1 @@
+"""Something runs out: connections, memory, threads."""

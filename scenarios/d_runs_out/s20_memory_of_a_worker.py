@@ -1,0 +1,59 @@
+"""In-memory state: a hold is noted in a dict of the worker that happened to serve it, and the worker is replaced.
+
+Two workers serve the same clients, each with its own dict and its own numbers, so the naive twin does not know some
+of its holds even when nothing breaks, and takes some for others. When the service is killed and started again, it
+forgets them all. The hardened twin keeps them where both workers look.
+"""
+
+from dataclasses import replace
+
+from lab.checks.invariants import (
+    CleanEndState,
+    NoLostAcks,
+    NoPhantoms,
+    RefusedMeansRefused,
+    StoredAsAsked,
+    UniqueIds,
+)
+from lab.checks.slos import GoodRatio, RightAnswers
+from lab.faults import Kill
+from lab.model import FAULT, QUICK, SERVICE, Load, Question, Restarter, Scenario, Topology, Verdict
+
+SCENARIO = Scenario(
+    name="s20-memory-of-a-worker",
+    title="State in the memory of a worker",
+    hypothesis="What a client was promised is known after a restart of the service.",
+    question=Question(
+        text="The service is killed and started again within a second, twice. Which holds that clients were "
+        "promised does the naive twin know at the end?",
+        choices={
+            "a": "all of them",
+            "b": "those since the last restart, if you ask the worker that made them",
+            "c": "those since the last restart, whichever worker you ask",
+        },
+        answer="b",
+        because="A dict lives in the memory of one process and dies with it. Each of the two workers has a dict of its "
+        "own, so the other one knows nothing of what it promised.",
+    ),
+    mirrors="Twilio, July 2013: balances lived in a store in memory that came back empty "
+    "(twilio.com/blog/2013/07/billing-incident-post-mortem)",
+    quick=replace(QUICK, fault_s=14, recovery_s=10),
+    load=Load(rate_rps=14, mix={"create_hold_read": 2, "get_booking": 3}, good_within_ms=500),
+    topology=Topology(restarter=Restarter(period_s=0.5)),
+    baseline_good_min=0.6,  # with two workers, some of the naive twin's holds are missing from the start
+    faults=(Kill(part=SERVICE, times=2),),
+    checks=(
+        NoLostAcks(),
+        GoodRatio(phase=FAULT, at_least=0.2),
+        RightAnswers(),
+        UniqueIds(),
+        NoPhantoms(),
+        RefusedMeansRefused(),
+        StoredAsAsked(),
+        CleanEndState(),
+    ),
+    defences=("durable_state",),
+    lesson="durable_state: a promise is kept where every worker finds it.",
+    code=("holds.remember",),
+    expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
+)

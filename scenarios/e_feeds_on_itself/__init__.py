@@ -1,0 +1,1 @@
+"""It feeds on itself: a small failure takes down what was healthy."""

@@ -1,0 +1,84 @@
+"""Slow dependency: one request in eight pays, payments hang, and the machinery meant to help makes it worse.
+
+Each naive request that pays keeps its thread for as long as the payments company takes, which is for ever. When the
+last thread is gone, /healthz is not answered either. The liveness probe concludes that the process is dead and
+restarts it, with everything that it was doing; the balancer sends the clients to the other replica, which fills up
+twice as fast. The hardened twin gives payments a compartment and a deadline, and everybody else does not notice.
+"""
+
+from dataclasses import replace
+
+from lab.checks.invariants import (
+    ChargesMatch,
+    CleanEndState,
+    JustifiedRefusals,
+    NoDoubleBooking,
+    NoLostAcks,
+    NoPhantoms,
+    RefusedMeansRefused,
+    StoredAsAsked,
+)
+from lab.checks.slos import GoodRatio, RightAnswers
+from lab.faults import Timeout
+from lab.model import (
+    BALANCER,
+    FAULT,
+    PAYMENTS,
+    POSTGRES,
+    QUICK,
+    Load,
+    Question,
+    Restarter,
+    Scenario,
+    ServerProfile,
+    Topology,
+    Verdict,
+)
+
+SCENARIO = Scenario(
+    name="s22-slow-dependency",
+    title="A slow dependency and a restart loop",
+    hypothesis="Payments hang, and those who do not pay do not notice.",
+    question=Question(
+        text="One request in eight pays, payments hang, and there are twelve threads. What share of all requests "
+        "fails after ten seconds?",
+        choices={
+            "a": "one in eight",
+            "b": "about half",
+            "c": "nearly all",
+        },
+        answer="c",
+        because="16 requests a second are two payments a second, each of which keeps its thread: twelve threads are "
+        "gone after six seconds. Then nobody answers the liveness probe either, and the replicas are restarted, "
+        "again and again.",
+    ),
+    mirrors="Stack Exchange, July 2016: the page that the balancer used as its health check was slow, and it took all "
+    "servers out (stackstatus.net/post/147710624694)",
+    quick=replace(QUICK, fault_s=24, recovery_s=10),
+    load=Load(
+        rate_rps=16, mix={"create_booking": 1, "get_booking": 5, "rooms_search": 2}, good_within_ms=500
+    ),
+    topology=Topology(
+        parts=(POSTGRES, PAYMENTS, BALANCER),
+        replicas=2,
+        restarter=Restarter(period_s=1.0, timeout_s=1.0, failures=3),
+        profile=ServerProfile(workers=1, threads=6),
+    ),
+    faults=(Timeout(link=PAYMENTS, timeout_ms=0),),
+    checks=(
+        GoodRatio(phase=FAULT, at_least=0.95, ops=("get_booking", "rooms_search")),
+        RightAnswers(),
+        NoLostAcks(),
+        NoPhantoms(),
+        RefusedMeansRefused(),
+        NoDoubleBooking(),
+        ChargesMatch(),
+        StoredAsAsked(),
+        JustifiedRefusals(),
+        CleanEndState(),
+    ),
+    defences=("deadline", "bulkhead"),
+    lesson="bulkhead: a slow dependency uses up its own compartment, not the others.",
+    code=("payments.post",),
+    expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
+)
