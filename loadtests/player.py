@@ -47,9 +47,8 @@ class Player:
         self._ops: dict[str, int] = {}
         self._oracle: dict[str, bool] = {}  # whether it saw what was planted in a right answer, by operation
         self._settled: set[int] = set()  # of requests that may be repeated
-        self._made: dict[
-            int, str
-        ] = {}  # the ids of what was made, by the requests that made it; until they are read
+        # The ids of what was made, by the request that made it, until they are read.
+        self._made: dict[int, str] = {}
         self._in_flight = Group()
         self._process = psutil.Process()
         self._cpu_before_s = 0.0

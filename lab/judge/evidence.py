@@ -16,12 +16,11 @@ class TwinEvidence(Evidence, Protocol):
     # Everything recorded: `requests`, and those planned that were not needed: retries, and readers of writes.
     @property
     def recorded(self) -> Any: ...
+    # By the number of such a retry, the request that it would have repeated; of such a reader, the write to read.
     @property
-    def repeats(
-        self,
-    ) -> Mapping[int, int]: ...  # for each such retry, the request that it would have repeated
+    def repeats(self) -> Mapping[int, int]: ...
     @property
-    def reads(self) -> Mapping[int, int]: ...  # for each such reader, the write that it would have read
+    def reads(self) -> Mapping[int, int]: ...
     @property
     def history_lines(self) -> int: ...
 

@@ -369,8 +369,9 @@ def unique_ids(_run: Run, twin: Twin, _check: Row) -> Found:
     references: dict[tuple[str, str], set[str]] = defaultdict(set)
     for (table, reference), wish in books.items():
         for answer in wish:
-            if answer["outcome"] == OK:
-                references[table, str(answer["answered"].get("id"))].add(reference)
+            told = answer["answered"]
+            if answer["outcome"] == OK and isinstance(told, dict) and told.get("id") is not None:
+                references[table, str(told["id"])].add(reference)
     return judged(sum(len(names) - 1 for names in references.values()), len(references))
 
 

@@ -639,6 +639,18 @@ def test_an_id_belongs_to_one_thing() -> None:
     assert judged(UniqueIds(), FabricatedTwin(history=[first, again])).verdict is HELD
 
 
+@pytest.mark.parametrize("answered", [None, "made", [], {}, {"id": None}])
+def test_an_answer_without_an_id_names_nothing(answered: object) -> None:
+    history = [booking("r1"), booking("r2", answered=answered), booking("r3", answered=answered)]
+    result = judged(UniqueIds(), FabricatedTwin(history=history))
+    assert (result.verdict, result.looked) == (HELD, 1)
+
+
+def test_an_id_may_be_anything() -> None:
+    history = [booking("r1", answered={"id": [1]}), booking("r2", answered={"id": [1]})]
+    assert judged(UniqueIds(), FabricatedTwin(history=history)).verdict is BROKEN
+
+
 # -- I9 exactly once
 
 

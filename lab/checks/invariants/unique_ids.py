@@ -12,7 +12,10 @@ from lab.workload.booking.history import KINDS, PROFILES, Intent, intents, unack
 
 @dataclass(frozen=True, kw_only=True)
 class UniqueIds(Check):
-    """Looks at all that was acknowledged as created. Several answers to one intent may name the same thing."""
+    """Looks at all that was acknowledged as created. Several answers to one intent may name the same thing.
+
+    An answer without an id names nothing; that it is wrong is for other checks to say.
+    """
 
     name: ClassVar[str] = "unique ids"
     invariant: ClassVar[str] = "I13"
@@ -25,7 +28,7 @@ class UniqueIds(Check):
         if not wanted or unacknowledged_kinds(wanted):
             kinds = " and no ".join(unacknowledged_kinds(wanted)) or "creation"
             return self.undecided(f"No {kinds} was acknowledged, so no id was given.")
-        owners: dict[tuple[str, object], Intent] = {}
+        owners: dict[tuple[str, str], Intent] = {}
         found = [text for intent in wanted if (text := _reused(intent, owners))]
         return counted(
             self,
@@ -37,11 +40,12 @@ class UniqueIds(Check):
         )
 
 
-def _reused(intent: Intent, owners: dict[tuple[str, object], Intent]) -> str:
+def _reused(intent: Intent, owners: dict[tuple[str, str], Intent]) -> str:
     """A sentence if an id of this intent belongs to an earlier one; else "", and its ids are noted."""
     for each in intent.tries:
-        if each.outcome is Outcome.OK:
-            owner = owners.setdefault((intent.kind, each.answered.get("id")), intent)
+        answered = each.answered if isinstance(each.answered, dict) else {}
+        if each.outcome is Outcome.OK and answered.get("id") is not None:
+            owner = owners.setdefault((intent.kind, str(answered["id"])), intent)
             if owner is not intent:
-                return f"{intent}; {KINDS[owner.kind]} {owner.reference} has the same id, {each.answered.get('id')}"
+                return f"{intent}; {KINDS[owner.kind]} {owner.reference} has the same id, {answered['id']}"
     return ""

@@ -44,8 +44,9 @@ def _unfounded(twin: TwinEvidence) -> int:
     """How many were not sent although they should have been: a retry whose first attempt had no answer yet, or was told
     to try again; a reader of a write that had been acknowledged; anything else."""
     spared = twin.recorded[~np.isin(twin.recorded["i"], twin.requests["i"])]
-    settled_s = _ends(twin.requests[is_settled(twin.requests)])
-    acknowledged_s = _ends(twin.requests[twin.requests["outcome"] == Outcome.OK])
+    firsts = twin.requests[np.isin(twin.requests["i"], [*twin.repeats.values(), *twin.reads.values()])]
+    settled_s = _ends(firsts[is_settled(firsts)])
+    acknowledged_s = _ends(firsts[firsts["outcome"] == Outcome.OK])
     count = 0
     for i, at_s in zip(spared["i"].tolist(), spared["started"].tolist(), strict=True):
         if i in twin.reads:
