@@ -5,7 +5,9 @@ at 100 ms each, before the first statement. Here a request takes an open connect
 deadline; threads of the pool open the missing ones. A connection that has failed, has grown old, or has unexpected data
 to read (which can only be a goodbye) is dropped, even while idle, and the others are kept. There is no ping: it would
 cost a round trip just to learn that the next one works. Only as many are reopened as are needed, plus SPARE: opening
-all at once would take CPU time from the very requests that wait.
+all at once would take CPU time from the very requests that wait. If many wait, the newest goes first: the oldest would
+hardly be done before its deadline, and after a while nobody would. And when a connection breaks, the others are kept
+for later: until the database has answered somebody, only one request every TRIAL_S risks another one.
 Costs up to SIZE open connections per worker, busy or not.
 Hurts alone as a queue: a request that finds the pool empty waits, and when connections stop answering, hanging requests
 soon empty the pool. Hence `deadline` for the holders, `bulkhead` for the waiters.
@@ -25,18 +27,20 @@ from sqlalchemy import event
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 from services.defences import checkout, circuit_breaker, deadline
-from services.defences.database_failures import Rule
+from services.defences.database_failures import LOST, Rule
 from services.defences.switch import on
+from services.defences.unavailable import database_rule
 
 SIZE = 20  # per worker
 WAIT_S = 1.0  # for requests without a deadline
 WARM_UP_S = 5.0
 CONNECT_S = 5.0  # ten round trips of half a second
-SPARE = 4
+SPARE = 2
 OPENERS_MAX = 4
 RETRY_S, RETRY_MAX_S, RETRY_GROWTH = 0.05, 0.25, 1.25  # between attempts to open
 AGE_MAX_S = 300.0
 KEEP_S = 0.25  # between two checks of the idle connections
+TRIAL_S = 0.25
 
 
 class NoConnection(psycopg.OperationalError):
@@ -54,13 +58,20 @@ def options() -> dict[str, Any]:
 
 
 def watch(engine: sa.Engine) -> None:
-    """If one connection of `engine` fails, drop only that one: the others may be fine."""
-    if not on("connection_pool"):
+    """If one connection of `engine` fails, drop only that one: the others may be fine, which the next answer shows."""
+    pool = engine.pool
+    if not isinstance(pool, WarmPool):
         return
 
     @event.listens_for(engine, "handle_error")
     def _(context: sa.ExceptionContext) -> None:
         context.invalidate_pool_on_disconnect = False
+        if database_rule(context.original_exception) is LOST:
+            pool.distrust()
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def _(*_: Any) -> None:
+        pool.trust()
 
 
 def warm_up(engine: sa.Engine) -> None:
@@ -77,7 +88,10 @@ class WarmPool(Pool):
         self._app, self._size = app, size
         self._idle: list[ConnectionPoolEntry] = []
         self._changed = threading.Condition()
-        self._open = self._opening = self._waiting = 0
+        self._waiting: list[object] = []  # a ticket for each request that waits, the newest last
+        self._open = self._opening = 0
+        self._away = False  # whether the last attempt to open a connection failed
+        self._trusted, self._next_trial_at = True, 0.0
         self._spare = size
         self._disposed = threading.Event()
 
@@ -114,21 +128,46 @@ class WarmPool(Pool):
     def status(self) -> str:
         return f"{self._open} of {self._size} open, {len(self._idle)} idle, {self._opening} being opened"
 
+    def distrust(self) -> None:
+        """A connection broke: perhaps all do."""
+        with self._changed:
+            self._trusted, self._next_trial_at = False, time.monotonic() + TRIAL_S
+
+    def trust(self) -> None:
+        """The database has answered."""
+        if not self._trusted:
+            with self._changed:
+                self._trusted = True
+                self._changed.notify_all()
+
     def _do_get(self) -> ConnectionPoolEntry:
         """The most recently used connection, so that the few in use stay warm."""
         ends_at = time.monotonic() + max(0.0, deadline.left_s(WAIT_S))
+        ticket = object()
         with self._changed:
-            while True:
-                self._waiting += 1
-                self._open_missing()
-                there = self._changed.wait_for(lambda: self._idle, max(0.0, ends_at - time.monotonic()))
-                self._waiting -= 1
-                if not there:
-                    raise self._none()
-                record = self._idle.pop()
-                if _usable(record):
-                    return record
-                self._drop(record)
+            self._waiting.append(ticket)
+            try:
+                while True:
+                    self._open_missing()
+                    if self._changed.wait_for(lambda: self._served(ticket), self._patience_s(ends_at)):
+                        record = self._idle.pop()
+                        if _usable(record):
+                            self._next_trial_at = time.monotonic() + TRIAL_S
+                            return record
+                        self._drop(record)
+                    elif time.monotonic() >= ends_at:
+                        raise self._none()
+            finally:
+                self._waiting.remove(ticket)
+
+    def _served(self, ticket: object) -> bool:
+        """Whether there is a connection for this one; the newest come first, because they have the most time left."""
+        if not self._trusted and time.monotonic() < self._next_trial_at:
+            return False
+        return ticket in self._waiting[max(0, len(self._waiting) - len(self._idle)) :]
+
+    def _patience_s(self, ends_at: float) -> float:
+        return (ends_at if self._trusted else min(ends_at, self._next_trial_at)) - time.monotonic()
 
     def _none(self) -> Exception:
         if self._open == 0:
@@ -139,7 +178,7 @@ class WarmPool(Pool):
         with self._changed:
             if _usable(record) and not self._disposed.is_set():
                 self._idle.append(record)
-                self._changed.notify()
+                self._changed.notify_all()
             else:
                 self._drop(record)
                 self._open_missing()
@@ -150,17 +189,19 @@ class WarmPool(Pool):
             record.close()
 
     def _missing(self) -> int:
-        """How many more should be open: one for each request that waits, or a few to spare."""
-        return min(self._size - self._open, max(self._waiting, self._spare) - len(self._idle))
+        """How many more should be open: one for each request that waits, or a few to spare; and one to try."""
+        wanted = max(len(self._waiting), self._spare) - len(self._idle)
+        return min(self._size - self._open, wanted if self._trusted else max(1, wanted))
 
     def _open_missing(self) -> None:
-        """Start an opener for each missing connection, up to OPENERS_MAX."""
-        while not self._disposed.is_set() and self._opening < min(OPENERS_MAX, self._missing()):
+        """Start an opener for each missing connection, up to OPENERS_MAX; only one while the database is away."""
+        most = 1 if self._away else OPENERS_MAX
+        while not self._disposed.is_set() and self._opening < min(most, self._missing()):
             self._opening += 1
             threading.Thread(target=self._opener, name="pool", daemon=True).start()
 
     def _opener(self) -> None:
-        """Open connections until none is missing. While the database is down, only one opener keeps trying."""
+        """Open connections until none is missing. While the database is away, only one opener keeps trying."""
         pause_s = RETRY_S
         with self._app.app_context():
             while self._goes_on(pause_s):
@@ -169,6 +210,7 @@ class WarmPool(Pool):
                         record = self._create_connection()
                 except Exception as error:  # noqa: BLE001  whatever it is, the next attempt is a pause away
                     circuit_breaker.learn("database", error)
+                    self._away = True
                     pause_s = min(pause_s * RETRY_GROWTH, RETRY_MAX_S)
                 else:
                     circuit_breaker.learn("database", None)
@@ -190,7 +232,7 @@ class WarmPool(Pool):
     def _add(self, record: ConnectionPoolEntry) -> None:
         record.info["ends_at"] = time.time() + AGE_MAX_S * random.uniform(0.8, 1.0)  # not all at one time
         with self._changed:
-            self._open += 1
+            self._open, self._away, self._trusted = self._open + 1, False, True
             if self._disposed.is_set():
                 self._drop(record)
             else:

@@ -144,6 +144,8 @@ class DeadlineConnection(psycopg.Connection[Any]):
 
     def rollback(self) -> None:
         """Undoes the work. If PostgreSQL does not answer, the end of the session undoes it."""
+        if self.closed:
+            return
         with self._settled(), suppress(NoAnswer):
             super().rollback()
 

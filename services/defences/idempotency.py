@@ -64,7 +64,14 @@ def once(effect: Callable) -> Callable:
     The transaction is opened here, and the function's own `one_transaction.begin` joins it. Without a key, or with the
     defence off, the function is called as it is.
     """
-    return first_step(lambda _, answer: answer)(effect)
+    recorded = first_step(lambda _, answer: answer)(effect)
+    recorded.once = True
+    return recorded
+
+
+def protects(effect: Callable) -> bool:
+    """Whether this request may call `effect` again even if it was done: `once` would return the same answer."""
+    return getattr(effect, "once", False) and HEADER in request.headers and on("idempotency")
 
 
 def first_step(now: Callable[[Session, Answer], Answer | None]) -> Callable:
@@ -90,7 +97,10 @@ def first_step(now: Callable[[Session, Answer], Answer | None]) -> Callable:
                     answer = now(session, _stored(session, claim))
                     if answer is not None:
                         return answer
-                g.key_is_free = True
+                g.key_is_free, g.effect_is_possible = (
+                    True,
+                    False,
+                )  # an earlier try was rolled back, or we had waited
                 answer = effect(*asked)
                 session.execute(STORE, claim | {"body": json.dumps(answer)})
                 return answer

@@ -63,9 +63,10 @@ def pay(booking):
 
 
 @switchable
+@transaction_retry.repeated
 def confirm(booking, charge_id):
     """The booking, now confirmed."""
-    # One statement, which takes effect only if neither the sweeper nor a second try under the key came first.
+    # One statement, which takes effect only once, and only if the sweeper did not come first.
     db = session()
     still_pending = update(Booking).where(Booking.id == booking["id"], Booking.status == "pending")
     confirmed = db.scalar(still_pending.values(status="confirmed", charge_id=charge_id).returning(Booking))

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from services.defences import connection_pool
+from services.defences import connection_pool, deadline
 from services.defences.connection_pool import SIZE, SPARE, NoConnection
 from tests.defended import defended
 
@@ -171,13 +171,107 @@ def test_where_none_can_be_had_that_is_said_and_one_opener_goes_on_asking(engine
         connection.far.close()
     with pytest.raises(NoConnection):
         engine.raw_connection()
-    deadline = time.monotonic() + 5
-    while engine.pool._opening > 1 and time.monotonic() < deadline:
-        time.sleep(0.005)
+    assert soon(lambda: engine.pool._opening == 1)
+    engine.pool._open_missing()
     assert engine.pool._opening == 1
     server.away = False
     assert opened(engine, SPARE)
     assert not engine.raw_connection().dbapi_connection.closed
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """Requests wait for long, and nobody tries a connection that is not trusted."""
+    monkeypatch.setattr(connection_pool, "WAIT_S", 5.0)
+    monkeypatch.setattr(connection_pool, "TRIAL_S", 60.0)
+
+
+class Waiting(threading.Thread):
+    """A request that waits for a connection, and keeps it."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        super().__init__(daemon=True)
+        self._engine, self.connection = engine, None
+        before = len(engine.pool._waiting)
+        self.start()
+        soon(lambda: len(engine.pool._waiting) > before or self.connection)
+
+    def run(self) -> None:
+        with self._engine.pool._app.app_context():
+            self.connection = self._engine.raw_connection()
+
+
+def soon(happened) -> bool:
+    ends_at = time.monotonic() + 5
+    while not happened() and time.monotonic() < ends_at:
+        time.sleep(0.005)
+    return bool(happened())
+
+
+def test_of_those_who_wait_the_newest_goes_first(engine, patient):
+    held = [engine.raw_connection() for _ in range(SIZE)]
+    waiting = [Waiting(engine) for _ in range(3)]
+    for served in range(1, 4):
+        held[served].close()
+        assert soon(lambda: waiting[-served].connection)  # noqa: B023
+        assert [bool(request.connection) for request in waiting].count(True) == served
+
+
+def test_when_one_broke_the_others_are_kept_until_the_database_answers_somebody(engine, patient):
+    engine.pool.distrust()
+    waiting = Waiting(engine)
+    waiting.join(0.1)
+    assert waiting.connection is None
+    engine.pool.trust()
+    assert soon(lambda: waiting.connection)
+
+
+def test_a_new_connection_is_an_answer(engine, server, patient):
+    server.away = True
+    held = engine.raw_connection()
+    engine.pool.distrust()
+    held.invalidate()
+    held.close()
+    waiting = Waiting(engine)
+    waiting.join(0.1)
+    assert (waiting.connection, engine.pool._open) == (None, SIZE - 1)
+    server.away = False
+    assert soon(lambda: waiting.connection)
+
+
+def test_one_at_a_time_may_try_a_connection_that_is_not_trusted(engine, patient):
+    engine.pool.distrust()
+    waiting = [Waiting(engine) for _ in range(2)]
+    with engine.pool._changed:
+        engine.pool._next_trial_at = 0
+        engine.pool._changed.notify_all()
+    assert soon(lambda: any(request.connection for request in waiting))
+    time.sleep(0.1)
+    assert [bool(request.connection) for request in waiting].count(True) == 1
+    engine.pool.trust()
+    assert soon(lambda: all(request.connection for request in waiting))
+
+
+@pytest.mark.parametrize("kind", [psycopg.OperationalError, psycopg.errors.AdminShutdown])
+def test_a_session_that_ended_is_a_reason_for_distrust(engine, kind):
+    _fail(engine, kind)
+    assert not engine.pool._trusted
+
+
+@pytest.mark.parametrize(
+    "kind", [psycopg.errors.QueryCanceled, deadline.NoAnswer, psycopg.errors.UniqueViolation]
+)
+def test_nothing_else_is(engine, kind):
+    _fail(engine, kind)
+    assert engine.pool._trusted
+
+
+def _fail(engine: sa.Engine, kind: type[psycopg.Error]) -> None:
+    """As if a statement had failed with `kind`."""
+    context = SimpleNamespace(original_exception=kind("as planned"), invalidate_pool_on_disconnect=True)
+    for handle in engine.dialect.dispatch.handle_error:
+        handle(context)
+    assert context.invalidate_pool_on_disconnect is False
 
 
 def test_what_cannot_be_had_at_the_start_is_no_reason_not_to_start(server, monkeypatch):
