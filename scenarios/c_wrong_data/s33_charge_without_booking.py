@@ -18,7 +18,7 @@ from lab.checks.invariants import (
     RefusedMeansRefused,
     StoredAsAsked,
 )
-from lab.checks.slos import GoodRatio, RightAnswers
+from lab.checks.slos import CleanRefusals, GoodRatio, RightAnswers
 from lab.faults import Down, LimitData
 from lab.model import FAULT, PAYMENTS, QUICK, Load, Question, Scenario, Verdict
 
@@ -48,6 +48,7 @@ SCENARIO = Scenario(
     ),
     checks=(
         ChargesMatch(),
+        CleanRefusals(phase=FAULT, at_most=0.1),
         GoodRatio(phase=FAULT, at_least=0.95, ops=("get_booking",)),
         RightAnswers(),
         NoLostAcks(),

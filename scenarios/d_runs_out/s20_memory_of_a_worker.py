@@ -17,7 +17,7 @@ from lab.checks.invariants import (
 )
 from lab.checks.slos import GoodRatio, RightAnswers
 from lab.faults import Kill
-from lab.model import FAULT, QUICK, SERVICE, Load, Question, Restarter, Scenario, Topology, Verdict
+from lab.model import QUICK, RECOVERY, SERVICE, Load, Question, Restarter, Scenario, Topology, Verdict
 
 SCENARIO = Scenario(
     name="s20-memory-of-a-worker",
@@ -44,7 +44,7 @@ SCENARIO = Scenario(
     faults=(Kill(part=SERVICE, times=2),),
     checks=(
         NoLostAcks(),
-        GoodRatio(phase=FAULT, at_least=0.2),
+        GoodRatio(phase=RECOVERY, at_least=0.8),
         RightAnswers(),
         UniqueIds(),
         NoPhantoms(),

@@ -1,0 +1,72 @@
+"""Connection resets: for 0.3 s of every 1.2 s each connection to the database is reset at the first answer.
+
+The database has done the work, and its answer is lost. Whether it was committed depends on which answer that was, so
+an error that does not say so leaves the client in doubt. The hardened twin does again what was certainly rolled back,
+and under a key also what may have been committed. It does not use up its other connections to find out that all of
+them break.
+"""
+
+from dataclasses import replace
+
+from lab.checks.invariants import (
+    CleanEndState,
+    Conservation,
+    ExactlyOnce,
+    JustifiedRefusals,
+    NoLostAcks,
+    NoPhantoms,
+    RefusedMeansRefused,
+    StoredAsAsked,
+)
+from lab.checks.slos import CleanRefusals, GoodRatio, RightAnswers
+from lab.faults import Latency, ResetPeer
+from lab.model import DATABASE, FAULT, QUICK, Burst, Load, Question, Scenario, Verdict
+
+SCENARIO = Scenario(
+    name="s08-resets",
+    title="Connections reset at the first answer",
+    hypothesis="When connections break in the middle of writes, three of four requests are served within a second all "
+    "the same, hardly any is left in doubt, and each write takes effect once.",
+    question=Question(
+        text="The connection is reset while the service waits for the answer to its UPDATE, before the commit. "
+        "Was the transfer made?",
+        choices={
+            "a": "yes",
+            "b": "no",
+            "c": "nobody can know",
+        },
+        answer="b",
+        because="PostgreSQL rolls back what was not committed when the session ends. Only an unanswered COMMIT is in "
+        "doubt, and under a key that too may be asked for again. So the service can do it again, and nobody is told.",
+    ),
+    mirrors="dpdzero, 2024: one request in 20,000 met a connection that the other side had just closed "
+    "(dpdzero.com/blogs/the-one-502-in-20000)",
+    quick=replace(QUICK, fault_s=12),
+    load=Load(
+        rate_rps=20,
+        mix={"transfer_repeated": 3, "scarce_transfer": 0.3, "get_booking": 2},
+        good_within_ms=1000,
+    ),
+    faults=(
+        Latency(link=DATABASE, latency_ms=20),
+        ResetPeer(link=DATABASE, burst=Burst(on_s=0.3, off_s=0.9)),
+    ),
+    checks=(
+        CleanRefusals(phase=FAULT, at_most=0.05),
+        GoodRatio(phase=FAULT, at_least=0.75),
+        ExactlyOnce(),
+        RightAnswers(),
+        NoLostAcks(),
+        NoPhantoms(),
+        RefusedMeansRefused(),
+        Conservation(),
+        StoredAsAsked(),
+        JustifiedRefusals(),
+        CleanEndState(),
+    ),
+    defences=("transaction_retry", "idempotency"),
+    lesson="transaction_retry: what was rolled back is done again. idempotency: under a key, so is a COMMIT that was "
+    "not answered, and it takes effect once.",
+    code=("transfers.move",),
+    expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
+)

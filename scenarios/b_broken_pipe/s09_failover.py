@@ -1,0 +1,70 @@
+"""Failover: once a second, the database ends all sessions.
+
+Nothing that was not committed is done, and the database takes new connections at once. So a whole transaction can be
+done again within the same request, and the client need not know. The naive twin answers 500 to whoever was unlucky,
+and throws away the rest of its pool each time.
+"""
+
+from dataclasses import replace
+
+from lab.checks.invariants import (
+    CleanEndState,
+    Conservation,
+    ExactlyOnce,
+    JustifiedRefusals,
+    NoLostAcks,
+    NoPhantoms,
+    RefusedMeansRefused,
+    StoredAsAsked,
+)
+from lab.checks.slos import CleanRefusals, RightAnswers, ServedRatio
+from lab.faults import DropSessions, Latency
+from lab.model import DATABASE, FAULT, QUICK, Load, Question, Scenario, Verdict
+
+SCENARIO = Scenario(
+    name="s09-failover",
+    title="All sessions end, again and again",
+    hypothesis="When the database ends all sessions, nearly every request is still served within a second, and no "
+    "client is left in doubt without need.",
+    question=Question(
+        text="The database ends every session once a second; a transfer takes 0.3 s. It takes new connections at "
+        "once. How many requests have to fail?",
+        choices={
+            "a": "those that were under way each time, about a third",
+            "b": "hardly any",
+            "c": "all",
+        },
+        answer="b",
+        because="Only a request whose COMMIT was sent and not answered has to fail. Whatever else was under way was "
+        "rolled back and can be done again, on a new connection, in what is left of the second.",
+    ),
+    mirrors="Discord, October 2017: after a failover of Redis, API instances did not reconnect and had to be restarted "
+    "(discordstatus.com/incidents/qk9cdgnqnhcn)",
+    quick=replace(QUICK, fault_s=14),
+    load=Load(
+        rate_rps=20,
+        mix={"transfer_repeated": 3, "scarce_transfer": 0.4, "get_booking": 2},
+        good_within_ms=1000,
+    ),
+    faults=(
+        Latency(link=DATABASE, latency_ms=30),
+        DropSessions(times=12),
+    ),
+    checks=(
+        ServedRatio(phase=FAULT, at_least=0.87),
+        CleanRefusals(phase=FAULT, at_most=0.05),
+        ExactlyOnce(),
+        RightAnswers(),
+        NoLostAcks(),
+        NoPhantoms(),
+        RefusedMeansRefused(),
+        Conservation(),
+        StoredAsAsked(),
+        JustifiedRefusals(),
+        CleanEndState(),
+    ),
+    defences=("transaction_retry",),
+    lesson="transaction_retry: what was rolled back is done again, as a whole.",
+    code=("transfers.move",),
+    expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
+)
