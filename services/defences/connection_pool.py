@@ -33,7 +33,7 @@ from services.defences.unavailable import database_rule
 
 SIZE = 20  # per worker
 WAIT_S = 1.0  # for requests without a deadline
-WARM_UP_S = 5.0
+WARM_UP_S = 1.0  # meanwhile, clients wait in the backlog of the server
 CONNECT_S = 5.0  # ten round trips of half a second
 SPARE = 2
 OPENERS_MAX = 4
