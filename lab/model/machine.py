@@ -12,7 +12,7 @@ class MachineSample:
     """Counters of the machine at `at_s`, seconds from T0; they count from its start.
 
     `busy_s` is the CPU time that all programs have used on the `cores` cores of the twins, including what a hypervisor
-    took away; `ours_s` is what the twins and the instruments have used.
+    took away (`stolen_s`); `ours_s` is what the twins and the instruments have used.
     """
 
     at_s: float
@@ -21,6 +21,7 @@ class MachineSample:
     ours_s: float
     swapped_bytes: int  # in and out
     oom_kills: int  # processes that the kernel killed for lack of memory
+    stolen_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from lab.runtime.ownership.trees import family
 from lab.runtime.readings import cpu_s
 
 PROC = Path("/proc")
-IDLE, IOWAIT = 4, 5  # columns of /proc/stat: all others are somebody's time
+IDLE, IOWAIT, STEAL = 4, 5, 8  # columns of /proc/stat: all but the first two are somebody's time
 
 
 class Counters:
@@ -54,18 +54,19 @@ def _look(ours_s: float) -> MachineSample | None:
     return MachineSample(
         at_s=at_s,
         cores=len(cores),
-        busy_s=len(cores) * at_s - _idle_s(stat.splitlines(), cores),
+        busy_s=len(cores) * at_s - _column_s(stat, cores, IDLE, IOWAIT),
+        stolen_s=_column_s(stat, cores, STEAL),
         ours_s=ours_s,
         swapped_bytes=os.sysconf("SC_PAGE_SIZE") * _entries(vmstat, {"pswpin", "pswpout"}),
         oom_kills=_entries(vmstat, {"oom_kill"}),
     )
 
 
-def _idle_s(stat: Iterable[str], cores: Sequence[int]) -> float:
-    """Seconds that these cores were idle. The kernel counts idle time exactly, but time in use only by ticks."""
+def _column_s(stat: str, cores: Sequence[int], *columns: int) -> float:
+    """Seconds of these cores. The kernel counts idle time exactly, but time in use only by ticks."""
     names = {f"cpu{core}" for core in cores}
-    rows = [words for line in stat if (words := line.split())[:1] and words[0] in names]
-    ticks = sum(int(words[IDLE]) + int(words[IOWAIT]) for words in rows)
+    rows = [words for line in stat.splitlines() if (words := line.split())[:1] and words[0] in names]
+    ticks = sum(int(words[column]) for words in rows for column in columns)
     return ticks / os.sysconf("SC_CLK_TCK")
 
 

@@ -79,6 +79,14 @@ def test_half_a_second_of_one_core_is_noticed_and_so_is_a_little_all_the_time(
     assert spoiled_by_the_machine([gate])
 
 
+def test_what_the_host_of_a_virtual_machine_took_is_told_apart() -> None:
+    run = run_of()
+    run.machine = [replace(one, stolen_s=0.15 * one.at_s) for one in busy(quiet(), 3.0, 20.0, 0.2)]
+    (gate,) = failed(run)
+    assert gate.name == FOREIGN_CPU
+    assert "The host of this virtual machine took 7.5 % of them (steal)." in gate.sentence
+
+
 def test_a_twin_that_uses_up_its_cores_is_a_finding() -> None:
     run = run_of()
     run.machine = [replace(one, busy_s=2 * one.at_s, ours_s=1.97 * one.at_s) for one in quiet()]

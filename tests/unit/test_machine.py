@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +57,18 @@ def test_what_was_lost_once_stays_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     fresh = {1: 0, 4: 1}
     _, second, third = samples(monkeypatch, (TREE, 10.0, 20.0), (fresh, 10.2, 21.0), (fresh, 10.9, 22.0))
     assert third.ours_s - second.ours_s == pytest.approx(0.7)
+
+
+def test_what_the_host_took_is_read_apart_from_the_rest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "stat").write_text(
+        "cpu 0 0 0 0 0 0 0 0\ncpu0 1 2 3 400 50 6 7 80 0 0\ncpu1 0 0 0 500 0 0 0 20 0 0\n"
+    )
+    (tmp_path / "vmstat").write_text("pswpin 0\n")
+    monkeypatch.setattr(machine, "PROC", tmp_path)
+    monkeypatch.setattr(machine, "available", lambda: [0, 1])
+    sample = machine.Counters().look()
+    assert sample is not None
+    assert sample.stolen_s == pytest.approx(1.0)
+    assert 2 * sample.at_s - sample.busy_s == pytest.approx(9.5)

@@ -17,6 +17,7 @@ SECOND_S, SLACK_S = 1.0, 0.1
 FOREIGN_IN_A_SECOND_MAX = 0.2  # of all cores of the twins
 GAP_MAX_S = 2.0  # between two samples, of which the lab takes two a second
 FOREIGN_MAX = 0.05  # from the baseline to the end of the recovery
+STOLEN_MIN = 0.01  # less is not worth a word
 SWAPPED_BYTES_MAX = 20_000_000
 NOT_TOLD = "This system does not report what else ran on it."
 
@@ -33,7 +34,7 @@ def foreign_cpu(run: RunEvidence) -> Gate:
     value, limit = (mean, FOREIGN_MAX) if steadily else (worst, FOREIGN_IN_A_SECOND_MAX)
     sentence = (
         f"Other programs used {percent(mean)} of the twins' cores, and {percent(worst)} in the worst second, "
-        f"at {at_s:.0f} s."
+        f"at {at_s:.0f} s.{_stolen(inside)}"
     )
     if len(inside) < 2:
         sentence = "There is no record of what else used the twins' cores."
@@ -106,6 +107,19 @@ def _share(before: MachineSample, after: MachineSample) -> float:
     """The share of the cores' time between two samples that other programs used."""
     foreign_s = (after.busy_s - before.busy_s) - (after.ours_s - before.ours_s)
     return max(0.0, foreign_s / (after.cores * (after.at_s - before.at_s)))
+
+
+def _stolen(samples: Sequence[MachineSample]) -> str:
+    """How much of it the hypervisor took for its other guests, in words; "" if hardly any."""
+    if len(samples) < 2:
+        return ""
+    first, last = samples[0], samples[-1]
+    share = (last.stolen_s - first.stolen_s) / (last.cores * (last.at_s - first.at_s))
+    return (
+        f" The host of this virtual machine took {percent(share)} of them (steal)."
+        if share >= STOLEN_MIN
+        else ""
+    )
 
 
 def _not_told(name: str) -> Gate:

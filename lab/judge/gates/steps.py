@@ -24,7 +24,7 @@ STEPS: Mapping[str, str] = {
     "schedule lag": CLOSE,
     "faults on time": CLOSE,
     "twins in step": CLOSE,
-    "foreign CPU": "Close other programs, wait until the machine is quiet, and run it again.",
+    "foreign CPU": "Close other programs, wait until the machine (or its host) is quiet, and run it again.",
     "memory": "Close other programs, or use a machine with more memory.",
     "same servers": "Find out who stopped or restarted it (the logs in the run folder tell when), and run it again.",
     "limits alike": "Find out who changed them, and run it again.",
