@@ -132,6 +132,7 @@ class WarmPool(Pool):
         """A connection broke: perhaps all do."""
         with self._changed:
             self._trusted, self._next_trial_at = False, time.monotonic() + TRIAL_S
+            self._changed.notify_all()  # each now waits until the trial, and not for longer
 
     def trust(self) -> None:
         """The database has answered."""
@@ -149,7 +150,7 @@ class WarmPool(Pool):
             try:
                 while True:
                     self._open_missing()
-                    if self._changed.wait_for(lambda: self._served(ticket), self._patience_s(ends_at)):
+                    if self._served(ticket):
                         record = self._idle.pop()
                         if _usable(record):
                             self._next_trial_at = time.monotonic() + TRIAL_S
@@ -157,17 +158,20 @@ class WarmPool(Pool):
                         self._drop(record)
                     elif time.monotonic() >= ends_at:
                         raise self._none()
+                    else:
+                        wakes_at = min(ends_at, self._next_trial_at) if self._held_back() else ends_at
+                        self._changed.wait(max(0.0, wakes_at - time.monotonic()))
             finally:
                 self._waiting.remove(ticket)
 
     def _served(self, ticket: object) -> bool:
         """Whether there is a connection for this one; the newest come first, because they have the most time left."""
-        if not self._trusted and time.monotonic() < self._next_trial_at:
-            return False
-        return ticket in self._waiting[max(0, len(self._waiting) - len(self._idle)) :]
+        newest = self._waiting[max(0, len(self._waiting) - len(self._idle)) :]
+        return ticket in newest and not self._held_back()
 
-    def _patience_s(self, ends_at: float) -> float:
-        return (ends_at if self._trusted else min(ends_at, self._next_trial_at)) - time.monotonic()
+    def _held_back(self) -> bool:
+        """Whether nobody may take a connection before the next trial."""
+        return not self._trusted and time.monotonic() < self._next_trial_at
 
     def _none(self) -> Exception:
         if self._open == 0:

@@ -97,10 +97,8 @@ def first_step(now: Callable[[Session, Answer], Answer | None]) -> Callable:
                     answer = now(session, _stored(session, claim))
                     if answer is not None:
                         return answer
-                g.key_is_free, g.effect_is_possible = (
-                    True,
-                    False,
-                )  # an earlier try was rolled back, or we had waited
+                # Whatever was tried under this key before was rolled back.
+                g.key_is_free, g.effect_is_possible = True, False
                 answer = effect(*asked)
                 session.execute(STORE, claim | {"body": json.dumps(answer)})
                 return answer

@@ -59,28 +59,24 @@ class Budget:
 
 def retried(transaction: Callable) -> Callable:
     """Decorator for a function that is one whole transaction; put it outermost."""
-
-    @functools.wraps(transaction)
-    def patient(*args, **kwargs):
-        if not on("transaction_retry"):
-            return transaction(*args, **kwargs)
-        repeatable = idempotency.protects(transaction)
-        return _again_and_again(lambda: transaction(*args, **kwargs), repeatable=repeatable)
-
-    return patient
+    return _patiently(transaction, repeatable=lambda: idempotency.protects(transaction))
 
 
 def repeated(statement: Callable) -> Callable:
     """Decorator for a function that is one statement outside a transaction, and has no effect the second time."""
+    return _patiently(
+        statement, repeatable=lambda: True, roll_back=lambda: current_app.extensions["session"]().rollback()
+    )
 
-    @functools.wraps(statement)
+
+def _patiently(
+    function: Callable, *, repeatable: Callable[[], bool], roll_back: Callable[[], None] = lambda: None
+) -> Callable:
+    @functools.wraps(function)
     def patient(*args, **kwargs):
         if not on("transaction_retry"):
-            return statement(*args, **kwargs)
-        session = current_app.extensions["session"]()
-        return _again_and_again(
-            lambda: statement(*args, **kwargs), repeatable=True, before_the_next=session.rollback
-        )
+            return function(*args, **kwargs)
+        return _again_and_again(lambda: function(*args, **kwargs), repeatable(), roll_back)
 
     return patient
 
@@ -95,12 +91,10 @@ def _read(asked: ORMExecuteState) -> sa.Result | None:
     """Called by SQLAlchemy instead of a statement. None leaves it to SQLAlchemy: writes, and loads of relationships."""
     if not asked.is_select or asked.is_relationship_load or one_transaction.under_way(asked.session):
         return None
-    return _again_and_again(asked.invoke_statement, repeatable=True, before_the_next=asked.session.rollback)
+    return _again_and_again(asked.invoke_statement, repeatable=True, roll_back=asked.session.rollback)
 
 
-def _again_and_again(
-    attempt: Callable[[], T], *, repeatable: bool = False, before_the_next: Callable[[], None] = lambda: None
-) -> T:
+def _again_and_again(attempt: Callable[[], T], repeatable: bool, roll_back: Callable[[], None]) -> T:
     """The result of the first attempt that succeeds. `repeatable`: a second one has no effect if the first had one."""
     budget = state("transaction_retry", Budget)
     budget.deposit()
@@ -116,5 +110,5 @@ def _again_and_again(
                 raise
         metrics.current().retries.labels("transaction").inc()
         time.sleep(pause_s)
-        before_the_next()
+        roll_back()
     return attempt()

@@ -182,7 +182,7 @@ def test_where_none_can_be_had_that_is_said_and_one_opener_goes_on_asking(engine
 @pytest.fixture
 def patient(monkeypatch):
     """Requests wait for long, and nobody tries a connection that is not trusted."""
-    monkeypatch.setattr(connection_pool, "WAIT_S", 5.0)
+    monkeypatch.setattr(connection_pool, "WAIT_S", 60.0)
     monkeypatch.setattr(connection_pool, "TRIAL_S", 60.0)
 
 
@@ -236,6 +236,32 @@ def test_a_new_connection_is_an_answer(engine, server, patient):
     waiting.join(0.1)
     assert (waiting.connection, engine.pool._open) == (None, SIZE - 1)
     server.away = False
+    assert soon(lambda: waiting.connection)
+
+
+def test_who_waits_does_not_look_again_and_again(engine, server, patient, monkeypatch):
+    """Also when a trial is due and there is nothing to try: that would take the CPU from whoever opens connections."""
+    monkeypatch.setattr(connection_pool, "TRIAL_S", 0.0)
+    server.away = True
+    for connection in server.made:
+        connection.far.close()
+    engine.pool.distrust()
+    looks, look = [], engine.pool._open_missing
+    monkeypatch.setattr(engine.pool, "_open_missing", lambda: looks.append(look()))
+    waiting = Waiting(engine)
+    before = len(looks)
+    time.sleep(0.3)
+    assert len(looks) - before < 5 * SIZE
+    server.away = False
+    assert soon(lambda: waiting.connection)
+
+
+def test_a_trial_that_breaks_makes_the_others_wait_for_the_next_one_only(engine, patient, monkeypatch):
+    held = [engine.raw_connection() for _ in range(SIZE)]
+    waiting = Waiting(engine)
+    monkeypatch.setattr(connection_pool, "TRIAL_S", 0.05)
+    engine.pool.distrust()
+    held[0].close()
     assert soon(lambda: waiting.connection)
 
 
