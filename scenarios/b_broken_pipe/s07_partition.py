@@ -7,17 +7,7 @@ twin refuses in milliseconds, says that nothing was done and when to try again, 
 
 from dataclasses import replace
 
-from lab.checks.invariants import (
-    ChargesMatch,
-    CleanEndState,
-    Conservation,
-    JustifiedRefusals,
-    NoDoubleBooking,
-    NoLostAcks,
-    NoPhantoms,
-    RefusedMeansRefused,
-    StoredAsAsked,
-)
+from lab.checks.invariants import TRANSFERS_AND_BOOKINGS
 from lab.checks.slos import (
     AnswersWithin,
     CleanRefusals,
@@ -69,15 +59,7 @@ SCENARIO = Scenario(
         AnswersWithin(phase=FAULT, at_most_ms=300, share=0.8),
         RecoversWithin(at_most_s=5),
         RightAnswers(),
-        NoLostAcks(),
-        NoPhantoms(),
-        RefusedMeansRefused(),
-        NoDoubleBooking(),
-        Conservation(),
-        ChargesMatch(),
-        StoredAsAsked(),
-        JustifiedRefusals(),
-        CleanEndState(),
+        *TRANSFERS_AND_BOOKINGS,
     ),
     defences=("honest_errors", "readiness", "circuit_breaker"),
     lesson="honest_errors: an error says whether anything was done. readiness: the probe tells the truth. "

@@ -8,16 +8,7 @@ them break.
 
 from dataclasses import replace
 
-from lab.checks.invariants import (
-    CleanEndState,
-    Conservation,
-    ExactlyOnce,
-    JustifiedRefusals,
-    NoLostAcks,
-    NoPhantoms,
-    RefusedMeansRefused,
-    StoredAsAsked,
-)
+from lab.checks.invariants import TRANSFERS, ExactlyOnce
 from lab.checks.slos import CleanRefusals, GoodRatio, RightAnswers
 from lab.faults import Latency, ResetPeer
 from lab.model import DATABASE, FAULT, QUICK, Burst, Load, Question, Scenario, Verdict
@@ -56,13 +47,7 @@ SCENARIO = Scenario(
         GoodRatio(phase=FAULT, at_least=0.65),
         ExactlyOnce(),
         RightAnswers(),
-        NoLostAcks(),
-        NoPhantoms(),
-        RefusedMeansRefused(),
-        Conservation(),
-        StoredAsAsked(),
-        JustifiedRefusals(),
-        CleanEndState(),
+        *TRANSFERS,
     ),
     defences=("transaction_retry", "idempotency"),
     lesson="transaction_retry: what was rolled back is done again. idempotency: under a key, so is a COMMIT that was "

@@ -7,16 +7,7 @@ and throws away the rest of its pool each time.
 
 from dataclasses import replace
 
-from lab.checks.invariants import (
-    CleanEndState,
-    Conservation,
-    ExactlyOnce,
-    JustifiedRefusals,
-    NoLostAcks,
-    NoPhantoms,
-    RefusedMeansRefused,
-    StoredAsAsked,
-)
+from lab.checks.invariants import TRANSFERS, ExactlyOnce
 from lab.checks.slos import CleanRefusals, RightAnswers, ServedRatio
 from lab.faults import DropSessions, Latency
 from lab.model import DATABASE, FAULT, QUICK, Load, Question, Scenario, Verdict
@@ -55,13 +46,7 @@ SCENARIO = Scenario(
         CleanRefusals(phase=FAULT, at_most=0.08),
         ExactlyOnce(),
         RightAnswers(),
-        NoLostAcks(),
-        NoPhantoms(),
-        RefusedMeansRefused(),
-        Conservation(),
-        StoredAsAsked(),
-        JustifiedRefusals(),
-        CleanEndState(),
+        *TRANSFERS,
     ),
     defences=("transaction_retry",),
     lesson="transaction_retry: what was rolled back is done again, as a whole.",

@@ -12,18 +12,7 @@ before and does nothing after that: even without idempotency keys, it makes no t
 
 from dataclasses import replace
 
-from lab.checks.invariants import (
-    ChargesMatch,
-    CleanEndState,
-    Conservation,
-    ExactlyOnce,
-    JustifiedRefusals,
-    NoDoubleBooking,
-    NoLostAcks,
-    NoPhantoms,
-    RefusedMeansRefused,
-    StoredAsAsked,
-)
+from lab.checks.invariants import TRANSFERS_AND_BOOKINGS, ExactlyOnce
 from lab.checks.slos import AnswersWithin, GoodRatio, RecoversWithin, RightAnswers
 from lab.faults import Timeout
 from lab.model import DATABASE, FAULT, QUICK, Load, Question, Scenario, ServerProfile, Topology, Verdict
@@ -73,16 +62,8 @@ SCENARIO = Scenario(
         GoodRatio(phase=FAULT, at_least=1.0, ops=("healthz",)),
         RecoversWithin(at_most_s=5),
         RightAnswers(),
-        NoLostAcks(),
-        NoPhantoms(),
-        RefusedMeansRefused(),
         ExactlyOnce(),
-        NoDoubleBooking(),
-        Conservation(),
-        ChargesMatch(),
-        StoredAsAsked(),
-        JustifiedRefusals(),
-        CleanEndState(),
+        *TRANSFERS_AND_BOOKINGS,
     ),
     defences=("deadline",),
     lesson="deadline: frees the thread however silent the database is, and does no work for clients who have left.",

@@ -7,14 +7,7 @@ both or neither.
 
 from dataclasses import replace
 
-from lab.checks.invariants import (
-    AtomicPair,
-    CleanEndState,
-    NoLostAcks,
-    NoPhantoms,
-    RefusedMeansRefused,
-    StoredAsAsked,
-)
+from lab.checks.invariants import WRITES, AtomicPair
 from lab.checks.slos import GoodRatio, RightAnswers
 from lab.faults import Down, Latency
 from lab.model import DATABASE, FAULT, QUICK, Burst, Load, Question, Scenario, Verdict
@@ -48,11 +41,7 @@ SCENARIO = Scenario(
         AtomicPair(),
         GoodRatio(phase=FAULT, at_least=0.4),
         RightAnswers(),
-        NoLostAcks(),
-        NoPhantoms(),
-        RefusedMeansRefused(),
-        StoredAsAsked(),
-        CleanEndState(),
+        *WRITES,
     ),
     defences=("one_transaction",),
     lesson="one_transaction: both rows or none.",

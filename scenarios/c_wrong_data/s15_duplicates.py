@@ -7,18 +7,7 @@ the transfer a second time. The hardened twin knows the request by its key, and 
 
 from dataclasses import replace
 
-from lab.checks.invariants import (
-    ChargesMatch,
-    CleanEndState,
-    Conservation,
-    ExactlyOnce,
-    JustifiedRefusals,
-    NoDoubleBooking,
-    NoLostAcks,
-    NoPhantoms,
-    RefusedMeansRefused,
-    StoredAsAsked,
-)
+from lab.checks.invariants import TRANSFERS_AND_BOOKINGS, ExactlyOnce
 from lab.checks.slos import GoodRatio, RightAnswers
 from lab.faults import ResetPeer
 from lab.model import EDGE, FAULT, QUICK, Burst, Load, Question, Scenario, Verdict
@@ -52,15 +41,7 @@ SCENARIO = Scenario(
         ExactlyOnce(),
         GoodRatio(phase=FAULT, at_least=0.3),
         RightAnswers(),
-        Conservation(),
-        NoLostAcks(),
-        NoPhantoms(),
-        RefusedMeansRefused(),
-        NoDoubleBooking(),
-        ChargesMatch(),
-        StoredAsAsked(),
-        JustifiedRefusals(),
-        CleanEndState(),
+        *TRANSFERS_AND_BOOKINGS,
     ),
     defences=("idempotency",),
     lesson="idempotency: asking again is safe, and the answer is the same.",

@@ -13,17 +13,7 @@ longer, and the database counts dozens of deadlocks.
 
 from dataclasses import replace
 
-from lab.checks.invariants import (
-    CleanEndState,
-    Conservation,
-    ExactlyOnce,
-    JustifiedRefusals,
-    NoDeadlocks,
-    NoLostAcks,
-    NoPhantoms,
-    RefusedMeansRefused,
-    StoredAsAsked,
-)
+from lab.checks.invariants import TRANSFERS, ExactlyOnce, NoDeadlocks
 from lab.checks.slos import CleanRefusals, LatencyQuantile, RightAnswers
 from lab.faults import Latency
 from lab.model import DATABASE, FAULT, QUICK, Load, Question, Scenario, Verdict
@@ -60,14 +50,8 @@ SCENARIO = Scenario(
         CleanRefusals(phase=FAULT, at_most=0.0),
         LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=1_000, ops=("crossing_transfer",)),
         RightAnswers(),
-        Conservation(),
-        NoLostAcks(),
-        NoPhantoms(),
-        RefusedMeansRefused(),
         ExactlyOnce(),
-        StoredAsAsked(),
-        JustifiedRefusals(),
-        CleanEndState(),
+        *TRANSFERS,
     ),
     defences=("lock_order",),
     lesson="lock_order: no circular wait, no deadlock. transaction_retry only hides a deadlock from the client, after "

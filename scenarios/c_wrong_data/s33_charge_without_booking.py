@@ -8,16 +8,7 @@ it, as soon as the company can be reached again.
 
 from dataclasses import replace
 
-from lab.checks.invariants import (
-    ChargesMatch,
-    CleanEndState,
-    JustifiedRefusals,
-    NoDoubleBooking,
-    NoLostAcks,
-    NoPhantoms,
-    RefusedMeansRefused,
-    StoredAsAsked,
-)
+from lab.checks.invariants import BOOKINGS, ChargesMatch, without
 from lab.checks.slos import CleanRefusals, GoodRatio, RightAnswers
 from lab.faults import Down, LimitData
 from lab.model import FAULT, PAYMENTS, QUICK, Load, Question, Scenario, Verdict
@@ -51,13 +42,7 @@ SCENARIO = Scenario(
         CleanRefusals(phase=FAULT, at_most=0.1),
         GoodRatio(phase=FAULT, at_least=0.95, ops=("get_booking",)),
         RightAnswers(),
-        NoLostAcks(),
-        NoPhantoms(),
-        RefusedMeansRefused(),
-        NoDoubleBooking(),
-        StoredAsAsked(),
-        JustifiedRefusals(),
-        CleanEndState(),
+        *without(BOOKINGS, ChargesMatch),
     ),
     defences=("saga",),
     lesson="saga: what was begun and cannot be finished is undone.",

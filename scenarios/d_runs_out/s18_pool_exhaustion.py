@@ -7,16 +7,7 @@ nothing to do. The hardened twin gives its connection back before it asks anybod
 
 from dataclasses import replace
 
-from lab.checks.invariants import (
-    ChargesMatch,
-    CleanEndState,
-    JustifiedRefusals,
-    NoDoubleBooking,
-    NoLostAcks,
-    NoPhantoms,
-    RefusedMeansRefused,
-    StoredAsAsked,
-)
+from lab.checks.invariants import BOOKINGS
 from lab.checks.slos import GoodRatio, RecoversWithin, RightAnswers
 from lab.faults import Latency
 from lab.model import FAULT, PAYMENTS, QUICK, Load, Question, Scenario, ServerProfile, Topology, Verdict
@@ -48,14 +39,7 @@ SCENARIO = Scenario(
         GoodRatio(phase=FAULT, at_least=0.95, ops=("get_booking",)),
         RecoversWithin(at_most_s=5),
         RightAnswers(),
-        NoLostAcks(),
-        NoPhantoms(),
-        RefusedMeansRefused(),
-        NoDoubleBooking(),
-        ChargesMatch(),
-        StoredAsAsked(),
-        JustifiedRefusals(),
-        CleanEndState(),
+        *BOOKINGS,
     ),
     defences=("saga", "deadline"),
     lesson="saga: between its two transactions no connection is held.",

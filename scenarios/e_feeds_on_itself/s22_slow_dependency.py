@@ -8,16 +8,7 @@ twice as fast. The hardened twin gives payments a compartment and a deadline, an
 
 from dataclasses import replace
 
-from lab.checks.invariants import (
-    ChargesMatch,
-    CleanEndState,
-    JustifiedRefusals,
-    NoDoubleBooking,
-    NoLostAcks,
-    NoPhantoms,
-    RefusedMeansRefused,
-    StoredAsAsked,
-)
+from lab.checks.invariants import BOOKINGS
 from lab.checks.slos import GoodRatio, RightAnswers
 from lab.faults import Timeout
 from lab.model import (
@@ -68,14 +59,7 @@ SCENARIO = Scenario(
     checks=(
         GoodRatio(phase=FAULT, at_least=0.95, ops=("get_booking", "rooms_search")),
         RightAnswers(),
-        NoLostAcks(),
-        NoPhantoms(),
-        RefusedMeansRefused(),
-        NoDoubleBooking(),
-        ChargesMatch(),
-        StoredAsAsked(),
-        JustifiedRefusals(),
-        CleanEndState(),
+        *BOOKINGS,
     ),
     defences=("deadline", "bulkhead"),
     lesson="bulkhead: a slow dependency uses up its own compartment, not the others.",

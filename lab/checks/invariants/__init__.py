@@ -1,4 +1,7 @@
-"""Invariants: what must be true of history and final data, whatever happened. One check per file."""
+"""Invariants: what must be true of history and final data, whatever happened. One check per file.
+
+Most go with what the load writes. A scenario takes the group for its load, and first names the check that it is about.
+"""
 
 from lab.checks.invariants.atomic_pair import AtomicPair
 from lab.checks.invariants.charges_match import ChargesMatch
@@ -31,8 +34,29 @@ INVARIANTS: tuple[type[Check], ...] = (
     UniqueIds,
 )
 
+WRITES: tuple[Check, ...] = (
+    NoLostAcks(),
+    NoPhantoms(),
+    RefusedMeansRefused(),
+    StoredAsAsked(),
+    CleanEndState(),
+)
+TRANSFERS = (*WRITES, Conservation(), JustifiedRefusals())
+BOOKINGS = (*WRITES, NoDoubleBooking(), ChargesMatch(), JustifiedRefusals())
+TRANSFERS_AND_BOOKINGS = (*BOOKINGS, Conservation())
+
+
+def without(group: tuple[Check, ...], kind: type[Check]) -> tuple[Check, ...]:
+    """The checks of `group`, apart from the one of this kind."""
+    return tuple(check for check in group if not isinstance(check, kind))
+
+
 __all__ = [
+    "BOOKINGS",
     "INVARIANTS",
+    "TRANSFERS",
+    "TRANSFERS_AND_BOOKINGS",
+    "WRITES",
     "AtomicPair",
     "ChargesMatch",
     "CleanEndState",
@@ -46,4 +70,5 @@ __all__ = [
     "RefusedMeansRefused",
     "StoredAsAsked",
     "UniqueIds",
+    "without",
 ]
