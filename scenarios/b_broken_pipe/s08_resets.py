@@ -16,7 +16,7 @@ from lab.model import DATABASE, FAULT, QUICK, Burst, Load, Question, Scenario, V
 SCENARIO = Scenario(
     name="s08-resets",
     title="Connections reset at the first answer",
-    hypothesis="When connections break in the middle of writes, two of three requests are served within a second all "
+    hypothesis="When connections break in the middle of writes, three of four requests are served within a second all "
     "the same, hardly any is left in doubt, and each write takes effect once.",
     question=Question(
         text="The connection is reset while the service waits for the answer to its UPDATE, before the commit. "
@@ -43,8 +43,8 @@ SCENARIO = Scenario(
         ResetPeer(link=DATABASE, burst=Burst(on_s=0.3, off_s=0.9)),
     ),
     checks=(
-        CleanRefusals(phase=FAULT, at_most=0.12),
-        GoodRatio(phase=FAULT, at_least=0.65),
+        CleanRefusals(phase=FAULT, at_most=0.05),
+        GoodRatio(phase=FAULT, at_least=0.75),
         ExactlyOnce(),
         RightAnswers(),
         *TRANSFERS,
