@@ -39,7 +39,7 @@ SPARE = 2
 OPENERS_MAX = 4
 RETRY_S, RETRY_MAX_S, RETRY_GROWTH = 0.05, 0.25, 1.25  # between attempts to open
 AGE_MAX_S = 300.0
-KEEP_S = 0.25  # between two checks of the idle connections
+KEEP_S = 0.1  # between two looks at the idle connections, and at who waits
 TRIAL_S = 0.25
 
 
@@ -107,6 +107,7 @@ class WarmPool(Pool):
             with self._changed:
                 self._drop_unusable()
                 self._open_missing()
+                self._changed.notify_all()  # the next trial may be due
 
     def _drop_unusable(self) -> None:
         for record in [record for record in self._idle if not _usable(record)]:
@@ -132,7 +133,6 @@ class WarmPool(Pool):
         """A connection broke: perhaps all do."""
         with self._changed:
             self._trusted, self._next_trial_at = False, time.monotonic() + TRIAL_S
-            self._changed.notify_all()  # each now waits until the trial, and not for longer
 
     def trust(self) -> None:
         """The database has answered."""
@@ -150,28 +150,23 @@ class WarmPool(Pool):
             try:
                 while True:
                     self._open_missing()
-                    if self._served(ticket):
-                        record = self._idle.pop()
-                        if _usable(record):
-                            self._next_trial_at = time.monotonic() + TRIAL_S
-                            return record
-                        self._drop(record)
-                    elif time.monotonic() >= ends_at:
-                        raise self._none()
+                    if not self._served(ticket):
+                        if time.monotonic() >= ends_at:
+                            raise self._none()
+                        self._changed.wait(max(0.0, ends_at - time.monotonic()))
+                    elif _usable(record := self._idle.pop()):
+                        self._next_trial_at = time.monotonic() + TRIAL_S
+                        return record
                     else:
-                        wakes_at = min(ends_at, self._next_trial_at) if self._held_back() else ends_at
-                        self._changed.wait(max(0.0, wakes_at - time.monotonic()))
+                        self._drop(record)
             finally:
                 self._waiting.remove(ticket)
 
     def _served(self, ticket: object) -> bool:
         """Whether there is a connection for this one; the newest come first, because they have the most time left."""
-        newest = self._waiting[max(0, len(self._waiting) - len(self._idle)) :]
-        return ticket in newest and not self._held_back()
-
-    def _held_back(self) -> bool:
-        """Whether nobody may take a connection before the next trial."""
-        return not self._trusted and time.monotonic() < self._next_trial_at
+        if not self._trusted and time.monotonic() < self._next_trial_at:
+            return False
+        return ticket in self._waiting[max(0, len(self._waiting) - len(self._idle)) :]
 
     def _none(self) -> Exception:
         if self._open == 0:
