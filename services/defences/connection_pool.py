@@ -4,10 +4,10 @@ Guards against paying for a connection inside a request: TCP, start-up and authe
 at 100 ms each, before the first statement. Here a request takes an open connection, or waits for one until its
 deadline; threads of the pool open the missing ones. A connection that has failed, has grown old, or has unexpected data
 to read (which can only be a goodbye) is dropped, even while idle, and the others are kept. There is no ping: it would
-cost a round trip just to learn that the next one works. Only as many are reopened as are needed, plus SPARE: opening
-all at once would take CPU time from the very requests that wait. If many wait, the newest goes first: the oldest would
-hardly be done before its deadline, and after a while nobody would. And when a connection breaks, the others are kept
-for later: until the database has answered somebody, only one request every TRIAL_S risks another one.
+cost a round trip just to learn that the next one works. Only as many are reopened as requests wait for, and at least
+SPARE: opening all at once would take CPU time from those very requests. If many wait, the newest goes first: served in
+order, each would get its turn just before its deadline, too late to finish. When a connection breaks, the idle ones are
+held back: until the database answers or a new connection is open, one request per TRIAL_S may try one.
 Costs up to SIZE open connections per worker, busy or not.
 Hurts alone as a queue: a request that finds the pool empty waits, and when connections stop answering, hanging requests
 soon empty the pool. Hence `deadline` for the holders, `bulkhead` for the waiters.
@@ -39,8 +39,7 @@ SPARE = 2
 OPENERS_MAX = 4
 RETRY_S, RETRY_MAX_S, RETRY_GROWTH = 0.05, 0.25, 1.25  # between attempts to open
 AGE_MAX_S = 300.0
-KEEP_S = 0.1  # between two looks at the idle connections, and at who waits
-TRIAL_S = 0.25
+KEEP_S, TRIAL_S = 0.1, 0.25  # between two looks at the idle connections and at who waits; between two trials
 
 
 class NoConnection(psycopg.OperationalError):
@@ -59,8 +58,7 @@ def options() -> dict[str, Any]:
 
 def watch(engine: sa.Engine) -> None:
     """If one connection of `engine` fails, drop only that one: the others may be fine, which the next answer shows."""
-    pool = engine.pool
-    if not isinstance(pool, WarmPool):
+    if not isinstance(pool := engine.pool, WarmPool):
         return
 
     @event.listens_for(engine, "handle_error")
@@ -68,6 +66,8 @@ def watch(engine: sa.Engine) -> None:
         context.invalidate_pool_on_disconnect = False
         if database_rule(context.original_exception) is LOST:
             pool.distrust()
+        elif getattr(context.original_exception, "sqlstate", None):  # an answer, though not the one we wanted
+            pool.trust()
 
     @event.listens_for(engine, "after_cursor_execute")
     def _(*_: Any) -> None:
@@ -130,9 +130,10 @@ class WarmPool(Pool):
         return f"{self._open} of {self._size} open, {len(self._idle)} idle, {self._opening} being opened"
 
     def distrust(self) -> None:
-        """A connection broke: perhaps all do."""
+        """A connection broke: perhaps all do. That others break, too, does not put off the next trial."""
         with self._changed:
-            self._trusted, self._next_trial_at = False, time.monotonic() + TRIAL_S
+            if self._trusted:
+                self._trusted, self._next_trial_at = False, time.monotonic() + TRIAL_S
 
     def trust(self) -> None:
         """The database has answered."""
@@ -188,7 +189,7 @@ class WarmPool(Pool):
             record.close()
 
     def _missing(self) -> int:
-        """How many more should be open: one for each request that waits, or a few to spare; and one to try."""
+        """How many more should be open: one for each request that waits, but at least SPARE; one, if only to try."""
         wanted = max(len(self._waiting), self._spare) - len(self._idle)
         return min(self._size - self._open, wanted if self._trusted else max(1, wanted))
 

@@ -97,7 +97,7 @@ def first_step(now: Callable[[Session, Answer], Answer | None]) -> Callable:
                     answer = now(session, _stored(session, claim))
                     if answer is not None:
                         return answer
-                # Whatever was tried under this key before was rolled back.
+                # No earlier try under this key is in effect, and this request has had no other effect yet.
                 g.key_is_free, g.effect_is_possible = True, False
                 answer = effect(*asked)
                 session.execute(STORE, claim | {"body": json.dumps(answer)})

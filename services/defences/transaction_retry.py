@@ -1,4 +1,4 @@
-"""Transaction retry: repeat what PostgreSQL certainly did not do: a transaction rolled back, a read that broke off.
+"""Transaction retry: repeat what PostgreSQL did not do, and what has no effect the second time, like a read.
 
 Guards against losing to a deadlock or a serialization failure, and against a session that dies during a request: what
 was not committed was not done, and another connection may do it in what is left of the deadline. A COMMIT that was sent
@@ -29,8 +29,10 @@ from services.defences.unavailable import database_rule
 T = TypeVar("T")
 
 ATTEMPTS_MAX = 4
-PAUSE_S = 0.01  # doubled with each attempt; the pause is random, from zero up to it
-LOST_PAUSE_S = 0.05  # if the session ended: that trouble lasts longer than another transaction's lock
+PAUSE_S = 0.01  # doubled before each attempt; the pause is random, from zero up to it
+LOST_PAUSE_S = (
+    0.05  # after a lost session, at least half of it: the server may not yet have noticed, and keep the locks
+)
 PER_CALL, PER_S = 0.2, 5.0  # retries that each call and each second add to the budget, which holds at most …
 BUDGET_MAX = 20.0
 
@@ -105,10 +107,11 @@ def _again_and_again(attempt: Callable[[], T], repeatable: bool, roll_back: Call
             rule = database_rule(error)
             undone = rule.rolled_back or (rule.broken and not g.get("effect_is_possible", False))
             safe = undone or (rule.broken and repeatable)
-            pause_s = random.uniform(0, (LOST_PAUSE_S if rule.broken else PAUSE_S) * 2**number)
+            longest_s = (LOST_PAUSE_S if rule.broken else PAUSE_S) * 2**number
+            pause_s = random.uniform(longest_s / 2 if rule.broken else 0, longest_s)
             if not safe or left_s() <= pause_s or not budget.withdraw():
                 raise
         metrics.current().retries.labels("transaction").inc()
+        roll_back()  # first, so that nobody keeps a connection while it pauses
         time.sleep(pause_s)
-        roll_back()
     return attempt()

@@ -278,6 +278,22 @@ def test_one_at_a_time_may_try_a_connection_that_is_not_trusted(engine, patient)
     assert soon(lambda: all(request.connection for request in waiting))
 
 
+def test_more_of_them_that_break_do_not_put_off_the_trial(engine, monkeypatch):
+    engine.pool.distrust()
+    due_at = engine.pool._next_trial_at
+    engine.pool.distrust()
+    assert engine.pool._next_trial_at == due_at
+
+
+@pytest.mark.parametrize(
+    ("kind", "answered"), [(psycopg.errors.UniqueViolation, True), (deadline.DeadlineExceeded, False)]
+)
+def test_an_error_is_an_answer_only_if_the_database_sent_it(engine, kind, answered):
+    engine.pool.distrust()
+    _fail(engine, kind)
+    assert engine.pool._trusted is answered
+
+
 @pytest.mark.parametrize("kind", [psycopg.OperationalError, psycopg.errors.AdminShutdown])
 def test_a_session_that_ended_is_a_reason_for_distrust(engine, kind):
     _fail(engine, kind)
