@@ -43,6 +43,7 @@ from tests.standing import Heard, a_stack
 pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("needs_local"), pytest.mark.timeout(120)]
 
 COUNT, INTERVAL_S = 10, 0.03
+TRIES_MAX = 3
 STACK = a_stack("run-faults-bite", PAIR[:1], topology=Topology(parts=(POSTGRES, PAYMENTS, CACHE, QUEUE)))
 DIRECTIONS = ("downstream", "upstream")
 FAULTS_BY_DIRECTION: list[StateFault] = [
@@ -118,6 +119,15 @@ def probed(testbed: LocalTestbed, fault: StateFault) -> Seen:
 
 @pytest.mark.parametrize("fault", EVERY_FAULT, ids=lambda fault: fault.describe())
 def test_a_fault_is_echoed_bites_and_heals(testbed: LocalTestbed, fault: StateFault) -> None:
+    """A busy machine can spoil a try, but not all of them."""
+    problems: list[str] = []
+    while len(problems) < TRIES_MAX and "" not in problems:
+        problems.append(problem(testbed, fault))
+    assert "" in problems, problems
+
+
+def problem(testbed: LocalTestbed, fault: StateFault) -> str:
+    """What the probes fail to show of the fault, or of its healing; "" if nothing."""
     link = testbed.actuator(NAIVE, fault.target())
     before = probed(testbed, fault)
     try:
@@ -127,11 +137,13 @@ def test_a_fault_is_echoed_bites_and_heals(testbed: LocalTestbed, fault: StateFa
     finally:
         assert link.set(LinkState()) == LinkState()
     after = probed(testbed, fault)
-    shown = fault.observed(before, during)
-    assert shown.proved, (shown, during)
-    assert fault.healed(before, during, after).proved, after
-    if not isinstance(fault, Noop) and "own report" not in shown.sentence:
-        assert not fault.observed(before, after).proved
+    shown, healed = fault.observed(before, during), fault.healed(before, during, after)
+    if not shown.proved:
+        return f"not observed: {shown}, {during}"
+    if not healed.proved:
+        return f"not healed: {healed}, {after}"
+    still = not isinstance(fault, Noop) and "own report" not in shown.sentence
+    return "observed after healing" if still and fault.observed(before, after).proved else ""
 
 
 def test_no_fault_of_a_link_is_left_out() -> None:
