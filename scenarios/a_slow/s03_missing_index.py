@@ -15,7 +15,7 @@ from lab.model import FAULT, QUICK, Load, Question, Scenario, Verdict
 SCENARIO = Scenario(
     name="s03-missing-index",
     title="A missing index under a crowd",
-    hypothesis="With twelve times the clients, 19 in 20 of those who ask for one booking have it within 250 ms.",
+    hypothesis="With twelve times the clients, 19 in 20 of those who ask for one booking have it within a second.",
     question=Question(
         text="The table has ten times as many rows as last year. How long does a list take that looks for a column "
         "without an index?",
@@ -30,14 +30,14 @@ SCENARIO = Scenario(
     ),
     mirrors="GitHub, March 2022: peak load and slow queries drove the database proxy to its limit of connections "
     "(github.blog/2022-03-23-an-update-on-recent-service-disruptions)",
-    load=Load(rate_rps=8, mix={"user_bookings": 4, "get_booking": 1}, good_within_ms=250),
+    load=Load(rate_rps=8, mix={"user_bookings": 4, "get_booking": 1}, good_within_ms=1000),
     quick=replace(QUICK, fault_s=10),
     sizes={"users": 5_000, "bookings": 150_000},
     baseline_alike=8.0,  # reading the whole table is slow for a single client, too
     faults=(Surge(times=12),),
     checks=(
-        LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=250, ops=("get_booking",)),
-        GoodRatio(phase=FAULT, at_least=0.95),
+        LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=1000, ops=("get_booking",)),
+        GoodRatio(phase=FAULT, at_least=0.9),
         RightAnswers(),
     ),
     defences=("indexes",),

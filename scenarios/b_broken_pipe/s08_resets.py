@@ -1,8 +1,8 @@
 """Connection resets: for 0.3 s of every 1.2 s each connection to the database is reset at the first answer.
 
-The database has done the work, and its answer is lost. Whether it was committed depends on which answer that was, so
-an error that does not say so leaves the client in doubt. The hardened twin does again what was certainly rolled back,
-and under a key also what may have been committed. It does not use up its other connections to find out that all of
+The database has done the work, and its answer is lost. Whether the work was committed depends on which answer that was,
+and a bare error does not tell the client. The hardened twin repeats what was certainly rolled back and, under a key,
+also what may have been committed. It does not use up its other connections to find out that all of
 them break.
 """
 
@@ -28,7 +28,8 @@ SCENARIO = Scenario(
         },
         answer="b",
         because="PostgreSQL rolls back what was not committed when the session ends. Only an unanswered COMMIT is in "
-        "doubt, and under a key that too may be asked for again. So the service can do it again, and nobody is told.",
+        "doubt, and under a key even that can be repeated safely. So the service does it again, and the client notices "
+        "nothing.",
     ),
     mirrors="dpdzero, 2024: one request in 20,000 met a connection that the other side had just closed "
     "(dpdzero.com/blogs/the-one-502-in-20000)",

@@ -59,7 +59,7 @@ SCENARIO = Scenario(
     ),
     checks=(
         AnswersWithin(phase=FAULT, at_most_ms=2_000),  # a deadline of 1 s, 0.25 s of grace, and a busy core
-        GoodRatio(phase=FAULT, at_least=1.0, ops=("healthz",)),
+        GoodRatio(phase=FAULT, at_least=0.8, ops=("healthz",)),
         RecoversWithin(at_most_s=5),
         RightAnswers(),
         ExactlyOnce(),

@@ -1,4 +1,4 @@
-"""Slow dependency: one request in eight pays, payments hang, and the machinery meant to help makes it worse.
+"""Slow dependency: one request in four pays, payments hang, and the machinery meant to help makes it worse.
 
 Each naive request that pays keeps its thread for as long as the payments company takes, which is for ever. When the
 last thread is gone, /healthz is not answered either. The liveness probe concludes that the process is dead and
@@ -31,23 +31,23 @@ SCENARIO = Scenario(
     title="A slow dependency and a restart loop",
     hypothesis="Payments hang, and those who do not pay do not notice.",
     question=Question(
-        text="One request in eight pays, payments hang, and there are twelve threads. What share of all requests "
+        text="One request in four pays, payments hang, and there are twelve threads. What share of all requests "
         "fails after ten seconds?",
         choices={
-            "a": "one in eight",
+            "a": "one in four",
             "b": "about half",
             "c": "nearly all",
         },
         answer="c",
-        because="16 requests a second are two payments a second, each of which keeps its thread: twelve threads are "
-        "gone after six seconds. Then nobody answers the liveness probe either, and the replicas are restarted, "
+        because="16 requests a second are four payments a second, each of which keeps its thread: twelve threads "
+        "are gone after three seconds. Then nobody answers the liveness probe either, and the replicas are restarted, "
         "again and again.",
     ),
     mirrors="Stack Exchange, July 2016: the page that the balancer used as its health check was slow, and it took all "
     "servers out (stackstatus.net/post/147710624694)",
     quick=replace(QUICK, fault_s=24, recovery_s=10),
     load=Load(
-        rate_rps=16, mix={"create_booking": 1, "get_booking": 5, "rooms_search": 2}, good_within_ms=500
+        rate_rps=16, mix={"create_booking": 2, "get_booking": 4, "rooms_search": 2}, good_within_ms=500
     ),
     topology=Topology(
         parts=(POSTGRES, PAYMENTS, BALANCER),
@@ -57,7 +57,7 @@ SCENARIO = Scenario(
     ),
     faults=(Timeout(link=PAYMENTS, timeout_ms=0),),
     checks=(
-        GoodRatio(phase=FAULT, at_least=0.95, ops=("get_booking", "rooms_search")),
+        GoodRatio(phase=FAULT, at_least=0.9, ops=("get_booking", "rooms_search")),
         RightAnswers(),
         *BOOKINGS,
     ),
