@@ -1,6 +1,7 @@
 """Every scenario for real, through the command line: two twins, PostgreSQL, Toxiproxy, Locust, a verdict and a report.
 
-The lab itself makes a run again, here twice, when the machine was too busy; one that came out wrong is never repeated.
+The lab itself makes a run again, here up to three times, when the machine was too busy; one that came out wrong is
+never repeated. A scenario whose every run met a busy machine is skipped as not measured, but only a few of all.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import Any
 import pytest
 
 from lab import catalogue
+from lab.judge.gates.machine import FOREIGN_CPU
+from lab.judge.gates.punctuality import SCHEDULE_LAG
 from lab.record import sums
 from tests.fabricated.evidence import HARDENED
 from tests.independent.comparing import differences
@@ -26,6 +29,7 @@ from tests.tampering import TAMPERINGS, outcome, tamper
 ROOT = Path(__file__).parents[2]
 EXPECTED, NOT_EXPECTED, USAGE, INVALID = 0, 1, 2, 3
 ROUNDS = 3  # in all, of every scenario on both runtimes
+NOT_MEASURED_MAX = 4  # of about forty runs; more are a failure
 
 ABLATIONS = {
     "s02-n-plus-one": "all,-batched_reads",
@@ -41,12 +45,12 @@ pytestmark = pytest.mark.timeout(400)
 def lab(*words: str, cwd: Path = ROOT, **shell: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "lab", *words]
     env = os.environ | {"PYTHONPATH": str(ROOT), **shell}
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=360, check=False)
 
 
 def run(scenario: str, *words: str, cwd: Path = ROOT, **shell: str) -> tuple[int, dict[str, Any]]:
     """(exit code, verdict.json) of a quick run."""
-    done = lab("run", scenario, "--quick", "--json", "--again", "2", *words, cwd=cwd, **shell)
+    done = lab("run", scenario, "--quick", "--json", "--again", "3", *words, cwd=cwd, **shell)
     assert done.returncode in (EXPECTED, NOT_EXPECTED, INVALID), done.stderr
     return done.returncode, json.loads(done.stdout)
 
@@ -55,6 +59,18 @@ def run(scenario: str, *words: str, cwd: Path = ROOT, **shell: str) -> tuple[int
 def local_run(scenario: str) -> tuple[int, dict[str, Any]]:
     """The one quick run on the local runtime, which several tests look at."""
     return run(scenario, "--runtime", "local")
+
+
+not_measured: list[str] = []
+
+
+def assert_as_expected(code: int, verdict: dict[str, Any]) -> None:
+    failed = {gate["name"] for gate in verdict["gates"] if not gate["passed"]}
+    if code == INVALID and failed <= {FOREIGN_CPU, SCHEDULE_LAG}:
+        not_measured.append(verdict["run"])
+        if len(not_measured) <= NOT_MEASURED_MAX:
+            pytest.skip(f"not measured, the machine was too busy: {verdict['sentence']}")
+    assert code == EXPECTED, verdict["sentence"]
 
 
 def one_of_each_kind() -> list[Any]:
@@ -75,7 +91,7 @@ def verdicts(verdict: dict[str, Any]) -> dict[str, str]:
 @pytest.mark.parametrize("scenario", catalogue.entries())
 def test_the_contrast_shows_on_the_local_runtime(scenario: str, needs_local: None) -> None:
     code, verdict = local_run(scenario)
-    assert code == EXPECTED, verdict["sentence"]
+    assert_as_expected(code, verdict)
     report = (ROOT / "runs" / verdict["run"] / "report.html").read_text()
     assert verdict["sentence"].split(".")[0][:40] in report
 
@@ -91,7 +107,7 @@ def test_a_second_reader_that_shares_nothing_with_the_judge_finds_the_same(
 @pytest.mark.parametrize("scenario", one_of_each_kind())
 def test_the_contrast_shows_on_the_docker_runtime(scenario: str, needs_docker: None) -> None:
     code, verdict = run(scenario, "--runtime", "docker")
-    assert code == EXPECTED, verdict["sentence"]
+    assert_as_expected(code, verdict)
 
 
 @pytest.mark.long
@@ -103,7 +119,7 @@ def test_the_contrast_shows_again(
 ) -> None:
     request.getfixturevalue(f"needs_{runtime}")
     code, verdict = run(scenario, "--runtime", runtime)
-    assert code == EXPECTED, verdict["sentence"]
+    assert_as_expected(code, verdict)
 
 
 @pytest.mark.long
@@ -119,7 +135,7 @@ def test_without_its_defence_the_hardened_twin_breaks(
 @pytest.mark.parametrize("scenario", ["s01-db-latency", "s11-blackhole"])
 def test_the_embedded_proxy_shows_the_contrast_and_is_named(scenario: str, needs_local: None) -> None:
     code, verdict = run(scenario, "--runtime", "local", LAB_TOXIPROXY="embedded")
-    assert code == EXPECTED, verdict["sentence"]
+    assert_as_expected(code, verdict)
     report = (ROOT / "runs" / verdict["run"] / "report.html").read_text()
     assert "embedded" in report
 
