@@ -16,7 +16,7 @@ class TwinEvidence(Evidence, Protocol):
     # Everything recorded: `requests`, and those planned that were not needed: retries, and readers of writes.
     @property
     def recorded(self) -> Any: ...
-    # By the number of such a retry, the request that it would have repeated; of such a reader, the write to read.
+    # From each such retry to the request that it would have repeated; from each such reader to the write to read.
     @property
     def repeats(self) -> Mapping[int, int]: ...
     @property

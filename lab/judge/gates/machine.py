@@ -116,7 +116,7 @@ def _stolen(samples: Sequence[MachineSample]) -> str:
     first, last = samples[0], samples[-1]
     share = (last.stolen_s - first.stolen_s) / (last.cores * (last.at_s - first.at_s))
     return (
-        f" The host of this virtual machine took {percent(share)} of them (steal)."
+        f" The host of this virtual machine took {percent(share)} of the cores, included here (steal)."
         if share >= STOLEN_MIN
         else ""
     )
