@@ -12,7 +12,8 @@ class MachineSample:
     """Counters of the machine at `at_s`, seconds from T0; they count from its start.
 
     `busy_s` is the CPU time that all programs have used on the `cores` cores of the twins, including what a hypervisor
-    took away (`stolen_s`); `ours_s` is what the twins and the instruments have used.
+    took away (`stolen_s`); `ours_s` is what the twins and the instruments have used. It is read first: what they use
+    until `at_s` is missing from it, and is in the next sample.
     """
 
     at_s: float

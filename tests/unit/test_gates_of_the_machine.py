@@ -7,7 +7,7 @@ import pytest
 
 from lab.faults import DropSessions, Kill, MemoryLimit
 from lab.judge.gates import look, spoiled_by_the_machine
-from lab.judge.gates.machine import FOREIGN_CPU, FOREIGN_IN_A_SECOND_MAX, FOREIGN_MAX, MEMORY
+from lab.judge.gates.machine import FOREIGN_CPU, FOREIGN_IN_A_SECOND_MAX, FOREIGN_MAX, MEMORY, READ_EVERY_S
 from lab.judge.gates.servers import LIMITS_ALIKE, SAME_SERVERS
 from lab.model import (
     POSTGRES,
@@ -22,6 +22,7 @@ from lab.model import (
     ServersRead,
     Topology,
 )
+from lab.watching import MACHINE_EVERY_S
 from tests.fabricated.evidence import PAIR, PHASES, FabricatedRun, FabricatedTwin, a_run, a_scenario, quiet
 from tests.fabricated.evidence import SERVERS as ALL
 from tests.fabricated.history import ended
@@ -65,7 +66,15 @@ def test_a_quiet_machine_passes() -> None:
 
 @pytest.mark.parametrize(
     ("from_s", "lasts_s", "cores"),
-    [(8.0, 0.5, 1.0), (8.2, 0.5, 1.0), (12.7, 1.0, 0.6), (3.0, 20.0, 0.2), (3.5, 2.0, 2.0)],
+    [
+        (8.0, 0.5, 1.0),
+        (8.2, 0.5, 1.0),
+        (12.7, 1.0, 0.6),
+        (3.0, 20.0, 0.2),
+        (3.0, 26.0, 0.1),
+        (3.5, 2.0, 2.0),
+        (PHASES.load_s - 1.0, 1.0, 1.0),
+    ],
 )
 def test_half_a_second_of_one_core_is_noticed_and_so_is_a_little_all_the_time(
     from_s: float, lasts_s: float, cores: float
@@ -91,6 +100,74 @@ def test_a_twin_that_uses_up_its_cores_is_a_finding() -> None:
     run = run_of()
     run.machine = [replace(one, busy_s=2 * one.at_s, ours_s=1.97 * one.at_s) for one in quiet()]
     assert failed(run) == []
+
+
+def saturated(*slow: tuple[float, float]) -> list[MachineSample]:
+    """The twins use up both cores. `slow`: the reading that is due at an instant takes so long, as it does in S03 on
+    Docker: our counters are read at once, the machine's at the end, and all later samples are later."""
+    samples = [replace(one, busy_s=2 * one.at_s, ours_s=1.98 * one.at_s) for one in quiet()]
+    for due_s, lasts_s in slow:
+        number = next(number for number, one in enumerate(samples) if one.at_s >= due_s)
+        for later, one in enumerate(samples[number:]):
+            samples[number + later] = replace(
+                one,
+                at_s=one.at_s + lasts_s,
+                busy_s=one.busy_s + 2 * lasts_s,
+                ours_s=one.ours_s + (1.98 * lasts_s if later else 0.0),
+            )
+    return samples
+
+
+@pytest.mark.parametrize(
+    "slow",
+    [
+        ((12.0, 0.6),),
+        ((12.0, 0.6), (15.0, 1.4)),
+        ((12.0, 0.9), (13.3, 0.9)),
+        ((28.0, 0.9),),
+        ((2.6, 0.6),),
+    ],
+    ids=["once", "twice", "two in a row", "the last of the recovery", "the first of the baseline"],
+)
+def test_what_the_twins_use_during_a_reading_is_not_foreign(slow: tuple[tuple[float, float], ...]) -> None:
+    run = run_of()
+    run.machine = saturated(*slow)
+    (gate,) = (gate for gate in look(run) if gate.name == FOREIGN_CPU)
+    assert gate.passed
+    assert gate.value is not None
+    assert gate.value < 0.03
+
+
+def test_the_gate_knows_how_often_the_lab_looks() -> None:
+    assert READ_EVERY_S == MACHINE_EVERY_S
+
+
+@pytest.mark.parametrize("from_s", [10.5, 11.7, 12.5, 27.4])
+def test_a_slow_reading_hides_nothing_that_is_foreign(from_s: float) -> None:
+    run = run_of()
+    run.machine = busy(saturated((12.0, 0.6), (28.0, 0.5)), from_s, 1.0, 1.0)
+    assert names(run) == {FOREIGN_CPU}
+
+
+def counted_later(samples: list[MachineSample], from_s: float, seconds: float) -> list[MachineSample]:
+    """From then on, ours are said to have used so much more."""
+    return [replace(one, ours_s=one.ours_s + seconds * (one.at_s >= from_s)) for one in samples]
+
+
+@pytest.mark.parametrize(
+    ("samples", "from_s"), [(quiet(), 13.0), (quiet()[::2], 17.0)], ids=["no reading was slow", "too late"]
+)
+def test_what_no_slow_reading_explains_is_not_taken_back(samples: list[MachineSample], from_s: float) -> None:
+    run = run_of()
+    run.machine = counted_later(busy(samples, 12.0, 0.5, 2.0), from_s, 1.0)
+    assert names(run) == {FOREIGN_CPU}
+
+
+def test_a_burst_in_the_last_second_is_noticed_even_if_ours_leap_after_it() -> None:
+    """On Docker they do: the programs of the load have ended, and count for the engine, too."""
+    run = run_of()
+    run.machine = counted_later(busy(quiet(), 28.0, 1.0, 1.0), PHASES.load_s + 0.1, 3.4)
+    assert names(run) == {FOREIGN_CPU}
 
 
 def test_what_happens_in_the_warm_up_or_after_the_load_is_nobodys_business() -> None:

@@ -59,6 +59,23 @@ def test_what_was_lost_once_stays_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     assert third.ours_s - second.ours_s == pytest.approx(0.7)
 
 
+def test_our_counters_are_read_before_those_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate *foreign CPU* relies on it."""
+    read: list[str] = []
+
+    def ours(_pids: object) -> float:
+        read.append("ours")
+        return 0.0
+
+    def all_of_it(_ours_s: float) -> None:
+        read.append("all")
+
+    monkeypatch.setattr(machine, "cpu_s", ours)
+    monkeypatch.setattr(machine, "_look", all_of_it)
+    machine.Counters().look()
+    assert read == ["ours", "all"]
+
+
 def test_what_the_host_took_is_read_apart_from_the_rest(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

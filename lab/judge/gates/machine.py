@@ -6,7 +6,9 @@ twin that uses up its own cores is a finding, not a reason to distrust the run.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from lab.judge.evidence import RunEvidence
@@ -15,7 +17,9 @@ from lab.model import BASELINE, RECOVERY, Capability, Gate, MachineSample, Scena
 FOREIGN_CPU, MEMORY = "foreign CPU", "memory"
 SECOND_S, SLACK_S = 1.0, 0.1
 FOREIGN_IN_A_SECOND_MAX = 0.2  # of all cores of the twins
-GAP_MAX_S = 2.0  # between two samples, of which the lab takes two a second
+READ_EVERY_S = 0.5  # the lab pauses so long between two samples; the rest of the time it was reading
+LOOK_AHEAD_S = 3.0  # two slow readings in a row took 2.3 s
+GAP_MAX_S = 2.0  # between two samples
 FOREIGN_MAX = 0.05  # from the baseline to the end of the recovery
 STOLEN_MIN = 0.01  # less is not worth a word
 SWAPPED_BYTES_MAX = 20_000_000
@@ -90,7 +94,27 @@ def _inside(run: RunEvidence) -> Sequence[MachineSample]:
     """The samples from the baseline to the end of the recovery, in which the twins are compared."""
     phases = run.manifest.phases
     start_s, end_s = phases.window(BASELINE)[0], phases.window(RECOVERY)[1]
-    return [sample for sample in run.machine if start_s <= sample.at_s <= end_s]
+    return [sample for sample in _settled(run.machine) if start_s <= sample.at_s <= end_s]
+
+
+def _settled(samples: Sequence[MachineSample]) -> Iterator[MachineSample]:
+    """The samples, with what the twins and the lab used while a sample was being read counted as theirs.
+
+    Our counters are read first, the machine's last. On busy cores a second can lie between them: it looks foreign until
+    the next sample takes it back. What is really foreign never shrinks, so the least of the next seconds is the truth;
+    but no sample is lowered by more than the time that its reading took. Had our counters been read last, the foreign
+    time would rise one sample later: that is not taken back, and the run is invalid.
+    """
+    for number, sample in enumerate(samples):
+        end = bisect_right(samples, sample.at_s + LOOK_AHEAD_S, key=lambda one: one.at_s)
+        taken_back_s = _foreign_s(sample) - min(map(_foreign_s, samples[number:end]))
+        reading_s = sample.at_s - samples[number - 1].at_s - READ_EVERY_S if number else 0.0
+        ours_s = min(taken_back_s, sample.cores * max(0.0, reading_s))
+        yield replace(sample, ours_s=sample.ours_s + ours_s)
+
+
+def _foreign_s(sample: MachineSample) -> float:
+    return sample.busy_s - sample.ours_s
 
 
 def _seconds(samples: Sequence[MachineSample]) -> Iterator[tuple[float, float]]:
@@ -105,8 +129,7 @@ def _seconds(samples: Sequence[MachineSample]) -> Iterator[tuple[float, float]]:
 
 def _share(before: MachineSample, after: MachineSample) -> float:
     """The share of the cores' time between two samples that other programs used."""
-    foreign_s = (after.busy_s - before.busy_s) - (after.ours_s - before.ours_s)
-    return max(0.0, foreign_s / (after.cores * (after.at_s - before.at_s)))
+    return max(0.0, (_foreign_s(after) - _foreign_s(before)) / (after.cores * (after.at_s - before.at_s)))
 
 
 def _stolen(samples: Sequence[MachineSample]) -> str:
