@@ -7,6 +7,7 @@ run's own mark on the thing itself, and leaves alone whatever has none. For thin
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,10 +19,14 @@ FILE = ".failure-lab"  # in the folder of a run: its id
 
 
 def make_folder(path: Path, run: str) -> None:
-    """A new folder of `run`, for us alone, with its mark."""
+    """A new folder of `run`, for us alone, with its mark. On failure there is none."""
     path.mkdir(mode=0o700)
-    path.chmod(0o700)  # whatever the umask
-    (path / FILE).write_text(run)
+    try:
+        path.chmod(0o700)  # whatever the umask
+        (path / FILE).write_text(run)
+    except OSError:
+        shutil.rmtree(path, ignore_errors=True)  # without its mark nobody would
+        raise
 
 
 def has_folder(run: str, path: Path) -> bool:
