@@ -13,6 +13,7 @@ timeout = 30  # seconds without a heartbeat of the worker; a stuck thread does n
 graceful_timeout = 5
 keepalive = 5
 accesslog = None  # the twins log each request themselves
+worker_tmp_dir = os.environ.get("PROMETHEUS_MULTIPROC_DIR")  # in memory: a heartbeat must not wait for a disk
 control_socket_disable = True  # two servers on one machine would share its default path
 
 

@@ -138,11 +138,12 @@ def test_gunicorn_reads_no_settings_but_those_of_its_command_line(hostile: Path)
         [*command, "--bind", "127.0.0.1:7777", "services.dependencies.payments:create_app()"],
         timeout_s=30,
         cwd=ROOT,
-        env=environment(TOKEN_KEY="any"),
+        env=environment(TOKEN_KEY="any", PROMETHEUS_MULTIPROC_DIR="/run/metrics"),
     )
     lines = (line.partition("=") for line in text.splitlines())
     shown = {name.strip(): value.strip() for name, _, value in lines}
     assert (shown["workers"], shown["threads"], shown["bind"]) == ("2", "32", "['127.0.0.1:7777']")
+    assert shown["worker_tmp_dir"] == "/run/metrics"  # in memory, as the metrics are
 
 
 def test_requests_reads_no_netrc_and_no_proxies(hostile: Path) -> None:
