@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from lab.model import DATABASE, Event, Secrets, Stack, Topology, TwinPlan
@@ -11,6 +13,7 @@ from tests.fabricated.evidence import PAIR
 
 SMALL: Mapping[str, int] = {"users": 20, "rooms": 4, "bookings": 40, "wallets": 20}
 LINKS = Topology().links
+IN_MEMORY = Path("/dev/shm")
 SECRETS = Secrets(
     token_key="lab-key",
     owner="owner-password",
@@ -24,6 +27,12 @@ TOKEN = BOOKING.token(SECRETS.token_key)
 def a_stack(run: str, twins: Sequence[TwinPlan] = PAIR, **changes: Any) -> Stack:
     plain = {"run": run, "workload": BOOKING.name, "twins": tuple(twins), "sizes": SMALL, "secrets": SECRETS}
     return Stack(**{**plain, **changes})
+
+
+def folders_of(run: str) -> list[Path]:
+    """What there is of `run` in the temporary folder and in memory: one folder in each, or all in the first."""
+    places = (Path(tempfile.gettempdir()), IN_MEMORY)
+    return [folder for place in places for folder in place.glob(f"failure-lab-{run}-*")]
 
 
 def probe_config(link: str, targets: Mapping[str, str], **changes: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import psutil
 import pytest
 
 from lab.runtime.ownership.ledger import RUN_MARK
+from tests.standing import folders_of
 
 ROOT = Path(__file__).parents[2]
 LAB = [sys.executable, "-m", "lab"]
@@ -54,7 +54,7 @@ def carrying(run: str) -> list[psutil.Process]:
 
 def left_on_disk(run: str) -> list[Path]:
     ledgers = list((ROOT / ".lab" / "owned").glob(f"{run}*"))
-    return ledgers + list(Path(tempfile.gettempdir()).glob(f"failure-lab-{run}*"))
+    return ledgers + folders_of(run)
 
 
 def test_a_killed_run_leaves_no_process_and_no_file(needs_local: None) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pytest
 
 from lab.runtime.ownership.heal import heal
 from lab.runtime.ownership.ledger import PROCESS, RUN_MARK, Holdings, holdings, read
+from tests.standing import folders_of
 
 ROOT = Path(__file__).parents[2]
 RUN_TIMEOUT_S = 120
@@ -58,7 +58,7 @@ def left(state: Path, owned: Holdings) -> list[str]:
     return [
         *(f"ledger of {holding.run}" for holding in holdings(state)),
         *(f"process {process.pid} {process.name()}" for process in carrying(owned.run)),
-        *(f"folder {folder}" for folder in Path(tempfile.gettempdir()).glob(f"failure-lab-{owned.run}*")),
+        *(f"folder {folder}" for folder in folders_of(owned.run)),
         *(f"shared memory {segment}" for segment in segments(owned)),
     ]
 

@@ -27,7 +27,7 @@ from lab.record import RunWriter
 from lab.runtime.local.testbed import LocalTestbed
 from lab.workload.booking import BOOKING
 from tests.fabricated.evidence import NAIVE, PAIR
-from tests.standing import Heard, a_stack
+from tests.standing import Heard, a_stack, folders_of
 
 TOPOLOGY = Topology(parts=(POSTGRES, PAYMENTS, CACHE, QUEUE))
 SECRETS = Secrets.fresh()
@@ -80,14 +80,10 @@ def standing(needs_local: None) -> Iterator[Standing]:
         subprocess.run(["rm", "-rf", str(base)], check=True)
 
 
-def scratch() -> list[Path]:
-    return list(Path(tempfile.gettempdir()).glob("failure-lab-run-break-in-*"))
-
-
 @pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="only root can be somebody else")
 def test_another_user_reads_no_file_and_finds_no_secret_among_the_processes(standing: Standing) -> None:
-    folders = [str(standing.base), *map(str, scratch())]
-    assert len(folders) == 2
+    folders = [str(standing.base), *map(str, folders_of("run-break-in"))]
+    assert len(folders) >= 2
     told = json.dumps({"folders": folders, "secrets": [vars(SECRETS)[name] for name in vars(SECRETS)]})
     command = ["/usr/bin/env", "-i", "python3", "-I", "-c", PROGRAM]
     done = subprocess.run(
@@ -101,8 +97,8 @@ def test_another_user_reads_no_file_and_finds_no_secret_among_the_processes(stan
 
 
 def test_the_folders_of_a_stack_let_nobody_in(standing: Standing) -> None:
-    private = [*scratch(), standing.base / "run", standing.base / "state" / "owned"]
-    assert [stat.S_IMODE(path.stat().st_mode) & 0o007 for path in private] == [0] * 3
+    private = [*folders_of("run-break-in"), standing.base / "run", standing.base / "state" / "owned"]
+    assert [stat.S_IMODE(path.stat().st_mode) & 0o007 for path in private] == [0] * len(private)
 
 
 def said(address: str, question: bytes) -> bytes:

@@ -26,6 +26,7 @@ import pytest
 
 from lab.model import DATABASE, EDGE, PAYMENTS, LabError, LinkState, Toxic, a_link
 from lab.runtime.cores import available
+from lab.runtime.local import in_memory
 from lab.runtime.local import testbed as local
 from lab.runtime.local.parts import installing
 from lab.runtime.local.testbed import LocalTestbed
@@ -37,7 +38,7 @@ from lab.workload.booking import BOOKING
 from tests.charges import ChargesSuite
 from tests.fabricated.evidence import HARDENED, NAIVE, PAIR
 from tests.forged import forged_ledger
-from tests.standing import LINKS, SECRETS, SMALL, TOKEN, Heard, a_stack
+from tests.standing import IN_MEMORY, LINKS, SECRETS, SMALL, TOKEN, Heard, a_stack, folders_of
 from tests.stores import StoresSuite
 
 ROOT = Path(__file__).parents[2]
@@ -118,10 +119,6 @@ def becomes_true(condition: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.05)
     return True
-
-
-def folders_of(run: str) -> list[Path]:
-    return list(Path(tempfile.gettempdir()).glob(f"failure-lab-{run}-*"))
 
 
 @pytest.mark.parametrize("twin", TWINS)
@@ -216,6 +213,34 @@ def test_the_system_under_test_gives_way_to_load_and_proxies(testbed: LocalTestb
         "payments": True,
         "service": True,
     }
+
+
+@pytest.mark.skipif(not IN_MEMORY.is_dir(), reason="this system has no folder in memory")
+def test_gunicorn_never_waits_for_a_disk_to_count_or_to_show_that_it_lives(testbed: LocalTestbed) -> None:
+    servers = [process for process in processes_of("run-standing") if "gunicorn" in process.cmdline()]
+    maps = [m.path for server in servers for m in server.memory_maps(grouped=False) if m.perms == "rw-s"]
+    opened = [str(link.readlink()) for s in servers for link in Path(f"/proc/{s.pid}/fd").iterdir()]
+    counted = {path for path in maps if path.endswith(".db")}
+    beating = {path for path in opened if "wgunicorn-" in path}
+
+    assert len(servers) == len(TWINS) * (3 + 2), "a master with two workers, and one with one"
+    for written in (counted, beating):
+        assert len(written) >= len(TWINS) * 3
+        assert [path for path in written if not in_memory.is_in_memory(Path(path).parent)] == []
+
+
+def test_where_there_is_no_room_in_memory_a_stack_does_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(in_memory, "NEEDED_BYTES", 1 << 60)
+    testbed = LocalTestbed(a_stack("run-no-room", PAIR[:1]), BOOKING, tmp_path)
+    try:
+        testbed.up(Heard())
+        assert get(testbed.targets(NAIVE)["direct_edge"], "/metrics") == 200
+        assert [folder.parent for folder in folders_of("run-no-room")] == [Path(tempfile.gettempdir())]
+    finally:
+        testbed.down()
+    assert folders_of("run-no-room") == []
 
 
 def test_postgres_is_not_run_by_root(testbed: LocalTestbed) -> None:

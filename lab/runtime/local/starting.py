@@ -61,6 +61,7 @@ class Starter:
     programs: Programs
     addresses: Addresses
     folder: Path
+    in_memory: Path  # for what is written while requests are answered
     processes: Processes
 
     def start(self, part: str, member: str) -> Process:
@@ -124,7 +125,7 @@ class Starter:
 
     def _gunicorn(self, name: str, app: str, port: int, options: tuple[str, ...], **settings: str) -> Process:
         """Start `app` under gunicorn, in the same way for both twins and the dependency."""
-        metrics = self.folder / f"{name}-metrics"
+        metrics = self.in_memory / f"{name}-metrics"
         shutil.rmtree(metrics, ignore_errors=True)  # a new process counts from zero
         metrics.mkdir()
         env = environment(PROMETHEUS_MULTIPROC_DIR=str(metrics), **settings)

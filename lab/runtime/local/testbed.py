@@ -19,6 +19,7 @@ from lab.model import BALANCER, CACHE, POSTGRES, QUEUE, Capability, LabError, St
 from lab.ports import Child, Journal
 from lab.runtime.cores import listed, shares, usable
 from lab.runtime.effects import about_to
+from lab.runtime.local.in_memory import make_folder_in_memory
 from lab.runtime.local.parts import WHEELS, installing
 from lab.runtime.local.parts.stranger import let_through, stranger
 from lab.runtime.local.processes import Process
@@ -57,6 +58,7 @@ class LocalTestbed(Twins[LocalTwin]):
     def __init__(self, stack: Stack, workload: Workload, state_dir: Path) -> None:
         super().__init__(stack, workload, state_dir)
         self._folder = Path(tempfile.gettempdir()) / f"failure-lab-{stack.run}-{os.getpid()}"
+        self._in_memory = self._folder  # until `up` has made a better one
         # An error names them, so they outlive the stack.
         self._logs = state_dir.absolute() / "logs" / stack.run
         self._children: list[Process] = []
@@ -87,10 +89,12 @@ class LocalTestbed(Twins[LocalTwin]):
     def down(self) -> None:
         """End all that `up` and `spawn` started and remove what they wrote; harmless when there is nothing."""
         self._stop()
-        about_to("folder: remove")
-        shutil.rmtree(self._folder, ignore_errors=True)
+        folders = {self._folder, self._in_memory}
+        for folder in folders:
+            about_to("folder: remove")
+            shutil.rmtree(folder, ignore_errors=True)
         self._twins.clear()
-        self._let_go(everything_gone=not self._folder.exists())
+        self._let_go(everything_gone=not any(folder.exists() for folder in folders))
 
     def spawn(self, twin: str, module: str, config: Mapping[str, Any], folder: Path, name: str) -> Child:
         (folder / f"{name}.config.json").write_text(json.dumps(config, indent=1))
@@ -114,6 +118,7 @@ class LocalTestbed(Twins[LocalTwin]):
         ledger = self._guarded()
         ledger.own_folder(self._folder)
         make_folder(self._folder, self._stack.run)
+        self._in_memory = make_folder_in_memory(self._folder, ledger)
         programs, engine = find_programs(self._stack.topology), toxiproxy_server.find()
         if programs.postgres is not None and not enters(self._folder.parent):
             raise LabError(
@@ -137,8 +142,8 @@ class LocalTestbed(Twins[LocalTwin]):
 
     def _twin(self, plan: TwinPlan, cores: Sequence[int], programs: Programs, ledger: Ledger) -> LocalTwin:
         return LocalTwin(
-            plan, self._stack, self._workload, programs, self._folder / plan.name, self._logs / plan.name,
-            self._ports, ledger, self._telling(plan.name), cores,
+            plan, self._stack, self._workload, programs, self._folder / plan.name,
+            self._in_memory / plan.name, self._logs / plan.name, self._ports, ledger, self._telling(plan.name), cores,
         )  # fmt: skip
 
     def _stop(self) -> None:

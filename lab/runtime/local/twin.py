@@ -62,13 +62,14 @@ class LocalTwin:
         workload: Workload,
         programs: Programs,
         folder: Path,
+        in_memory: Path,
         logs: Path,
         ports: Ports,
         ledger: Ledger,
         tell: Tell,
         cores: Sequence[int] = (),
     ) -> None:
-        """`cores`: those that it runs on; all of them if none is named."""
+        """`in_memory` may be `folder`. `cores`: those that it runs on; all of them if none is named."""
         self.addresses = Addresses.reserved(stack.topology, ports)
         self.members: dict[str, tuple[Member, ...]] = {}
         self.breakable = Parts(
@@ -78,6 +79,7 @@ class LocalTwin:
         self._topology = stack.topology
         self._secrets = stack.secrets
         self._folder = folder
+        self._in_memory = in_memory
         self._logs = logs
         self._ledger = ledger
         self._servers = Processes(f"the {plan.name} twin", logs, ledger, *only_on(cores))
@@ -87,12 +89,13 @@ class LocalTwin:
         self._toxiproxy: Process | None = None
         self._starter = Starter(
             plan=plan, stack=stack, workload=workload, programs=programs, addresses=self.addresses,
-            folder=folder, processes=self._servers,
+            folder=folder, in_memory=in_memory, processes=self._servers,
         )  # fmt: skip
 
     def up(self, engine: Engine, journal: Journal) -> None:
         """Start all and wait until every part answers, through its proxy. Raises LabError; then `stop` the rest."""
         self._folder.mkdir(mode=0o700)
+        self._in_memory.mkdir(mode=0o700, exist_ok=True)
         let_through(self._folder, self._starter.programs.user)
         seed = self._starter.seed() if POSTGRES in self._topology.parts else None  # it waits for the server
         for part in FIRST:
