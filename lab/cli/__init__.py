@@ -4,8 +4,6 @@ Exit codes: 0 as the scenario expects, 1 known not to be as expected, 2 wrong us
 inconclusive or not healed, 70 a bug in the lab itself, 130 interrupted (healed), 141 nobody read the output.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import sys
@@ -18,7 +16,7 @@ import typer
 
 from lab import __version__
 from lab.cli.commands import COMMANDS
-from lab.cli.console import Gone, printable
+from lab.cli.output import Gone, printable
 from lab.errors import LabError
 from lab.shell import Interrupts
 

@@ -6,7 +6,6 @@ folder of unknown origin is shown as it is, and cannot control the terminal. JSO
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
@@ -14,16 +13,7 @@ from rich.console import Console, JustifyMethod, OverflowMethod
 from rich.table import Table
 from rich.text import Text
 
-REPLACED = "\ufffd"
-UNPRINTABLE = (
-    "Cc",
-    "Cf",
-    "Cs",
-)  # control characters, what turns the direction of writing, halves of characters
-
-
-class Gone(Exception):
-    """The answer went into a pipe whose reader has ended."""
+from lab.cli.output import Gone, printable
 
 
 class Plain(Console):
@@ -73,10 +63,3 @@ def columns(headings: Iterable[str], *, shown: bool = True) -> Table:
     for heading in headings:
         table.add_column(heading, overflow="fold")
     return table
-
-
-def printable(text: str) -> str:
-    """`text` with REPLACED for each character that would act on the terminal instead of being shown."""
-    return "".join(
-        char if char in "\n\t" or unicodedata.category(char) not in UNPRINTABLE else REPLACED for char in text
-    )

@@ -98,7 +98,7 @@ def test_the_first_interrupt_stops_the_lab_the_second_is_told_to_wait_and_a_thir
         interrupts(2, None)
 
 
-@pytest.mark.parametrize("module", ["lab.shell", "typer", "rich.console", "lab.cli.commands"])
+@pytest.mark.parametrize("module", ["lab.shell", "typer", "lab.cli.output", "lab.cli.commands"])
 def test_an_interrupt_while_the_lab_is_being_loaded_is_one_line(module: str) -> None:
     code = f"""
 import os, signal, sys

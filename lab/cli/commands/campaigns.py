@@ -1,7 +1,5 @@
 """Commands that make many runs and compare them: ablate, sweep, matrix."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """The command that checks the checker: selfcheck."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

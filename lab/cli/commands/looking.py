@@ -1,7 +1,5 @@
 """Commands that only look: doctor, list, show."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

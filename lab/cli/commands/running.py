@@ -1,7 +1,5 @@
 """Commands that make, judge, draw and open runs: run, report, open, figures, regrade, runs."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Commands about what is running, what is left over and what is to come: up, down, ps, heal, clean, prefetch."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,0 +1,23 @@
+"""What may be printed, and what happens if nobody reads it. Commands that draw no table need no more than this."""
+
+from __future__ import annotations
+
+import unicodedata
+
+REPLACED = "\ufffd"
+UNPRINTABLE = (
+    "Cc",
+    "Cf",
+    "Cs",
+)  # control characters, what turns the direction of writing, halves of characters
+
+
+class Gone(Exception):
+    """The answer went into a pipe whose reader has ended."""
+
+
+def printable(text: str) -> str:
+    """`text` with REPLACED for each character that would act on the terminal instead of being shown."""
+    return "".join(
+        char if char in "\n\t" or unicodedata.category(char) not in UNPRINTABLE else REPLACED for char in text
+    )
