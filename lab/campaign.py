@@ -10,17 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from lab.judge.campaigns import result, table, told, treatment
-from lab.model import (
-    Ablated,
-    CampaignKind,
-    Cell,
-    CellResult,
-    RunVerdict,
-    Scenario,
-    Table,
-    Told,
-    ablation_choices,
-)
+from lab.model import RunVerdict, Scenario
+from lab.model.campaigns import Ablated, CampaignKind, Cell, CellResult, Table, Told, ablation_choices
 from lab.record.campaigns import CampaignFolder
 from lab.record.campaigns import campaigns as campaigns_below
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from lab.model import ALL_ON, NONE_ON, Ablated, Scenario, Told, Verdict, ablation_choices, alone, without
+from lab.model import Scenario, Verdict
+from lab.model.campaigns import ALL_ON, NONE_ON, Ablated, Told, ablation_choices, alone, without
 from reports.words import series
 
 INTRODUCTION = """\

@@ -9,12 +9,13 @@ from functools import partial
 import typer
 
 from lab import campaign as campaigns
-from lab import catalogue, model, paths
+from lab import catalogue, paths
 from lab.campaign import Place
 from lab.cli import assembly
 from lab.cli.console import columns, console, say, told
 from lab.cli.running import judged_run, make_plan
-from lab.model import Campaign, Cell, CellResult, RunVerdict, Scenario
+from lab.model import RunVerdict, Scenario
+from lab.model.campaigns import Campaign, Cell, CellResult, Table
 from lab.plan.campaigns import ablation, alternation, sweep
 from lab.plan.runs import RunPlan
 from lab.record.campaigns import RESULTS, TABLE, CampaignFolder, unfinished
@@ -71,7 +72,7 @@ def alternation_of(
     return alternation(scenario.name, names, settings, defences, quick=quick, runtime=runtime, seed=drawn)
 
 
-def walk(plan: Campaign, again: int = 1, *, new: bool = False) -> tuple[CampaignFolder, model.Table]:
+def walk(plan: Campaign, again: int = 1, *, new: bool = False) -> tuple[CampaignFolder, Table]:
     """Make the missing runs of the newest campaign like `plan`, or of a new one; returns its folder and table.
 
     Every run must be possible before the first begins.
@@ -87,7 +88,7 @@ def walk(plan: Campaign, again: int = 1, *, new: bool = False) -> tuple[Campaign
     return found, campaigns.walk(found, partial(_perform, found.campaign, again), told)
 
 
-def conclude(found: CampaignFolder, table: model.Table, as_json: bool) -> None:
+def conclude(found: CampaignFolder, table: Table, as_json: bool) -> None:
     """Print the table, and exit with the code that the runs call for."""
     results = read_value(found.folder / RESULTS, list[CellResult])
     if as_json:
@@ -100,7 +101,7 @@ def conclude(found: CampaignFolder, table: model.Table, as_json: bool) -> None:
         raise typer.Exit(INVALID)
 
 
-def _print(found: model.Table) -> None:
+def _print(found: Table) -> None:
     table = columns(found.headings)
     for row in found.rows:
         table.add_row(*row)

@@ -10,7 +10,8 @@ from lab.cli import assembly
 from lab.cli.campaigns import ablation_of, walk
 from lab.cli.console import console, say, told
 from lab.judge.campaigns import INVALID
-from lab.model import Ablated, Scenario, ablation_choices
+from lab.model import Scenario
+from lab.model.campaigns import Ablated, ablation_choices
 from lab.record.files import read_value, write_text, write_value
 from reports.matrix import page
 

@@ -6,20 +6,15 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from lab.judge.answer import deciding
-from lab.model import (
+from lab.model import FAULT, CheckResult, Ending, Role, RunVerdict, TwinVerdict
+from lab.model.campaigns import (
     ALL_ON,
-    FAULT,
     NONE_ON,
     Campaign,
     CampaignKind,
     CellResult,
-    CheckResult,
-    Ending,
-    Role,
-    RunVerdict,
     Table,
     TwinCell,
-    TwinVerdict,
     alone,
     without,
 )

@@ -2,24 +2,11 @@
 
 Times are seconds. An instant named `…_at` is a CLOCK_MONOTONIC reading; an offset named `…_s` counts from the run's T0,
 the start of warm-up. Fractions are 0-1. Units end names.
+
+What only campaigns and the check of the lab itself need is in lab.model.campaigns and lab.model.selfcheck alone.
 """
 
 from lab.errors import LabError, Spoiled
-from lab.model.campaigns import (
-    ALL_ON,
-    NONE_ON,
-    Ablated,
-    Campaign,
-    CampaignKind,
-    Cell,
-    CellResult,
-    Table,
-    Told,
-    TwinCell,
-    ablation_choices,
-    alone,
-    without,
-)
 from lab.model.events import (
     EVENTS,
     CpuRead,
@@ -97,7 +84,6 @@ from lab.model.verdicts import CheckResult, Gate, PhaseNumbers, RunVerdict, Twin
 
 __all__ = [
     "ALL",
-    "ALL_ON",
     "ARRIVALS",
     "BALANCER",
     "BASELINE",
@@ -116,7 +102,6 @@ __all__ = [
     "MEMORY_MIB_MIN",
     "MIB",
     "NAMES",
-    "NONE_ON",
     "PARTS",
     "PAYMENTS",
     "PHASES",
@@ -131,17 +116,12 @@ __all__ = [
     "TWINS_MAX",
     "WARMUP",
     "WORKER",
-    "Ablated",
     "Action",
     "ActionFault",
     "Arrival",
     "Balancing",
     "Burst",
-    "Campaign",
-    "CampaignKind",
     "Capability",
-    "Cell",
-    "CellResult",
     "Check",
     "CheckResult",
     "CpuRead",
@@ -205,13 +185,10 @@ __all__ = [
     "StoreState",
     "Switch",
     "Switched",
-    "Table",
     "Tables",
     "Target",
-    "Told",
     "Topology",
     "Toxic",
-    "TwinCell",
     "TwinNumbers",
     "TwinPlan",
     "TwinVerdict",
@@ -221,10 +198,7 @@ __all__ = [
     "Window",
     "a_link",
     "a_part",
-    "ablation_choices",
-    "alone",
     "line_up",
     "percent",
     "session_mark",
-    "without",
 ]

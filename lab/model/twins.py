@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -51,6 +50,8 @@ class Secrets:
     @classmethod
     def fresh(cls) -> Secrets:
         """Random ones, for one run."""
+        import secrets  # loads the whole of OpenSSL
+
         return cls(**{name: secrets.token_hex(16) for name in cls.__dataclass_fields__})
 
     def left_out_of(self, text: str) -> str:

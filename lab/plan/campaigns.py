@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.model import Campaign, CampaignKind, Cell, LabError, ablation_choices
+from lab.model import LabError
+from lab.model.campaigns import Campaign, CampaignKind, Cell, ablation_choices
 
 CELLS_MAX = 100
 

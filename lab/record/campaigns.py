@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.model import Campaign, CellResult, LabError, RunVerdict, Table
+from lab.model import LabError, RunVerdict
+from lab.model.campaigns import Campaign, CellResult, Table
 from lab.record.files import read_value, write_text, write_value
 from lab.record.manifest import Origin, read_origin
 from lab.record.verdicts import read_verdict

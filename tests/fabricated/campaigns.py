@@ -10,7 +10,6 @@ from lab.model import (
     FAULT,
     RECOVERY,
     WARMUP,
-    Cell,
     CheckResult,
     PhaseNumbers,
     Role,
@@ -19,6 +18,7 @@ from lab.model import (
     TwinVerdict,
     Verdict,
 )
+from lab.model.campaigns import Cell
 from lab.record import RunWriter, write_verdict
 from tests.fabricated.evidence import a_manifest, a_scenario
 

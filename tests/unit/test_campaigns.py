@@ -9,7 +9,8 @@ import pytest
 
 from lab.campaign import walk
 from lab.judge.campaigns import result, table
-from lab.model import Campaign, Cell, LabError, RunVerdict, Verdict
+from lab.model import LabError, RunVerdict, Verdict
+from lab.model.campaigns import Campaign, Cell
 from lab.plan.campaigns import ablation, alternation, sweep
 from lab.record.campaigns import CampaignFolder, markdown, unfinished
 from tests.fabricated.campaigns import judged_as, verdict

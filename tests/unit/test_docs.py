@@ -21,7 +21,8 @@ from lab.cli.reference import page as page_of_the_reference
 from lab.cli.selfcheck import BEGIN, END
 from lab.faults import FAULTS
 from lab.judge.gates.steps import STEPS
-from lab.model import Ablated, LabError, Scenario
+from lab.model import LabError, Scenario
+from lab.model.campaigns import Ablated
 from lab.record.files import read_value
 from lab.selfcheck.reading import cases
 from reports.matrix import page as page_of_the_matrix

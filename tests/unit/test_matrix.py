@@ -15,7 +15,8 @@ from lab.campaign import newest, walk
 from lab.catalogue import entries, find
 from lab.cli import assembly
 from lab.cli import campaigns as commands
-from lab.model import Cell, RunVerdict, Scenario, Verdict
+from lab.model import RunVerdict, Scenario, Verdict
+from lab.model.campaigns import Cell
 from lab.plan.campaigns import ablation
 from lab.record.campaigns import CampaignFolder
 from reports.matrix import page, worth

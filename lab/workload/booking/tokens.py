@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from itsdangerous import URLSafeSerializer
-
 SALT = "bearer"
 
 
 def operator(key: str) -> str:
     """An operator's token, signed with the run's `key`."""
+    from itsdangerous import URLSafeSerializer
+
     return str(URLSafeSerializer(key, salt=SALT).dumps({"operator": True}))
