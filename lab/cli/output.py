@@ -18,6 +18,8 @@ class Gone(Exception):
 
 def printable(text: str) -> str:
     """`text` with REPLACED for each character that would act on the terminal instead of being shown."""
+    if text.isprintable():
+        return text
     return "".join(
         char if char in "\n\t" or unicodedata.category(char) not in UNPRINTABLE else REPLACED for char in text
     )
