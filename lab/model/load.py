@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from lab.model.outcomes import Outcome
 
@@ -50,9 +50,11 @@ class Arrival:
     read_back: bool | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Operation:
-    """An operation with its request and its answer, for invariants: the history of one write or versioned read."""
+class Operation(NamedTuple):
+    """An operation with its request and its answer, for invariants: the history of one write or versioned read.
+
+    A named tuple, because a long run has a million: making one takes a third of the time of a frozen dataclass.
+    """
 
     i: int
     op: str

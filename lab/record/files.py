@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -20,7 +19,6 @@ from lab.record.codec import Damaged, plain, structured
 
 T = TypeVar("T")
 PART_BYTES = 1 << 20
-BATCH = 1_000  # lines decoded together: quicker, and equal names are kept once
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -71,15 +69,13 @@ def read_values(path: Path, into: type[T], twin: str = "") -> list[T]:
     return [structured_from(path, of_twin(path, data, twin) if twin else data, into) for data in lines]
 
 
-def read_json_lines(path: Path, needed: Callable[[bytes], bytes] = bytes) -> Iterator[Any]:
-    """One JSON value per line, read a few at a time: for files too long to keep in memory.
-
-    `needed` cuts what nobody reads out of a line; if what remains is not JSON, the line is read as it is.
-    """
+def read_json_lines(path: Path) -> Iterator[Any]:
+    """One JSON value per line, one at a time: for files too long to keep in memory."""
     try:
         with path.open("rb") as file:
-            while batch := list(islice(file, BATCH)):
-                yield from _batch(path, [line for line in batch if line.endswith(b"\n")], needed)
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield _json(path, line)
     except OSError as exc:
         raise unreadable(path, exc) from exc
 
@@ -131,16 +127,6 @@ def must_be_of(twin: str, found: Any, path: Path) -> None:
         raise LabError(
             f"{path} says that it belongs to the twin {found!r:.80}, not {twin!r}. Put each file back into its folder."
         )
-
-
-def _batch(path: Path, lines: list[bytes], needed: Callable[[bytes], bytes]) -> list[Any]:
-    try:
-        values = orjson.loads(b"[" + b",".join(map(needed, lines)) + b"]")
-    except ValueError:
-        values = []
-    if isinstance(values, list) and len(values) == len(lines):
-        return values
-    return [_json(path, line) for line in lines]  # the damaged one raises its own error
 
 
 def _json(path: Path, data: bytes) -> Any:

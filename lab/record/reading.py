@@ -135,7 +135,7 @@ class TwinRecord(Derived):
         must_agree(path, operations, self.requests)
         return operations
 
-    @property
+    @cached_property
     def history_lines(self) -> int:
         return count_lines(self.folder / "history.jsonl")
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,11 @@ from lab.model import Json
 from lab.record.files import damaged, read_json_lines
 
 DUE = np.dtype([("at_s", "<f8"), ("op", "<u2")])
+NUMBER, TEXT = (int, NoneType), (str, NoneType)
 KEPT = ("body", "repeats", "reads")  # an arrival with one of these is kept as a whole
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What a write, a retry or a reader of a write asks for, and when. `members` are its path and its body."""
 
     at_s: float
@@ -55,7 +56,7 @@ def read_schedule(path: Path) -> Schedule:
     asked: dict[int, Asked] = {}
 
     def due() -> Iterator[tuple[float, int]]:
-        for number, line in enumerate(read_json_lines(path, _needed)):
+        for number, line in enumerate(read_json_lines(path)):
             try:
                 fits = line["i"] == number
                 at_s, op = float(line["at_s"]), ops.setdefault(line["op"], len(ops))
@@ -71,18 +72,10 @@ def read_schedule(path: Path) -> Schedule:
     return Schedule(path=path, ops=tuple(map(str, ops)), due=table, asked=asked)
 
 
-def _needed(line: bytes) -> bytes:
-    """The line without what nobody reads here: the expected answer, and the request unless it writes or follows."""
-    if b'"repeats":' in line or b'"reads":' in line:
-        return line
-    head, cut, _ = line.partition(b',"expect":' if b'"body":' in line else b',"method":')
-    return head + b"}" if cut else line
-
-
 def _asked(at_s: float, line: Mapping[str, Any]) -> Asked:
     path, key, repeats, reads = line["path"], line.get("key"), line.get("repeats"), line.get("reads")
-    numbers = isinstance(repeats, int | None) and isinstance(reads, int | None)
-    if not isinstance(path, str) or not isinstance(key, str | None) or not numbers:
+    numbers = isinstance(repeats, NUMBER) and isinstance(reads, NUMBER)
+    if not isinstance(path, str) or not isinstance(key, TEXT) or not numbers:
         raise TypeError(f"the request of arrival number {line['i']} is none")
     members = {"path": path, **line.get("body", {})}
     return Asked(at_s=at_s, members=members, key=key, repeats=repeats, reads=reads)
