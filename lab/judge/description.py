@@ -12,6 +12,7 @@ from lab.judge.evidence import TwinEvidence
 from lab.judge.recovery import recovery
 from lab.judge.statistics import (
     Requests,
+    asked,
     between,
     carried_by,
     censored_ms,
@@ -19,7 +20,6 @@ from lab.judge.statistics import (
     is_answered,
     is_good,
     lost_good_s,
-    of_ops,
     quantile,
     ratio,
     schedule_lag_ms,
@@ -43,7 +43,7 @@ def describe(twin: TwinEvidence) -> TwinNumbers:
 
 def _phase(twin: TwinEvidence, phase: str) -> PhaseNumbers:
     start_s, end_s = twin.phases.window(phase)
-    planned = between(of_ops(twin.requests, twin.ops), start_s, end_s)
+    planned = between(asked(twin), start_s, end_s)
     within_ms = twin.load.good_within_ms
     good = is_good(planned, within_ms)
     statements = statements_per_request(twin.metrics, start_s, end_s)
@@ -68,18 +68,17 @@ def _time_to_recover_s(twin: TwinEvidence) -> float | None:
     """None too if nothing was broken, or if it cannot be said."""
     if not twin.fault_windows:
         return None
-    back = recovery(twin, of_ops(twin.requests, twin.ops))
+    back = recovery(twin)
     return None if back.why_unknown else back.took_s
 
 
 def _lost_good_s(twin: TwinEvidence) -> float:
     start_s, end_s = twin.phases.window(FAULT)[0], twin.phases.window(RECOVERY)[1]
-    asked = of_ops(twin.requests, twin.ops)
-    return lost_good_s(asked, twin.load.good_within_ms, _base_ratio(twin), start_s, end_s)
+    return lost_good_s(asked(twin), twin.load.good_within_ms, _base_ratio(twin), start_s, end_s)
 
 
 def _base_ratio(twin: TwinEvidence) -> float:
-    planned = between(of_ops(twin.requests, twin.ops), *twin.phases.window(BASELINE))
+    planned = between(asked(twin), *twin.phases.window(BASELINE))
     return ratio(is_good(planned, twin.load.good_within_ms))
 
 

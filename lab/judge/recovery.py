@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.judge.statistics import (
     Mask,
     Numbers,
-    Requests,
+    asked,
     between,
     bin_edges,
     is_good,
@@ -44,17 +45,21 @@ class Recovery:
     why_unknown: str = ""
 
 
-def recovery(evidence: Evidence, asked: Requests) -> Recovery:
-    """How `asked` came back after the last fault; without a fault, after the fault phase."""
+def recovery(evidence: Evidence) -> Recovery:
+    """How a twin came back after the last fault; without a fault, after the fault phase."""
+    return evidence.once(_recovery)
+
+
+def _recovery(evidence: Evidence) -> Recovery:
     healed_s = max(
         (window.off_s for window in evidence.fault_windows), default=evidence.phases.window(FAULT)[1]
     )
     end_s = evidence.phases.window(RECOVERY)[1]
     bin_s = float(max(1, math.ceil(PER_BIN / evidence.load.rate_rps)))
     needed = math.ceil(HEALTHY_FOR_S / bin_s)
-    if not _sound_share(evidence, asked) >= BASELINE_LEAST:
+    if not _sound_share(evidence) >= BASELINE_LEAST:
         return Recovery(why_unknown="There is no healthy state to recover to: the baseline was not healthy.")
-    healthy = _healthy(evidence, asked, healed_s, end_s, bin_s)
+    healthy = _healthy(evidence, healed_s, end_s, bin_s)
     if len(healthy) < needed:
         return Recovery(
             why_unknown=f"The recovery phase of {end_s - healed_s:.1f} s is too short to see "
@@ -67,36 +72,38 @@ def recovery(evidence: Evidence, asked: Requests) -> Recovery:
     return Recovery(took_s=first * bin_s, seen_s=end_s - healed_s, ill_later_s=ill_later_s, bin_s=bin_s)
 
 
-def _sound_share(evidence: Evidence, asked: Requests) -> float:
-    planned = between(asked, *evidence.phases.window(BASELINE))
+def _sound_share(evidence: Evidence) -> float:
+    planned = between(asked(evidence), *evidence.phases.window(BASELINE))
     return ratio(is_sound(planned, evidence.load.good_within_ms))
 
 
-def _healthy(evidence: Evidence, asked: Requests, start_s: float, end_s: float, bin_s: float) -> Mask:
+def _healthy(evidence: Evidence, start_s: float, end_s: float, bin_s: float) -> Mask:
     """For each bin, whether it is as good and about as fast as the baseline; one request fewer is still as good."""
-    within_ms = evidence.load.good_within_ms
-    base_s = _baseline(evidence, asked)
-    sound = is_sound(asked, within_ms)
-    planned, good = per_bin(asked, sound, *base_s, bin_s)
+    requests, within_ms = asked(evidence), evidence.load.good_within_ms
+    base_s = _baseline(evidence)
+    sound = is_sound(requests, within_ms)
+    planned, good = per_bin(requests, sound, *base_s, bin_s)
     least = float((good[planned > 0] / planned[planned > 0]).min()) - SHORT_OF_BASELINE
-    slowest_ms = max(SLOWER * quantile(_good_ms(asked, base_s, within_ms), Q), SHARE_OF_LIMIT * within_ms)
-    planned, good = per_bin(asked, sound, start_s, end_s, bin_s)
-    edges = bin_edges(start_s, end_s, bin_s)
-    windows = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
-    typical_ms = np.array([quantile(_good_ms(asked, window, within_ms), Q) for window in windows])
+    slowest_ms = max(SLOWER * float(_typical_ms(evidence, base_s)[0]), SHARE_OF_LIMIT * within_ms)
+    planned, good = per_bin(requests, sound, start_s, end_s, bin_s)
+    typical_ms = _typical_ms(evidence, bin_edges(start_s, end_s, bin_s))
     return (planned > 0) & (good + 1 >= least * planned) & ~(typical_ms > slowest_ms)
 
 
-def _baseline(evidence: Evidence, asked: Requests) -> Window:
+def _baseline(evidence: Evidence) -> Window:
     """The baseline without its end, where requests may have met the fault; all of it if that leaves none."""
     start_s, end_s = evidence.phases.window(BASELINE)
     early_s = end_s - evidence.load.good_within_ms / 1000
-    return (start_s, early_s) if len(between(asked, start_s, early_s)) else (start_s, end_s)
+    return (start_s, early_s) if len(between(asked(evidence), start_s, early_s)) else (start_s, end_s)
 
 
-def _good_ms(asked: Requests, window: Window, within_ms: float) -> Numbers:
-    planned = between(asked, *window)
-    return latency_ms(planned[is_good(planned, within_ms)])
+def _typical_ms(evidence: Evidence, edges: Sequence[float] | Numbers) -> Numbers:
+    """The median latency of the good answers to what was planned from each edge to the next."""
+    requests = asked(evidence)
+    good = requests[is_good(requests, evidence.load.good_within_ms)]
+    good = good[np.argsort(good["intended"], kind="stable")]
+    parts = np.split(latency_ms(good), np.searchsorted(good["intended"], edges))
+    return np.array([quantile(part, Q) for part in parts[1:-1]])
 
 
 def _first_run(healthy: Mask, needed: int) -> int | None:

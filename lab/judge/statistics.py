@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lab.lazily import np
-from lab.model import Ending, Failure, MetricsReading, Outcome
+from lab.model import Ending, Evidence, Failure, MetricsReading, Outcome
 
 if TYPE_CHECKING:  # checks are looked at more often than they judge, and numpy takes its time to load
     from numpy.typing import NDArray
@@ -65,6 +65,15 @@ def of_ops(requests: Requests, names: Sequence[str], ops: Sequence[str] = ()) ->
     numbers = [number for number, name in enumerate(names) if (name in ops if ops else name != READINESS)]
     chosen: Requests = requests[np.isin(requests["op"], numbers)]
     return chosen
+
+
+def asked(evidence: Evidence) -> Requests:
+    """All requests of a twin but the readiness probes."""
+    return evidence.once(_asked)
+
+
+def _asked(evidence: Evidence) -> Requests:
+    return of_ops(evidence.requests, evidence.ops)
 
 
 def distinct(requests: Requests) -> int:

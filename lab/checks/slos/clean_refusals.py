@@ -38,10 +38,8 @@ class CleanRefusals(ShareCheck):
 def _how(doubtful: Requests) -> str:
     """How they ended, the most common first: " (80 × status 500, 3 × timeout)"."""
     ends = Counter(
-        f"status {request['status']}"
-        if request["failure"] == Failure.NONE
-        else Failure(int(request["failure"])).name.lower()
-        for request in doubtful
+        f"status {status}" if failure == Failure.NONE else Failure(failure).name.lower()
+        for failure, status in zip(doubtful["failure"].tolist(), doubtful["status"].tolist(), strict=True)
     )
     parts = [f"{count} × {end.replace('_', ' ')}" for end, count in ends.most_common(3)]
     return f" ({', '.join(parts)})" if parts else ""

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from lab.checks.wording import decided, result
 from lab.judge.recovery import HEALTHY_FOR_S, Recovery, recovery
-from lab.judge.statistics import between, of_ops
+from lab.judge.statistics import asked, between
 from lab.model import RECOVERY, Check, CheckResult, Evidence
 
 
@@ -23,9 +23,8 @@ class RecoversWithin(Check):
         return f"recovers within {self.at_most_s:g} s of healing"
 
     def judge(self, evidence: Evidence) -> CheckResult:
-        asked = of_ops(evidence.requests, evidence.ops)
-        looked = len(between(asked, *evidence.phases.window(RECOVERY)))
-        back = recovery(evidence, asked)
+        looked = len(between(asked(evidence), *evidence.phases.window(RECOVERY)))
+        back = recovery(evidence)
         held = back.took_s <= self.at_most_s
         if back.why_unknown:
             return self.undecided(back.why_unknown, looked)
