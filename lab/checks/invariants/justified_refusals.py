@@ -26,6 +26,7 @@ from lab.workload.booking.history import (
 CONFLICT = 409
 NOT_NOW = (408, 425, 429)  # say nothing about the request itself
 HOUR_S = 3_600
+Room = tuple[str, int | None]  # for bookings or for holds
 Hour = tuple[str, int, int]  # of a booking or a hold, of a room, since 1970
 
 
@@ -49,7 +50,7 @@ class JustifiedRefusals(Check):
         reads = _refused_reads(evidence, {each.op for intent in wanted for each in intent.tries})
         if not (refused or reads or any(intent.acked for intent in wanted)):
             return self.undecided("No write was acknowledged or refused, so no refusal had to be justified.")
-        held = _Held(wanted, evidence)
+        held = _Held(wanted, evidence, rooms={_room(intent.kind, intent.asked) for intent, _ in refused})
         found = [
             f"{intent}; nothing stood in its way"
             for intent, each in refused
@@ -69,7 +70,7 @@ class JustifiedRefusals(Check):
 
 
 def _is_final(each: Operation) -> bool:
-    return each.outcome == Outcome.REFUSED and 400 <= each.status < 500 and each.status not in NOT_NOW
+    return 400 <= each.status < 500 and each.status not in NOT_NOW and each.outcome == Outcome.REFUSED
 
 
 def _refused_reads(evidence: Evidence, writes: Collection[str]) -> list[str]:
@@ -84,18 +85,18 @@ def _refused_reads(evidence: Evidence, writes: Collection[str]) -> list[str]:
 
 class _Held:
     """What may stand in the way of a request: hours that may be taken, profiles that may have been edited, and the
-    least that each wallet may hold.
+    least that each wallet may hold. Of the hours only those of `rooms` are noted: nobody asks for the others.
     """
 
-    def __init__(self, wanted: Iterable[Intent], evidence: Evidence) -> None:
+    def __init__(self, wanted: Iterable[Intent], evidence: Evidence, rooms: Collection[Room]) -> None:
         self._taken: set[Hour] = set()
         self._edited: set[int] = set()
         self._least_cents = {row["id"]: row["balance_cents"] for row in evidence.initial["wallets"]}
         self._instants = instants(evidence)
-        self._spans: dict[tuple[str, str], range] = {}
+        self._rooms = rooms
         for kind in (BOOKINGS, HOLDS):
             for row in evidence.initial[kind]:
-                self._taken.update(self._hours(kind, row))
+                self._take(kind, row)
         for intent in wanted:
             if not intent.refused:
                 self._note(intent)
@@ -121,12 +122,19 @@ class _Held:
         elif intent.kind == PROFILES:
             self._edited.add(user_of(intent.asked))
         else:
-            self._taken.update(self._hours(intent.kind, intent.asked))
+            self._take(intent.kind, intent.asked)
+
+    def _take(self, kind: str, slot: Row) -> None:
+        if _room(kind, slot) in self._rooms:
+            self._taken.update(self._hours(kind, slot))
 
     def _hours(self, kind: str, slot: Row) -> list[Hour]:
         """Every hour of a room that a slot lies in."""
-        span = (slot["starts_at"], slot["ends_at"])
-        if span not in self._spans:
-            first, last = (self._instants[text].timestamp() for text in span)
-            self._spans[span] = range(int(first // HOUR_S), int(-(-last // HOUR_S)))
-        return [(kind, slot["room_id"], hour) for hour in self._spans[span]]
+        first, last = (self._instants[slot[name]].timestamp() for name in ("starts_at", "ends_at"))
+        return [
+            (kind, slot["room_id"], hour) for hour in range(int(first // HOUR_S), int(-(-last // HOUR_S)))
+        ]
+
+
+def _room(kind: str, slot: Row) -> Room:
+    return kind, slot.get("room_id")

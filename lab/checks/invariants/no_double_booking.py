@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC
 from typing import Any, ClassVar
 
 from lab.checks.wording import counted
@@ -53,8 +52,7 @@ def _overlaps(bookings: Iterable[Row], at: Instants) -> Iterator[str]:
     room, until, holder = None, None, None
     for room_id, starts_at, ends_at, row in timed:
         if room_id == room and until is not None and starts_at < until:
-            since = starts_at.astimezone(UTC)  # a request may say it in another zone
-            yield f"room {room_id} from {since:%Y-%m-%d %H:%M}: {_who(holder)} and {_who(row)}"
+            yield f"room {room_id} from {starts_at:%Y-%m-%d %H:%M}: {_who(holder)} and {_who(row)}"
         if room_id != room or until is None or ends_at > until:
             room, until, holder = room_id, ends_at, row
 

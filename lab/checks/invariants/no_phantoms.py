@@ -43,7 +43,9 @@ class NoPhantoms(Check):
         wanted = intents(evidence)
         if not any(intent.acked for intent in wanted):
             return self.undecided("No write was acknowledged, so it is not known what should be there.")
-        asked = {kind: {intent.reference for intent in wanted if intent.kind == kind} for kind in KINDS}
+        asked: dict[str, set[str]] = {kind: set() for kind in KINDS}
+        for intent in wanted:
+            asked[intent.kind].add(intent.reference)
         found = [
             phantom for table in CAUSED_BY for phantom in _phantoms(evidence, table, asked[CAUSED_BY[table]])
         ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from lab.checks.wording import counted
-from lab.model import Check, CheckResult, Evidence, Outcome
+from lab.model import Check, CheckResult, Evidence
 from lab.workload.booking.history import (
     AUDIT,
     BOOKINGS,
@@ -16,6 +16,7 @@ from lab.workload.booking.history import (
     TRANSFERS,
     Intent,
     Row,
+    acknowledgements,
     instants,
     intents,
     named,
@@ -54,9 +55,9 @@ class StoredAsAsked(Check):
         right = _Right(evidence)
         found = []
         for intent in there:
-            mine = rows[intent.kind][intent.reference]
-            found += [text for row in mine if (text := right.difference(intent, row))]
-            found += _misnamed(intent, mine)
+            mine, told = rows[intent.kind][intent.reference], acknowledgements(intent)
+            found += [text for row in mine if (text := right.difference(intent, told, row))]
+            found += _misnamed(intent, told, mine)
         among = f"what {summary(there)} left behind"
         return counted(self, found, "row that differs", "rows that differ", among=among, looked=len(there))
 
@@ -75,18 +76,28 @@ class _Right:
         self._prices = {room["id"]: room["hourly_price_cents"] for room in evidence.initial.get("rooms", ())}
         self._instants = instants(evidence)
 
-    def difference(self, intent: Intent, row: Row) -> str:
-        """How `row` differs from the request or else from an acknowledgement, in a line; "" if it does not."""
-        for said, what in (("asked for", self._asked(intent)), *_acknowledged(intent, row)):
-            names = [
-                name
-                for name, wanted in what.items()
-                if (stored := row.get(name, wanted)) != wanted and self._differs(name, wanted, stored)
-            ]
-            if names:
-                told = ", ".join(f"{name} {row[name]!r}, {said} {what[name]!r}" for name in names)
+    def difference(self, intent: Intent, acknowledged: Sequence[Row], row: Row) -> str:
+        """How `row` differs from the request or else from an acknowledgement, in a line; "" if it does not.
+
+        Whether all acknowledgements name the same row is for I9 to judge.
+        """
+        number = row.get("id")
+        said = [("acknowledged", each) for each in acknowledged if each.get("id", number) == number]
+        for how, what in (("asked for", self._asked(intent)), *said):
+            if names := self._differing(what, row):
+                told = ", ".join(f"{name} {row[name]!r}, {how} {what[name]!r}" for name in names)
                 return f"{intent}; stored: {told}"
         return ""
+
+    def _differing(self, what: Row, row: Row) -> list[str]:
+        """The members of `what` that `row` tells otherwise."""
+        if what.items() <= row.items():  # at once, and so it is unless times are told otherwise
+            return []
+        return [
+            name
+            for name, wanted in what.items()
+            if (stored := row.get(name, wanted)) != wanted and self._differs(name, wanted, stored)
+        ]
 
     def _asked(self, intent: Intent) -> Row:
         """The fields of the request, and the price that follows from them."""
@@ -108,28 +119,11 @@ class _Right:
         return name not in CHANGES_LATER
 
 
-def _misnamed(intent: Intent, rows: list[Row]) -> list[str]:
+def _misnamed(intent: Intent, acknowledged: Sequence[Row], rows: Sequence[Row]) -> list[str]:
     """Acknowledgements that name a row of somebody else, or none at all."""
-    told = [
-        each.answered["id"]
-        for each in intent.tries
-        if each.outcome == Outcome.OK and isinstance(each.answered, Mapping) and "id" in each.answered
-    ]
     own = [row.get("id") for row in rows]
     return [
-        f"{intent}; acknowledged as no. {number}, which is not its own"
-        for number in told
-        if number not in own
-    ]
-
-
-def _acknowledged(intent: Intent, row: Row) -> list[tuple[str, Row]]:
-    """What the acknowledgements say of `row`. Whether all of them name the same row is for I9 to judge."""
-    number = row.get("id")
-    return [
-        ("acknowledged", each.answered)
-        for each in intent.tries
-        if each.outcome == Outcome.OK
-        and isinstance(each.answered, Mapping)
-        and each.answered.get("id", number) == number
+        f"{intent}; acknowledged as no. {each['id']}, which is not its own"
+        for each in acknowledged
+        if "id" in each and each["id"] not in own
     ]

@@ -6,8 +6,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lab.checks.wording import counted
-from lab.model import Check, CheckResult, Evidence, Outcome
-from lab.workload.booking.history import KINDS, PROFILES, Intent, intents, unacknowledged_kinds
+from lab.model import Check, CheckResult, Evidence
+from lab.workload.booking.history import (
+    KINDS,
+    PROFILES,
+    Intent,
+    acknowledgements,
+    intents,
+    unacknowledged_kinds,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +49,9 @@ class UniqueIds(Check):
 
 def _reused(intent: Intent, owners: dict[tuple[str, str], Intent]) -> str:
     """A sentence if an id of this intent belongs to an earlier one; else "", and its ids are noted."""
-    for each in intent.tries:
-        answered = each.answered if isinstance(each.answered, dict) else {}
-        if each.outcome is Outcome.OK and answered.get("id") is not None:
-            owner = owners.setdefault((intent.kind, str(answered["id"])), intent)
+    for answered in acknowledgements(intent):
+        if (number := answered.get("id")) is not None:
+            owner = owners.setdefault((intent.kind, str(number)), intent)
             if owner is not intent:
-                return f"{intent}; {KINDS[owner.kind]} {owner.reference} has the same id, {answered['id']}"
+                return f"{intent}; {KINDS[owner.kind]} {owner.reference} has the same id, {number}"
     return ""

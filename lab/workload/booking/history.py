@@ -5,11 +5,10 @@ One intent may be tried more than once (a retransmission with the same key); its
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 from lab.model import Evidence, Operation, Outcome
 
@@ -26,8 +25,7 @@ REFUSED_ONLY = {Outcome.REFUSED}
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Intent:
+class Intent(NamedTuple):
     """All requests for one thing that a client wanted."""
 
     kind: str  # the table of its effect
@@ -46,20 +44,25 @@ class Intent:
         return f"{KINDS[self.kind]} {self.reference} ({_wanted(self)}): {tries}"
 
 
+def acknowledgements(intent: Intent) -> list[Row]:
+    """The bodies of the answers that acknowledged `intent`."""
+    return [
+        each.answered
+        for each in intent.tries
+        if each.outcome is Outcome.OK and isinstance(each.answered, dict)
+    ]
+
+
 def intents(evidence: Evidence, *kinds: str) -> list[Intent]:
     """Every intent to write, of `kinds` (all, if none is given), in the order of their first tries."""
     return [intent for intent in evidence.once(_intents) if not kinds or intent.kind in kinds]
 
 
 def _intents(evidence: Evidence) -> list[Intent]:
-    tries: dict[tuple[str, str], list[Operation]] = {}
+    tries: dict[tuple[str, str], list[Operation]] = defaultdict(list)
     for operation in evidence.history:
         if kind := _kind(operation.asked):
-            wish = (kind, str(operation.asked["reference"]))
-            if wish in tries:
-                tries[wish].append(operation)
-            else:
-                tries[wish] = [operation]
+            tries[kind, str(operation.asked["reference"])].append(operation)
     return [_intent(kind, reference, each) for (kind, reference), each in tries.items()]
 
 
@@ -119,10 +122,14 @@ def user_of(asked: Row) -> int:
 
 
 class Instants(dict[str, datetime]):
-    """Times as requests, answers and rows have them, by their text: each text is read once."""
+    """Times as requests, answers and rows have them, by their text: each text is read once.
+
+    All are in UTC, since two times of one zone compare many times as fast; a text may name no zone at all.
+    """
 
     def __missing__(self, text: str) -> datetime:
-        self[text] = found = datetime.fromisoformat(text)
+        told = datetime.fromisoformat(text)
+        self[text] = found = told.astimezone(UTC) if told.tzinfo else told
         return found
 
 
