@@ -78,4 +78,4 @@ def _asked(at_s: float, line: Mapping[str, Any]) -> Asked:
     if not isinstance(path, str) or not isinstance(key, TEXT) or not numbers:
         raise TypeError(f"the request of arrival number {line['i']} is none")
     members = {"path": path, **line.get("body", {})}
-    return Asked(at_s=at_s, members=members, key=key, repeats=repeats, reads=reads)
+    return Asked(at_s, members, key, repeats, reads)

@@ -55,9 +55,10 @@ class ExactlyOnce(Check):
 def _violation(intent: Intent, rows: Mapping[str, int], charges: Mapping[str, int]) -> str:
     """What is wrong with the effects of `intent`, in a line; "" if nothing is."""
     least, most = (1, 1) if intent.acked else (0, 0) if intent.refused else (0, 1)
-    for noun, counter in (("row", rows), ("charge", charges)):
+    left = {"row": rows, "charge": charges} if intent.kind == BOOKINGS else {"row": rows}
+    for noun, counter in left.items():
         count = counter.get(intent.reference, 0)
-        if not least <= count <= most and (noun == "row" or intent.kind == BOOKINGS):
+        if not least <= count <= most:
             return f"{intent}; {count} {noun}{'' if count == 1 else 's'}"
     if len(intent.tries) > 1:
         answers = {_identity(each.answered) for each in intent.tries if each.outcome == Outcome.OK}

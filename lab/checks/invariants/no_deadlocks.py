@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -53,7 +53,7 @@ def _deadlocks(state: Row) -> int:
     return int(state["counters"][0]["deadlocks"])
 
 
-def _crossed(transfers: list[Intent], start_s: float, end_s: float) -> Iterator[tuple[Intent, Intent]]:
+def _crossed(transfers: Sequence[Intent], start_s: float, end_s: float) -> Iterator[tuple[Intent, Intent]]:
     """Pairs of transfers between the same two wallets, in opposite directions and at the same time, neither refused."""
     between: dict[frozenset[int], list[Intent]] = defaultdict(list)
     for transfer in transfers:

@@ -6,7 +6,7 @@ One intent may be tried more than once (a retransmission with the same key); its
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -53,9 +53,13 @@ def acknowledgements(intent: Intent) -> list[Row]:
     ]
 
 
-def intents(evidence: Evidence, *kinds: str) -> list[Intent]:
+def intents(evidence: Evidence, *kinds: str) -> Sequence[Intent]:
     """Every intent to write, of `kinds` (all, if none is given), in the order of their first tries."""
-    return [intent for intent in evidence.once(_intents) if not kinds or intent.kind in kinds]
+    return evidence.once(_of_kinds, kinds) if kinds else evidence.once(_intents)
+
+
+def _of_kinds(evidence: Evidence, kinds: tuple[str, ...]) -> list[Intent]:
+    return [intent for intent in evidence.once(_intents) if intent.kind in kinds]
 
 
 def _intents(evidence: Evidence) -> list[Intent]:
@@ -68,15 +72,12 @@ def _intents(evidence: Evidence) -> list[Intent]:
 
 def _intent(kind: str, reference: str, tries: Sequence[Operation]) -> Intent:
     outcomes = {each.outcome for each in tries}
-    refused = outcomes == REFUSED_ONLY
-    return Intent(
-        kind=kind, reference=reference, tries=tuple(tries), acked=Outcome.OK in outcomes, refused=refused
-    )
+    acked, refused = Outcome.OK in outcomes, outcomes == REFUSED_ONLY
+    return Intent(kind, reference, tuple(tries), acked, refused)
 
 
-def unacknowledged_kinds(wanted: Iterable[Intent]) -> list[str]:
+def unacknowledged_kinds(wanted: Sequence[Intent]) -> list[str]:
     """The kinds without any acknowledgement: a check can say nothing about them."""
-    wanted = list(wanted)
     known = {intent.kind for intent in wanted if intent.acked}
     return sorted(KINDS[kind] for kind in {intent.kind for intent in wanted} - known)
 
