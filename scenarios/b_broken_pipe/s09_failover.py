@@ -42,7 +42,7 @@ SCENARIO = Scenario(
         DropSessions(times=12),
     ),
     checks=(
-        ServedRatio(phase=FAULT, at_least=0.87),
+        ServedRatio(phase=FAULT, at_least=0.85),
         CleanRefusals(phase=FAULT, at_most=0.05),
         ExactlyOnce(),
         RightAnswers(),
