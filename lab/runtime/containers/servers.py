@@ -15,6 +15,8 @@ from lab.runtime.readings import cpu_s
 from lab.runtime.servers import read
 
 ENGINE = ("dockerd", "containerd")  # it starts, stops and logs what runs in containers
+SHIM = "containerd-shim"  # of which each container has one: its parent
+REAPED_S = 0.3  # in one look, a shim's own helpers use less: it must be a container that has ended
 
 
 def servers_of(containers: Mapping[str, Sequence[Container]]) -> dict[str, Server]:
@@ -58,6 +60,7 @@ class Spending:
     def __init__(self) -> None:
         self._seen: dict[str, tuple[Cgroup, Counters]] = {}
         self._engine: dict[int, float] = {}
+        self._engine_s = 0.0
 
     def total_s(self, containers: Iterable[Container]) -> float:
         for container in containers:
@@ -66,12 +69,23 @@ class Spending:
                 self._seen[name] = (cgroup_of(pid), Counters())
         for kernel, counters in self._seen.values():
             counters.see(kernel)
-        containers_s = sum(counters.cpu_s or 0.0 for _, counters in self._seen.values())
-        for pid in _engine():  # what has ended keeps what it had used
-            self._engine[pid] = max(self._engine.get(pid, 0.0), cpu_s([pid]))
-        return containers_s + sum(self._engine.values())
+        self._see_engine()
+        return sum(counters.cpu_s or 0.0 for _, counters in self._seen.values()) + self._engine_s
+
+    def _see_engine(self) -> None:
+        """Its own processes, with their ended children: it starts and kills containers by other programs.
+
+        When a container ends, its shim has all that it used among those of its children. Its cgroup has counted that.
+        """
+        for pid, name in _engine():
+            used_s = cpu_s([pid])
+            more_s = used_s - self._engine.get(pid, 0.0)
+            if more_s > 0:
+                self._engine[pid] = used_s
+                self._engine_s += 0.0 if name.startswith(SHIM) and more_s > REAPED_S else more_s
 
 
-def _engine() -> list[int]:
-    """The engine's own processes; with their ended children, since it starts and kills containers by other programs."""
-    return [one.pid for one in psutil.process_iter(["name"]) if str(one.info["name"]).startswith(ENGINE)]
+def _engine() -> list[tuple[int, str]]:
+    """The pid and name of each of the engine's own processes."""
+    found = [(one.pid, str(one.info["name"])) for one in psutil.process_iter(["name"])]
+    return [(pid, name) for pid, name in found if name.startswith(ENGINE)]
