@@ -180,3 +180,18 @@ def test_after_kill_9_of_a_run_no_container_is_left(tmp_path: Path) -> None:
         assert holdings(tmp_path) == []
     finally:
         remove_leftovers(RUN)
+
+
+def test_a_kill_is_over_even_if_a_restarter_has_already_started_it_again(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control = start("idle")
+    do = control._do
+
+    def do_and_restart(verb: str) -> None:
+        do(verb)
+        do("start")
+
+    monkeypatch.setattr(control, "_do", do_and_restart)
+    assert control.kill()
+    assert control.state() == HEALTHY

@@ -18,7 +18,7 @@ from lab.runtime.descriptors import open_descriptors, soft_limit
 from lab.runtime.ownership import relief
 from lab.runtime.parts import HEALTHY, Tell
 
-END_TIMEOUT_S = 5
+END_TIMEOUT_S, POLL_S = 5, 0.02
 
 
 class ContainerControl:
@@ -158,9 +158,17 @@ class ContainerControl:
         if life is not Life.DEAD and grace_s:
             self._do("stop", timeout=math.ceil(grace_s))
         elif life is not Life.DEAD:
-            self._do("kill")
-            self._container.wait(timeout=END_TIMEOUT_S)
+            self._kill(self._container.attrs["State"]["Pid"])
         return life is not Life.DEAD
+
+    def _kill(self, pid: int) -> None:
+        """Return when `pid` has ended. Not when the engine says that nothing runs: a restarter may be faster."""
+        self._do("kill")
+        give_up = time.monotonic() + END_TIMEOUT_S
+        while self._inspected()["State"]["Pid"] == pid:
+            if time.monotonic() > give_up:
+                raise LabError(f"{self._container.name} has not ended {END_TIMEOUT_S} s after it was killed.")
+            time.sleep(POLL_S)
 
     def _start(self) -> None:
         self._do("start")
