@@ -350,7 +350,7 @@ def test_a_run_that_the_machine_spoiled_is_made_again_and_both_are_told(
 @pytest.mark.parametrize(
     ("gates", "words", "count"),
     [
-        (("fault as asked",), (), 1),
+        (("proxies untouched",), (), 1),
         (("schedule lag", "schedule lag"), (), 2),
         (("schedule lag",), ("--again", "0"), 1),
     ],

@@ -16,15 +16,24 @@ from lab.judge.gates.baseline import (
     baseline,
     baselines,
 )
-from lab.judge.gates.faults import FAULT_OBSERVED, HEALING_OBSERVED, as_asked, healed, observed
+from lab.judge.gates.faults import (
+    FAULT_AS_ASKED,
+    FAULT_OBSERVED,
+    HEALING_OBSERVED,
+    as_asked,
+    healed,
+    observed,
+)
 from lab.judge.gates.instruments import generator, oracle
 from lab.judge.gates.integrity import (
+    AS_PLANNED,
+    THROUGHOUT,
     as_scheduled,
     history_complete,
     observed_throughout,
     phases_as_planned,
 )
-from lab.judge.gates.links import as_planned
+from lab.judge.gates.links import LINKS_AS_PLANNED, as_planned
 from lab.judge.gates.machine import FOREIGN_CPU, foreign_cpu, memory
 from lab.judge.gates.punctuality import (
     IN_STEP,
@@ -51,6 +60,10 @@ SPOILED = {
     FAULT_OBSERVED,
     HEALING_OBSERVED,
     FOREIGN_CPU,
+    FAULT_AS_ASKED,
+    LINKS_AS_PLANNED,
+    AS_PLANNED,
+    THROUGHOUT,
 }
 
 
@@ -79,9 +92,9 @@ def look(run: RunEvidence) -> tuple[Gate, ...]:
 def spoiled_by_the_machine(gates: Sequence[Gate]) -> bool:
     """Whether a run is invalid only because of a busy machine, so that a repeated run may well be valid.
 
-    That includes a twin that was late before the fault, and a fault that the target confirms but the probes came too
-    late to see: a twin that works off its backlog can take both cores. If the machine was not the cause, the repeated
-    run fails too.
+    That includes a twin that was late before the fault, a fault that the target confirms but the probes came too late
+    to see, an engine that did not answer, and an observer that stood still: a twin that works off its backlog can take
+    both cores. If the machine was not the cause, the repeated run fails too.
     """
     failed = {gate.name for gate in gates if not gate.passed}
     return bool(failed) and failed <= SPOILED

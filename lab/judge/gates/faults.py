@@ -9,7 +9,7 @@ from lab.judge.gates.proofs import fault_proof, healed_proof
 from lab.judge.gates.punctuality import changes, changes_planned
 from lab.model import Fault, Gate, Performed, Proof, ReadBack, Switched
 
-FAULT_OBSERVED, HEALING_OBSERVED = "fault observed", "healing observed"
+FAULT_AS_ASKED, FAULT_OBSERVED, HEALING_OBSERVED = "fault as asked", "fault observed", "healing observed"
 
 
 def as_asked(manifest: Planned, twin: TwinEvidence) -> Iterator[Gate]:
@@ -27,7 +27,7 @@ def as_asked(manifest: Planned, twin: TwinEvidence) -> Iterator[Gate]:
         at_s = first.at_s if isinstance(first, ReadBack) else first.before_s
         sentence += f" First at {at_s:.2f} s on {first.target}. {first.error}".rstrip()
     yield Gate(
-        name="fault as asked",
+        name=FAULT_AS_ASKED,
         passed=not wrong and len(made) == planned,
         value=len(wrong) + abs(planned - len(made)),
         limit=0,
