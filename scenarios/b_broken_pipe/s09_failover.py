@@ -18,7 +18,7 @@ SCENARIO = Scenario(
     hypothesis="When the database ends all sessions, about nine in ten requests are still served within a second, and "
     "hardly any client is left in doubt.",
     question=Question(
-        text="The database ends every session once a second; a transfer takes 0.4 s. It takes new connections at "
+        text="The database ends every session once a second; a transfer takes 0.3 s. It takes new connections at "
         "once. How many requests have to fail?",
         choices={
             "a": "those that were under way each time, about a third",
@@ -34,11 +34,11 @@ SCENARIO = Scenario(
     quick=replace(QUICK, fault_s=14),
     load=Load(
         rate_rps=12,
-        mix={"transfer_repeated": 3, "scarce_transfer": 0.4, "get_booking": 2},
+        mix={"transfer_repeated": 3, "scarce_transfer": 0.4, "get_booking": 1},
         good_within_ms=1000,
     ),
     faults=(
-        Latency(link=DATABASE, latency_ms=40),
+        Latency(link=DATABASE, latency_ms=30),
         DropSessions(times=12),
     ),
     checks=(
