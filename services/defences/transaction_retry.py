@@ -30,9 +30,8 @@ T = TypeVar("T")
 
 ATTEMPTS_MAX = 4
 PAUSE_S = 0.01  # doubled before each attempt; the pause is random, from zero up to it
-LOST_PAUSE_S = (
-    0.05  # after a lost session, at least half of it: the server may not yet have noticed, and keep the locks
-)
+# After a lost session, at least half of it: the server may not have noticed yet, and keep the locks.
+LOST_PAUSE_S = 0.05
 PER_CALL, PER_S = 0.2, 5.0  # retries that each call and each second add to the budget, which holds at most …
 BUDGET_MAX = 20.0
 
