@@ -1,9 +1,9 @@
 """Missing index: the list of a user's bookings reads the whole table, and nobody notices until the crowd comes.
 
-With two hundred thousand rows the database reads them all for every list. At a quiet hour that is a few
-milliseconds. When ten times as many clients come, its core is busy reading rows that nobody wants, and the clients
-who ask for one booking by its id, which has an index, wait as long as everybody else. An index on the column that
-the list looks for makes the list cost what its page costs.
+With two hundred thousand rows the database reads them all for every list. At a quiet hour nobody minds. When ten
+times as many clients come, its core is busy reading rows that nobody wants, and the clients who ask for one booking by
+its id, which has an index, wait as long as everybody else. An index on the column that the list looks for makes the
+list cost what its page costs.
 """
 
 from dataclasses import replace
