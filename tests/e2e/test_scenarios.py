@@ -66,6 +66,7 @@ not_measured: list[str] = []
 
 
 def assert_as_expected(code: int, verdict: dict[str, Any]) -> None:
+    """Not measured, if a gate about the machine itself failed, and none that the machine cannot spoil."""
     failed = {gate["name"] for gate in verdict["gates"] if not gate["passed"]}
     if failed & {FOREIGN_CPU, SCHEDULE_LAG} and failed <= SPOILED:
         not_measured.append(verdict["run"])
