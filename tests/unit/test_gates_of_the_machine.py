@@ -163,6 +163,12 @@ def test_what_no_slow_reading_explains_is_not_taken_back(samples: list[MachineSa
     assert names(run) == {FOREIGN_CPU}
 
 
+def test_samples_in_any_order_are_judged_without_an_error() -> None:
+    run = run_of()
+    run.machine = list(reversed(quiet()))
+    assert FOREIGN_CPU in names(run)
+
+
 def test_a_burst_in_the_last_second_is_noticed_even_if_ours_leap_after_it() -> None:
     """On Docker they do: the programs of the load have ended, and count for the engine, too."""
     run = run_of()

@@ -107,7 +107,7 @@ def _settled(samples: Sequence[MachineSample]) -> Iterator[MachineSample]:
     """
     for number, sample in enumerate(samples):
         end = bisect_right(samples, sample.at_s + LOOK_AHEAD_S, key=lambda one: one.at_s)
-        taken_back_s = _foreign_s(sample) - min(map(_foreign_s, samples[number:end]))
+        taken_back_s = _foreign_s(sample) - min(map(_foreign_s, (sample, *samples[number + 1 : end])))
         reading_s = sample.at_s - samples[number - 1].at_s - READ_EVERY_S if number else 0.0
         ours_s = min(taken_back_s, sample.cores * max(0.0, reading_s))
         yield replace(sample, ours_s=sample.ours_s + ours_s)
