@@ -23,7 +23,9 @@ def on_starting(server):
 
 
 def post_worker_init(worker):
-    """Start what an app does in the background."""
+    """Tell the app how many threads it has to share out, and start what it does in the background."""
+    if hasattr(worker.wsgi, "config"):
+        worker.wsgi.config["THREADS"] = worker.cfg.threads
     for start in getattr(worker.wsgi, "extensions", {}).get("background", ()):
         start()
 

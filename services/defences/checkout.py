@@ -25,7 +25,7 @@ class _Guarded(Pool):
     def connect(self) -> PoolProxiedConnection:
         with ExitStack() as guards:
             guards.enter_context(circuit_breaker.guard("database"))
-            guards.enter_context(bulkhead.slot(f"database {_route()}"))
+            guards.enter_context(bulkhead.slot("database", _route()))
             connection = super().connect()
             _notes(connection)["guards"] = guards.pop_all()
         return connection

@@ -57,7 +57,7 @@ def guard(name: str) -> Iterator[None]:
 def learn(name: str, error: Exception | None) -> None:
     """Tell the circuit to `name` about an answer or an error outside its guard."""
     if on("circuit_breaker"):
-        _breaker(name).note(error is not None and is_outage(error))
+        _breaker(name).note(False if error is None else is_outage(error))
 
 
 def _breaker(name: str) -> "Breaker":

@@ -26,26 +26,26 @@ from flask import Flask, current_app
 from sqlalchemy import event
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
-from services.defences import checkout, circuit_breaker, deadline
+from services.defences import checkout, deadline
 from services.defences.database_failures import LOST, Rule
+from services.defences.openers import Openers
 from services.defences.switch import on
 from services.defences.unavailable import database_rule
 
 SIZE = 20  # per worker
 WAIT_S = 1.0  # for requests without a deadline
 WARM_UP_S = 1.0  # meanwhile, clients wait in the backlog of the server
-CONNECT_S = 5.0  # ten round trips of half a second
 SPARE = 2
-OPENERS_MAX = 4
-RETRY_S, RETRY_MAX_S, RETRY_GROWTH = 0.05, 0.25, 1.25  # between attempts to open
 AGE_MAX_S = 300.0
 KEEP_S, TRIAL_S = 0.1, 0.25  # between two looks at the idle connections and at who waits; between two trials
 
 
 class NoConnection(psycopg.OperationalError):
-    """No connection is open, and none could be opened before the deadline."""
+    """No connection could be had before the deadline."""
 
-    rule = Rule(reason="no_connection", outage=True)
+    def __init__(self, message: str = "", *, outage: bool | None = True) -> None:
+        super().__init__(message)
+        self.rule = Rule(reason="no_connection", outage=outage)
 
 
 def options() -> dict[str, Any]:
@@ -81,16 +81,15 @@ def warm_up(engine: sa.Engine) -> None:
 
 
 class WarmPool(Pool):
-    """The pool. Its opener threads obey the defences of `app`."""
+    """The pool."""
 
     def __init__(self, creator: Any, app: Flask, size: int = SIZE, **how: Any) -> None:
         super().__init__(creator, **how)
-        self._app, self._size = app, size
+        self._app, self._size, self._open = app, size, 0
         self._idle: list[ConnectionPoolEntry] = []
         self._changed = threading.Condition()
         self._waiting: list[object] = []  # a ticket for each request that waits, the newest last
-        self._open = self._opening = 0
-        self._away = False  # whether the last attempt to open a connection failed
+        self._openers = Openers(app, self._changed, self._missing)
         self._trusted, self._next_trial_at = True, 0.0
         self._spare = size
         self._disposed = threading.Event()
@@ -110,7 +109,7 @@ class WarmPool(Pool):
                 self._changed.notify_all()  # the next trial may be due
 
     def _drop_unusable(self) -> None:
-        for record in [record for record in self._idle if not _usable(record)]:
+        for record in [record for record in self._idle if not self._usable(record)]:
             self._idle.remove(record)
             self._drop(record)
 
@@ -121,13 +120,16 @@ class WarmPool(Pool):
     def dispose(self) -> None:
         with self._changed:
             self._disposed.set()
+            self._openers.closed = True
             idle, self._idle = self._idle, []
             self._changed.notify_all()
         for record in idle:
             record.close()
 
     def status(self) -> str:
-        return f"{self._open} of {self._size} open, {len(self._idle)} idle, {self._opening} being opened"
+        return (
+            f"{self._open} of {self._size} open, {len(self._idle)} idle, {self._openers.count} being opened"
+        )
 
     def distrust(self) -> None:
         """A connection broke: perhaps all do. That others break, too, does not put off the next trial."""
@@ -144,7 +146,8 @@ class WarmPool(Pool):
 
     def _do_get(self) -> ConnectionPoolEntry:
         """The most recently used connection, so that the few in use stay warm."""
-        ends_at = time.monotonic() + max(0.0, deadline.left_s(WAIT_S))
+        came_at = time.monotonic()
+        ends_at = came_at + max(0.0, deadline.left_s(WAIT_S))
         ticket = object()
         with self._changed:
             self._waiting.append(ticket)
@@ -153,9 +156,9 @@ class WarmPool(Pool):
                     self._open_missing()
                     if not self._served(ticket):
                         if time.monotonic() >= ends_at:
-                            raise self._none()
+                            raise self._none(time.monotonic() - came_at)
                         self._changed.wait(max(0.0, ends_at - time.monotonic()))
-                    elif _usable(record := self._idle.pop()):
+                    elif self._usable(record := self._idle.pop()):
                         self._next_trial_at = time.monotonic() + TRIAL_S
                         return record
                     else:
@@ -169,14 +172,17 @@ class WarmPool(Pool):
             return False
         return ticket in self._waiting[max(0, len(self._waiting) - len(self._idle)) :]
 
-    def _none(self) -> Exception:
+    def _none(self, waited_s: float) -> Exception:
         if self._open == 0:
-            return NoConnection("no connection is open, and none can be opened")
+            outage = waited_s >= deadline.PATIENCE_S or None  # else it just had too little time left
+            return NoConnection("no connection is open, and none could be opened in time", outage=outage)
+        if not self._trusted:
+            return NoConnection("since one has broken, the others are tried one at a time", outage=None)
         return sa.exc.TimeoutError("all connections of the pool are in use")
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
         with self._changed:
-            if _usable(record) and not self._disposed.is_set():
+            if self._usable(record) and not self._disposed.is_set():
                 self._idle.append(record)
                 self._changed.notify_all()
             else:
@@ -194,57 +200,31 @@ class WarmPool(Pool):
         return min(self._size - self._open, wanted if self._trusted else max(1, wanted))
 
     def _open_missing(self) -> None:
-        """Start an opener for each missing connection, up to OPENERS_MAX; only one while the database is away."""
-        most = 1 if self._away else OPENERS_MAX
-        while not self._disposed.is_set() and self._opening < min(most, self._missing()):
-            self._opening += 1
-            threading.Thread(target=self._opener, name="pool", daemon=True).start()
-
-    def _opener(self) -> None:
-        """Open connections until none is missing. While the database is away, only one opener keeps trying."""
-        pause_s = RETRY_S
-        with self._app.app_context():
-            while self._goes_on(pause_s):
-                try:
-                    with deadline.at_most(CONNECT_S):
-                        record = self._create_connection()
-                except Exception as error:  # noqa: BLE001  whatever it is, the next attempt is a pause away
-                    circuit_breaker.learn("database", error)
-                    self._away = True
-                    pause_s = min(pause_s * RETRY_GROWTH, RETRY_MAX_S)
-                else:
-                    circuit_breaker.learn("database", None)
-                    pause_s = RETRY_S
-                    self._add(record)
-
-    def _goes_on(self, pause_s: float) -> bool:
-        """Whether this opener should open one more connection now; waits first if the last attempt failed."""
-        with self._changed:
-            failed = pause_s > RETRY_S
-            enough = self._disposed.is_set() or self._opening > self._missing()
-            if enough or (failed and self._opening > 1):
-                self._opening -= 1
-                return False
-            if failed:
-                self._changed.wait_for(self._disposed.is_set, random.uniform(pause_s / 2, pause_s))
-            return True
+        self._openers.start(self._create_connection, self._add)
 
     def _add(self, record: ConnectionPoolEntry) -> None:
-        record.info["ends_at"] = time.time() + AGE_MAX_S * random.uniform(0.8, 1.0)  # not all at one time
+        record.info["ends_at"] = time.monotonic() + AGE_MAX_S * random.uniform(
+            0.8, 1.0
+        )  # not all at one time
         with self._changed:
-            self._open, self._away, self._trusted = self._open + 1, False, True
-            if self._disposed.is_set():
+            self._open, self._trusted = self._open + 1, True
+            if (
+                self._disposed.is_set() or self._open > self._size
+            ):  # an attempt that had hung came through after all
                 self._drop(record)
             else:
                 self._idle.append(record)
                 self._changed.notify_all()
                 self._open_missing()  # if one got through, the others need not wait
 
-
-def _usable(record: ConnectionPoolEntry) -> bool:
-    connection: Any = record.dbapi_connection
-    if connection is None or connection.closed or time.time() > record.info["ends_at"]:
-        return False
-    readable = select.poll()  # select(2) knows no descriptor beyond 1,023
-    readable.register(connection.fileno(), select.POLLIN)
-    return not readable.poll(0)
+    def _usable(self, record: ConnectionPoolEntry) -> bool:
+        connection: Any = record.dbapi_connection
+        if connection is None or connection.closed:
+            return False
+        if (
+            time.monotonic() > record.info["ends_at"] and not self._openers.away
+        ):  # an old one is better than none
+            return False
+        readable = select.poll()  # select(2) knows no descriptor beyond 1,023
+        readable.register(connection.fileno(), select.POLLIN)
+        return not readable.poll(0)

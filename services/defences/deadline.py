@@ -10,7 +10,7 @@ repeat it safely (`idempotency`), and must not all repeat at once (`circuit_brea
 """
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -93,7 +93,7 @@ def watch(engine: sa.Engine) -> None:
 
     @event.listens_for(engine, "do_connect")
     def _(dialect: Any, record: Any, arguments: Any, keywords: Any) -> psycopg.Connection[Any]:
-        return DeadlineConnection.connect(*arguments, **_resolved(keywords))
+        return _connected(arguments, keywords)
 
     @event.listens_for(engine, "before_cursor_execute")
     def _(*_: Any) -> None:
@@ -104,16 +104,27 @@ def watch(engine: sa.Engine) -> None:
         _require_time()
 
 
-def _resolved(keywords: dict[str, Any]) -> dict[str, Any]:
-    """Adds the host's addresses, to be tried in turn: libpq would look them up in a blocking call without a bound."""
-    host = keywords.get("host", "")
+def _connected(arguments: Sequence[Any], keywords: dict[str, Any]) -> psycopg.Connection[Any]:
+    """Tries one address of the host after the other, each in its share of the time: the first may answer nothing."""
+    addresses = _addresses(keywords.get("host", ""))
+    for number, address in enumerate(addresses):
+        try:
+            with at_most(left_s() / (len(addresses) - number)):
+                return DeadlineConnection.connect(*arguments, **keywords | address)
+        except psycopg.OperationalError:
+            if number == len(addresses) - 1:
+                raise
+    raise AssertionError("a host has at least one address")
+
+
+def _addresses(host: str) -> Sequence[dict[str, str]]:
+    """The addresses of `host`, as keywords: libpq would look them up in a blocking call without a bound."""
     if not host or host.startswith(("/", "@")) or "," in host:
-        return keywords  # a Unix socket, or several hosts
+        return ({},)  # a Unix socket, or several hosts
     try:
-        found = names.addresses(host, left_s())
+        return [{"hostaddr": address} for address in names.addresses(host, left_s())]
     except OSError as error:
         raise NoAnswer(f"no address for {host}: {error}") from error
-    return keywords | {"host": ",".join([host] * len(found)), "hostaddr": ",".join(found)}
 
 
 def _require_time() -> None:
@@ -164,7 +175,11 @@ class DeadlineConnection(psycopg.Connection[Any]):
             super().wait(gen, timeout=_until_end_s())
         except errors.QueryCanceled:
             pass
-        except (WaitTimeout, psycopg.OperationalError):
+        except (WaitTimeout, psycopg.OperationalError, OSError) as error:
+            if getattr(
+                error, "sqlstate", None
+            ):  # an answer after all: a lock that was not granted, for example
+                raise
             self._give_up(began_at)
         raise Stopped("the deadline passed: PostgreSQL stopped the statement") from None
 

@@ -100,11 +100,11 @@ class DeadlineHTTPConnection(HTTPConnection):
         self.sock = DeadlineSocket(fileno=self.sock.detach())
 
     def _new_conn(self) -> socket.socket:
-        """Tries one address after the other, as urllib3 does, but each within the time that is left."""
+        """Tries one address after the other, as urllib3 does, but each within its share of the time that is left."""
         name, error = self._dns_host, None
         try:
-            for address in self._addresses():
-                self._dns_host, self.timeout = address, max(left_s(), 0.001)
+            for number, address in enumerate(addresses := self._addresses()):
+                self._dns_host, self.timeout = address, max(left_s() / (len(addresses) - number), 0.001)
                 try:
                     return super()._new_conn()
                 except HTTPError as failed:

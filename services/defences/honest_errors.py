@@ -94,7 +94,7 @@ def _answer(error: Exception) -> Response:
     possible = g.get("effect_is_possible", False) or idempotency.in_doubt()
     harmless = request.method in ("GET", "HEAD", "OPTIONS") or not possible
     effect = "none" if harmless else "unknown"
-    if rule_of(error) is DECLINED:
+    if rule_of(error) is DECLINED and effect == "none":
         return Problem(402, "the payment was declined", reason=why, effect="none").response()
     wait_s = max(random.randint(*RETRY_AFTER_S), math.ceil(retry_after_s(error)))
     return Problem(

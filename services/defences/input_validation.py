@@ -142,21 +142,26 @@ def _await_body() -> None:
             raise Problem(
                 400, f"the body is not valid chunked encoding: {error}"[:DETAIL_LENGTH_MAX]
             ) from None
+        except RequestEntityTooLarge:
+            sender.stays = True  # after the answer the server reads on, byte by byte
+            raise
+        sender.stays = not length and read >= BODY_BYTES_MAX  # Werkzeug stops there without an error
     if sender.late and read < (length or BODY_BYTES_MAX):
         raise Problem(408, "the body did not arrive in time", headers={"Connection": "close"})
     if length and read < length:
         raise Problem(400, "the body ended early", headers={"Connection": "close"})
-    if not length and read >= BODY_BYTES_MAX:  # Werkzeug stops there without an error
+    if sender.stays:
         raise RequestEntityTooLarge
 
 
 @dataclass(eq=False)
 class Sender:
-    """A client that is sending a body, and until when it may."""
+    """A client that is sending a body, and until when it may; one that `stays` goes on after its answer."""
 
     connection: socket.socket | None
     ends_at: float
     late: bool = False
+    stays: bool = False
 
 
 class Watchdog:
@@ -177,13 +182,14 @@ class Watchdog:
         with self._lock:
             self._senders.add(sender)
             if not self._running:
-                self._running = True
                 threading.Thread(target=self._run, name="slow senders", daemon=True).start()
+                self._running = True
         try:
             yield sender
         finally:
-            with self._lock:
-                self._senders.discard(sender)
+            if not sender.stays:
+                with self._lock:
+                    self._senders.discard(sender)
 
     def _run(self) -> None:
         idle_since = time.monotonic()
@@ -196,10 +202,10 @@ class Watchdog:
                 elif now - idle_since > LEAVES_AFTER_S:
                     self._running = False
                     return
-                for sender in self._senders:
-                    if now > sender.ends_at and not sender.late:
-                        sender.late = True
-                        _end(sender.connection)
+                for sender in [sender for sender in self._senders if now > sender.ends_at]:
+                    sender.late = True
+                    self._senders.discard(sender)
+                    _end(sender.connection)
 
 
 def _end(connection: socket.socket | None) -> None:

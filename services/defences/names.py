@@ -45,8 +45,9 @@ class Names:
             if self._clock() - found_at < FRESH_S:
                 return found
             if host not in self._running:
-                self._running[host] = threading.Thread(target=self._look_up, args=[host], daemon=True)
-                self._running[host].start()
+                thread = threading.Thread(target=self._look_up, args=[host], daemon=True)
+                thread.start()  # it may fail, and then nobody is looking
+                self._running[host] = thread
             running = self._running[host]
         running.join(max(0.0, min(within_s, PATIENCE_S) if found else within_s))
         with self._lock:

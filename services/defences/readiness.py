@@ -20,7 +20,7 @@ def obstacle() -> str:
     if graceful_shutdown.draining():
         return "draining"
     try:
-        current_app.extensions["session"]().execute(sa.text("SELECT 1"))
+        current_app.extensions["session"]().execute(sa.select(sa.literal(1)))
     except Exception as error:
         why = reason(error)
         if not why:

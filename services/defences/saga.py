@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
+import psycopg
 import sqlalchemy as sa
 from flask import current_app, g
 from sqlalchemy.orm import Session
@@ -148,7 +149,7 @@ def _undo(booking_id: int) -> None:
     try:
         undone = session.scalar(UNDO, {"id": booking_id})
         session.commit()
-    except (sa.exc.SQLAlchemyError, Refused):
+    except (sa.exc.SQLAlchemyError, psycopg.Error, Refused):
         return
     if undone is not None:
         honest_errors.effect_is_undone()

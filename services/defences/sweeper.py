@@ -59,7 +59,11 @@ class Sweeper:
         with self._app.app_context():
             g.request_id, g.trace_parent = f"sweeper-{uuid.uuid4().hex}", ""
             with deadline.at_most(JOB_S), self._engine.connect() as connection:
-                return job(connection)
+                try:
+                    return job(connection)
+                except sa.exc.DBAPIError:
+                    connection.invalidate()  # it may be to a server that was demoted: the next turn opens another
+                    raise
 
     def start(self) -> None:
         threading.Thread(target=self._keep_sweeping, name="sweeper", daemon=True).start()

@@ -46,7 +46,7 @@ def is_outage(error: BaseException) -> bool | None:
     rule = http_failures.rule_of(error)
     if rule is http_failures.SILENT and getattr(error, "waited_s", LONGEST_WAIT_S) < PATIENCE_S:
         return None
-    return rule is not None and rule.outage
+    return rule.outage if rule else None
 
 
 def is_refusal(error: BaseException) -> bool:

@@ -3,7 +3,7 @@
 from flask import Blueprint, jsonify
 from sqlalchemy import text
 
-from services.defences import owner_checks
+from services.defences import owner_checks, transaction_retry
 from services.defences.switch import switchable
 from services.hardened.db import session
 
@@ -24,6 +24,7 @@ def get_utilisation():
 
 
 @switchable
+@transaction_retry.repeated
 def utilisation():
     """Each room with the hours for which it is booked."""
     # Plain SQL, but on a pooled connection: it is already open, it is counted, and every wait on it ends.

@@ -172,7 +172,7 @@ def test_under_a_key_one_lost_connection_to_the_database_costs_no_answer(app, wa
 def settle(app) -> None:
     """Wait until the pool opens no connection: what is said to open it would count."""
     pool, ends_at = app.extensions["engine"].pool, time.monotonic() + SETTLED_S
-    while pool._opening or pool._missing() > 0:
+    while pool._openers.count or pool._missing() > 0:
         assert time.monotonic() < ends_at, pool.status()
         time.sleep(0.005)
 

@@ -343,7 +343,7 @@ def test_those_who_want_something_else_are_served_beside_24_who_wait(make, owner
     app = make(*HARDENED)
     with held(owner, *trouble), ThreadPoolExecutor(24) as pool:
         waiting = [pool.submit(ask, app, "POST", "/transfers/", TRANSFER, f"key-{i}") for i in range(24)]
-        assert eventually(lambda: sample(app, "db_pool_in_use") == bulkhead.SLOTS)
+        assert eventually(lambda: sample(app, "db_pool_in_use") == bulkhead.RESERVED + bulkhead.SHARED_MAX)
         assert statuses(app, *[f"/bookings/{i}/" for i in range(1, 13)]) == [200] * 12
         assert not any(answer.done() for answer in waiting)
         assert {answer.result().status_code for answer in waiting} == {503}
@@ -353,6 +353,17 @@ def test_a_locked_table_leaves_the_other_tables_readers_alone(make, owner):
     app = make(*HARDENED)
     with held(owner, "LOCK TABLE bookings"), ThreadPoolExecutor(24) as pool:
         waiting = [pool.submit(ask, app, "GET", "/bookings/1/") for _ in range(24)]
+        time.sleep(0.15)
+        assert statuses(app, *["/rooms/?q=1"] * 8) == [200] * 8
+        assert statuses(app, *["/users/"] * 8) == [200] * 8
+        assert {answer.result().status_code for answer in waiting} == {503}
+
+
+def test_a_locked_table_that_three_routes_read_leaves_the_others_alone(make, owner):
+    app = make(*HARDENED)
+    places = ["/bookings/1/", "/users/1/bookings/", "/rooms/1/availability/?date=2030-01-01"]
+    with held(owner, "LOCK TABLE bookings"), ThreadPoolExecutor(30) as pool:
+        waiting = [pool.submit(ask, app, "GET", place) for place in places for _ in range(10)]
         time.sleep(0.15)
         assert statuses(app, *["/rooms/?q=1"] * 8) == [200] * 8
         assert statuses(app, *["/users/"] * 8) == [200] * 8

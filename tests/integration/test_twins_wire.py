@@ -3,7 +3,8 @@
 import http.client
 import json
 import select
-from contextlib import ExitStack, closing
+import time
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 
@@ -97,6 +98,20 @@ def test_a_body_that_comes_letter_by_letter(serve, twin, status):
                 answered = first_status(connection)
                 break
         assert answered == status
+
+
+def test_a_body_that_is_too_long_and_comes_letter_by_letter_is_not_awaited_after_its_answer(serve):
+    """Once it has said 413 the server reads on, with a time-out that every letter restarts."""
+    with serve(*HARDENED) as server, server.connect() as connection:
+        connection.sendall(head(length=MEGABYTE, more="X-Deadline-S: 0.5"))
+        assert first_status(connection) == 413
+        ends_at = time.monotonic() + 4
+        with suppress(ConnectionError):
+            while time.monotonic() < ends_at:
+                connection.sendall(b"x")
+                if select.select([connection], [], [], 0.2)[0] and not connection.recv(65536):
+                    break
+        assert time.monotonic() < ends_at, "the thread is kept for as long as the client likes"
 
 
 SOON = "X-Deadline-S: 0.5"

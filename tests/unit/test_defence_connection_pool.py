@@ -11,8 +11,9 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from services.defences import connection_pool, deadline
+from services.defences import connection_pool, deadline, openers
 from services.defences.connection_pool import SIZE, SPARE, NoConnection
+from services.defences.unavailable import is_outage
 from tests.defended import defended
 
 
@@ -40,11 +41,14 @@ class Server:
 
     def __init__(self) -> None:
         self.away = False
+        self.hangs = threading.Event()  # while it is set, nobody is let in or turned away
         self.openers: list[str] = []
         self.made: list[Connection] = []
 
     def connect(self) -> Connection:
         self.openers.append(threading.current_thread().name)
+        while self.hangs.is_set():
+            time.sleep(0.005)
         if self.away:
             raise psycopg.OperationalError("connection refused")
         self.made.append(Connection())
@@ -171,12 +175,64 @@ def test_where_none_can_be_had_that_is_said_and_one_opener_goes_on_asking(engine
         connection.far.close()
     with pytest.raises(NoConnection):
         engine.raw_connection()
-    assert soon(lambda: engine.pool._opening == 1)
+    assert soon(lambda: engine.pool._openers.count == 1)
     engine.pool._open_missing()
-    assert engine.pool._opening == 1
+    assert engine.pool._openers.count == 1
     server.away = False
     assert opened(engine, SPARE)
     assert not engine.raw_connection().dbapi_connection.closed
+
+
+def test_beside_an_attempt_that_hangs_another_is_made(engine, server, monkeypatch):
+    monkeypatch.setattr(openers, "HUNG_S", 0.05)
+    server.hangs.set()
+    for connection in server.made:
+        connection.far.close()
+    asked = len(server.openers)
+    with pytest.raises(NoConnection):
+        engine.raw_connection()
+    assert soon(lambda: len(server.openers) >= asked + 2 * SPARE)
+    assert engine.pool._openers.count <= 2 * openers.OPENERS_MAX
+    server.hangs.clear()
+    assert soon(lambda: SPARE <= engine.pool._open <= SIZE and engine.pool._openers.count == 0)
+
+
+def test_while_no_new_one_can_be_had_an_old_one_is_kept(engine, server):
+    server.away = True
+    kept, *others = engine.pool._idle
+    for record in others:
+        record.dbapi_connection.far.close()
+    assert soon(lambda: engine.pool._openers.away)
+    kept.info["ends_at"] = 0
+    engine.pool._drop_unusable()
+    assert engine.pool._idle == [kept]
+
+
+@pytest.mark.parametrize(("wait_s", "away"), [(0.05, None), (0.06, True)])
+def test_no_connection_means_that_the_database_is_away_only_when_it_was_waited_for(
+    engine, server, monkeypatch, wait_s, away
+):
+    monkeypatch.setattr(deadline, "PATIENCE_S", 0.055)
+    monkeypatch.setattr(connection_pool, "WAIT_S", wait_s)
+    server.away = True
+    for connection in server.made:
+        connection.far.close()
+    with pytest.raises(NoConnection) as caught:
+        engine.raw_connection()
+    assert is_outage(caught.value) is away
+
+
+def test_a_thread_that_cannot_start_is_started_at_the_next_look(engine, server, monkeypatch):
+    def too_many(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", too_many)
+        for connection in server.made:
+            connection.far.close()
+        with pytest.raises(NoConnection):
+            engine.raw_connection()
+    assert opened(engine, SPARE)
 
 
 @pytest.fixture
@@ -345,15 +401,15 @@ def many_files():
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-def test_a_connection_is_looked_at_whatever_the_number_of_its_descriptor(many_files):
+def test_a_connection_is_looked_at_whatever_the_number_of_its_descriptor(engine, many_files):
     connection = Connection()
     with connection.near:
         connection.near = socket.socket(fileno=fcntl.fcntl(connection.near, fcntl.F_DUPFD_CLOEXEC, 1_100))
-    record = SimpleNamespace(dbapi_connection=connection, info={"ends_at": time.time() + 60})
+    record = SimpleNamespace(dbapi_connection=connection, info={"ends_at": time.monotonic() + 60})
     assert connection.fileno() > 1_023
-    assert connection_pool._usable(record)
+    assert engine.pool._usable(record)
     connection.far.close()
-    assert not connection_pool._usable(record)
+    assert not engine.pool._usable(record)
     connection.close()
 
 

@@ -113,6 +113,47 @@ def test_each_address_of_the_database_is_tried_in_turn(two_addresses):
         connection.invalidate()  # which closes it
 
 
+def test_an_address_that_swallows_everything_leaves_time_for_the_next(monkeypatch):
+    monkeypatch.setattr(deadline.names, "addresses", lambda *_: ["192.0.2.1", "192.0.2.2"])
+    given = []
+
+    def connect(**keywords):
+        given.append((keywords["hostaddr"], round(left_s(), 2)))
+        raise NoAnswer("silence")
+
+    monkeypatch.setattr(DeadlineConnection, "connect", connect)
+    with request_of(defended("none,+deadline", DEADLINE_S=1.0)), pytest.raises(sa.exc.OperationalError):
+        engine(1, "database.test").connect()
+    assert given == [("192.0.2.1", pytest.approx(0.5, abs=0.1)), ("192.0.2.2", pytest.approx(1.0, abs=0.1))]
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (
+            psycopg.errors.LockNotAvailable("canceling statement due to lock timeout"),
+            psycopg.errors.LockNotAvailable,
+        ),
+        (psycopg.errors.QueryCanceled(), deadline.Stopped),
+        (psycopg.OperationalError("the connection is lost"), NoAnswer),
+        (OSError(24, "Too many open files"), NoAnswer),
+    ],
+)
+def test_an_answer_just_after_the_deadline_is_an_answer(monkeypatch, error, raised):
+    with silent_server(WELCOME) as port, request_of(defended("none,+deadline", DEADLINE_S=5)):
+        connection = DeadlineConnection.connect(url(port))
+
+        def wait(*_, **__):
+            raise error
+
+        monkeypatch.setattr(psycopg.Connection, "wait", wait)
+        monkeypatch.setattr(connection, "cancel_safe", lambda **_: None)
+        with pytest.raises(raised):
+            connection._stop(None, time.monotonic())
+        assert connection.closed == (raised is NoAnswer)
+        connection.close()
+
+
 def test_when_no_address_answers_in_time_that_is_said(two_addresses):
     with silent_server() as port, request_of(defended("none,+deadline", DEADLINE_S=BUDGET_S)):
         with pytest.raises(sa.exc.OperationalError) as caught:

@@ -1,4 +1,4 @@
-from services.defences import connection_pool, deadline, server_timeouts
+from services.defences import deadline, openers, server_timeouts
 from tests.defended import defended
 
 
@@ -14,7 +14,7 @@ def test_the_inner_timeouts_fire_before_the_outer_ones():
 
 
 def test_the_pool_has_all_its_time_to_connect():
-    assert server_timeouts.NETWORK["connect_timeout"] >= connection_pool.CONNECT_S
+    assert server_timeouts.NETWORK["connect_timeout"] >= openers.CONNECT_S
 
 
 def test_they_are_given_to_every_new_connection():

@@ -1,4 +1,5 @@
 import pytest
+import sqlalchemy as sa
 
 from services.defences import sweeper
 from tests.defended import defended
@@ -33,6 +34,21 @@ def test_a_job_that_fails_keeps_none_from_being_done_and_is_told(swept):
     with pytest.raises(ConnectionError, match="payments are away"):
         swept(failing, lambda _: done.append("pruned") or 1).turn()
     assert done == ["pruned"]
+
+
+def test_after_an_error_of_the_database_the_next_turn_has_another_connection(swept):
+    """A server that was demoted answers everything with an error, and the connection to it stays open."""
+    seen = []
+
+    def note(connection):
+        seen.append(connection.connection.dbapi_connection)
+        connection.exec_driver_sql("SELECT FROM nothing")
+
+    sweeper = swept(note, lambda _: 0)
+    for _ in range(2):
+        with pytest.raises(sa.exc.DBAPIError):
+            sweeper.turn()
+    assert seen[0] is not seen[1]
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,11 @@ def test_a_bug_has_none(error):
     assert reason(error) == ""
 
 
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), ZeroDivisionError()])
+def test_what_no_dependency_said_says_nothing_about_it(error):
+    assert is_outage(error) is None
+
+
 def test_only_a_dependency_that_is_away_is_an_outage():
     assert all(is_outage(error) for error, _ in OUTAGES)
     assert not any(is_outage(error) for error, _ in TROUBLE)
@@ -100,6 +105,11 @@ def test_the_effect_is_none_until_something_was_sent_that_may_have_one(method, s
 
 def test_those_who_are_refused_together_are_not_told_to_come_back_together():
     assert len({answer("all", CircuitOpen())[1].headers["Retry-After"] for _ in range(40)}) > 1
+
+
+def test_a_payment_that_was_declined_is_no_refusal_while_the_booking_may_be_there():
+    _, response = answer("all", answered(402), sent=True)
+    assert (response.status_code, response.json["effect"]) == (503, "unknown")
 
 
 def test_a_payment_that_was_declined_is_the_customers_to_know():
