@@ -1,8 +1,9 @@
 """Duplicates: the work was done, the answer was lost on its way to the client, and the client asks again.
 
-Nothing is wrong with the service. The network between it and its clients resets connections now and then, always
-when the answer comes. A client cannot tell a lost answer from a lost request, so it asks again. The naive twin makes
-the transfer a second time. The hardened twin knows the request by its key, and sends the answer that was lost.
+Nothing is wrong with the service. The network between it and its clients resets connections for nearly half of the
+time, always when the answer comes. A client cannot tell a lost answer from a lost request, so it asks again. The
+naive twin makes the transfer a second time. The hardened twin knows the request by its key, and sends the answer
+that was lost.
 """
 
 from dataclasses import replace
@@ -26,7 +27,7 @@ SCENARIO = Scenario(
         },
         answer="b",
         because="Nothing stands in the way of a second transfer. A second booking finds the hour taken, by the "
-        "client's own first, and is refused: the client believes to have nothing and has paid.",
+        "client's own first, and is refused: the client believes that it has nothing, and has paid.",
     ),
     mirrors="Twilio, July 2013: cards were charged again and again "
     "(twilio.com/blog/2013/07/billing-incident-post-mortem)",
@@ -39,7 +40,7 @@ SCENARIO = Scenario(
     faults=(ResetPeer(link=EDGE, burst=Burst(on_s=0.7, off_s=0.9)),),
     checks=(
         ExactlyOnce(),
-        GoodRatio(phase=FAULT, at_least=0.3),
+        GoodRatio(phase=FAULT, at_least=0.15),  # how many answers come through is for the network to say
         RightAnswers(),
         *TRANSFERS_AND_BOOKINGS,
     ),
