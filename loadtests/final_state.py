@@ -10,7 +10,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -81,7 +81,10 @@ def charges(address: str, token: str, timeout_s: float) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    """Times in UTC, as the services and their clients write them: equal times are mostly equal text."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return str(value)
 
 
 def read(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -78,7 +78,11 @@ class Books:
 
 def _stored(asked: Row) -> Row:
     """The times as the database tells them."""
-    return {name: _at(value).isoformat() if name.endswith("_at") else value for name, value in asked.items()}
+    return {name: _told(value) if name.endswith("_at") else value for name, value in asked.items()}
+
+
+def _told(text: str) -> str:
+    return _at(text).isoformat().replace("+00:00", "Z")
 
 
 def _at(text: str) -> datetime:
