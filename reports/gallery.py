@@ -69,8 +69,8 @@ OUTCOMES = Plan(
     name="outcomes",
     title="What became of the requests",
     reading="Good: correct and within X. Late: correct, but after X. Conflict: told that somebody else was first. "
-    "Refused: certainly had no effect, for any other reason. Failed: a read without an answer. Unknown: a write of "
-    "which the client cannot know whether it had an effect. Wrong: answered as a success, with wrong content.",
+    "Refused: certainly had no effect, for any other reason. Failed: a read that got an error or no answer. Unknown: a "
+    "write of which the client cannot know whether it had an effect. Wrong: answered as a success, with wrong content.",
 )
 PROBES = Plan(
     name="probes",

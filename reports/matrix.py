@@ -143,7 +143,7 @@ def _cell(text: str) -> str:
 def _awaited(named: set[str], awaited: Mapping[str, str]) -> Iterator[str]:
     yield "## Defences that no scenario needs yet"
     yield ""
-    yield "Each has tests of its own, but no scenario breaks without it yet. Numbers like S03 are scenarios to come."
+    yield "Each has tests of its own, but no scenario breaks without it yet. Numbers like S36 are scenarios to come."
     yield ""
     yield "| defence | will be needed by |"
     yield "| --- | --- |"

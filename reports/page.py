@@ -23,7 +23,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 CLASSES = {Verdict.HELD: "w-good", Verdict.BROKEN: "w-bad", Verdict.INCONCLUSIVE: "w-unsure"}
 MARKS = {Verdict.HELD: "✓", Verdict.BROKEN: "✕", Verdict.INCONCLUSIVE: "?"}
 STORY = {
-    "hypothesis": "Claim under test",
+    "hypothesis": "Hypothesis",
     "lesson": "What makes the difference",
     "mirrors": "Mirrors",
 }

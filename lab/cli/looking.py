@@ -63,7 +63,7 @@ def print_scenario(entry: Entry, answer: bool) -> None:
     table.add_row("Load", f"{found.load.rate_rps:g} arrivals/s for each twin: {', '.join(found.load.mix)}")
     table.add_row("Topology", found.topology.describe())
     table.add_row("Fault", faults_of(found))
-    table.add_row("About", title(found.checks[0]) if found.checks else "nothing is checked")
+    table.add_row("What it is about", title(found.checks[0]) if found.checks else "nothing is checked")
     table.add_row("Also checked", "\n".join(title(check) for check in found.checks[1:]) or "nothing else")
     if answer:
         table.add_row("Expected", ", ".join(f"{twin} {verdict}" for twin, verdict in found.expected.items()))

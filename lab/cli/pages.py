@@ -46,7 +46,7 @@ def page(entry: Entry) -> str:
         f"{story}\n",
         f"**Fault:** {faults_of(scenario)}. {_load(scenario)}\n",
         *(_asked(scenario.question) if scenario.question else ()),
-        f"```console\n$ bin/lab run {scenario.name} --quick --predict …\n```\n",
+        f"```console\n$ bin/lab run {scenario.name} --quick --predict LETTER\n```\n",
         "<details><summary>The answer, and what to look for</summary>\n",
         *(_answered(scenario.question) if scenario.question else ()),
         *(f"{paragraph}\n" for paragraph in mechanism),
@@ -74,9 +74,12 @@ def _answered(question: Question) -> Iterator[str]:
 def _looked_for(scenario: Scenario) -> Iterator[str]:
     first, *others = map(title, scenario.checks)
     verdicts = " and ".join(f"{twin} **{verdict}**" for twin, verdict in scenario.expected.items())
-    yield f"Expected: {verdicts}. The check that decides: {first}. Also checked: {'; '.join(others)}.\n"
+    yield f"Expected: {verdicts}. What the scenario is about: {first}. Also checked: {'; '.join(others)}.\n"
     yield f"What makes the difference: {scenario.lesson}\n"
-    yield f"It mirrors {scenario.mirrors}.\n"
+    if scenario.defences:
+        links = ", ".join(f"[{name}](../defences.md#{name})" for name in scenario.defences)
+        yield f"The defences: {links}.\n"
+    yield f"**Mirrors:** {scenario.mirrors.rstrip('.')}.\n"
 
 
 def _code(scenario: Scenario) -> Iterator[str]:

@@ -36,7 +36,7 @@ def page() -> str:
 def _checks() -> Iterator[str]:
     yield "## Checks\n"
     yield "Scenarios choose them, with thresholds of their own. SLOs are about the requests of a phase, invariants"
-    yield "about the history of all requests and the data that is left. Other numbers are reserved.\n"
+    yield "about the history of all requests and the data that is left. The numbers that are missing are reserved.\n"
     yield from _table(("SLO", "what it asks", "scenarios"), map(_slo, SLOS))
     ordered = sorted(INVARIANTS, key=lambda check: (int(check.invariant[1:] or 99), check.name))
     yield from _table(("", "invariant", "what must be true", "scenarios"), map(_invariant, ordered))

@@ -1,9 +1,9 @@
 """Missing index: the list of a user's bookings reads the whole table, and nobody notices until the crowd comes.
 
 With two hundred thousand rows the database reads them all for every list. At a quiet hour nobody minds. When ten
-times as many clients come, its core is busy reading rows that nobody wants, and the clients who ask for one booking by
-its id, which has an index, wait as long as everybody else. An index on the column that the list looks for makes the
-list cost what its page costs.
+times as many clients come, its core is busy reading rows that nobody wants, and the clients who ask for one booking
+by its id, which has an index, wait as long as everybody else. An index on the column that the list filters by makes
+the list cost what its page costs.
 """
 
 from dataclasses import replace
@@ -17,16 +17,15 @@ SCENARIO = Scenario(
     title="A missing index under a crowd",
     hypothesis="With ten times the clients, 19 in 20 of those who ask for one booking have it within a second.",
     question=Question(
-        text="The table has ten times as many rows as last year. How long does a list take that looks for a column "
-        "without an index?",
+        text="For lack of an index, a list reads a table of 200,000 rows. Ten times as many clients come. Who waits?",
         choices={
-            "a": "as long as last year",
-            "b": "about three times as long",
-            "c": "ten times as long",
+            "a": "those who ask for a list",
+            "b": "nobody: reads do not block each other",
+            "c": "everybody, also those who ask for one booking by its id",
         },
         answer="c",
-        because="Without an index every row is read to find the few that are wanted. What is worse: while it reads, "
-        "its core does nothing else, so requests that have an index wait too.",
+        because="Without an index every row is read to find the few that are wanted. While it reads, the database's "
+        "core does nothing else, so requests that have an index wait too.",
     ),
     mirrors="GitHub, March 2022: peak load and slow queries drove the database proxy to its limit of connections "
     "(github.blog/2022-03-23-an-update-on-recent-service-disruptions)",

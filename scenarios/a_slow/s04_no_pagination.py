@@ -1,8 +1,8 @@
-"""No pagination: some customers have booked thousands of times, and their list has no end.
+"""No pagination: every customer has booked a thousand times, and the list has no end.
 
 The naive twin was written when the list of anybody's bookings fitted on one page. Today it reads every row, makes an
-object of each, and sends megabytes of JSON. A worker is busy with that, and while it is, all other requests in the same
-process wait. The hardened twin sends a page, and the key after which the next one begins.
+object of each, and sends a quarter of a megabyte of JSON. A worker is busy with that, and while it is, all other
+requests in the same process wait. The hardened twin sends a page, and the key after which the next one begins.
 """
 
 from lab.checks.slos import GoodRatio, LatencyQuantile, RightAnswers

@@ -1,7 +1,7 @@
-"""Jitter: the database link is as slow as ever on average, but no two answers take the same time.
+"""Jitter: the database is 60 ms away on average, but no two answers take the same time.
 
 A request that makes one round trip is late when that one is. A request that makes four in a row waits for their sum,
-and the chance that at least one of them is slow is four times as high. The hardened twin asks once.
+and the chance that at least one of them is slow is nearly four times as high. The hardened twin asks once.
 """
 
 from dataclasses import replace
@@ -15,8 +15,8 @@ SCENARIO = Scenario(
     title="Jitter on the database link",
     hypothesis="With 60 ms on the database link, plus or minus 55, 19 of 20 reads take at most 200 ms.",
     question=Question(
-        text="The mean of 60 ms does not change, but each answer now takes anything from 5 to 115 ms. A request "
-        "makes four round trips: how long do the slowest 5 % take?",
+        text="An answer of the database takes 60 ms on average, and anything from 5 to 115 ms. A request makes four "
+        "round trips in a row: how long do the slowest 5 % take?",
         choices={
             "a": "about 120 ms, as long as the slowest round trip",
             "b": "about 240 ms, four times the mean",
@@ -37,7 +37,7 @@ SCENARIO = Scenario(
         RightAnswers(),
     ),
     defences=("one_round_trip_reads",),
-    lesson="one_round_trip_reads: the slowest of one is seldom slow; the sum of four nearly always is.",
+    lesson="one_round_trip_reads: one answer takes at most 115 ms; four in a row take 240 ms on average.",
     code=("rooms.taken",),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

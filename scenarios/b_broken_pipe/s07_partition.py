@@ -25,7 +25,7 @@ SCENARIO = Scenario(
     hypothesis="Without its database the service refuses honestly and fast, tells the load balancer that it is not "
     "ready, and recovers within 5 s of healing.",
     question=Question(
-        text="The database is gone for eight seconds. What may the caller of a transfer believe who is told 500?",
+        text="The database is gone. A client asked for a transfer and was told 500. What may it believe?",
         choices={
             "a": "that the transfer was not made",
             "b": "that it was made",
@@ -33,7 +33,7 @@ SCENARIO = Scenario(
         },
         answer="c",
         because="A connection can break before the commit or after it, and a bare 500 does not say which. So asking "
-        'again may pay twice, and not asking may lose the payment. A 503 with the effect "none" says it.',
+        'again may pay twice, and not asking may lose the payment. A 503 with the effect "none" does say so.',
     ),
     mirrors="GitHub, October 2018: 43 s of lost connectivity, more than 24 hours degraded "
     "(github.blog/2018-10-30-oct21-post-incident-analysis)",

@@ -28,8 +28,8 @@ SCENARIO = Scenario(
         },
         answer="b",
         because="PostgreSQL rolls back what was not committed when the session ends. Only an unanswered COMMIT is in "
-        "doubt, and under a key even that can be repeated safely. So the service does it again, and the client notices "
-        "nothing.",
+        "doubt, and under a key even that can be repeated safely. So the hardened twin does it again, and the client "
+        "notices nothing.",
     ),
     mirrors="dpdzero, 2024: one request in 20,000 met a connection that the other side had just closed "
     "(dpdzero.com/blogs/the-one-502-in-20000)",

@@ -1,6 +1,6 @@
-"""Failover: once a second, the database ends all sessions.
+"""Failover: again and again, the database ends all sessions.
 
-Nothing that was not committed is done, and the database takes new connections at once. So a whole transaction can be
+What was not committed is rolled back, and the database takes new connections at once. So a whole transaction can be
 done again within the same request, and the client need not know. The naive twin answers 500 to whoever was unlucky,
 and throws away the rest of its pool each time.
 """
@@ -18,8 +18,8 @@ SCENARIO = Scenario(
     hypothesis="When the database ends all sessions, about nine in ten requests are still served within a second, and "
     "hardly any client is left in doubt.",
     question=Question(
-        text="The database ends every session once a second; a transfer takes 0.3 s. It takes new connections at "
-        "once. How many requests have to fail?",
+        text="Suppose the database ends every session once a second, and a transfer takes 0.3 s. New connections are "
+        "accepted at once. How many requests have to fail?",
         choices={
             "a": "those that were under way each time, about a third",
             "b": "hardly any",

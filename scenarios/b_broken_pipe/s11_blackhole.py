@@ -1,13 +1,14 @@
 """Blackhole: the database is there, accepts every byte and never answers.
 
-First its answers vanish, then the queries to it. There is no error, no log line and no CPU load: each naive thread
-waits on a connection that looks healthy until no thread is left, and then even /healthz waits. No setting of the
-driver, of TCP or of the server frees a thread from this; only a deadline kept by the client itself does.
+First the database's answers vanish, then the queries to it. There is no error, no log line and no CPU load: each
+naive thread waits on a connection that looks healthy until no thread is left, and then even /healthz waits. No
+setting of the driver, of TCP or of the server frees a thread from this; only a deadline kept by the client itself
+does.
 
 A client that asks for a transfer here gives up after 2 s without an answer, and asks once more under the same key.
-Meanwhile the naive twin still has the first request in its queue. When the link is whole again it works off the queue:
-it makes the transfer that nobody is waiting for any more, and then the retry. The hardened twin has answered long
-before and does nothing after that: even without idempotency keys, it makes no transfer of this run twice.
+Meanwhile the naive twin still has the first request in its queue. When the link is whole again it works off the
+queue: it makes the transfer that nobody is waiting for any more, and then the retry. The hardened twin has answered
+long before and does nothing after that: even without idempotency keys, it makes no transfer of this run twice.
 """
 
 from dataclasses import replace
@@ -23,12 +24,12 @@ SCENARIO = Scenario(
     hypothesis="Every request is answered within 2 s (the deadline of 1 s and 1 s to spare), liveness stays green, "
     "and the service has recovered 5 s after healing.",
     question=Question(
-        text="PostgreSQL ends a statement after statement_timeout, say 1 s. When does a query end whose answer is "
-        "lost on the way?",
+        text="PostgreSQL ends a statement after statement_timeout, say 1 s. How long does the service wait for a "
+        "query whose answer is lost on the way?",
         choices={
-            "a": "after 1 s",
-            "b": "after TCP gives up, about 15 minutes",
-            "c": "when the link is whole again, or never",
+            "a": "1 s",
+            "b": "until TCP gives up, about 15 minutes",
+            "c": "until the link is whole again, or for ever",
         },
         answer="c",
         because="The server has long finished, or never got the query: there is nothing for its timeout to end. TCP "

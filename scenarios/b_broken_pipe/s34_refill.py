@@ -16,10 +16,10 @@ SCENARIO = Scenario(
     name="s34-refill",
     title="The pool that cannot refill",
     hypothesis="With 300 ms on the database link and all sessions ended once, three of five requests are served within "
-    "a second, and the service has recovered 5 s after healing.",
+    "900 ms, and the service has recovered 5 s after healing.",
     question=Question(
         text="The database answers after 300 ms. A new connection takes four round trips, a request may take 1 s. "
-        "How many requests does a service serve that opens a connection for each?",
+        "A service opens a connection for each request. How many does it serve?",
         choices={
             "a": "all",
             "b": "about half",
@@ -27,7 +27,8 @@ SCENARIO = Scenario(
         },
         answer="c",
         because="4 × 300 ms are 1.2 s before the first statement. The database is well, and nobody ever gets an "
-        "answer. Connections have to be opened beside the requests.",
+        "answer. Connections have to be opened beside the requests. The naive twin is too slow even while its "
+        "connections are open, since BEGIN, SELECT and ROLLBACK take 900 ms.",
     ),
     mirrors="No outage that we can cite: found by attacking our own hardened twin, which a health check of 250 ms had "
     "cut off from a database that answered",

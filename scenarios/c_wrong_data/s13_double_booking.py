@@ -24,8 +24,9 @@ SCENARIO = Scenario(
             "c": "nearly all of them",
         },
         answer="c",
-        because="Each looks whether the room is free before any of the others has written. With 50 ms on the link "
-        "there are some 200 ms between looking and writing, far more than lie between the ten.",
+        because="Each looks whether the room is free before any of the others has written: between looking and writing "
+        "lie two answers of the database, 2 × 50 ms, and the charge. In this run the ten are spread over half a "
+        "second, so only some of them get the hour, but nearly every hour is sold more than once.",
     ),
     mirrors="Flexcoin, 2014: concurrent transfers overdrew accounts (vladmihalcea.com/race-condition)",
     load=Load(rate_rps=24, mix={"contested_booking": 5, "get_booking": 1}, good_within_ms=1_000),

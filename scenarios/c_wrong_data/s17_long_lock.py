@@ -3,8 +3,8 @@
 Somebody has read the table of bookings and left the transaction open. A migration wants the table for itself and
 queues. It holds nothing yet, but PostgreSQL grants locks in the order in which they are requested, so every SELECT
 that comes after it queues too. In the naive twin each of these keeps a thread and a connection until the migration
-is through, and soon nobody is left to serve those who want something else. The hardened twin gives up a lock after
-half a second, and keeps threads free for the others.
+is through, and soon nobody is left to serve those who want something else. The hardened twin stops waiting for a
+lock after 0.8 s, and keeps threads free for the others.
 """
 
 from dataclasses import replace
@@ -26,7 +26,7 @@ SCENARIO = Scenario(
         },
         answer="b",
         because="Locks are granted in the order in which they were requested. The migration holds nothing yet, but "
-        "whoever comes after it and does not get along with it waits behind it.",
+        "every later request for a lock that conflicts with it waits behind it.",
     ),
     mirrors="GoCardless: an outage of about 15 s, an ALTER queued behind a read and everything queued behind the ALTER "
     "(gocardless.com/blog/zero-downtime-postgres-migrations-the-hard-parts)",

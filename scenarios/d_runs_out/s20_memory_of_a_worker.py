@@ -1,8 +1,8 @@
-"""In-memory state: a hold is noted in a dict of the worker that happened to serve it, and the worker is replaced.
+"""In-memory state: a hold (a note that a user may want a room) is kept in a dict of the worker that served it.
 
-Two workers serve the same clients, each with its own dict and its own numbers, so the naive twin does not know some
-of its holds even when nothing breaks, and takes some for others. When the service is killed and started again, it
-forgets them all. The hardened twin keeps them where both workers look.
+Two workers serve the same clients, each with its own dict and its own numbers, so even when nothing breaks the naive
+twin does not find some of its holds, and shows somebody else's under the same id. When the service is killed and
+started again, it forgets them all. The hardened twin keeps them where both workers look.
 """
 
 from dataclasses import replace
@@ -26,7 +26,7 @@ SCENARIO = Scenario(
         },
         answer="b",
         because="A dict lives in the memory of one process and dies with it. Each of the two workers has a dict of its "
-        "own, so the other one knows nothing of what it promised.",
+        "own, so the other one does not know the hold, or has another client's under its number.",
     ),
     mirrors="Twilio, July 2013: balances lived in a store in memory that came back empty "
     "(twilio.com/blog/2013/07/billing-incident-post-mortem)",

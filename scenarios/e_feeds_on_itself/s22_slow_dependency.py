@@ -1,9 +1,9 @@
 """Slow dependency: one request in four pays, payments hang, and the machinery meant to help makes it worse.
 
-Each naive request that pays keeps its thread for as long as the payments company takes, which is for ever. When the
-last thread is gone, /healthz is not answered either. The liveness probe concludes that the process is dead and
-restarts it, with everything that it was doing; the balancer sends the clients to the other replica, which fills up
-twice as fast. The hardened twin gives payments a compartment and a deadline, and everybody else does not notice.
+Each naive request that pays keeps its thread until the payments company answers, which it never does. When the last
+thread is gone, /healthz is not answered either. The liveness probe concludes that the process is dead and restarts
+it, with everything that it was doing; the balancer sends the clients to the other replica, which fills up twice as
+fast. The hardened twin gives payments a compartment and a deadline, and everybody else does not notice.
 """
 
 from dataclasses import replace
@@ -31,14 +31,14 @@ SCENARIO = Scenario(
     title="A slow dependency and a restart loop",
     hypothesis="Payments hang, and those who do not pay do not notice.",
     question=Question(
-        text="One request in four pays, payments hang, and there are twelve threads. What share of all requests "
-        "fails after ten seconds?",
+        text="One request in four pays, payments hang, and there are twelve threads. After how long do clients who "
+        "do not pay have to wait?",
         choices={
-            "a": "one in four",
-            "b": "about half",
-            "c": "nearly all",
+            "a": "never: those who do not pay do not wait",
+            "b": "after about three seconds",
+            "c": "after about twelve seconds",
         },
-        answer="c",
+        answer="b",
         because="16 requests a second are four payments a second, each of which keeps its thread: twelve threads "
         "are gone after three seconds. Then nobody answers the liveness probe either, and the replicas are restarted, "
         "again and again.",

@@ -27,7 +27,7 @@ AT_ONCE = 500  # requests that may be answered before one that was due earlier
 
 
 def get_booking(intent: Intent) -> Arrival:
-    """One booking of the seed, by its id."""
+    """One booking of the seed data, by its id."""
     booking = intent.one_of(intent.sizes["bookings"])
     return intent.read(f"/bookings/{booking}/", **seeded.booking(booking, intent.sizes))
 
@@ -74,7 +74,7 @@ def availability(intent: Intent) -> Arrival:
 
 
 def utilisation(intent: Intent) -> Arrival:
-    """The report of booked hours per room: those of the seed, and at most one for each request for it."""
+    """The report of booked hours per room: those of the seed data, and at most one for each request for it."""
     rooms = range(1, intent.sizes["rooms"] + 1)
     return intent.read("/reports/utilisation/", items=[_used(room, intent) for room in rooms])
 
@@ -144,12 +144,12 @@ def last_shared(intent: Intent) -> int:
 
 
 def create_booking_repeated(intent: Intent) -> Arrival:
-    """A booking whose client stops waiting after 2 s and asks once more under the same key."""
+    """A booking whose client waits 2 s at most and, if it got no answer, asks once more under the same key."""
     return replace(create_booking(intent), patience_s=PATIENCE_S)
 
 
 def transfer_repeated(intent: Intent) -> Arrival:
-    """A transfer whose client stops waiting after 2 s and asks once more under the same key."""
+    """A transfer whose client waits 2 s at most and, if it got no answer, asks once more under the same key."""
     return replace(transfer(intent), patience_s=PATIENCE_S)
 
 
