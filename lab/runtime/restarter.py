@@ -19,7 +19,10 @@ END_TIMEOUT_S = 10.0
 
 
 class Replica(Protocol):
-    """One replica of the service in one runtime. From any thread."""
+    """One replica of the service in one runtime. From any thread.
+
+    `running` and `answers` raise LabError if that cannot be told just now.
+    """
 
     @property
     def name(self) -> str: ...
@@ -94,11 +97,21 @@ class Restarting:
     def _look_after(self, replica: Replica) -> None:
         liveness = Liveness(self._restarter)
         while not self._over.wait(self._restarter.period_s):
-            answered = replica.answers(self._restarter.path, self._restarter.timeout_s)
-            reason = liveness.after(time.monotonic(), running=replica.running(), answered=answered)
+            reason = self._probed(replica, liveness)
             if reason and not self._over.is_set():
                 self._restart(replica, reason)
                 liveness.restarted(time.monotonic())
+
+    def _probed(self, replica: Replica, liveness: Liveness) -> str:
+        """Why it must be restarted after one probe; "" if it need not, or if the probe showed nothing."""
+        try:
+            answered = replica.answers(self._restarter.path, self._restarter.timeout_s)
+            running = replica.running()
+        except (
+            LabError
+        ):  # the engine did not answer, which is no failure of the replica; the next probe is due soon
+            return ""
+        return liveness.after(time.monotonic(), running=running, answered=answered)
 
     def _restart(self, replica: Replica, reason: str) -> None:
         try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+
+import pytest
 
 from lab.model import Event, LabError, Restarted, Restarter
 from lab.runtime.restarter import START_MAX_S, Liveness, Restarting
@@ -70,6 +72,28 @@ class Replica:
         self.alive = True
 
 
+class Hiccups(Replica):
+    """It runs, and answers as told, then always. None: the engine fails when it is asked the question `which`."""
+
+    def __init__(self, looks: Sequence[bool | None], which: str) -> None:
+        super().__init__("1")
+        self._looks = list(looks)
+        self._which = which
+        self._now: bool | None = True
+
+    def running(self) -> bool:
+        return self._told("running", answer=True)
+
+    def answers(self, path: str, timeout_s: float) -> bool:
+        self._now = self._looks.pop(0) if self._looks else True
+        return self._told("answers", answer=bool(self._now))
+
+    def _told(self, question: str, *, answer: bool) -> bool:
+        if self._now is None and question == self._which:
+            raise LabError("Docker: read timed out.")
+        return answer
+
+
 class Journal:
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -113,6 +137,16 @@ def test_a_replica_that_cannot_be_started_is_written_down_too() -> None:
     event = journal.events[0]
     assert isinstance(event, Restarted)
     assert event.reason == "it had ended, and cannot be started again: no memory"
+
+
+@pytest.mark.parametrize("which", ["running", "answers"])
+def test_a_look_that_fails_is_no_failure_of_the_replica_and_no_sign_of_life(which: str) -> None:
+    replica = Hiccups([None, False, None, False, None, None, False], which)
+    with looked_after(replica) as journal:
+        assert journal.told.wait(BOUND_S)
+    (event,) = journal.events
+    assert isinstance(event, Restarted)
+    assert event.reason == "it failed 3 liveness probes in a row"
 
 
 def test_nothing_is_looked_after_once_it_was_stopped() -> None:

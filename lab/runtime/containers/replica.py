@@ -32,13 +32,13 @@ class DockerReplica:
         return bool(self._container.status == "running")
 
     def answers(self, path: str, timeout_s: float) -> bool:
-        if self._directly:
-            with answering():
-                self._container.reload()
-            here = address(self._container, self._network)
-            return bool(here) and answers(f"http://{here}:{SERVICE_PORT}{path}", timeout_s)
-        inside = f"http://127.0.0.1:{SERVICE_PORT}{path}"
-        return succeeds(self._container, ["python", "-c", ASK, inside, str(timeout_s)])
+        with answering():
+            if not self._directly:
+                inside = f"http://127.0.0.1:{SERVICE_PORT}{path}"
+                return succeeds(self._container, ["python", "-c", ASK, inside, str(timeout_s)])
+            self._container.reload()
+        here = address(self._container, self._network)
+        return bool(here) and answers(f"http://{here}:{SERVICE_PORT}{path}", timeout_s)
 
     def restart(self) -> None:
         with answering():
