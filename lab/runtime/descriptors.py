@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from lab.model import LabError
-from lab.runtime.programs import ended
+from lab.runtime.programs import HOMELESS, ended
 
 PROC = Path("/proc")
 LINE = "Max open files"
@@ -34,22 +34,28 @@ def soft_limit(pid: int) -> int | None:
 
 
 def limit(pid: int, soft: int) -> None:
-    """Allow the process and its later children `soft` descriptors, but not more than its hard limit.
-
-    Root in a container may not always limit another user's process, but can do it as that user.
-    """
+    """Allow the process and its later children `soft` descriptors, but not more than its hard limit."""
     if sys.platform != "linux":
         raise LabError("Only Linux can change the limits of running processes.")
-    try:
+    with suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
-        hard = process.rlimit(psutil.RLIMIT_NOFILE)[1]
-        process.rlimit(psutil.RLIMIT_NOFILE, (soft if hard < 0 else min(soft, hard), hard))
-    except psutil.NoSuchProcess:
-        return
-    except psutil.AccessDenied as error:
-        command = ["prlimit", "--pid", str(pid), f"--nofile={soft}:"]
-        owner = pwd.getpwuid(process.uids().real)
-        if os.geteuid() != 0 or ended(command, timeout_s=PRLIMIT_TIMEOUT_S, user=owner).code:
-            raise LabError(
-                f"The limits of process {pid} cannot be changed: it is {owner.pw_name}'s."
-            ) from error
+        try:
+            hard = process.rlimit(psutil.RLIMIT_NOFILE)[1]
+            process.rlimit(psutil.RLIMIT_NOFILE, (soft if hard < 0 else min(soft, hard), hard))
+        except psutil.AccessDenied as error:
+            if not _limited_as_its_user(process, soft):
+                whose = f"it is user {process.uids().real}'s"
+                raise LabError(f"The limits of process {pid} cannot be changed: {whose}.") from error
+
+
+def _limited_as_its_user(process: psutil.Process, soft: int) -> bool:
+    """Root in a container may not always limit another user's process, but can do it as that user.
+
+    By number: the user of PostgreSQL has no name on this machine.
+    """
+    if os.geteuid() != 0:
+        return False
+    user, group = process.uids().real, process.gids().real
+    as_it = pwd.struct_passwd((str(user), "x", user, group, "", HOMELESS, "/bin/false"))
+    command = ["prlimit", "--pid", str(process.pid), f"--nofile={soft}:"]
+    return ended(command, timeout_s=PRLIMIT_TIMEOUT_S, user=as_it).code == 0 or not process.is_running()
