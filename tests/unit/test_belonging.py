@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -14,13 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from lab.record import RunWriter
 from lab.runtime.ownership.belonging import make_folder
 from lab.runtime.ownership.heal import heal, take_down
 from lab.runtime.ownership.identity import started
-from lab.runtime.ownership.ledger import FOLDER, PROCESS, RUN_MARK, SHARED_MEMORY, Ledger, holdings
+from lab.runtime.ownership.ledger import FOLDER, PROCESS, RUN_MARK, SHARED_MEMORY, Ledger, holdings, read
+from lab.runtime.ownership.relief import undo_resume
 from tests.forged import forged_ledger
 
 RUN = "20261126-041800-s99-made-up-0001"
@@ -32,9 +35,9 @@ def own(kind: str, key: object, **details: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def sleeping(**env: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that leads a group of its own, once it is what it will be."""
-    process = subprocess.Popen(SLEEP, env={**os.environ, **env}, process_group=0)
+def sleeping(*words: str, **env: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that leads a group of its own, with `words` on its command line."""
+    process = subprocess.Popen([*SLEEP, *words], env={**os.environ, **env}, process_group=0)
     try:
         yield process
     finally:
@@ -99,6 +102,62 @@ def test_a_process_of_the_run_is_ended(tmp_path: Path) -> None:
 
         assert heal(tmp_path) == [f"stopped a server (pid {ours.pid})"]
         assert ours.wait(5) < 0
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the run, while no environment may be read: as by root in a container, that of PostgreSQL."""
+
+    def denied(process: psutil.Process) -> dict[str, str]:
+        raise psutil.AccessDenied(process.pid)
+
+    monkeypatch.setattr(psutil.Process, "environ", denied)
+    folder = tmp_path / f"failure-lab-{RUN}-17"
+    make_folder(folder, RUN)
+    return folder
+
+
+def test_a_process_with_a_hidden_environment_is_known_by_the_folder_it_works_in(
+    folder: Path, tmp_path: Path
+) -> None:
+    with sleeping("-D", f"{folder}/naive/data") as ours:
+        forged_ledger(tmp_path, RUN, written_down(ours))
+
+        assert heal(tmp_path) == [f"stopped a server (pid {ours.pid})"]
+        assert ours.wait(5) < 0
+
+
+def test_so_is_one_that_did_not_get_into_the_ledger(folder: Path, tmp_path: Path) -> None:
+    with sleeping("-D", f"{folder}/naive/data") as ours:
+        forged_ledger(tmp_path, RUN)
+
+        assert heal(tmp_path) == [f"stopped pid {ours.pid}, which belonged to the run"]
+        assert ours.wait(5) < 0
+
+
+def test_so_is_one_that_is_paused(folder: Path, tmp_path: Path) -> None:
+    with sleeping("-D", f"{folder}/naive/data") as ours:
+        ours.send_signal(signal.SIGSTOP)
+        os.waitpid(ours.pid, os.WUNTRACED)
+        run = read(forged_ledger(tmp_path, RUN))
+
+        assert list(undo_resume({"descriptors": 0}, run)) == [f"continued pid {ours.pid}"]
+        assert os.WIFCONTINUED(os.waitpid(ours.pid, os.WCONTINUED)[1])
+
+
+def test_a_process_that_works_elsewhere_runs_on_also_if_its_environment_is_hidden(
+    folder: Path, tmp_path: Path
+) -> None:
+    other, unmarked = tmp_path / f"failure-lab-{RUN}-2-17", tmp_path / f"failure-lab-{RUN}-18"
+    make_folder(other, f"{RUN}-2")
+    unmarked.mkdir()
+    (unmarked / "thesis.txt").touch()
+    words = [f"{other}/data", f"{unmarked}/thesis.txt", f"{folder.name}/data", f"see:{folder}/data"]
+    with sleeping(*words) as theirs:
+        forged_ledger(tmp_path, RUN, written_down(theirs))
+
+        assert heal(tmp_path) == []
+        assert theirs.poll() is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the layout of postmaster.pid is read on Linux")

@@ -2,12 +2,16 @@
 
 It may have come with a copy of a clone, and what it names may belong to somebody else by now. So healing looks for the
 run's own mark on the thing itself, and leaves alone whatever has none. For things in Docker, `engine` does that.
+
+Root in a container may not read the environment of another user's process, where the mark of PostgreSQL is. That one
+works in a folder of the run, which has a mark too.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,13 +39,39 @@ def has_folder(run: str, path: Path) -> bool:
         if path.is_symlink() or path.stat().st_uid != os.geteuid():
             return False
         if not any(path.iterdir()):
-            return path.name.startswith(f"failure-lab-{run}-")
+            return _named_after(run, path)
         return (path / FILE).read_text() == run
     return False
 
 
 def has_process(run: str, pid: int) -> bool:
-    """Whether the process `pid` carries the mark of `run`."""
+    """Whether the process `pid` carries the mark of `run`, or works in its folder if its environment is hidden."""
     with suppress(psutil.Error):
-        return bool(psutil.Process(pid).environ().get(RUN_MARK) == run)
+        return _has(run, psutil.Process(pid))
     return False
+
+
+def processes(run: str) -> Iterator[psutil.Process]:
+    """Every process that belongs to `run` by itself. Those that it has started since may not show it."""
+    return (process for process in psutil.process_iter() if _has(run, process))
+
+
+def _has(run: str, process: psutil.Process) -> bool:
+    with suppress(psutil.Error, OSError):  # it has just ended
+        try:
+            return bool(process.environ().get(RUN_MARK) == run)
+        except psutil.AccessDenied:
+            return _works_in_folder(run, process.cmdline())
+    return False
+
+
+def _works_in_folder(run: str, command: Sequence[str]) -> bool:
+    """Whether a word of `command` is a path below a folder of `run`."""
+    paths = [Path(word) for word in command if word.startswith("/")]
+    return any(
+        _named_after(run, folder) and has_folder(run, folder) for path in paths for folder in path.parents
+    )
+
+
+def _named_after(run: str, folder: Path) -> bool:
+    return folder.name.startswith(f"failure-lab-{run}-")

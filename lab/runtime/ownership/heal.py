@@ -22,7 +22,6 @@ from lab.runtime.ownership import belonging, engine, shared_memory
 from lab.runtime.ownership.ledger import (
     FOLDER,
     PROCESS,
-    RUN_MARK,
     SHARED_MEMORY,
     Holdings,
     Owned,
@@ -158,14 +157,12 @@ def _await_end(things: list[Owned], timeout_s: float) -> None:
 
 
 def _end_unrecorded(run: str) -> Iterator[str]:
-    """Processes that carry the run's mark but did not get into the ledger before the kill, or left their group."""
-    for process in psutil.process_iter():
-        try:
-            if process.pid != os.getpid() and process.environ().get(RUN_MARK) == run:
+    """Processes that belong to the run but did not get into the ledger before the kill, or left their group."""
+    for process in belonging.processes(run):
+        if process.pid != os.getpid():
+            with suppress(psutil.Error):
                 process.kill()
-                yield f"stopped pid {process.pid}, which carried the mark of the run"
-        except psutil.Error:
-            continue
+                yield f"stopped pid {process.pid}, which belonged to the run"
 
 
 def _end_other(run: Holdings, thing: Owned) -> Iterator[str]:

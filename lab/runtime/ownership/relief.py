@@ -11,17 +11,14 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
-
-import psutil
 
 from lab.model import Undo
 from lab.runtime.descriptors import limit, soft_limit
 from lab.runtime.effects import about_to
-from lab.runtime.ownership import engine, trees
+from lab.runtime.ownership import belonging, engine, trees
 from lab.runtime.ownership.ledger import CONTAINER as OF_DOCKER
-from lab.runtime.ownership.ledger import PROCESS, RUN_MARK, Holdings, adopt, process_alive
+from lab.runtime.ownership.ledger import PROCESS, Holdings, adopt, process_alive
 from lab.runtime.programs import as_ids
 
 RESUME = "resume processes"
@@ -75,8 +72,8 @@ def limit_descriptors(soft: int) -> list[str]:
 
 def undo_resume(details: Details, run: Holdings) -> Iterator[str]:
     """The kernel itself continues a stopped group whose parent has died, but not those of other sessions below it."""
-    for root in _marked(run.run):
-        pids = trees.tree(root)
+    for root in belonging.processes(run.run):
+        pids = trees.tree(root.pid)
         for pid in pids:
             if trees.stopped(pid):
                 os.kill(pid, signal.SIGCONT)
@@ -144,14 +141,6 @@ def revive_container(details: Details, run: Holdings) -> Iterator[str]:
     if engine.docker(run, "inspect", "--format", "{{.State.Running}}", name) == "false":
         engine.docker(run, "start", name)
         yield f"started container {name} again"
-
-
-def _marked(run: str) -> Iterator[int]:
-    """Every process that carries the mark of `run`. Processes that these have started since may not carry it."""
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.environ().get(RUN_MARK) == run:
-                yield process.pid
 
 
 def _freed(pids: Sequence[int], soft: int) -> Iterator[str]:
