@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from lab.model import LabError
@@ -73,8 +74,9 @@ def main(state_dir: Path, ledger: Path) -> None:
 def _await_death(ledger: Path) -> None:
     """A dying process closes its files a little before it counts as dead."""
     give_up = time.monotonic() + DEATH_TIMEOUT_S
-    while ledger.exists() and read(ledger).owner_alive and time.monotonic() < give_up:
-        time.sleep(POLL_S)
+    with suppress(FileNotFoundError):  # the lab has closed it
+        while read(ledger).owner_alive and time.monotonic() < give_up:
+            time.sleep(POLL_S)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ up on purpose; otherwise the rest of the dead run is removed as well.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -75,8 +74,7 @@ def undo_resume(details: Details, run: Holdings) -> Iterator[str]:
     for root in belonging.processes(run.run):
         pids = trees.tree(root.pid)
         for pid in pids:
-            if trees.stopped(pid):
-                os.kill(pid, signal.SIGCONT)
+            if trees.stopped(pid) and trees.send(pid, signal.SIGCONT):
                 yield f"continued pid {pid}"
         yield from _freed(pids, int(details["descriptors"]))
 

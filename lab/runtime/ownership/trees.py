@@ -42,7 +42,7 @@ def freeze(root: int) -> None:
         if not fresh:
             break
         for pid in fresh:
-            _send(pid, signal.SIGSTOP)
+            send(pid, signal.SIGSTOP)
             _await_still(pid)
         frozen |= set(fresh)
 
@@ -50,14 +50,22 @@ def freeze(root: int) -> None:
 def thaw(root: int) -> None:
     """Continue every process of the tree."""
     for pid in reversed(tree(root)):
-        _send(pid, signal.SIGCONT)
+        send(pid, signal.SIGCONT)
 
 
 def kill(root: int) -> None:
     """SIGKILL to every process of the tree; none can start another in between."""
     freeze(root)
     for pid in reversed(tree(root)):
-        _send(pid, signal.SIGKILL)
+        send(pid, signal.SIGKILL)
+
+
+def send(pid: int, number: signal.Signals) -> bool:
+    """Whether the signal was sent: the process may have ended meanwhile, or be another user's."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+        return True
+    return False
 
 
 def stopped(pid: int) -> bool:
@@ -105,8 +113,3 @@ def _await_still(pid: int) -> None:
     give_up = time.monotonic() + STILL_TIMEOUT_S
     while _letter(pid) not in ("T", "t", *GONE) and time.monotonic() < give_up:
         time.sleep(POLL_S)
-
-
-def _send(pid: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, number)

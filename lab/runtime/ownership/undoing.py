@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+import psutil
+
 from lab.model import LabError, LinkState, session_mark
 from lab.runtime.ownership import engine, relief
 from lab.runtime.ownership.ledger import Holdings
@@ -34,7 +36,7 @@ def undo_faults(run: Holdings, *, stays: bool) -> Iterator[str]:
                 yield from UNDOERS[undo.how](undo.details, run)
             if stays and undo.how in REVIVERS:
                 yield from REVIVERS[undo.how](undo.details, run)
-        except LabError as error:
+        except (LabError, OSError, psutil.Error) as error:  # whatever it is, the rest of the run must end
             yield Failure(f"could not undo a fault ({undo.how}): {error}")
 
 
