@@ -32,6 +32,8 @@ class Counters:
         killed together with its children, their time is lost, because none of ours waits for them. How much they used
         at the end is then unknown, so no time since the last look counts as foreign.
         """
+        if not (PROC / "stat").exists():  # before it costs anything
+            return None
         everybody = family(os.getpid())
         if (now := _look(cpu_s(everybody) + elsewhere_s)) is None:
             return None

@@ -15,6 +15,14 @@ Reading = tuple[
 ]  # our processes with their parents, their CPU seconds, all CPU seconds
 
 
+@pytest.fixture(autouse=True)
+def kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A system that reports its counters, which a test may replace."""
+    (tmp_path / "stat").touch()
+    monkeypatch.setattr(machine, "PROC", tmp_path)
+    return tmp_path
+
+
 def samples(monkeypatch: pytest.MonkeyPatch, *readings: Reading) -> Iterator[MachineSample]:
     """What `Counters` makes of these readings, a second apart."""
     left, counters = list(enumerate(readings)), machine.Counters()
@@ -76,14 +84,26 @@ def test_our_counters_are_read_before_those_of_the_machine(monkeypatch: pytest.M
     assert read == ["ours", "all"]
 
 
-def test_what_the_host_took_is_read_apart_from_the_rest(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_where_the_system_reports_nothing_nothing_is_done(
+    monkeypatch: pytest.MonkeyPatch, kernel: Path
 ) -> None:
-    (tmp_path / "stat").write_text(
+    """On macOS, a look at a whole family is a look at all processes."""
+
+    def worked(_root: int) -> dict[int, int]:
+        pytest.fail("it looked at its family")
+
+    monkeypatch.setattr(machine, "family", worked)
+    (kernel / "stat").unlink()
+    assert machine.Counters().look() is None
+
+
+def test_what_the_host_took_is_read_apart_from_the_rest(
+    monkeypatch: pytest.MonkeyPatch, kernel: Path
+) -> None:
+    (kernel / "stat").write_text(
         "cpu 0 0 0 0 0 0 0 0\ncpu0 1 2 3 400 50 6 7 80 0 0\ncpu1 0 0 0 500 0 0 0 20 0 0\n"
     )
-    (tmp_path / "vmstat").write_text("pswpin 0\n")
-    monkeypatch.setattr(machine, "PROC", tmp_path)
+    (kernel / "vmstat").write_text("pswpin 0\n")
     monkeypatch.setattr(machine, "available", lambda: [0, 1])
     sample = machine.Counters().look()
     assert sample is not None

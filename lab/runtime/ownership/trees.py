@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -73,18 +73,29 @@ def stopped(pid: int) -> bool:
     return _letter(pid) in ("T", "t")
 
 
-def _tree(pid: int, without: Collection[str], parent: int = 0) -> Iterator[tuple[int, int]]:
+def _tree(root: int, without: Collection[str]) -> Iterator[tuple[int, int]]:
+    return _below(root, 0, without, _children if CHILDREN_KNOWN else _searched())
+
+
+def _below(
+    pid: int, parent: int, without: Collection[str], children: Callable[[int], Sequence[int]]
+) -> Iterator[tuple[int, int]]:
     if _letter(pid) not in without:
         yield pid, parent
-        for child in _children(pid):
-            yield from _tree(child, without, pid)
+        for child in children(pid):
+            yield from _below(child, pid, without, children)
+
+
+def _searched() -> Callable[[int], Sequence[int]]:
+    """Tells the children of a process, each time once, where the kernel does not: from one look at all processes."""
+    found: dict[int, list[int]] = {}
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            found.setdefault(process.ppid(), []).append(process.pid)
+    return lambda pid: found.pop(pid, ())
 
 
 def _children(pid: int) -> list[int]:
-    if not CHILDREN_KNOWN:
-        with suppress(psutil.Error):
-            return [child.pid for child in psutil.Process(pid).children()]
-        return []
     found: list[int] = []
     with suppress(OSError):  # it has just ended
         tasks = f"{PROC}/{pid}/task"
