@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -54,38 +55,77 @@ def environments_of(containers: Mapping[str, Sequence[Container]]) -> dict[str, 
     }
 
 
+class Engine:
+    """The engine's own processes on this machine, found without searching all of its processes at every look."""
+
+    def __init__(self) -> None:
+        self._daemons: list[psutil.Process] = []
+        self._expected: int | None = None  # how many daemons; None before the first search
+        self._shims: dict[int, psutil.Process] = {}  # by the first process of the container
+
+    def daemons(self) -> list[psutil.Process]:
+        """Searched for once, and again while one of them is missing. None, if the engine is on another machine."""
+        alive = [daemon for daemon in self._daemons if daemon.is_running()]
+        if self._expected is None or len(alive) < self._expected:
+            alive = [one for one in psutil.process_iter(["name"]) if _is_daemon(str(one.info["name"]))]
+            self._expected = max(self._expected or 0, len(alive))
+        self._daemons = alive
+        return alive
+
+    def shims(self, roots: Iterable[int]) -> set[psutil.Process]:
+        """Those of the containers whose first processes are `roots`, and earlier ones that still live."""
+        alive = {root: shim for root, shim in self._shims.items() if shim.is_running()}
+        for root in roots:
+            if root and root not in alive and (shim := _shim_of(root)):
+                alive[root] = shim
+        self._shims = alive
+        return set(alive.values())
+
+
 class Spending:
     """CPU seconds that the containers of a run have used, those that have ended included, and the engine for them."""
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[Cgroup, Counters]] = {}
-        self._engine: dict[int, float] = {}
+        self._engine = Engine()
+        self._used_s: dict[psutil.Process, float] = {}  # by each of the engine's processes
         self._engine_s = 0.0
 
     def total_s(self, containers: Iterable[Container]) -> float:
+        roots = []
         for container in containers:
             name = str(container.name)
             if name not in self._seen and (pid := pid_of(container)):
                 self._seen[name] = (cgroup_of(pid), Counters())
+            roots.append(int(container.attrs["State"]["Pid"]))
         for kernel, counters in self._seen.values():
             counters.see(kernel)
-        self._see_engine()
+        self._see_engine(roots)
         return sum(counters.cpu_s or 0.0 for _, counters in self._seen.values()) + self._engine_s
 
-    def _see_engine(self) -> None:
+    def _see_engine(self, roots: Iterable[int]) -> None:
         """Its own processes, with their ended children: it starts and kills containers by other programs.
 
         When a container ends, its shim has all that it used among those of its children. Its cgroup has counted that.
         """
-        for pid, name in _engine():
-            used_s = cpu_s([pid])
-            more_s = used_s - self._engine.get(pid, 0.0)
-            if more_s > 0:
-                self._engine[pid] = used_s
-                self._engine_s += 0.0 if name.startswith(SHIM) and more_s > REAPED_S else more_s
+        self._engine_s += sum(map(self._more_s, self._engine.daemons()))
+        since_s = map(self._more_s, self._engine.shims(roots))
+        self._engine_s += sum(more_s for more_s in since_s if more_s <= REAPED_S)
+
+    def _more_s(self, process: psutil.Process) -> float:
+        """What it has used since the last look."""
+        before_s = self._used_s.get(process, 0.0)
+        self._used_s[process] = max(cpu_s([process.pid]), before_s)
+        return self._used_s[process] - before_s
 
 
-def _engine() -> list[tuple[int, str]]:
-    """The pid and name of each of the engine's own processes."""
-    found = [(one.pid, str(one.info["name"])) for one in psutil.process_iter(["name"])]
-    return [(pid, name) for pid, name in found if name.startswith(ENGINE)]
+def _is_daemon(name: str) -> bool:
+    return name.startswith(ENGINE) and not name.startswith(SHIM)
+
+
+def _shim_of(root: int) -> psutil.Process | None:
+    """The shim of the container whose first process is `root`; None if that has ended."""
+    with suppress(psutil.Error):
+        parent = psutil.Process(psutil.Process(root).ppid())
+        return parent if parent.name().startswith(SHIM) else None
+    return None
