@@ -1,14 +1,20 @@
 """The parts of the embedded proxy that the conformance suite cannot see from outside."""
 
 import asyncio
+import errno
+import resource
 import socket
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.runtime.toxiproxy.embedded import proxies
+from lab.runtime.toxiproxy.embedded.__main__ import allow_descriptors
 from lab.runtime.toxiproxy.embedded.links import Channel, Stub
-from lab.runtime.toxiproxy.embedded.proxies import Proxy, resolved
+from lab.runtime.toxiproxy.embedded.proxies import EXHAUSTED, PAUSE_S, Proxy, resolved
+from lab.runtime.toxiproxy.embedded.server import ApiHandler, ApiServer
 from lab.runtime.toxiproxy.embedded.toxics import KINDS, Chunk, Toxic, sliced
 
 ATTRIBUTES = {
@@ -122,3 +128,99 @@ def test_small_pieces_wait_for_nobody_on_either_side() -> None:
     told = asyncio.run(no_delay())
     assert len(told) == 2
     assert all(told)
+
+
+class Full:
+    """Accepts nothing for want of descriptors, `times` times; `tries` counts all."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int, number: int = errno.EMFILE) -> None:
+        self.tries = 0
+        real = socket.socket.accept
+
+        def accept(listener: socket.socket) -> tuple[socket.socket, object]:
+            self.tries += 1
+            if self.tries <= times:
+                raise OSError(number, "too many open files")
+            return real(listener)
+
+        monkeypatch.setattr(socket.socket, "accept", accept)
+
+
+@pytest.mark.parametrize("number", EXHAUSTED)
+def test_without_a_descriptor_for_a_connection_the_proxy_pauses(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Who waits stays in the queue: the loop would see it again at once, and again."""
+    full = Full(monkeypatch, times=1_000, number=number)
+
+    async def paused() -> bool:
+        proxy = Proxy("p", "127.0.0.1:0", "127.0.0.1:1")
+        proxy.start()
+        listener = proxy._listener
+        assert listener is not None
+        proxy._accept(listener)
+        listening = asyncio.get_running_loop().remove_reader(listener)
+        proxy.stop()
+        proxy._accept_from(listener)  # the pause ends: nothing, since the proxy has been stopped
+        return not listening
+
+    assert asyncio.run(paused())
+    assert full.tries == 1
+
+
+def test_after_the_pause_it_serves_who_has_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proxies, "PAUSE_S", 0.0)
+    full = Full(monkeypatch, times=1)
+
+    async def served() -> bytes:
+        proxy = Proxy("p", "127.0.0.1:0", "127.0.0.1:1")  # where nobody listens: an end of file
+        proxy.start()
+        host, port = proxy.listen.split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        try:
+            return await asyncio.wait_for(reader.read(), 5)
+        finally:
+            writer.close()
+            proxy.stop()
+
+    assert asyncio.run(served()) == b""
+    assert full.tries == 2
+
+
+def test_who_has_left_before_he_was_accepted_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    Full(monkeypatch, times=1, number=errno.ECONNABORTED)
+
+    async def listening() -> bool:
+        proxy = Proxy("p", "127.0.0.1:0", "127.0.0.1:1")
+        proxy.start()
+        assert proxy._listener is not None
+        proxy._accept(proxy._listener)
+        found = asyncio.get_running_loop().remove_reader(proxy._listener)
+        proxy.stop()
+        return found
+
+    assert asyncio.run(listening())
+
+
+def test_the_api_pauses_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    Full(monkeypatch, times=1)
+    with ApiServer(("127.0.0.1", 0), ApiHandler) as server, pytest.raises(OSError, match="too many"):
+        server.get_request()
+    assert slept == [PAUSE_S]
+
+
+@pytest.mark.parametrize(
+    ("platform", "hard", "soft"),
+    [("linux", 4_096, 4_096), ("linux", 500_000, 500_000), ("darwin", 2**63 - 1, 10_240)],
+)
+def test_it_may_have_as_many_connections_as_the_system_allows(
+    monkeypatch: pytest.MonkeyPatch, platform: str, hard: int, soft: int
+) -> None:
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr("sys.platform", platform)
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (256, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _which, limits: asked.append(limits))
+    allow_descriptors()
+    assert asked == [(soft, hard)]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
-from contextlib import suppress
 
 from lab.runtime.toxiproxy.embedded.links import CHUNK_BYTES_MAX, Link, reset_on_close
 from lab.runtime.toxiproxy.embedded.toxics import Toxic
 
 UPSTREAM, DOWNSTREAM = "upstream", "downstream"
 BACKLOG = 1024
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+PAUSE_S = 0.1
 # What people write into a toxiproxy.json to be reached at all; "every address" is loopback here.
 ACCEPTED = ("", "127.0.0.1", "localhost", "::1", "[::1]", "0.0.0.0", "::", "[::]")  # noqa: S104
 
@@ -35,8 +37,7 @@ class Proxy:
         host, port = split(self.listen)
         self._listener = socket.create_server((host, port), backlog=BACKLOG)
         self._listener.setblocking(False)
-        # Not asyncio's own server: if closed while it accepts, it leaves that connection open for ever.
-        asyncio.get_running_loop().add_reader(self._listener, self._accept, self._listener)
+        self._accept_from(self._listener)
         self.listen = f"{host}:{self._listener.getsockname()[1]}"
 
     def stop(self) -> None:
@@ -72,12 +73,25 @@ class Proxy:
     def _in(self, stream: str) -> list[Link]:
         return [link for link, direction in self._links.items() if direction == stream.lower()]
 
+    def _accept_from(self, listener: socket.socket) -> None:
+        if listener is self._listener:  # it has not been closed meanwhile
+            # Not asyncio's own server: if closed while it accepts, it leaves that connection open for ever.
+            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+
     def _accept(self, listener: socket.socket) -> None:
-        with suppress(OSError):  # who has left already
+        loop = asyncio.get_running_loop()
+        try:
             connection, _ = listener.accept()
-            task = asyncio.get_running_loop().create_task(self._serve(connection))
-            self._dialling.add(task)
-            task.add_done_callback(self._dialling.discard)
+        except OSError as error:
+            if (
+                error.errno in EXHAUSTED
+            ):  # whoever waits stays: without a pause the loop would do nothing else
+                loop.remove_reader(listener)
+                loop.call_later(PAUSE_S, self._accept_from, listener)
+            return
+        task = loop.create_task(self._serve(connection))
+        self._dialling.add(task)
+        task.add_done_callback(self._dialling.discard)
 
     async def _serve(self, connection: socket.socket) -> None:
         """Connect to the upstream; if it refuses, the client sees an end of file."""

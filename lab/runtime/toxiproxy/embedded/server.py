@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from lab.runtime.toxiproxy.embedded.api import Api
+from lab.runtime.toxiproxy.embedded.proxies import PAUSE_S
 
 ANSWER_TIMEOUT_S = 25.0
 
@@ -21,10 +24,22 @@ def serve_api(api: Api, host: str, port: int) -> ThreadingHTTPServer:
             asked = asyncio.run_coroutine_threadsafe(api.answer(self.command, self.path, body), loop)
             return asked.result(ANSWER_TIMEOUT_S)
 
-    server = ThreadingHTTPServer((host, port), Handler)
-    server.daemon_threads = True
+    server = ApiServer((host, port), Handler)
     threading.Thread(target=server.serve_forever, name="api", daemon=True).start()
     return server
+
+
+class ApiServer(ThreadingHTTPServer):
+    """Pauses where a connection cannot be accepted: it stays, and without a pause the thread would do nothing else."""
+
+    daemon_threads = True
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(PAUSE_S)
+            raise
 
 
 class ApiHandler(BaseHTTPRequestHandler):
