@@ -62,7 +62,7 @@ SCENARIO = Scenario(
         *BOOKINGS,
     ),
     defences=("deadline", "bulkhead"),
-    lesson="bulkhead: a slow dependency uses up its own compartment, not the others.",
+    lesson="bulkhead or deadline: each alone keeps a slow dependency from taking the last thread.",
     code=("payments.post",),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )
