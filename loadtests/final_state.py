@@ -91,7 +91,12 @@ def read(config: Mapping[str, Any]) -> dict[str, Any]:
     """All tables of `config`, and all charges, as JSON. Raises psycopg.Error or OSError if a store does not answer."""
     options = f"-c statement_timeout={int(config['timeout_s'] * 1_000)}"
     with psycopg.connect(
-        config["direct_dsn"], autocommit=True, row_factory=dict_row, connect_timeout=5, options=options
+        config["direct_dsn"],
+        autocommit=True,
+        row_factory=dict_row,
+        connect_timeout=5,
+        options=options,
+        require_auth="scram-sha-256",  # else whoever listens there could ask for the password
     ) as conn:
         state = read_all(conn, config["tables"])
     state["charges"] = charges(config["direct_payments"], config["token"], config["timeout_s"])

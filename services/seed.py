@@ -100,11 +100,11 @@ def load(*, dsn: str, schema: str, defences: frozenset[str], passwords: Password
 
 
 def connect(dsn: str) -> psycopg.Connection:
-    """A connection as soon as there is one: the server may still be starting."""
+    """A connection as soon as there is one: the server may still be starting. Nobody is told the password in clear."""
     give_up = time.monotonic() + READY_TIMEOUT_S
     while True:
         try:
-            return psycopg.connect(dsn)
+            return psycopg.connect(dsn, require_auth="scram-sha-256")
         except psycopg.OperationalError:
             if time.monotonic() > give_up:
                 raise

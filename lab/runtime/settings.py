@@ -9,9 +9,12 @@ from lab.model import CACHE, DATABASE, PAYMENTS, QUEUE, Balancing, Secrets, Serv
 
 
 def service_urls(links: Mapping[str, str], secrets: Secrets) -> dict[str, str]:
-    """The addresses of what the service calls, always behind the proxies: a variable for each of `links`."""
+    """The addresses of what the service calls, always behind the proxies: a variable for each of `links`.
+
+    Without `require_auth`, whoever listens in the database's place could ask for the password in clear.
+    """
     forms = {
-        DATABASE: f"postgresql://app:{secrets.app}@{{}}/lab",
+        DATABASE: f"postgresql://app:{secrets.app}@{{}}/lab?require_auth=scram-sha-256",
         PAYMENTS: "http://{}",
         CACHE: f"redis://:{secrets.stores}@{{}}/0",
         QUEUE: f"nats://{secrets.stores}@{{}}",

@@ -83,7 +83,11 @@ class SessionsProbe:
         if self._connection is None:
             async with asyncio.timeout(self._config["timeout_s"]):
                 connection = await Connection.connect(
-                    self._config["dsn"], autocommit=True, row_factory=dict_row, application_name=NAME
+                    self._config["dsn"],
+                    autocommit=True,
+                    row_factory=dict_row,
+                    application_name=NAME,
+                    require_auth="scram-sha-256",  # else whoever listens there could ask for the password
                 )
             connection.timeout_s = self._config["timeout_s"]
             self._connection = connection

@@ -72,7 +72,7 @@ def test_what_does_not_fit_together_is_refused(wrong: dict[str, object], why: st
 def test_the_service_is_told_of_the_links_that_are_there_and_no_others() -> None:
     urls = service_urls({EDGE: "h:1", DATABASE: "h:2", CACHE: "h:3", QUEUE: "h:4"}, SECRETS)
     assert urls == {
-        "DATABASE_URL": "postgresql://app:app-password@h:2/lab",
+        "DATABASE_URL": "postgresql://app:app-password@h:2/lab?require_auth=scram-sha-256",
         "CACHE_URL": "redis://:lab-password@h:3/0",
         "QUEUE_URL": "nats://lab-password@h:4",
     }

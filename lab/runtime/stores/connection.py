@@ -31,7 +31,7 @@ class Connection(psycopg.Connection[Any]):
 
 
 def connect(dsn: str, name: str) -> Connection:
-    """A new session, called `name` in pg_stat_activity."""
+    """A new session, called `name` in pg_stat_activity. Whoever listens there instead is not told the password."""
     for variable in [variable for variable in os.environ if variable.startswith("PG")]:
         del os.environ[variable]  # libpq would obey them
     return Connection.connect(
@@ -41,6 +41,7 @@ def connect(dsn: str, name: str) -> Connection:
         connect_timeout=int(TIMEOUT_S),
         sslmode="disable",
         gssencmode="disable",
+        require_auth="scram-sha-256",
     )
 
 

@@ -89,4 +89,5 @@ def dsn(port: int, password: str = "") -> str:
 
 def psql(port: int, password: str) -> str:
     """A line for a person's shell. The password is in its environment: everybody can read a command line."""
-    return f"PGPASSWORD={password} psql -h {LOOPBACK} -p {port} -U {SUPERUSER} {DATABASE}"
+    login = f"PGREQUIREAUTH=scram-sha-256 PGPASSWORD={password}"
+    return f"{login} psql -h {LOOPBACK} -p {port} -U {SUPERUSER} {DATABASE}"
