@@ -16,7 +16,7 @@ from lab.runtime.containers.replica import DockerReplica
 def replica(error: Exception, *, directly: bool) -> DockerReplica:
     """One whose engine answers every question with `error`."""
 
-    def ask(*_: object) -> None:
+    def ask(*_: object, **__: object) -> None:
         raise error
 
     container: Any = SimpleNamespace(short_id="abc", reload=ask, exec_run=ask)

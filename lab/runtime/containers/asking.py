@@ -11,12 +11,13 @@ from docker.errors import APIError
 from docker.models.containers import Container
 
 ANSWER_TIMEOUT_S = 2.0
-# Arguments: host, port, question, and what the reply must contain. The exit code is the answer.
+# Arguments: host, port, and what the reply must contain. The exit code is the answer. A password is in the question,
+# so it is in the environment, since everybody on the machine can read a command line.
 TALK = """
-import socket, sys
-host, port, question, expected = sys.argv[1:]
+import os, socket, sys
+host, port, expected = sys.argv[1:]
 with socket.create_connection((host, int(port)), 1) as connection:
-    connection.sendall(question.encode())
+    connection.sendall(os.environ["QUESTION"].encode())
     reply = b""
     while expected.encode() not in reply:
         more = connection.recv(8192)
@@ -34,7 +35,7 @@ def healthy(container: Container) -> bool:
 
 def replies(container: Container, host: str, port: int, question: str, expected: str) -> bool:
     """Whether the reply of `host` to `question` contains `expected`, asked by Python in `container`."""
-    return succeeds(container, ["python", "-c", TALK, host, str(port), question, expected])
+    return succeeds(container, ["python", "-c", TALK, host, str(port), expected], QUESTION=question)
 
 
 def answers(url: str, timeout_s: float = ANSWER_TIMEOUT_S) -> bool:
@@ -52,9 +53,9 @@ def address(container: Container, network: str) -> str:
     return str(networks[network]["IPAddress"])
 
 
-def succeeds(container: Container, command: list[str]) -> bool:
-    """Whether `command` succeeds inside `container`."""
+def succeeds(container: Container, command: list[str], **environment: str) -> bool:
+    """Whether `command` succeeds inside `container`, with `environment` besides the container's own."""
     try:
-        return bool(container.exec_run(command).exit_code == 0)
+        return bool(container.exec_run(command, environment=environment).exit_code == 0)
     except APIError:  # it does not run
         return False
