@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,8 @@ from lab.workload import Workload
 PROXIES = {"edge": 8000, "database": 5432, "payments": 8001, "cache": 6379, "queue": 4222}
 FILES = (COMPOSE / "twin.yaml", COMPOSE / "run.yaml")
 ROUTES = COMPOSE / "toxiproxy.json"
+MOUNTED = ("pg_hba.conf", "toxiproxy.json", "Caddyfile", "valkey.conf", "nats.conf")  # by twin.yaml
+READABLE = 0o444
 SERVICE_PORT = 8000
 SEED, TOXIPROXY = "seed", "toxiproxy"  # beside the parts of a topology
 PROFILES = (CACHE, QUEUE, WORKER)  # the balancer's comes later
@@ -90,6 +93,7 @@ class Project:
         """Start everything but the balancer. Raises LabError with the output of Compose."""
         if WORKER in self.stack.topology.parts and not self.workload.worker:
             raise LabError(f"The workload {self.workload.name} has no worker: remove it from the topology.")
+        make_readable()
         profiles = [part for part in PROFILES if part in self.stack.topology.parts]
         self._compose(profiles, "up", "--scale", f"{SERVICE}={self.stack.topology.replicas}")
 
@@ -129,6 +133,21 @@ class Project:
             LAB_TOXIPROXY_PORT=str(self.published.toxiproxy),
             **extra,
         )
+
+
+def make_readable() -> None:
+    """Let the users of the containers read what is mounted: under a narrow umask, git makes it for its owner alone."""
+    for file in (COMPOSE / name for name in MOUNTED):
+        mode = stat.S_IMODE(file.stat().st_mode)
+        if mode & READABLE == READABLE:
+            continue
+        try:
+            file.chmod(mode | READABLE)
+        except OSError as error:
+            raise LabError(
+                f"The containers cannot read {file}, which is not yours to change ({error.strerror}). "
+                f"Its owner can: chmod a+r {file}"
+            ) from error
 
 
 def routes() -> Mapping[str, Proxy]:
