@@ -26,6 +26,7 @@ from lab.runtime.containers.project import Project, Published
 from lab.runtime.containers.servers import Spending, environments_of, limits_of
 from lab.runtime.containers.twin import DockerTwin
 from lab.runtime.docker_client import engine_address
+from lab.runtime.ownership.engine import PASSES_MAX
 from lab.runtime.ports_free import Ports
 from lab.runtime.testbed import PACKAGES, Twins
 from lab.runtime.toxiproxy.client import Toxiproxy
@@ -112,13 +113,16 @@ class DockerTestbed(Twins[DockerTwin]):
         return self._machine.look(self._spending.total_s(containers))
 
     def down(self) -> None:
-        """Remove everything that `up` and `spawn` started; harmless if there is nothing."""
+        """Remove everything that `up` and `spawn` started; harmless if there is nothing.
+
+        Looks until nothing is found: the engine still finishes what a killed Compose asked for.
+        """
         if self._ledger is None:
             return
         for twin in self._twins.values():
             twin.stop()
-        remove_leftovers(self._stack.run)
-        self._let_go()
+        gone = any(not remove_leftovers(self._stack.run) for _ in range(PASSES_MAX))
+        self._let_go(everything_gone=gone)
 
     def spawn(self, twin: str, module: str, config: Mapping[str, Any], folder: Path, name: str) -> Child:
         (folder / f"{name}.config.json").write_text(json.dumps(config, indent=1))

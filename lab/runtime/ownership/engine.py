@@ -15,6 +15,7 @@ from lab.runtime.reach import unreachable
 
 ANSWER_TIMEOUT_S = 5.0
 TIMEOUT_S = 30.0
+PASSES_MAX = 5  # the engine still finishes what a client asked for that has died since
 NOTHING = re.compile(
     r"no such (container|network|volume|object)|(container|network|volume) \S+ not found", re.IGNORECASE
 )

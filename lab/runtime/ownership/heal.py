@@ -37,8 +37,6 @@ LOCK_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
 POLL_S = 0.02
 
-DOCKER_PASSES_MAX = 5
-
 
 def heal(state_dir: Path) -> list[str]:
     """Heal all that dead owners left; returns a line for each thing done, and a Failure for each that could not be.
@@ -94,12 +92,12 @@ def _heal_run(run: Holdings) -> Iterator[str]:
 
 
 def _end_in_docker(run: Holdings) -> tuple[list[str], list[str]]:
-    """Repeats `_ended` until nothing is left: the engine still finishes what a client asked for that has died since."""
+    """Repeats `_ended` until nothing is left: see `engine.PASSES_MAX`."""
     things = [thing for thing in run.owned if thing.kind in engine.REMOVE]
     if things and (why := engine.unreachable_for(run)):
         return [], [Failure(why)]
     told: list[str] = []
-    for _ in range(DOCKER_PASSES_MAX):
+    for _ in range(engine.PASSES_MAX):
         more, stuck = _ended(run, things)
         told += more
         if not more:
