@@ -26,8 +26,6 @@ PUNCTUAL = (
     "loadtests.load",
     "loadtests.observe",
 )  # a share of real time is for those who have instants to keep
-ENGINE_REAL_TIME = Path("/sys/fs/cgroup/cpu/docker/cpu.rt_runtime_us")
-REAL_TIME_US = 200_000  # of each second, for each of four programs
 # A file descriptor for every request in flight. Output goes straight to the run folder: it can be read meanwhile, and
 # survives a kill.
 SHELL = 'ulimit -n "$(ulimit -Hn)"; exec python -m "$0" "$1" > "$2" 2>&1'
