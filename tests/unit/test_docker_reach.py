@@ -13,7 +13,7 @@ import pytest
 
 from lab.runtime.containers import real_time
 from lab.runtime.docker_client import DEFAULT, Address
-from lab.runtime.reach import foreign, unreachable
+from lab.runtime.reach import foreign, remapped, unreachable
 
 NOBODY = 65534
 
@@ -35,8 +35,17 @@ def listening(tmp_path: Path) -> Iterator[Path]:
 def test_no_socket(tmp_path: Path) -> None:
     assert told(f"unix://{tmp_path}/docker.sock", DEFAULT) == (
         f"No Docker engine answers at unix://{tmp_path}/docker.sock (the default): there is no such socket. "
-        "Start it (sudo systemctl start docker), or name another one with DOCKER_HOST."
+        "Install Docker (Debian: sudo apt install docker.io), start it (sudo systemctl start docker), "
+        "or name another engine with DOCKER_HOST."
     )
+
+
+def test_an_engine_that_has_ended_is_not_to_be_installed(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "docker.sock"))
+    said = told(f"unix://{tmp_path}/docker.sock", DEFAULT)
+    assert "systemctl start docker" in said
+    assert "apt install" not in said
 
 
 def test_a_socket_that_the_user_may_not_use(listening: Path) -> None:
@@ -98,6 +107,21 @@ def test_an_engine_on_another_kernel_is_refused(host: str, kernel: str, name: st
     said = foreign(Address(host=host, named_by=DEFAULT), info)
     assert (said is None) == here
     assert here or "Use --runtime local" in str(said)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (None, None),
+        (["name=seccomp,profile=builtin", "name=cgroupns"], None),
+        (["name=seccomp,profile=builtin", "name=rootless", "name=cgroupns"], "rootless mode"),
+        (["name=userns"], "userns-remap"),
+    ],
+)
+def test_an_engine_that_maps_user_ids_is_refused(options: list[str] | None, why: str | None) -> None:
+    said = remapped(Address(host="unix:///docker.sock", named_by=DEFAULT), {"SecurityOptions": options})
+    assert (said is None) == (why is None)
+    assert why is None or f"maps the ids of users ({why})" in str(said)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,12 +22,17 @@ from lab.runtime.docker_client import docker_configuration, docker_environment, 
 from lab.runtime.effects import about_to
 from lab.runtime.ownership.ledger import RUN_LABEL
 from lab.runtime.programs import output
-from lab.runtime.reach import foreign, unreachable
+from lab.runtime.reach import elsewhere, foreign, remapped, unreachable
 
 TWIN_LABEL = "failure-lab.twin"
 ANSWER_TIMEOUT_S = 5
 CALL_TIMEOUT_S = 60
 AT_ONCE = 8
+COMPOSE_LEAST = (2, 21)  # also in compose/offline/compose-plugin/build
+GET_COMPOSE = (
+    "Install its plugin (apt install docker-compose-plugin or docker-compose-v2), "
+    "or build it: compose/offline/compose-plugin/build"
+)
 
 
 class Connection(docker.APIClient):
@@ -71,19 +78,32 @@ def available() -> str | None:
     Connection.gone = False
     try:
         address = engine_address()
+        if reason := elsewhere(address):
+            return reason
         info = _connected(ANSWER_TIMEOUT_S).info()
     except (DockerException, requests.RequestException) as error:
         return unreachable(address, str(error))
     except LabError as error:
         return str(error)
-    try:
-        compose_version()
-    except LabError:
+    return foreign(address, info) or remapped(address, info) or _lacking()
+
+
+def _lacking() -> str | None:
+    """What is missing, or too old, of the programs with which twins are started."""
+    if shutil.which("docker") is None:
         return (
-            "Docker Compose is missing. Install its plugin (apt install docker-compose-plugin or docker-compose-v2), "
-            "or build it: compose/offline/compose-plugin/build"
+            "An engine answers, but Docker's command line is missing. "
+            "Install it: sudo apt install docker-cli (Debian 12: docker.io)"
         )
-    return foreign(address, info)
+    try:
+        found = compose_version()
+    except LabError:
+        return f"Docker Compose is missing. {GET_COMPOSE}"
+    numbers = re.match(r"v?(\d+)\.(\d+)", found)
+    if numbers and (int(numbers[1]), int(numbers[2])) < COMPOSE_LEAST:
+        least = ".".join(map(str, COMPOSE_LEAST))
+        return f"Docker Compose {found} is too old: the lab needs {least} or newer. {GET_COMPOSE}"
+    return None
 
 
 def ping() -> None:
