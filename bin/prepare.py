@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -69,16 +70,22 @@ def stamp(name: str) -> Path:
 
 
 def checksum(name: str) -> str:
-    """As bin/prepare computes it, which has no Python at hand yet."""
-    with (ROOT / "requirements" / f"{name}.txt").open("rb") as pins:
-        return subprocess.run(
-            ["cksum"], stdin=pins, capture_output=True, text=True, check=True
-        ).stdout.strip()
+    """Of the pins and the Python in use, as bin/prepare computes it, which has no Python at hand yet."""
+    pins = (ROOT / "requirements" / f"{name}.txt").read_bytes()
+    made_of = pins + os.fsencode(os.path.realpath(PYTHON)) + b"\n"
+    return subprocess.run(["cksum"], input=made_of, capture_output=True, check=True).stdout.decode().strip()
 
 
 def works(python: Path) -> bool:
-    """Whether `python` still runs: an upgrade of the system's Python leaves a dead link."""
-    return succeeds([str(python), "-I", "-c", "import sys; sys.exit(sys.version_info < (3, 11))"])
+    """Whether `python` still runs and has its packages.
+
+    An upgrade of the system's Python leaves a dead link, or one to a version that looks for them in another folder.
+    """
+    asks = (
+        "import os, sys, sysconfig; "
+        "sys.exit(sys.version_info < (3, 11) or not os.path.isdir(sysconfig.get_path('purelib')))"
+    )
+    return succeeds([str(python), "-I", "-c", asks])
 
 
 def succeeds(command: Sequence[str]) -> bool:
@@ -127,18 +134,21 @@ def build_toxiproxy(uv: str | None) -> None:
 
 
 def _of_the_lab() -> dict[str, str]:
-    """The lab's own settings: where Toxiproxy is looked for, and where it is built."""
-    return {name: value for name, value in os.environ.items() if name.startswith("LAB_")}
+    """The lab's own settings: where Toxiproxy is looked for, and where it is built, as seen from any folder."""
+    settings = {name: value for name, value in os.environ.items() if name.startswith("LAB_")}
+    return {**settings, "LAB_CACHE": str(cache())}
 
 
 def create(uv: str | None) -> None:
-    """An environment whose Python runs; a broken one is replaced."""
+    """An environment whose Python runs, by uv, else by venv; a broken one is replaced."""
     if works(PYTHON):
         return
     shutil.rmtree(VENV, ignore_errors=True)
     if uv:
-        run([uv, "venv", "--quiet", "--python", sys.executable, str(VENV)])
-        return
+        with suppress(PrepareError):
+            run([uv, "venv", "--quiet", "--python", sys.executable, str(VENV)])
+            return
+        shutil.rmtree(VENV, ignore_errors=True)
     try:
         run([sys.executable, "-m", "venv", str(VENV)])
     except PrepareError as error:
@@ -200,6 +210,12 @@ def say(message: str) -> None:
     print(f"lab: {message}", file=sys.stderr, flush=True)
 
 
+def copying(clone: Path) -> str:
+    """The command for a copy of one's own: git refuses to clone what belongs to another user."""
+    mine = "~/failure-lab"
+    return f"cp -r {shlex.quote(str(clone))} {mine} && rm -rf {mine}/.venv {mine}/.lab"
+
+
 def fail(reason: str) -> NoReturn:
     say(f"The environment could not be set up.\n{reason}")
     sys.exit(USAGE)
@@ -213,7 +229,7 @@ if __name__ == "__main__":
     except OSError as error:
         fail(
             f"{error.strerror}: {error.filename or ROOT}. "
-            f"Make {ROOT} writable, with space on its disk, or work in a clone of your own: git clone {ROOT}"
+            f"Make {ROOT} writable, with space on its disk, or work in a copy of your own: {copying(ROOT)}"
         )
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -99,23 +99,85 @@ def test_an_installation_that_fails_leaves_no_stamp_and_shows_the_end_of_the_log
     assert not prepare.fresh("run")
 
 
-def test_the_shell_and_python_agree_on_the_checksum(prepare: ModuleType, tmp_path: Path) -> None:
-    pins = tmp_path / "requirements" / "run.txt"
-    shell = subprocess.run(
-        ["sh", "-c", f'echo "$(cksum <{pins})"'], capture_output=True, text=True, check=True
-    )
-    assert prepare.checksum("run") == shell.stdout.strip()
+def without_python(clone: Path) -> subprocess.CompletedProcess[str]:
+    """`bin/prepare run` in `clone`, with no Python on PATH: it can only look whether the environment is fresh."""
+    (clone / "bin").mkdir(exist_ok=True)
+    for tool in ("cat", "cksum", "dirname", "readlink"):
+        (clone / "bin" / tool).unlink(missing_ok=True)
+        (clone / "bin" / tool).symlink_to(shutil.which(tool) or tool)
+    (clone / "bin" / "prepare").write_text((BIN / "prepare").read_text())
+    command = ["/bin/sh", str(clone / "bin" / "prepare"), "run"]
+    env = {"PATH": str(clone / "bin")}
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+
+def test_the_shell_makes_the_environment_again_once_its_link_leads_to_another_python(
+    prepare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / ".venv" / "bin" / "python"
+    monkeypatch.setattr(prepare, "PYTHON", python)
+    python.parent.mkdir()
+    python.symlink_to(sys.executable)
+    prepare.stamp("run").write_text(prepare.checksum("run"))
+    assert without_python(tmp_path).returncode == 0
+    python.unlink()
+    python.symlink_to("/bin/sh")
+    assert without_python(tmp_path).returncode == 2
+
+
+def test_a_python_that_looks_for_its_packages_in_another_folder_does_not_work(
+    prepare: ModuleType, tmp_path: Path
+) -> None:
+    real = Path(sys.executable).resolve()
+    venv = tmp_path / "venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin" / "python").symlink_to(real)
+    (venv / "pyvenv.cfg").write_text(f"home = {real.parent}\n")
+    assert not prepare.works(venv / "bin" / "python")
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    (venv / "lib" / version / "site-packages").mkdir(parents=True)
+    assert prepare.works(venv / "bin" / "python")
+
+
+def test_an_environment_that_uv_cannot_make_is_made_by_venv(
+    prepare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[list[str]] = []
+
+    def run(command: list[str]) -> None:
+        tried.append(command)
+        if command[0] == "/bin/uv":
+            raise prepare.PrepareError
+
+    monkeypatch.setattr(prepare, "PYTHON", tmp_path / ".venv" / "bin" / "python")
+    monkeypatch.setattr(prepare, "run", run)
+    prepare.create("/bin/uv")
+    assert [command[:3] for command in tried] == [
+        ["/bin/uv", "venv", "--quiet"],
+        [sys.executable, "-m", "venv"],
+    ]
+
+
+def test_a_relative_cache_is_the_same_folder_for_the_build_in_the_background(
+    prepare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LAB_CACHE", "kept")
+    assert prepare._of_the_lab()["LAB_CACHE"] == str(tmp_path / "kept")
+
+
+def test_a_python_with_a_blank_in_its_path_is_used(tmp_path: Path) -> None:
+    mine = tmp_path / "my python"
+    mine.write_text('#!/bin/sh\n[ "$2" = -c ] || echo mine\n')
+    mine.chmod(0o755)
+    done = prepared(tmp_path / "clone", python=str(mine))
+    assert (done.returncode, done.stdout) == (0, "mine\n")
 
 
 def test_without_a_fit_python_the_next_step_is_named(tmp_path: Path) -> None:
-    for tool in ("cat", "cksum", "dirname"):
-        (tmp_path / tool).symlink_to(shutil.which(tool) or tool)
-    (tmp_path / "bin").mkdir()
     (tmp_path / "requirements").mkdir()
     (tmp_path / "requirements" / "run.txt").write_text("")
-    (tmp_path / "bin" / "prepare").write_text((BIN / "prepare").read_text())
-    command = ["/bin/sh", str(tmp_path / "bin" / "prepare"), "run"]
-    done = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    done = without_python(tmp_path)
     assert done.returncode == 2
     assert "Python 3.11 or newer is needed" in done.stderr
     assert "PYTHON=" in done.stderr
@@ -146,7 +208,8 @@ def test_a_clone_that_cannot_be_written_is_told_so_whatever_python_was_told(tmp_
     hostile = {"PYTHONHOME": "/nowhere", "PYTHONOPTIMIZE": "2", "PIP_USER": "1", "PIP_TARGET": "/nowhere"}
     done = prepared(clone, python=sys.executable, env=hostile)
     assert done.returncode == 2, done.stderr
-    assert f"work in a clone of your own: git clone {clone}" in done.stderr
+    mine = "~/failure-lab"
+    assert f"copy of your own: cp -r {clone} {mine} && rm -rf {mine}/.venv {mine}/.lab" in done.stderr
     assert "Traceback" not in done.stderr
 
 
