@@ -184,3 +184,27 @@ def test_a_user_without_home_and_name_keeps_it_in_the_environment(monkeypatch: p
 
     monkeypatch.setattr(toxiproxy_build.Path, "home", nameless)
     assert toxiproxy_build.cache({}) == toxiproxy_build.ROOT / ".venv" / "cache"
+
+
+def test_a_home_that_may_not_be_entered_is_no_place_to_keep_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stat = os.stat
+
+    def refusing(path: str | Path | int, **options: bool) -> os.stat_result:
+        if not isinstance(path, int) and tmp_path in Path(path).parents:
+            raise PermissionError(13, "Permission denied")
+        return stat(path, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(os, "stat", refusing)
+    monkeypatch.setattr(os, "access", lambda path, _mode: path != tmp_path)
+    assert toxiproxy_build.cache({}) == toxiproxy_build.ROOT / ".venv" / "cache"
+
+
+def test_what_a_killed_build_left_is_removed_by_the_next(environ: dict[str, str], tmp_path: Path) -> None:
+    left = toxiproxy_build.cached(environ).parent / "building-dead" / "wheel"
+    left.mkdir(parents=True)
+    program(tmp_path / "bin" / "go", FAKE_GO)
+    toxiproxy_server.find(environ)
+    assert not left.parent.exists()

@@ -28,6 +28,7 @@ PROGRAM = "toxiproxy-server"
 BUILD_TIMEOUT_S = 180
 INSTALL_TIMEOUT_S = 180
 ANSWER_TIMEOUT_S = 5
+SCRATCH = "building-"  # begins the names of the folders in which it is built
 FAILURE_KEPT_S = 3600  # without a network every run would wait for the same failure
 
 
@@ -48,8 +49,9 @@ def cache(environ: Mapping[str, str] = os.environ) -> Path:
 
 def _writable(folder: Path) -> bool:
     """Whether `folder`, or the first of its parents that is there, can be written."""
-    there = next(place for place in (folder, *folder.parents) if place.exists())
-    return os.access(there, os.W_OK)
+    # Not Path.exists: it raises PermissionError below a folder that we may not enter, such as the home of another.
+    there = next(place for place in (folder, *folder.parents) if os.path.exists(place))  # noqa: PTH110
+    return os.access(there, os.W_OK | os.X_OK)
 
 
 def cached(environ: Mapping[str, str] = os.environ) -> Path:
@@ -92,9 +94,11 @@ def build_unless_in_vain(target: Path, environ: Mapping[str, str]) -> str:
 
 
 def _build(target: Path, environ: Mapping[str, str]) -> str:
-    """Build the server and put it in place in one step; returns its version."""
+    """Build the server and put it in place in one step; returns its version. The caller holds the lock."""
     print("Building Toxiproxy (once, about half a minute) …", file=sys.stderr, flush=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+    for killed in target.parent.glob(f"{SCRATCH}*"):  # we hold the lock, so nothing is being built
+        shutil.rmtree(killed, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=target.parent) as scratch:
         built = Path(scratch) / PROGRAM
         settings = build_environment(environ, GOTOOLCHAIN="local", GOFLAGS="-modcacherw")
         if compiler := go(environ):

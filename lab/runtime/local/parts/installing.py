@@ -10,9 +10,11 @@ import hashlib
 import os
 import pwd
 import secrets
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,6 +35,8 @@ SLIM = (
 )
 WAL_SEGMENT_MB = 1
 COMMAND_TIMEOUT_S = 60.0
+MAKING = "making-"  # begins the names of folders for what is not whole yet
+MAKING_MAX_S = 3600  # nothing takes so long: its lab was killed
 MAKER = "nobody"  # initdb wants a user who has a name
 
 
@@ -159,9 +163,18 @@ def _initialise(binaries: Path, cluster: Path) -> None:
 @contextmanager
 def _staging(cache: Path) -> Iterator[Path]:
     """A scratch folder in the cache, removed afterwards, so that a half-made thing is never taken for a whole one."""
-    with tempfile.TemporaryDirectory(prefix="making-", dir=cache, ignore_cleanup_errors=True) as folder:
+    _remove_killed(cache)
+    with tempfile.TemporaryDirectory(prefix=MAKING, dir=cache, ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
+
+
+def _remove_killed(cache: Path) -> None:
+    """Remove the scratch folders of labs that were killed; other clones may be making something just now."""
+    for folder in cache.glob(f"{MAKING}*"):
+        with suppress(FileNotFoundError):
+            if time.time() - folder.stat().st_mtime > MAKING_MAX_S:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _publish(made: Path, target: Path) -> None:
