@@ -9,7 +9,6 @@ from __future__ import annotations
 import resource
 import shutil
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from lab.doctor import machine, parts
 from lab.doctor.finding import Finding
 from lab.model import LabError
 from lab.runtime.local.parts import WHEELS, installing
-from lab.runtime.local.testbed import enters, require_name
+from lab.runtime.local.testbed import enters, require_name, scratch_folder
 from lab.runtime.ports_free import Ports
 from lab.runtime.priority import cores
 from lab.runtime.toxiproxy import build as toxiproxy_build
@@ -33,11 +32,11 @@ def examine() -> list[Finding]:
     from lab.runtime.containers.engine import compose_version
     from lab.runtime.containers.real_time import lacking
 
-    scratch = Path(tempfile.gettempdir())
+    data = _data()
     written = {
         "scratch files": paths.STATE,
         "runs": paths.RUNS,
-        "the twins' data": scratch,
+        **data,
         "what is built once": toxiproxy_build.cache(),
     }
     return [
@@ -46,8 +45,8 @@ def examine() -> list[Finding]:
         machine.account(require_name),
         machine.folders(written),
         machine.cache(toxiproxy_build.cache()),
-        machine.scratch(scratch, enters),
-        machine.disk({place: shutil.disk_usage(place).free for place in (paths.ROOT, scratch)}),
+        machine.scratch(scratch_folder, enters),
+        machine.disk({place: shutil.disk_usage(place).free for place in (paths.ROOT, *data.values())}),
         machine.descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
         machine.ports(_reserve),
         machine.cores(cores()),
@@ -59,6 +58,13 @@ def examine() -> list[Finding]:
         parts.docker_images(docker.available, docker.images_present),
         parts.docker_real_time(lacking),
     ]
+
+
+def _data() -> dict[str, Path]:
+    """Where the twins' data goes, by its use; nothing where no folder can be had, which is a finding of its own."""
+    with suppress(LabError):
+        return {"the twins' data": scratch_folder()}
+    return {}
 
 
 def _reserve(wanted: int) -> int:

@@ -60,13 +60,13 @@ def folders(needed: Mapping[str, Path]) -> Finding:
 
 
 def _writable(folder: Path) -> bool:
-    there = next(place for place in (folder, *folder.parents) if place.exists())
+    there = next(place for place in (folder, *folder.parents) if os.path.exists(place))  # noqa: PTH110 - never raises
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
 def cache(folder: Path) -> Finding:
     """Whether the cache is ours alone: programs in it are run, so nobody else may have put them there."""
-    there = folder.lstat() if folder.exists() else None
+    there = folder.lstat() if os.path.exists(folder) else None  # noqa: PTH110 - never raises
     if there is None or (there.st_uid == os.geteuid() and not there.st_mode & 0o022):
         return Finding(name="cache", ok=True, found=str(folder))
     return Finding(
@@ -75,8 +75,13 @@ def cache(folder: Path) -> Finding:
     )  # fmt: skip
 
 
-def scratch(folder: Path, enters: Callable[[Path], bool]) -> Finding:
-    """Whether the user that PostgreSQL runs as can enter the folder of the twins' data."""
+def scratch(find: Callable[[], Path], enters: Callable[[Path], bool]) -> Finding:
+    """Whether there is a folder for the twins' data, and the user that PostgreSQL runs as can enter it."""
+    try:
+        folder = find()
+    except LabError as error:
+        told, _, fix = str(error).partition(". ")
+        return Finding(name="scratch", ok=False, found=told, rules_out=LOCAL, fix=fix)
     if enters(folder):
         return Finding(name="scratch", ok=True, found=f"the twins' data goes to {folder}")
     return Finding(

@@ -1,6 +1,8 @@
 """The doctor's findings, each with a machine that has the part and one that lacks it."""
 
+import os
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,7 +57,7 @@ HEALTHY: list[Callable[[], Finding]] = [
     lambda: machine.cores(2),
     lambda: machine.account(lambda: None),
     lambda: machine.folders({"runs": Path("/")}),
-    lambda: machine.scratch(Path("/tmp"), lambda _: True),
+    lambda: machine.scratch(lambda: Path("/tmp"), lambda _: True),
     lambda: machine.cache(Path("/nowhere")),
     lambda: machine.descriptors(4_096),
     lambda: machine.descriptors(-1),
@@ -75,7 +77,7 @@ LACKING: list[Callable[[], Finding]] = [
     lambda: machine.cores(1),
     lambda: machine.account(nameless),
     lambda: machine.folders({"runs": Path("/proc/version/runs")}),
-    lambda: machine.scratch(Path("/root/tmp"), lambda _: False),
+    lambda: machine.scratch(lambda: Path("/root/tmp"), lambda _: False),
     lambda: machine.cache(Path("/tmp")),
     lambda: machine.descriptors(256),
 ]
@@ -133,6 +135,36 @@ def test_the_real_machine_can_be_examined_whatever_it_lacks(monkeypatch: pytest.
     assert not findings["docker"].ok
     assert findings["toxiproxy"].ok
     assert all(finding.ok or finding.fix for finding in findings.values())
+
+
+def test_a_machine_without_a_folder_for_scratch_files_is_examined_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", full)
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    monkeypatch.setenv("LAB_TOXIPROXY", EMBEDDED)
+    finding = {finding.name: finding for finding in doctor.examine()}["scratch"]
+    assert finding.found == "No folder for scratch files can be written"
+    assert finding.fix.startswith("Free some space, or set TMPDIR")
+
+
+def test_folders_in_one_that_may_not_be_entered_are_examined_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stat = os.stat
+
+    def refusing(path: str | Path | int, **options: bool) -> os.stat_result:
+        if not isinstance(path, int) and tmp_path in Path(path).parents:
+            raise PermissionError(13, "Permission denied")
+        return stat(path, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "stat", refusing)
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)
+    assert not machine.folders({"runs": tmp_path / "home" / "runs"}).ok
+    assert machine.cache(tmp_path / "home" / "cache").ok
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ class LocalTestbed(Twins[LocalTwin]):
 
     def __init__(self, stack: Stack, workload: Workload, state_dir: Path) -> None:
         super().__init__(stack, workload, state_dir)
-        self._folder = Path(tempfile.gettempdir()) / f"failure-lab-{stack.run}-{os.getpid()}"
+        self._folder = scratch_folder() / f"failure-lab-{stack.run}-{os.getpid()}"
         self._in_memory = self._folder  # until `up` has made a better one
         # An error names them, so they outlive the stack.
         self._logs = state_dir.absolute() / "logs" / stack.run
@@ -166,6 +166,14 @@ def require_space(folder: Path) -> None:
             f"The disk of {folder} is too full: {free // 1_000_000} MB are free, and a run needs "
             f"{DISK_NEEDED_BYTES // 1_000_000} MB. Free some space, or set TMPDIR to a folder on another disk."
         )
+
+
+def scratch_folder() -> Path:
+    """Where scratch folders go. Raises LabError where nothing can be written, as on a full disk."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        raise LabError("No folder for scratch files can be written. Free some space, or set TMPDIR") from None
 
 
 def require_name() -> None:
