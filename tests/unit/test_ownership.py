@@ -23,6 +23,7 @@ from lab.runtime.ownership.ledger import (
     leftovers,
     read,
 )
+from lab.runtime.ownership.lock import run_lock
 
 UNDO = Undo(how="toxiproxy", details={"url": "http://127.0.0.1:8474", "proxy": "database"})
 
@@ -133,3 +134,26 @@ def test_a_state_folder_that_cannot_be_written_is_one_clear_sentence(tmp_path: P
 
     with pytest.raises(LabError, match="Cannot write"):
         Ledger(tmp_path / "file", "r")
+
+
+def test_no_ledger_is_ever_seen_without_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[ownership.Holdings] = []
+    monkeypatch.setattr(ownership, "about_to", lambda _effect: seen.extend(holdings(tmp_path)))
+    Ledger(tmp_path, "r").own_container("c1")
+
+    assert [run.genuine for run in seen] == [True]
+    assert [path.name for path in (tmp_path / "owned").iterdir()] == ["r.jsonl"]
+
+
+def test_a_lock_that_belongs_to_root_names_the_command_that_gives_it_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "run.lock").touch()
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(LabError, match="work in a clone of your own") as told, run_lock(tmp_path):
+        pass
+    assert f'sudo chown -R "$USER" {tmp_path}' in str(told.value)

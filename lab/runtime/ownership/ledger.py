@@ -88,20 +88,20 @@ class Ledger:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.parent.chmod(0o700)  # what is in a ledger includes the passwords of a stack
-            self.path.touch(mode=0o600)
-            here = self.path.stat().st_ino
-            self._append(
-                record="owner",
-                run=run,
-                pid=os.getpid(),
-                started=started(os.getpid()),
-                at=time.time(),
-                inode=here,
-            )
+            self._begin()
         except OSError as exc:
             raise LabError(
                 f"Cannot write {self.path}: {exc.strerror}. Make {state_dir} writable, or run from a copy that is."
             ) from exc
+
+    def _begin(self) -> None:
+        """Name the owner in a file beside it, then rename that: nobody ever reads a ledger without an owner."""
+        about_to("ledger: owner")
+        fresh = self.path.with_suffix(".fresh")
+        fresh.touch(mode=0o600)
+        mine = {"pid": os.getpid(), "started": started(os.getpid()), "inode": fresh.stat().st_ino}
+        fresh.write_text(json.dumps({"record": "owner", "run": self.run, "at": time.time(), **mine}) + "\n")
+        fresh.rename(self.path)
 
     def own_process(self, pid: int, name: str, stop: signal.Signals = signal.SIGTERM) -> Owned:
         """A process that leads a group of its own; `stop` is what ends it gently."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +13,13 @@ from pathlib import Path
 from lab.model import LabError
 
 POLL_S = 0.02
+RUN_LOCK = "run.lock"
 
 
 @contextmanager
 def run_lock(state_dir: Path) -> Iterator[None]:
     """Held for one run: two at once would spoil each other's timing. Raises LabError, naming the holder."""
-    path = state_dir / "run.lock"
+    path = state_dir / RUN_LOCK
     with exclusive(path, timeout_s=0.0) as got:
         if not got:
             raise LabError(
@@ -34,7 +36,7 @@ def exclusive(path: Path, timeout_s: float) -> Iterator[bool]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+")
     except OSError as exc:
-        raise LabError(f"Cannot write {path}: {exc.strerror}. Make {path.parent} writable.") from exc
+        raise LabError(f"Cannot write {path}: {exc.strerror}. {_next_step(path)}") from exc
     with file:
         got = _locked(file.fileno(), timeout_s)
         if got:
@@ -42,6 +44,15 @@ def exclusive(path: Path, timeout_s: float) -> Iterator[bool]:
             file.write(str(os.getpid()))
             file.flush()
         yield got
+
+
+def _next_step(path: Path) -> str:
+    """How to make `path` writable: one `sudo bin/lab` is enough to leave files of root's there."""
+    there = next((place for place in (path, path.parent) if os.path.exists(place)), None)  # noqa: PTH110
+    if there is None or there.stat().st_uid == os.geteuid():
+        return f"Make {path.parent} writable."
+    mine = f'sudo chown -R "$USER" {shlex.quote(str(path.parent))}'
+    return f"It belongs to another user: {mine}, or work in a clone of your own."
 
 
 def _locked(descriptor: int, timeout_s: float) -> bool:
