@@ -146,6 +146,8 @@ def run_folder(name: str) -> Path:
     if name and _is_run(Path(name)):
         return Path(name).resolve()
     if name == LATEST and not (paths.RUNS / LATEST).exists():
+        if list_runs(paths.RUNS):
+            raise LabError("There is no latest run. Name one: bin/lab runs")
         raise LabError("There are no runs yet. Make one: bin/lab run s01-db-latency --quick")
     if name and _is_run(paths.RUNS / name):
         return (paths.RUNS / name).resolve()

@@ -4,34 +4,51 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from lab import paths
 from lab.cli.console import say
 from lab.cli.healed import parted
-from lab.errors import Unhealed
+from lab.errors import LabError, Unhealed
 from lab.record.campaigns import PLAN
 from lab.runtime.ownership.heal import heal, take_down
-from lab.runtime.ownership.lock import run_lock
+from lab.runtime.ownership.lock import RUN_LOCK, run_lock
 
 MANIFEST = "manifest.json"
 RUN_ID = re.compile(r"\d{8}-\d{6}-")  # as lab.cli.assembly.new_run makes them
 
 
 def clean_up(*, runs: bool, images: bool) -> None:
-    """Heal, stop what is running, then remove. A folder that is a link stays, without what belonged to the lab."""
-    lines, failed = parted([*heal(paths.STATE), *take_down(paths.STATE)])
-    if failed:  # without their ledger nobody would find these things again
-        raise Unhealed("\n".join(failed))
+    """Heal, stop what is running, then remove. A folder that is a link stays, without what belonged to the lab.
+
+    No run begins meanwhile. Raises LabError, before anything is done, where `images` cannot be removed.
+    """
+    remove_images: Callable[[], list[str]] = _remover_of_images() if images else list
     with run_lock(paths.STATE):
+        lines, failed = parted([*heal(paths.STATE), *take_down(paths.STATE)])
+        if failed:  # without their ledger nobody would find these things again
+            raise Unhealed("\n".join(failed))
         if runs:
             lines.append(f"removed {remove_runs(paths.RUNS)} runs")
-    if images:
-        from lab.runtime.containers.images import remove_images  # rarely needed, and slow to import
-
         lines += remove_images()
-    remove_within(paths.STATE)
+        remove_within(paths.STATE)
     say("\n".join([*lines, "Clean."]))
+
+
+def _remover_of_images() -> Callable[[], list[str]]:
+    """What removes the images. Raises LabError, with the reason, if no engine can be reached."""
+    from lab.runtime.containers.engine import answering, available, client  # rarely needed, slow to import
+    from lab.runtime.containers.images import remove_images
+
+    try:
+        with answering():
+            client().ping()
+    except LabError as error:
+        reason = available() or str(error)
+        raise LabError(f"The images cannot be removed, so nothing was: {reason}") from error
+    return remove_images
 
 
 def remove_runs(runs: Path) -> int:
@@ -55,11 +72,13 @@ def is_ours(folder: Path) -> bool:
 
 
 def remove_within(state: Path) -> None:
-    """Remove everything in the lab's own folder, and the folder."""
+    """Remove everything in the lab's own folder, the lock of runs last, and the folder."""
     for path in state.iterdir() if state.is_dir() else ():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
-        else:
+        elif path.name != RUN_LOCK:
             path.unlink(missing_ok=True)
+    (state / RUN_LOCK).unlink(missing_ok=True)
     if state.is_dir() and not state.is_symlink():
-        state.rmdir()
+        with suppress(OSError):  # not empty: now that the lock is gone, a run may begin
+            state.rmdir()
