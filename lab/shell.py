@@ -12,6 +12,7 @@ import resource
 import signal
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -24,10 +25,20 @@ COLUMNS_MIN = 20
 WAIT = b"lab: Stopping already, which takes some seconds. Once more leaves the rest to the guardian of the run.\n"
 
 
+@dataclass
+class Inherited:
+    """What the shell asked for and the lab does otherwise, kept for what stays after a run."""
+
+    umask: int = UMASK
+
+
+INHERITED = Inherited()
+
+
 def settle() -> Interrupts:
     """Put everything in order; returns the counter of interrupts from now on."""
     _open_streams()
-    os.umask(UMASK)
+    INHERITED.umask = os.umask(UMASK)
     _allow_descriptors()
     _forget_settings()
     _have_a_home()

@@ -30,6 +30,7 @@ from lab.runner import Runner
 from lab.runtime.clock import MonotonicClock
 from lab.runtime.ownership.heal import heal
 from lab.runtime.ownership.lock import run_lock
+from lab.shell import INHERITED
 from lab.workload import known as workloads
 from reports import words
 from reports.provenance import command
@@ -168,7 +169,7 @@ def performed(plan: RunPlan, runtime: str, folder: Path, *listeners: Listener) -
     `listeners` hear what happens in the run.
     """
     testbed = assembly.testbed(runtime, plan.stack, plan.workload, plan.needs)
-    writer, clock = RunWriter(folder), MonotonicClock()
+    writer, clock = RunWriter(folder, INHERITED.umask), MonotonicClock()
     with progress(plan, writer.folder, testbed.runtime) as listener:
         journal = FolderJournal(writer.folder / "events.jsonl", clock.now, listener, *listeners)
         Runner(plan, testbed, writer, journal, clock).run()

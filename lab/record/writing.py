@@ -20,12 +20,15 @@ MACHINE = "machine.jsonl"
 class RunWriter:
     """Writes a run folder. Files are replaced as a whole, so a kill never leaves half of one."""
 
-    def __init__(self, folder: Path) -> None:
-        """Make the folder, for us alone: while the run stands, its secrets are in it. Raises LabError if that fails."""
+    def __init__(self, folder: Path, umask: int = 0) -> None:
+        """Make the folder, for us alone: while the run stands, its secrets are in it. Raises LabError if that fails.
+
+        `umask`: what the user's own keeps from others for good, beyond the lab's.
+        """
         self.folder = folder
         try:
             folder.mkdir(parents=True)
-            self._usual = stat.S_IMODE(folder.stat().st_mode)  # by the umask
+            self._usual = stat.S_IMODE(folder.stat().st_mode) & ~umask
             folder.chmod(0o700)
         except OSError as exc:
             raise LabError(f"Cannot write {folder}: {exc.strerror}. Make {folder.parent} writable.") from exc
@@ -73,7 +76,7 @@ class RunWriter:
         sums.seal(self.folder)
 
     def open_up(self) -> None:
-        """Open the folder as far as the user's umask says: nothing is running any more."""
+        """Open the folder to others as far as both umasks let them in: nothing is running any more."""
         self.folder.chmod(self._usual)
 
     def link_latest(self) -> None:

@@ -257,3 +257,9 @@ def test_nobody_else_reads_a_ledger_or_the_folders_of_a_run(tmp_path: Path, umas
     assert [stat.S_IMODE(path.stat().st_mode) & 0o077 for path in private] == [0] * 4
     writer.open_up()
     assert stat.S_IMODE(writer.folder.stat().st_mode) == 0o777 & ~umask
+
+
+def test_a_finished_run_is_closed_to_whom_the_users_umask_keeps_out(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "run", umask=0o077)
+    writer.open_up()
+    assert stat.S_IMODE(writer.folder.stat().st_mode) == 0o700

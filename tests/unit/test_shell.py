@@ -33,6 +33,10 @@ def test_what_the_lab_makes_has_the_same_rights_under_every_umask(umask: int) ->
     assert settled("os.umask(0)", umask=umask) == 0o022
 
 
+def test_the_users_own_umask_is_kept_in_mind() -> None:
+    assert settled("sys.modules['lab.shell'].INHERITED.umask", umask=0o027) == 0o027
+
+
 def test_a_signal_that_was_ignored_on_purpose_stays_ignored() -> None:
     code = "[signal.getsignal(n) == signal.SIG_IGN for n in (signal.SIGHUP, signal.SIGTERM)]"
     assert settled(code, shell="trap '' HUP") == [True, False]
