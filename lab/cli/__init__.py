@@ -1,7 +1,8 @@
 """The command line: parses, assembles, prints. It makes no decisions of its own.
 
 Exit codes: 0 as the scenario expects, 1 known not to be as expected, 2 wrong usage or an unsuitable machine, 3 invalid,
-inconclusive or not healed, 70 a bug in the lab itself, 130 interrupted (healed), 141 nobody read the output.
+inconclusive or not healed, 70 a bug in the lab itself, 130 interrupted (healed; after a third
+Ctrl-C its guardian still heals), 141 nobody read the output.
 """
 
 import errno
