@@ -39,6 +39,7 @@ T = TypeVar("T", Load, Phases, Fault, Limits)
 # Anything longer is a typing error, and would keep the machine busy for as long as it says.
 PHASES_MAX_S = 24 * 3600
 CLIENT_TIMEOUT_MAX_S = 600
+PROBED_S = 2.0  # the probes need as long to show anything
 WORDS = {int: "a whole number", float: "a number", str: "a word"}
 
 
@@ -90,6 +91,7 @@ def configure(scenario: Scenario, quick: bool, settings: Iterable[str]) -> tuple
         else:
             scenario = _with_fault(scenario, target, name, text, setting)
     _check_length(scenario.load, phases)
+    _check_proofs(scenario, phases)
     for fault in scenario.faults:
         check(fault)
         _check_there(fault, scenario.topology)
@@ -116,6 +118,19 @@ def _check_length(load: Load, phases: Phases) -> None:
         raise LabError(
             f"load.client_timeout_s is {load.client_timeout_s:g}; it must be {CLIENT_TIMEOUT_MAX_S} at most."
         )
+
+
+def _check_proofs(scenario: Scenario, phases: Phases) -> None:
+    """Raises LabError for phases in which no probe could show what the gates ask for: such a run is always invalid."""
+    least_s = {"baseline_s": scenario.load.good_within_ms / 1000 + PROBED_S}
+    if scenario.faults:
+        least_s |= {"fault_s": PROBED_S / 2, "recovery_s": PROBED_S}
+    for name, seconds in least_s.items():
+        if getattr(phases, name) < seconds:
+            raise LabError(
+                f"phases.{name} is {getattr(phases, name):g}; with this scenario it must be {seconds:g} at least, "
+                "or the probes have no time to show that nothing else was wrong."
+            )
 
 
 def _check_there(fault: Fault, topology: Topology) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from lab.judge.evidence import TwinEvidence
-from lab.judge.recovery import recovery
+from lab.judge.recovery import recovery, sound_share
 from lab.judge.statistics import (
     Requests,
     asked,
@@ -74,12 +74,7 @@ def _time_to_recover_s(twin: TwinEvidence) -> float | None:
 
 def _lost_good_s(twin: TwinEvidence) -> float:
     start_s, end_s = twin.phases.window(FAULT)[0], twin.phases.window(RECOVERY)[1]
-    return lost_good_s(asked(twin), twin.load.good_within_ms, _base_ratio(twin), start_s, end_s)
-
-
-def _base_ratio(twin: TwinEvidence) -> float:
-    planned = between(asked(twin), *twin.phases.window(BASELINE))
-    return ratio(is_good(planned, twin.load.good_within_ms))
+    return lost_good_s(asked(twin), twin.load.good_within_ms, sound_share(twin), start_s, end_s)
 
 
 def _cpu_ms_per_request(twin: TwinEvidence) -> float | None:

@@ -57,7 +57,7 @@ def _recovery(evidence: Evidence) -> Recovery:
     end_s = evidence.phases.window(RECOVERY)[1]
     bin_s = float(max(1, math.ceil(PER_BIN / evidence.load.rate_rps)))
     needed = math.ceil(HEALTHY_FOR_S / bin_s)
-    if not _sound_share(evidence) >= BASELINE_LEAST:
+    if not sound_share(evidence) >= BASELINE_LEAST:
         return Recovery(why_unknown="There is no healthy state to recover to: the baseline was not healthy.")
     healthy = _healthy(evidence, healed_s, end_s, bin_s)
     if len(healthy) < needed:
@@ -72,7 +72,8 @@ def _recovery(evidence: Evidence) -> Recovery:
     return Recovery(took_s=first * bin_s, seen_s=end_s - healed_s, ill_later_s=ill_later_s, bin_s=bin_s)
 
 
-def _sound_share(evidence: Evidence) -> float:
+def sound_share(evidence: Evidence) -> float:
+    """How much of the baseline was served."""
     planned = between(asked(evidence), *evidence.phases.window(BASELINE))
     return ratio(is_sound(planned, evidence.load.good_within_ms))
 
@@ -82,12 +83,21 @@ def _healthy(evidence: Evidence, start_s: float, end_s: float, bin_s: float) -> 
     requests, within_ms = asked(evidence), evidence.load.good_within_ms
     base_s = _baseline(evidence)
     sound = is_sound(requests, within_ms)
-    planned, good = per_bin(requests, sound, *base_s, bin_s)
-    least = float((good[planned > 0] / planned[planned > 0]).min()) - SHORT_OF_BASELINE
+    least = _least_share(
+        *per_bin(requests, sound, *base_s, bin_s), np.diff(bin_edges(*base_s, bin_s)) >= bin_s
+    )
     slowest_ms = max(SLOWER * float(_typical_ms(evidence, base_s)[0]), SHARE_OF_LIMIT * within_ms)
     planned, good = per_bin(requests, sound, start_s, end_s, bin_s)
     typical_ms = _typical_ms(evidence, bin_edges(start_s, end_s, bin_s))
     return (planned > 0) & (good + 1 >= least * planned) & ~(typical_ms > slowest_ms)
+
+
+def _least_share(planned: Numbers, good: Numbers, whole: Mask) -> float:
+    """What a healthy second serves at least. The baseline's last bin may be so short that one request decides it, and
+    one bad second of the baseline makes no silence healthy."""
+    there = planned > 0
+    there = there & whole if (there & whole).any() else there
+    return max(float((good[there] / planned[there]).min()) - SHORT_OF_BASELINE, BASELINE_LEAST)
 
 
 def _baseline(evidence: Evidence) -> Window:

@@ -46,8 +46,9 @@ def ratio_interval(requests: Requests, mask: Mask) -> tuple[float, float]:
 
 
 def _student(freedom: int) -> float:
-    """Student's t at 97.5 %, within 1 % from 3 degrees of freedom on (Cornish-Fisher)."""
-    return 1.96 + 2.372 / freedom + 2.823 / freedom**2 + 2.6 / freedom**3
+    """Student's t at 97.5 %: Cornish-Fisher, within 1 % from 3 degrees of freedom on."""
+    few = {1: 12.706, 2: 4.303}
+    return few.get(freedom) or 1.96 + 2.372 / freedom + 2.823 / freedom**2 + 2.6 / freedom**3
 
 
 def between(requests: Requests, start_s: float, end_s: float) -> Requests:
@@ -181,13 +182,16 @@ def bin_edges(start_s: float, end_s: float, bin_s: float = BIN_S) -> Numbers:
 def lost_good_s(
     requests: Requests, within_ms: float, base_ratio: float, start_s: float, end_s: float
 ) -> float:
-    """Outage in seconds: the sum of how far each second of [start, end) fell short of the baseline's good ratio."""
-    planned, good = per_bin(requests, is_good(requests, within_ms), start_s, end_s)
+    """Outage in seconds: how far each second of [start, end) fell short of the baseline's served ratio, added up.
+
+    Served, not good: how many conflicts there are is chance, and nobody's outage.
+    """
+    planned, served = per_bin(requests, is_sound(requests, within_ms), start_s, end_s)
     seen = planned > 0
     if not base_ratio > 0:
         return 0.0
-    short = 1 - good[seen] / planned[seen] / base_ratio
-    return float(np.maximum(short, 0).sum() * BIN_S)
+    short = np.maximum(1 - served[seen] / planned[seen] / base_ratio, 0)
+    return float((short * np.diff(bin_edges(start_s, end_s))[seen]).sum())
 
 
 def endings(requests: Requests, within_ms: float) -> NDArray[np.uint8]:

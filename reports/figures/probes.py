@@ -57,7 +57,7 @@ def draw(run: RunView) -> Figure:
         name_phases(axes, run)
         if not twin.probes:
             look.nothing_here(axes, "no probe was recorded")
-    said = "start of the probe" + run.time_label.removeprefix("planned instant")
+    said = "start of the probe, " + run.time_label.partition(", ")[2]
     figure.supxlabel(said, fontsize=9, y=0.03 / height)
     return figure
 

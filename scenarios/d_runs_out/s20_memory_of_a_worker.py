@@ -7,7 +7,7 @@ started again, it forgets them all. The hardened twin keeps them where both work
 
 from dataclasses import replace
 
-from lab.checks.invariants import WRITES, NoLostAcks, UniqueIds, without
+from lab.checks.invariants import WRITES, JustifiedRefusals, NoLostAcks, UniqueIds, without
 from lab.checks.slos import GoodRatio, RightAnswers
 from lab.faults import Kill
 from lab.model import FAULT, QUICK, SERVICE, Load, Question, Restarter, Scenario, Topology, Verdict
@@ -40,6 +40,7 @@ SCENARIO = Scenario(
         GoodRatio(phase=FAULT, at_least=0.15),
         RightAnswers(),
         UniqueIds(),
+        JustifiedRefusals(),  # what a client was promised and looks for is there: a 404 is a lie
         *without(WRITES, NoLostAcks),
     ),
     defences=("durable_state",),

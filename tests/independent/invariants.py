@@ -313,7 +313,13 @@ def justified(key: tuple[str, str], wish: Wish, answer: Row, books: Books, twin:
         return False
     if not refused(wish):
         return True
-    others = [other for (kind, _), other in books.items() if kind == table and not refused(other)]
+    others = [
+        other
+        for (kind, _), other in books.items()
+        if kind == table
+        and not refused(other)
+        and min(each["arrival"]["at_s"] for each in other) <= answer["end_s"]
+    ]
     if table == "profiles":
         return any(user(other) == user(wish) for other in others)
     if table == "transfers":

@@ -146,7 +146,7 @@ def healed_s(run: Run, twin: Twin) -> float:
 
 def baseline_ratio(run: Run, twin: Twin) -> float:
     asked = due(of_users(twin.requests), *run.window("baseline"))
-    return sum(is_good(request, run.within_ms) for request in asked) / len(asked) if asked else math.nan
+    return sum(is_served(request, run.within_ms) for request in asked) / len(asked) if asked else math.nan
 
 
 def time_to_recover(run: Run, twin: Twin) -> float | None:
@@ -170,14 +170,18 @@ def healthy_bins(run: Run, asked: list[Request], start_s: float, bin_s: float) -
     until_s = broken_s - run.within_ms / 1000  # what was due later may have met the fault
     base = due(asked, begun_s, until_s)
     before = served_in(run, base, begun_s, until_s, bin_s)
-    shares = [served / planned for planned, served in before if planned]
+    edges = bin_edges(begun_s, until_s, bin_s)
+    seconds = [(end_s - from_s, *one) for from_s, end_s, one in zip(edges, edges[1:], before, strict=False)]
+    whole = [(planned, served) for length_s, planned, served in seconds if planned and length_s >= bin_s]
+    shares = [served / planned for planned, served in whole or before if planned]
+    least = max(min(shares) - 0.02, 0.5)
     slowest_ms = max(1.5 * median_of_good(run, base), run.within_ms / 4)
     end_s = run.window("recovery")[1]
     found = []
     edges = bin_edges(start_s, end_s, bin_s)
     counts = served_in(run, asked, start_s, end_s, bin_s)
     for (planned, served), from_s, to_s in zip(counts, edges, edges[1:], strict=False):
-        good_enough = planned > 0 and served + 1 >= (min(shares) - 0.02) * planned
+        good_enough = planned > 0 and served + 1 >= least * planned
         median_ms = median_of_good(run, due(asked, from_s, to_s))
         found.append(good_enough and not median_ms > slowest_ms)
     return found
@@ -214,14 +218,18 @@ def binned(asked: list[Request], hits: list[bool], edges: list[float]) -> list[t
 
 
 def lost_good(run: Run, twin: Twin) -> float:
-    """Outage in seconds: how far each second fell short of the baseline's good ratio."""
+    """Outage in seconds: how far each second fell short of the baseline's served ratio."""
     base = baseline_ratio(run, twin)
     if not base > 0:
         return 0.0
     asked = of_users(twin.requests)
     edges = bin_edges(run.window("fault")[0], run.window("recovery")[1], 1)
-    seconds = binned(asked, [is_good(request, run.within_ms) for request in asked], edges)
-    return sum(max(0.0, 1 - good / planned / base) for planned, good in seconds if planned)
+    seconds = binned(asked, [is_served(request, run.within_ms) for request in asked], edges)
+    return sum(
+        max(0.0, 1 - served / planned / base) * (until_s - from_s)
+        for from_s, until_s, (planned, served) in zip(edges, edges[1:], seconds, strict=False)
+        if planned
+    )
 
 
 def cpu_ms_per_request(run: Run, twin: Twin) -> float | None:

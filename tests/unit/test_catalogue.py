@@ -112,6 +112,16 @@ def test_a_setting_turns_its_knob_and_no_other() -> None:
     assert phases.baseline_s == scenario().quick.baseline_s
 
 
+@pytest.mark.parametrize(
+    ("setting", "least"),
+    [("phases.baseline_s=2", "2.25"), ("phases.fault_s=0.5", "1"), ("phases.recovery_s=1", "2"),
+     ("load.good_within_ms=4000", "6")],
+)  # fmt: skip
+def test_phases_in_which_no_run_can_be_valid_are_refused_before_it(setting: str, least: str) -> None:
+    with pytest.raises(LabError, match=f"it must be {least} at least"):
+        configured(setting)
+
+
 def test_limits_of_a_part_are_set_for_a_run_and_add_up() -> None:
     changed, _ = configured(
         "limits.service.cpus=0.5", "limits.service.memory_mib=256", "limits.postgres.cpus=2"

@@ -47,6 +47,15 @@ def test_of_each_operation_something_succeeds() -> None:
     assert failed(contested, requests()) == []
 
 
+@pytest.mark.parametrize("within_ms", [5_900, 6_000, 60_000])
+def test_a_limit_as_long_as_the_baseline_leaves_its_first_half(within_ms: float) -> None:
+    """It was once an empty window, in which nothing was right, and a division by its length."""
+    load = replace(SCENARIO.load, good_within_ms=within_ms)
+    assert failed(requests(), requests(), load=load) == []
+    silent = baseline_of(status=500, outcome=Outcome.FAILED)
+    assert "0 % of" in failed(silent, silent, load=load)[0].sentence
+
+
 def test_of_what_is_seldom_asked_for_nothing_is_demanded() -> None:
     rare = together(requests(), requests(START_S, END_S, rate_rps=0.5, **CONFLICT))
     assert failed(rare, requests()) == []

@@ -595,6 +595,25 @@ def test_a_refusal_needs_something_that_may_have_stood_in_its_way(
     )
 
 
+@pytest.mark.parametrize("gap_s", [-1.0, 1.0])
+@pytest.mark.parametrize(
+    ("other", "refused"),
+    [
+        (HELD_HOUR, REFUSED),
+        (transfer("t0", cents=900), transfer("t1", Outcome.REFUSED, cents=200)),
+        (update("p1"), update("p2", Outcome.REFUSED)),
+    ],
+    ids=["an hour", "money", "a profile"],
+)
+def test_what_was_asked_for_after_the_refusal_is_no_reason_for_it(
+    other: Operation, refused: Operation, gap_s: float
+) -> None:
+    """Five lies were once excused by the sixth, to whom the hour was given."""
+    history = [refused, other._replace(at_s=refused.end_s + gap_s, end_s=refused.end_s + gap_s + 0.1)]
+    result = judged(JustifiedRefusals(), FabricatedTwin(history=history))
+    assert result.verdict is (HELD if gap_s < 0 else BROKEN)
+
+
 @pytest.mark.parametrize("status", [503, 429, 500])
 def test_a_refusal_for_want_of_health_needs_no_conflict(status: int) -> None:
     history = [REFUSED._replace(status=status)]

@@ -47,6 +47,12 @@ def test_without_a_window_nothing_is_proved() -> None:
     assert not proof(0, [latency()], [], probes(9, 19, answer_ms=202)).proved
 
 
+def test_a_probe_that_is_nearly_as_long_as_a_third_belongs_to_those_that_it_meets() -> None:
+    """Two round trips of 1.2 s in a third of 2.7 s: hardly one begins and ends within it."""
+    slow = [probe(9.1 + 0.1 * number, answer_ms=2_402) for number in range(54)]
+    assert proof(0, [latency(1_200)], [(0, 9, 17)], slow).proved
+
+
 def test_probes_of_another_link_prove_nothing() -> None:
     assert not proof(0, [latency()], WHOLE, probes(9, 19, answer_ms=202, link=PAYMENTS)).proved
 

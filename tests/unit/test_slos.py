@@ -333,6 +333,17 @@ def test_a_load_of_few_requests_is_looked_at_in_longer_bins() -> None:
     assert (result.verdict, result.value) == (HELD, 0)
 
 
+@pytest.mark.parametrize(
+    "ill", [(START_S - 1, START_S - 0.3), (START_S - 2, START_S - 1)], ids=["short", "whole"]
+)
+def test_one_bad_second_of_the_baseline_makes_no_silence_healthy(ill: tuple[float, float]) -> None:
+    """What could be late is left out, so the last bin of the baseline is short: few requests decide it."""
+    before = together(requests(0, ill[0]), requests(*ill, **CRASH), requests(ill[1], START_S))
+    rows = together(before, requests(START_S, PHASES.load_s, **CRASH))
+    result = judged(RecoversWithin(at_most_s=5), rows, fault_windows=WINDOW)
+    assert (result.value, result.verdict) == (math.inf, BROKEN)
+
+
 def test_an_ill_baseline_leaves_recovery_open() -> None:
     result = judged(RecoversWithin(at_most_s=5), requests(**CRASH), fault_windows=WINDOW)
     assert result.verdict is INCONCLUSIVE

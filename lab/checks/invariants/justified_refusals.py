@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -26,6 +28,7 @@ from lab.workload.booking.history import (
 CONFLICT = 409
 NOT_NOW = (408, 425, 429)  # say nothing about the request itself
 HOUR_S = 3_600
+FROM_THE_START = -math.inf
 Room = tuple[str, int | None]  # for bookings or for holds
 Hour = tuple[str, int, int]  # of a booking or a hold, of a room, since 1970
 
@@ -34,7 +37,8 @@ Hour = tuple[str, int, int]  # of a booking or a hold, of a room, since 1970
 class JustifiedRefusals(Check):
     """Every request of the load is right in itself, so only a conflict (409) may refuse one for good, and only a write.
 
-    What it conflicts with was acknowledged, may have taken effect, or was there before. Refusals by a service that is
+    What it conflicts with was acknowledged, may have taken effect, or was there before; and was asked for before the
+    refusal came. Refusals by a service that is
     unwell (503 and the like) are left to the SLOs.
     """
 
@@ -84,19 +88,20 @@ def _refused_reads(evidence: Evidence, writes: Collection[str]) -> list[str]:
 
 
 class _Held:
-    """What may stand in the way of a request: hours that may be taken, profiles that may have been edited, and the
-    least that each wallet may hold. Of the hours only those of `rooms` are noted: nobody asks for the others.
+    """What may stand in the way of a request, and since when: hours that may be taken, profiles that may have been
+    edited, what wallets may have paid. Of the hours only those of `rooms` are noted: nobody asks for the others.
     """
 
     def __init__(self, wanted: Iterable[Intent], evidence: Evidence, rooms: Collection[Room]) -> None:
-        self._taken: set[Hour] = set()
-        self._edited: set[int] = set()
-        self._least_cents = {row["id"]: row["balance_cents"] for row in evidence.initial["wallets"]}
+        self._taken_at: dict[Hour, float] = {}
+        self._edited_at: dict[int, float] = {}
+        self._paid: dict[int, list[tuple[float, int]]] = defaultdict(list)  # (instant, cents) by wallet
+        self._had_cents = {row["id"]: row["balance_cents"] for row in evidence.initial["wallets"]}
         self._instants = instants(evidence)
         self._rooms = rooms
         for kind in (BOOKINGS, HOLDS):
             for row in evidence.initial[kind]:
-                self._take(kind, row)
+                self._take(kind, row, FROM_THE_START)
         for intent in wanted:
             if not intent.refused:
                 self._note(intent)
@@ -107,26 +112,29 @@ class _Held:
             return False
         if not intent.refused:
             return True
+        asked, until_s = intent.asked, refused.end_s
         if intent.kind == TRANSFERS:
-            return bool(
-                self._least_cents.get(intent.asked["from_wallet_id"], 0) < intent.asked["amount_cents"]
-            )
+            giver = asked["from_wallet_id"]
+            paid_cents = sum(cents for at_s, cents in self._paid[giver] if at_s <= until_s)
+            return bool(self._had_cents.get(giver, 0) - paid_cents < asked["amount_cents"])
         if intent.kind == PROFILES:
-            return user_of(intent.asked) in self._edited
-        return not self._taken.isdisjoint(self._hours(intent.kind, intent.asked))
+            return self._edited_at.get(user_of(asked), math.inf) <= until_s
+        return any(self._taken_at.get(hour, math.inf) <= until_s for hour in self._hours(intent.kind, asked))
 
     def _note(self, intent: Intent) -> None:
+        asked, at_s = intent.asked, min(each.at_s for each in intent.tries)
         if intent.kind == TRANSFERS:
-            giver = intent.asked["from_wallet_id"]
-            self._least_cents[giver] = self._least_cents.get(giver, 0) - intent.asked["amount_cents"]
+            self._paid[asked["from_wallet_id"]].append((at_s, asked["amount_cents"]))
         elif intent.kind == PROFILES:
-            self._edited.add(user_of(intent.asked))
+            user = user_of(asked)
+            self._edited_at[user] = min(at_s, self._edited_at.get(user, math.inf))
         else:
-            self._take(intent.kind, intent.asked)
+            self._take(intent.kind, asked, at_s)
 
-    def _take(self, kind: str, slot: Row) -> None:
+    def _take(self, kind: str, slot: Row, at_s: float) -> None:
         if _room(kind, slot) in self._rooms:
-            self._taken.update(self._hours(kind, slot))
+            for hour in self._hours(kind, slot):
+                self._taken_at[hour] = min(at_s, self._taken_at.get(hour, math.inf))
 
     def _hours(self, kind: str, slot: Row) -> list[Hour]:
         """Every hour of a room that a slot lies in."""

@@ -48,7 +48,7 @@ def _healthy(twin: TwinEvidence, good_min: float) -> Gate:
     sound = ratio(is_sound(planned, within_ms)) if len(planned) else 0.0
     barren = list(_barren(twin, planned))
     sentence = f"{percent(sound)} of {len(planned)} requests were right and in time before the fault."
-    if sound < good_min:
+    if sound < good_min and len(planned):
         start_s, end_s = _window(twin)
         rate_rps = len(planned) / (end_s - start_s)
         sentence += f" That is about {sound * rate_rps:.0f}/s of {rate_rps:.0f}/s."
@@ -130,5 +130,6 @@ def _planned(twin: TwinEvidence) -> Requests:
 
 
 def _window(twin: TwinEvidence) -> Window:
+    """The baseline without its end, where requests may meet the fault; of a short one, the first half."""
     start_s, end_s = twin.phases.window(BASELINE)
-    return start_s, end_s - twin.load.good_within_ms / 1000
+    return start_s, max((start_s + end_s) / 2, end_s - twin.load.good_within_ms / 1000)

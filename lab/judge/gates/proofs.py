@@ -33,9 +33,9 @@ def fault_proof(number: int, twin: TwinEvidence) -> Proof:
         return whole
     flickering = bool(masks) or getattr(fault, "burst", None) is not None
     proofs = [
-        (when, fault.observed(_before(twin, mine), _seen(twin, inside, part)))
+        (when, fault.observed(_before(twin, mine), _seen(twin, there, part)))
         for when, part in _thirds(own)
-        if len(inside := list(_inside(shown, part))) >= FEW or not flickering
+        if len(there := _of_third(shown, part, flickering=flickering)) >= FEW or not flickering
     ]
     missing = [
         replace(proof, sentence=f"in {when}, {proof.sentence}")
@@ -115,6 +115,18 @@ def _inside(samples: Iterable[Sample], windows: Sequence[Window]) -> Iterator[Sa
     for sample in samples:
         if any(on + EDGE_S <= sample.start_s and sample.end_s <= off - EDGE_S for on, off in windows):
             yield sample
+
+
+def _of_third(samples: Sequence[Sample], windows: Sequence[Window], *, flickering: bool) -> list[Sample]:
+    """The samples inside; where a probe takes nearly as long as a third, those of which a part lay inside."""
+    inside = list(_inside(samples, windows))
+    if flickering or len(inside) >= FEW:
+        return inside
+    return [
+        sample
+        for sample in samples
+        if any(sample.start_s < off - EDGE_S and sample.end_s > on + EDGE_S for on, off in windows)
+    ]
 
 
 def _touches(sample: Sample, windows: Sequence[Window], longest_s: float) -> bool:
