@@ -56,9 +56,8 @@ class Slots:
     def __init__(self, shared: int) -> None:
         self._shared = shared
         self._taken: Counter[str] = Counter()
-        self._quick_at: dict[
-            str, float
-        ] = {}  # when a compartment was empty, or a slot of it came back quickly
+        # By user: when they had no slot, or gave one back quickly.
+        self._quick_at: dict[str, float] = {}
         self._changed = threading.Condition()
 
     def take(self, user: str, within_s: float = 0.0) -> bool:

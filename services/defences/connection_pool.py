@@ -81,7 +81,7 @@ def warm_up(engine: sa.Engine) -> None:
 
 
 class WarmPool(Pool):
-    """The pool."""
+    """SIZE connections, opened ahead of the requests by a few threads."""
 
     def __init__(self, creator: Any, app: Flask, size: int = SIZE, **how: Any) -> None:
         super().__init__(creator, **how)
@@ -127,9 +127,8 @@ class WarmPool(Pool):
             record.close()
 
     def status(self) -> str:
-        return (
-            f"{self._open} of {self._size} open, {len(self._idle)} idle, {self._openers.count} being opened"
-        )
+        opening = self._openers.count
+        return f"{self._open} of {self._size} open, {len(self._idle)} idle, {opening} being opened"
 
     def distrust(self) -> None:
         """A connection broke: perhaps all do. That others break, too, does not put off the next trial."""
@@ -203,14 +202,12 @@ class WarmPool(Pool):
         self._openers.start(self._create_connection, self._add)
 
     def _add(self, record: ConnectionPoolEntry) -> None:
-        record.info["ends_at"] = time.monotonic() + AGE_MAX_S * random.uniform(
-            0.8, 1.0
-        )  # not all at one time
+        # Not all at one time.
+        record.info["ends_at"] = time.monotonic() + AGE_MAX_S * random.uniform(0.8, 1.0)
         with self._changed:
             self._open, self._trusted = self._open + 1, True
-            if (
-                self._disposed.is_set() or self._open > self._size
-            ):  # an attempt that had hung came through after all
+            # There may be too many: an attempt that had hung came through after all.
+            if self._disposed.is_set() or self._open > self._size:
                 self._drop(record)
             else:
                 self._idle.append(record)
@@ -221,9 +218,8 @@ class WarmPool(Pool):
         connection: Any = record.dbapi_connection
         if connection is None or connection.closed:
             return False
-        if (
-            time.monotonic() > record.info["ends_at"] and not self._openers.away
-        ):  # an old one is better than none
+        # While no new one can be had, an old one is better than none.
+        if time.monotonic() > record.info["ends_at"] and not self._openers.away:
             return False
         readable = select.poll()  # select(2) knows no descriptor beyond 1,023
         readable.register(connection.fileno(), select.POLLIN)

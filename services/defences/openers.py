@@ -20,7 +20,7 @@ RETRY_S, RETRY_MAX_S, RETRY_GROWTH = 0.05, 0.25, 1.25  # between attempts
 
 
 class Openers:
-    """The openers of one pool; they obey the defences of `app`. Whoever calls a method holds the lock `changed`."""
+    """The openers of one pool; they obey the defences of `app`. Whoever calls `start` holds the lock `changed`."""
 
     def __init__(self, app: Flask, changed: threading.Condition, missing: Callable[[], int]) -> None:
         self._app, self._changed, self._missing = app, changed, missing

@@ -61,9 +61,8 @@ def half_interval(asked: list[Request], hits: list[bool], found: float) -> float
         return 1.0
     freedom = len(blocks) - 1
     squares = sum((hit - found * planned) ** 2 for planned, hit in blocks.values())
-    student = {1: 12.706, 2: 4.303}.get(
-        freedom
-    ) or 1.96 + 2.372 / freedom + 2.823 / freedom**2 + 2.6 / freedom**3
+    few = {1: 12.706, 2: 4.303}
+    student = few.get(freedom) or 1.96 + 2.372 / freedom + 2.823 / freedom**2 + 2.6 / freedom**3
     return student * math.sqrt(squares * len(blocks) / freedom) / len(asked)
 
 

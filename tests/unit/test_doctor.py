@@ -15,6 +15,7 @@ from lab.runtime.local.parts.wheels import Wheel
 from lab.runtime.toxiproxy import build as toxiproxy_build
 from lab.runtime.toxiproxy import server as toxiproxy_server
 from lab.runtime.toxiproxy.server import EMBEDDED, Engine
+from tests.no_entry import forbid
 
 ENGINE = Engine(name="toxiproxy", version="2.12.0", argv=("/bin/toxiproxy-server",), reason="found on PATH")
 
@@ -154,14 +155,7 @@ def test_a_machine_without_a_folder_for_scratch_files_is_examined_all_the_same(
 def test_folders_in_one_that_may_not_be_entered_are_examined_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stat = os.stat
-
-    def refusing(path: str | Path | int, **options: bool) -> os.stat_result:
-        if not isinstance(path, int) and tmp_path in Path(path).parents:
-            raise PermissionError(13, "Permission denied")
-        return stat(path, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(os, "stat", refusing)
+    forbid(tmp_path, monkeypatch)
     monkeypatch.setattr(os, "access", lambda _path, _mode: False)
     assert not machine.folders({"runs": tmp_path / "home" / "runs"}).ok
     assert machine.cache(tmp_path / "home" / "cache").ok

@@ -10,6 +10,7 @@ from lab.model import LabError
 from lab.runtime.toxiproxy import build as toxiproxy_build
 from lab.runtime.toxiproxy import server as toxiproxy_server
 from lab.runtime.toxiproxy.server import EMBEDDED, TOXIPROXY, Birthmark
+from tests.no_entry import forbid
 
 # The log lies beside the compiler: a build keeps no variable that it does not know.
 FAKE_GO = """#!/bin/sh
@@ -189,15 +190,8 @@ def test_a_user_without_home_and_name_keeps_it_in_the_environment(monkeypatch: p
 def test_a_home_that_may_not_be_entered_is_no_place_to_keep_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stat = os.stat
-
-    def refusing(path: str | Path | int, **options: bool) -> os.stat_result:
-        if not isinstance(path, int) and tmp_path in Path(path).parents:
-            raise PermissionError(13, "Permission denied")
-        return stat(path, **options)  # type: ignore[arg-type]
-
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(os, "stat", refusing)
+    forbid(tmp_path, monkeypatch)
     monkeypatch.setattr(os, "access", lambda path, _mode: path != tmp_path)
     assert toxiproxy_build.cache({}) == toxiproxy_build.ROOT / ".venv" / "cache"
 
