@@ -176,9 +176,8 @@ class DeadlineConnection(psycopg.Connection[Any]):
         except errors.QueryCanceled:
             pass
         except (WaitTimeout, psycopg.OperationalError, OSError) as error:
-            if getattr(
-                error, "sqlstate", None
-            ):  # an answer after all: a lock that was not granted, for example
+            # An answer after all, for example that a lock was not granted.
+            if getattr(error, "sqlstate", None):
                 raise
             self._give_up(began_at)
         raise Stopped("the deadline passed: PostgreSQL stopped the statement") from None
