@@ -1,7 +1,7 @@
-"""No pagination: every customer has booked a thousand times, and the list has no end.
+"""No pagination: every customer has booked two thousand times, and the list has no end.
 
 The naive twin was written when the list of anybody's bookings fitted on one page. Today it reads every row, makes an
-object of each, and sends a quarter of a megabyte of JSON. A worker is busy with that, and while it is, all other
+object of each, and sends half a megabyte of JSON. A worker is busy with that, and while it is, all other
 requests in the same process wait. The hardened twin sends a page, and the key after which the next one begins.
 """
 
@@ -14,22 +14,22 @@ SCENARIO = Scenario(
     title="A list without an end",
     hypothesis="While customers look at long lists, 19 in 20 of those who ask for one booking have it within 250 ms.",
     question=Question(
-        text="Who suffers first from a list of 1,000 bookings?",
+        text="Who suffers first from a list of 2,000 bookings?",
         choices={
             "a": "the database",
             "b": "the network",
             "c": "the Python process, and everybody that it serves",
         },
         answer="c",
-        because="The database reads 1,000 rows in a few milliseconds. To make 1,000 objects and a quarter of a "
-        "megabyte of JSON of them takes Python some 50 ms, and only one thread of a process runs Python at a time.",
+        because="The database reads 2,000 rows in a few milliseconds. To make 2,000 objects and half a megabyte of "
+        "JSON of them takes Python some 100 ms, and only one thread of a process runs Python at a time.",
     ),
     mirrors="Closest: DynamoDB, 2015: replies with the members of a partition grew until they took longer than they "
     "were allowed to (aws.amazon.com/message/5467D2)",
     load=Load(rate_rps=8, mix={"user_bookings": 3, "get_booking": 7}, good_within_ms=500),
-    sizes={"users": 20, "bookings": 20_000, "wallets": 20},
+    sizes={"users": 20, "bookings": 40_000, "wallets": 20},
     baseline_good_min=0.9,  # a long list takes up a core even when it is the only one
-    faults=(Surge(times=8),),
+    faults=(Surge(times=10),),
     checks=(
         LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=250, ops=("get_booking",)),
         GoodRatio(phase=FAULT, at_least=0.95),
