@@ -135,8 +135,8 @@ def link_healed(
 ) -> Proof:
     """Whether probes are as they were before: no errors, and no later.
 
-    A twin that works off its backlog keeps the machine busy, which delays probes. A delay of up to half of the fault's
-    effect is accepted.
+    A twin that works off its backlog keeps the machine busy, which delays probes. Where the fault delayed answers, up to
+    half of that is accepted.
     """
     if min(len(before), len(after)) < SAMPLES_MIN:
         sentence = (
@@ -148,8 +148,7 @@ def link_healed(
         sentence = f"{percent(answered)} of {len(after)} probes were answered after healing"
         return Proof(proved=False, value=answered, limit=WELL_ANSWERED_MIN, unit="share", sentence=sentence)
     base_ms, well_ms = _answer_ms(before), _answer_ms(after)
-    effect_ms = min(WELL_SLACK_SHARE * (_answer_ms(during) - base_ms), WELL_SLACK_MS_MAX)
-    limit_ms = max(WELL_SLACK_MS, WELL_SLACK_SHARE * base_ms, effect_ms)
+    limit_ms = max(WELL_SLACK_MS, WELL_SLACK_SHARE * base_ms, _slack_of_effect_ms(base_ms, during))
     return Proof(
         proved=well_ms - base_ms <= limit_ms,
         value=well_ms - base_ms,
@@ -159,8 +158,14 @@ def link_healed(
     )
 
 
+def _slack_of_effect_ms(base_ms: float, during: Sequence[LinkSample]) -> float:
+    """Half of what the fault added to an answer; nothing where nobody got one, for then nothing was late."""
+    effect_ms = _answer_ms(during) - base_ms
+    return min(WELL_SLACK_SHARE * effect_ms, WELL_SLACK_MS_MAX) if math.isfinite(effect_ms) else 0.0
+
+
 def _answer_ms(samples: Sequence[LinkSample]) -> float:
-    """The lower decile of those that were answered."""
+    """The fastest twentieth of those that were answered."""
     return _below([sample.last_byte_ms for sample in samples if sample.last_byte_ms is not None], LOW)
 
 

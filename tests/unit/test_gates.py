@@ -10,6 +10,7 @@ import pytest
 from lab.checks.slos import GoodRatio
 from lab.faults import Latency
 from lab.judge.gates import look, spoiled_by_the_machine
+from lab.judge.gates.punctuality import in_step, on_time
 from lab.judge.verdict import judge
 from lab.model import (
     BASELINE,
@@ -17,6 +18,7 @@ from lab.model import (
     EDGE,
     FAULT,
     PAYMENTS,
+    RECOVERY,
     Event,
     Failure,
     FaultWindow,
@@ -295,6 +297,32 @@ def test_a_gate_goes_red_when_the_fault_was_not_as_planned(
     assert {gate.name for gate in failed(run)} == gates
 
 
+def often(twin: FabricatedTwin, last_late_s: float) -> None:
+    """Forty switches, a second apart, and only the last of them late."""
+    on = next(event for event in twin.events if isinstance(event, Switched))
+    late_s = [0.0] * 39 + [last_late_s]
+    twin.events = [
+        replace(on, planned_s=on.planned_s + n, before_s=on.before_s + n + late, after_s=on.after_s + n + late)
+        for n, late in enumerate(late_s)
+    ]
+
+
+@pytest.mark.parametrize(("late_s", "passed"), [(0.45, True), (0.55, False)])
+def test_of_many_switches_one_may_be_late_but_not_by_half_a_second(late_s: float, passed: bool) -> None:
+    run = a_healthy_run()
+    for twin in run.twins:
+        often(twin, late_s)
+    assert on_time(run).passed is passed
+
+
+@pytest.mark.parametrize(("late_s", "passed"), [(0.045, True), (0.055, False)])
+def test_of_many_switches_one_may_be_out_of_step_but_not_for_long(late_s: float, passed: bool) -> None:
+    run = a_healthy_run()
+    for number, twin in enumerate(run.twins):
+        often(twin, number * late_s)
+    assert in_step(run).passed is passed
+
+
 SLOW = Toxic(type="latency", stream="downstream", attributes={"latency": 1})
 
 
@@ -389,6 +417,26 @@ def test_a_link_that_no_fault_is_about_must_not_change(options: dict[str, Any]) 
     assert (gate.name, gate.twin) == ("links as planned", HARDENED)
     run.twins[1].probes = [*SEEN, *on_payments(0, START_S)]
     assert "links as planned" in {gate.name for gate in failed(run)}
+
+
+@pytest.mark.parametrize("window", [PHASES.window(FAULT), PHASES.window(RECOVERY)], ids=[FAULT, RECOVERY])
+def test_a_link_that_is_slow_in_one_phase_does_not_hide_behind_the_other(window: tuple[float, float]) -> None:
+    start_s, end_s = window
+    run = a_healthy_run()
+    quiet = [*on_payments(0, start_s), *on_payments(end_s, PHASES.load_s)]
+    run.twins[1].probes = [*SEEN, *quiet, *on_payments(start_s, end_s, answer_ms=60)]
+    (gate,) = failed(run)
+    assert gate.name == "links as planned"
+    assert "ms longer" in gate.sentence
+
+
+def test_a_link_whose_server_alone_can_close_it_must_not_be_closed() -> None:
+    """What the edge closes may be the twin's own doing."""
+    for link, names in ((PAYMENTS, ["links as planned"]), (EDGE, [])):
+        run = a_healthy_run()
+        closed = probes(START_S, PHASES.load_s, link=link, error="closed")
+        run.twins[1].probes = [*SEEN, *probes(0, START_S, link=link), *closed]
+        assert [gate.name for gate in failed(run)] == names
 
 
 def test_a_link_that_no_fault_is_about_must_not_fall_silent() -> None:

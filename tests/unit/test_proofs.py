@@ -134,6 +134,13 @@ def test_a_busy_machine_may_delay_a_healed_link_by_less_than_half_of_what_the_fa
     assert not healed(probes(9, 19, answer_ms=80), busy).proved
 
 
+def test_where_nobody_was_answered_no_slowness_is_left_to_excuse() -> None:
+    """After a blackhole, 45 ms used to count as half of what the fault had done."""
+    silence = probes(9, 19, error="timeout")
+    assert healed(silence, probes(20.1, 29, answer_ms=10)).proved
+    assert not healed(silence, probes(20.1, 29, answer_ms=45)).proved
+
+
 def test_a_link_that_stays_slow_dead_or_unseen_is_not_well() -> None:
     assert not healed(SLOW, probes(20, 29, answer_ms=40)).proved
     assert not healed(SLOW, probes(20, 29, error="timeout")).proved

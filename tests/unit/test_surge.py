@@ -58,6 +58,22 @@ def test_a_surge_is_observed_when_arrivals_came_about_as_often_as_planned(
     assert THRICE.observed(came(20), came(per_s)).proved is observed
 
 
+@pytest.mark.parametrize(("before", "during"), [(8.0, 11.0), (8.0, 25.0), (10.0, 12.0)])
+def test_few_arrivals_vary_by_chance_and_that_is_no_fault_of_the_run(before: float, during: float) -> None:
+    """Twice of 40 in 5 s: one plan in seven was nearer to once, or as near to three times."""
+    assert Surge(times=2).observed(came(before, length_s=5), came(during)).proved
+
+
+@pytest.mark.parametrize("length_s", [1, 5, 50])
+def test_however_few_they_are_as_many_as_before_are_no_surge(length_s: float) -> None:
+    assert not Surge(times=2).observed(came(8, length_s), came(8, length_s)).proved
+
+
+@pytest.mark.parametrize(("after", "healed"), [(11.5, True), (5.6, True), (17, False), (3.9, False)])
+def test_a_small_surge_that_is_over_may_leave_what_chance_allows(after: float, healed: bool) -> None:
+    assert Surge(times=2).healed(came(8, length_s=5), came(16), came(after)).proved is healed
+
+
 def test_arrivals_that_were_never_recorded_did_not_come() -> None:
     assert not THRICE.observed(came(20), came(60, lost=1)).proved
 

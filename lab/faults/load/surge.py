@@ -11,6 +11,8 @@ from lab.model import ARRIVALS, Capability, LoadState, Probe, Proof, Seen, State
 
 TIMES_MIN, TIMES_MAX = 2.0, 100.0  # a smaller surge is lost in the randomness of arrivals
 WELL_TIMES_MAX = 2.0
+CHANCE = 3.0  # standard deviations
+GROWN_MIN = 1.1  # less is no surge, however few arrivals there are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,21 +41,30 @@ class Surge(StateFault):
         """The rate grew to the planned one, or nearer to it than to the old one, and all arrivals were recorded."""
         if missing := _uncounted(before, during):
             return missing
-        grown, least = _rate(during) / _rate(before), math.sqrt(self.times)
+        grown = _rate(during) / _rate(before)
+        least, most = self._expected(before, during)
         lost = during.planned - during.recorded
         sentence = (
             f"{_rate(during):.1f} arrivals came per second, {grown:.1f} times the {_rate(before):.1f} before"
         )
         if lost:
             sentence += f", but {lost} of {during.planned} were not recorded"
-        proved = least <= grown <= self.times * least and not lost
+        proved = least <= grown <= most and not lost
         return Proof(proved=proved, value=grown, limit=least, unit="times", sentence=sentence)
 
+    def _expected(self, before: Seen, during: Seen) -> tuple[float, float]:
+        """(least, most) growth that counts as the surge: nearer to `times` than to one, or as near as chance allows."""
+        nearer, noise = math.sqrt(self.times), _noise(before, during)
+        least = min(nearer, max(self.times * (1 - noise), GROWN_MIN))
+        return least, self.times * max(nearer, 1 + noise)
+
     def healed(self, before: Seen, during: Seen, after: Seen) -> Proof:
-        """The rate is the old one again, or nearer to it than to the surge, and never twice or half of it."""
+        """The rate is the old one again, as near as chance allows: nearer than to the surge, never twice or half of it."""
         if missing := _uncounted(before, after):
             return missing
-        grown, most = _rate(after) / _rate(before), min(math.sqrt(self.times), WELL_TIMES_MAX)
+        grown = _rate(after) / _rate(before)
+        chance = min(1 + _noise(before, after), WELL_TIMES_MAX)
+        most = max(min(math.sqrt(self.times), WELL_TIMES_MAX), chance)
         sentence = f"there were {_rate(before):.1f} arrivals per second before the surge, "
         sentence += f"{_rate(during):.1f} during it and {_rate(after):.1f} after it"
         return Proof(
@@ -63,6 +74,11 @@ class Surge(StateFault):
 
 def _rate(seen: Seen) -> float:
     return seen.recorded / seen.length_s if seen.length_s else 0.0
+
+
+def _noise(one: Seen, other: Seen) -> float:
+    """By what share the ratio of two random counts of arrivals may be off: three standard deviations."""
+    return CHANCE * math.hypot(max(one.recorded, 1) ** -0.5, max(other.recorded, 1) ** -0.5)
 
 
 def _uncounted(before: Seen, then: Seen) -> Proof | None:
