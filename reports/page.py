@@ -45,7 +45,7 @@ class Page:
             "story": [(name, told) for key, name in STORY.items() if (told := getattr(scenario, key))],
             "faults": [fault.describe() for fault in scenario.faults],
             "places": {twin.name: place for place, twin in enumerate(manifest.twins)},
-            "warnings": list(_warnings(reading)),
+            "warnings": list(_warnings(reading, verdict)),
             "gates": gates,
             "failed": [gate for gate in gates if not gate["passed"]],
             "checks": list(_checks(verdict)),
@@ -152,8 +152,10 @@ def _invariants(verdict: RunVerdict) -> Iterator[dict[str, Any]]:
                 yield {"name": _name(check), "twin": twin.twin, "examples": check.examples, **_cell(check)}
 
 
-def _warnings(reading: Reading) -> Iterator[str]:
+def _warnings(reading: Reading, verdict: RunVerdict) -> Iterator[str]:
     manifest = reading.manifest
+    if text := words.another_version(verdict):
+        yield text
     if manifest.status is not Status.COMPLETE:
         yield f"This run did not complete (status: {manifest.status}). What is missing below was never recorded."
     if reading.problem:

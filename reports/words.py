@@ -61,6 +61,13 @@ def answered(question: model.Question | None, predicted: str = "", settings: Ite
     return told
 
 
+def another_version(verdict: model.RunVerdict) -> str:
+    """What to know of a verdict by another version of the lab than made the run; "" if it is the same."""
+    if not verdict.judged_by:
+        return ""
+    return f"Another version of the lab made this run. Version {verdict.judged_by} judged it, perhaps by other rules."
+
+
 def expectation(twin: model.TwinVerdict) -> str:
     """How a twin's verdict compares with what the scenario expects of it."""
     if twin.expected is None:
@@ -79,7 +86,8 @@ def found(result: model.CheckResult) -> str:
     if result.value is not None and math.isinf(result.value):
         return result.unreached
     if result.value is not None and result.invariant:
-        return f"{quantity(result.value, '') if result.value else 'none'} in {grouped(result.looked or 0)}"
+        count, looked = quantity(result.value, "") if result.value else "none", result.looked or 0
+        return f"{count} in {grouped(looked)}" if result.value <= looked else count  # charges without any booking
     return quantity(result.value, result.unit)
 
 

@@ -8,10 +8,11 @@ import secrets
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab import paths
+from lab import __version__, paths
 from lab.judge.verdict import judge
 from lab.model import Capability, LabError, RunVerdict, Stack, TwinPlan, line_up
 from lab.ports import Testbed
@@ -124,7 +125,9 @@ def _judged(folder: Path) -> RunVerdict:
     if record.manifest.status is Status.COMPLETE:
         record.verify()
     with _nothing_collected():
-        return judge(record)
+        verdict = judge(record)
+    another = record.manifest.lab_version != __version__
+    return replace(verdict, judged_by=__version__ if another else "")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from lab.cli.console import columns, console, say
 from lab.model import FAULT, RunVerdict, Verdict
-from reports.words import expectation, measured
+from reports.words import another_version, expectation, measured
 
 STYLE = {Verdict.HELD: "green", Verdict.BROKEN: "red", Verdict.INCONCLUSIVE: "yellow"}
 
@@ -16,6 +16,8 @@ STYLE = {Verdict.HELD: "green", Verdict.BROKEN: "red", Verdict.INCONCLUSIVE: "ye
 def print_verdict(verdict: RunVerdict) -> None:
     """The answer first, then the table behind it."""
     console.print(f"\n{verdict.sentence}\n", style="bold")
+    if text := another_version(verdict):
+        console.print(f"{text}\n", style="yellow")
     if not verdict.valid:
         for gate in verdict.gates:
             if not gate.passed:

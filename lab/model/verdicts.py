@@ -118,7 +118,10 @@ class TwinVerdict:
 
 @dataclass(frozen=True, kw_only=True)
 class RunVerdict:
-    """The verdict on a run. `as_expected` is None if the run is invalid."""
+    """The verdict on a run. `as_expected` is None if the run is invalid.
+
+    `judged_by` is the version of the lab that judged it, if that is another one than made it: it may have other rules.
+    """
 
     run: str
     scenario: str
@@ -127,3 +130,4 @@ class RunVerdict:
     twins: tuple[TwinVerdict, ...]
     as_expected: bool | None
     sentence: str  # the answer, first thing a reader sees
+    judged_by: str = ""

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import reports
+from lab.cli import assembly
 from lab.model import (
     FAULT,
     SERVICE,
@@ -259,6 +260,23 @@ def test_the_engine_and_the_command_are_named(drawn):
 def test_an_embedded_proxy_is_owned_up_to(tmp_path):
     folder = make_run(tmp_path / "run", Fabricated(requests=20, engine="embedded"))
     assert "embedded proxy instead of Toxiproxy" in page(folder, make_verdict("run")).shown
+
+
+def test_another_version_that_judged_a_run_is_named(tmp_path, monkeypatch):
+    folder = make_run(tmp_path / "run", Fabricated(requests=300))
+    assert assembly.grade(folder).judged_by == ""
+    monkeypatch.setattr(assembly, "__version__", "7.8.9")
+    verdict = assembly.grade(folder)
+    assert verdict.judged_by == "7.8.9"
+    assert "Version 7.8.9 judged it" in page(folder, verdict).shown
+
+
+def test_what_is_more_than_was_looked_at_is_no_share_of_it():
+    """Charges, for example, of which no booking knows."""
+    (check,) = (one for one in make_verdict("run").twins[0].checks[:1])
+    check = replace(check, value=12, looked=0, invariant="I5")
+    assert words.found(check) == "12"
+    assert words.found(replace(check, looked=12)) == "12 in 12"
 
 
 def test_twins_come_in_the_order_of_the_run_whatever_they_are_called(tmp_path):
