@@ -45,7 +45,11 @@ def bring_up(runtime: str, defences: str) -> None:
             raise LabError("Twins are running already (bin/lab ps). Stop them first: bin/lab down")
         testbed = assembly.testbed(runtime, stack, workload, frozenset())
         told(f"Starting both twins on the {testbed.runtime} runtime …")
-        testbed.up(NoJournal())
+        try:
+            testbed.up(NoJournal())
+        except BaseException:  # an interrupt too: what has been started is gone when the command says so
+            testbed.down()
+            raise
     addresses = {twin.name: testbed.published(twin.name) for twin in stack.twins}
     print_addresses(addresses)
     print_experiment(addresses, write_header(workload.token(stack.secrets.token_key)))

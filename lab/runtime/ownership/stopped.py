@@ -42,11 +42,16 @@ def _processes(run: Holdings) -> Iterator[tuple[str, str]]:
 
 
 def _containers(run: Holdings) -> Iterator[tuple[str, str]]:
+    """While a run or a stack starts, a container is in the ledger before it exists, and exists before it runs."""
     mine = [thing.key for thing in run.owned if thing.kind == CONTAINER]
     found = {one.name: one for one in engine.containers(run)} if mine else {}
+    starting = run.owner_alive and not run.standing
     for name in mine:
         one = found.get(name)
-        if one is None or not (one.job or one.state in ("running", "paused")):
-            yield name, DEAD
+        if one is None or (one.state == "created" and not one.job):
+            if not starting:
+                yield name, DEAD
         elif one.state == "paused":
             yield name, PAUSED
+        elif not one.job and one.state != "running":
+            yield name, DEAD
