@@ -64,6 +64,7 @@ def test_a_killed_run_leaves_no_process_and_no_file(needs_local: None) -> None:
     assert left_on_disk(run) == []
 
 
+@pytest.mark.long  # CI has the same without load: tests/docker/test_docker_runtime.py
 def test_a_killed_run_leaves_no_container_and_no_network(needs_docker: None) -> None:
     from lab.runtime.containers.engine import client
     from lab.runtime.ownership.ledger import RUN_LABEL

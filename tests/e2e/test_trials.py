@@ -19,7 +19,7 @@ from lab.workload import known
 from tests.e2e import trials
 
 # What CI runs of them: kinds of faults and parts that no scenario has. The others are long proofs.
-IN_CI = {"local": ("cache-and-queue", "cpu-limit", "memory-limit", "pause"), "docker": ("cache-and-queue",)}
+IN_CI = {"local": ("cpu-limit", "memory-limit", "pause"), "docker": ("cache-and-queue",)}
 TRIALS: list[Scenario] = [
     importlib.import_module(f"{trials.__name__}.{module.name}").SCENARIO
     for module in pkgutil.iter_modules(trials.__path__)

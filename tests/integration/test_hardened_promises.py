@@ -531,7 +531,7 @@ def within_the_deadline(app, method: str, path: str, body, due_at: float) -> boo
     ("method", "path", "body", "latency_ms"),
     [
         ("GET", "/bookings/1/", None, 0),
-        ("GET", "/bookings/1/", None, 80),
+        pytest.param("GET", "/bookings/1/", None, 80, marks=pytest.mark.long),
         ("PUT", "/users/1/profile/", PROFILE, 30),
     ],
 )

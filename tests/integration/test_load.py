@@ -262,6 +262,7 @@ def test_a_target_that_is_no_address_ends_the_load_with_an_error(player: Player)
     assert player.launch([], target="no-such-host.invalid:1").ended() != 0
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_number_of_requests(player: Player) -> None:
     few, many = (player.play(every(0.0015, 0.0015 * count)).summary for count in (800, 8_000))
     assert many["recorded"] == 8_000
