@@ -1,7 +1,7 @@
 """Creates .venv, or brings it up to date, from the pinned and hashed requirements: `bin/prepare run|test` starts it.
 
-By uv: the one on PATH, else one that pip installs from its wheel; by pip alone where uv cannot be had or fails. The
-first time Toxiproxy is built meanwhile, in the background.
+With uv: the one on PATH, else one that pip installs from its wheel; with pip alone if uv cannot be had or fails. The
+first time, Toxiproxy is built in the background meanwhile.
 Standard library only: nothing else is there yet.
 """
 
@@ -29,7 +29,7 @@ PYTHON = VENV / "bin" / "python"
 STATE = ROOT / ".lab"
 LOG = STATE / "prepare.log"
 UV = cache() / "uv"  # where pip installs it, for all clones
-# Which pins an environment keeps when it was made from these: test.txt holds all of run.txt.
+# For each set of pins, the sets that an environment made from it has: test.txt contains all of run.txt.
 CONTAINS = {"run": ("run",), "test": ("run", "test")}
 STEP_TIMEOUT_S = 900
 ANSWER_TIMEOUT_S = 60
@@ -48,7 +48,7 @@ def main(wanted: str) -> None:
         if fresh(wanted):
             return
         started = time.monotonic()
-        say(f"Setting up the environment in {VENV} (once, some seconds to a minute) …")
+        say(f"Setting up the environment in {VENV} (once; a few seconds to a minute) …")
         LOG.unlink(missing_ok=True)
         uv = uv_on_path()
         create(uv)
@@ -61,7 +61,7 @@ def main(wanted: str) -> None:
 
 
 def fresh(wanted: str) -> bool:
-    """Whether the environment has what is wanted: perhaps another start has just made it."""
+    """Whether the environment has what is wanted: perhaps another command has just made it."""
     return works(PYTHON) and stamp(wanted).exists() and stamp(wanted).read_text() == checksum(wanted)
 
 
@@ -106,7 +106,7 @@ def uv_on_path() -> str | None:
 
 
 def uv_from_wheel() -> str | None:
-    """uv from its pinned wheel, None where that cannot be had or is not made for this machine."""
+    """uv from its pinned wheel; None if that cannot be had or is not made for this machine."""
     uv = UV / "bin" / "uv"
     if not succeeds([str(uv), "--version"]):
         try:
@@ -117,7 +117,7 @@ def uv_from_wheel() -> str | None:
 
 
 def build_toxiproxy(uv: str | None) -> None:
-    """In the background, and whatever comes of it: where it fails, the lab says so when it looks for the server."""
+    """In the background, without waiting for the result: if it fails, the lab says so when it needs the server."""
     found = (
         {"PATH": os.pathsep.join([str(Path(uv).parent), os.environ.get("PATH", os.defpath)])} if uv else {}
     )
@@ -140,7 +140,7 @@ def _of_the_lab() -> dict[str, str]:
 
 
 def create(uv: str | None) -> None:
-    """An environment whose Python runs, by uv, else by venv; a broken one is replaced."""
+    """An environment whose Python runs, made with uv, else with venv; a broken one is replaced."""
     if works(PYTHON):
         return
     shutil.rmtree(VENV, ignore_errors=True)
@@ -159,7 +159,7 @@ def create(uv: str | None) -> None:
 
 
 def install(uv: str | None, requirements: Path) -> None:
-    """By uv, from what it has kept if that will do; by pip where uv fails: pip may know of other indexes."""
+    """With uv, from its cache if that is enough; with pip if uv fails: pip may know of other indexes."""
     pins = ["--require-hashes", "-r", str(requirements)]
     for how in (("--offline",), ()) if uv else ():
         with suppress(PrepareError):
@@ -169,7 +169,7 @@ def install(uv: str | None, requirements: Path) -> None:
 
 
 def pip(*arguments: str) -> None:
-    """Install by pip, which an environment made by uv does not have yet. Nothing but what is pinned by hash."""
+    """Install with pip, which an environment made by uv does not have yet. Nothing but what is pinned by hash."""
     if not succeeds([str(PYTHON), "-m", "pip", "--version"]):
         run([str(PYTHON), "-m", "ensurepip", "--default-pip"])
     quiet = ["--quiet", "--no-input", "--no-compile", "--disable-pip-version-check", "--require-hashes"]
@@ -190,7 +190,7 @@ def run(command: Sequence[str]) -> None:
         how = "took too long" if code is None else "failed"
         tail = "\n".join(LOG.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
         raise PrepareError(
-            f"{tail}\n{Path(command[0]).name} {how}; its full output is in {LOG}. Fix that, then start again."
+            f"{tail}\n{Path(command[0]).name} {how}; its full output is in {LOG}. Fix that, then try again."
         )
 
 
@@ -201,7 +201,7 @@ def locked() -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("Another start is setting up the environment; waiting for it …")
+            say("Another command is setting up the environment; waiting for it …")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -229,7 +229,7 @@ if __name__ == "__main__":
     except OSError as error:
         fail(
             f"{error.strerror}: {error.filename or ROOT}. "
-            f"Make {ROOT} writable, with space on its disk, or work in a copy of your own: {copying(ROOT)}"
+            f"Make {ROOT} writable, free space on its disk, or work in a copy of your own: {copying(ROOT)}"
         )
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -36,10 +36,10 @@ from lab.model import (
 )
 
 T = TypeVar("T", Load, Phases, Fault, Limits)
-# Anything longer is a typing error, and would keep the machine busy for as long as it says.
+# Anything longer is a typo, and would keep the machine busy for as long as it says.
 PHASES_MAX_S = 24 * 3600
 CLIENT_TIMEOUT_MAX_S = 600
-PROBED_S = 2.0  # the probes need as long to show anything
+PROBED_S = 2.0  # the probes need this long to show anything
 WORDS = {int: "a whole number", float: "a number", str: "a word"}
 
 
@@ -116,7 +116,7 @@ def _check_length(load: Load, phases: Phases) -> None:
         )
     if load.client_timeout_s > CLIENT_TIMEOUT_MAX_S:
         raise LabError(
-            f"load.client_timeout_s is {load.client_timeout_s:g}; it must be {CLIENT_TIMEOUT_MAX_S} at most."
+            f"load.client_timeout_s is {load.client_timeout_s:g}; it must be at most {CLIENT_TIMEOUT_MAX_S}."
         )
 
 
@@ -128,7 +128,7 @@ def _check_proofs(scenario: Scenario, phases: Phases) -> None:
     for name, seconds in least_s.items():
         if getattr(phases, name) < seconds:
             raise LabError(
-                f"phases.{name} is {getattr(phases, name):g}; with this scenario it must be {seconds:g} at least, "
+                f"phases.{name} is {getattr(phases, name):g}; with this scenario it must be at least {seconds:g}, "
                 "or the probes have no time to show that nothing else was wrong."
             )
 
@@ -214,7 +214,10 @@ def _chosen(scenario: Scenario, target: str, setting: str) -> list[int]:
         return list(range(len(scenario.faults)))
     if number.isdecimal() and 1 <= int(number) <= len(scenario.faults):
         return [int(number) - 1]
-    raise LabError(f"--set {setting}: {scenario.name} has {len(scenario.faults)} fault(s).")
+    raise LabError(
+        f"--set {setting}: there is no {target}; {scenario.name} has {len(scenario.faults)} fault(s). "
+        f"See: bin/lab show {scenario.name}"
+    )
 
 
 def _settable(value: Any) -> dict[str, type]:

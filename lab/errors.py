@@ -8,7 +8,7 @@ class LabError(Exception):
 
 
 class Spoiled(LabError):
-    """Something that the measurement needs has ended in mid-run: no twin can be judged."""
+    """Something that the measurement needs has ended mid-run: no twin can be judged."""
 
     exit_code = 3
 

@@ -98,7 +98,7 @@ class Runner:
             problem = str(what_has_gone(error, self._testbed) or error)
             self._writer.open_up()
             self._manifest(Status.ABORTED, problem=problem)
-            if self._t0:  # in mid-run: the request was right, the run was spoiled
+            if self._t0:  # mid-run: the request was right, the run was spoiled
                 raise Spoiled(problem) from error
             raise
         except BaseException:
@@ -164,7 +164,7 @@ class Runner:
             if dead or time.monotonic() > give_up:
                 missing = ", ".join(f"{path.parent.name}/{path.name}" for path in ready if not path.exists())
                 raise LabError(
-                    f"Load or observer did not get ready: {missing} is missing; see the logs folder beside it."
+                    f"Load or observer never became ready: {missing} is missing; see the logs folder beside it."
                 )
             time.sleep(0.02)
 

@@ -22,7 +22,7 @@ from lab.runtime.programs import HOMELESS, kept_by_the_lab
 UMASK = 0o022
 DESCRIPTORS = 4_096
 COLUMNS_MIN = 20
-WAIT = b"lab: Stopping already, which takes some seconds. Once more leaves the rest to the guardian of the run.\n"
+WAIT = b"lab: Already stopping; this takes a few seconds. Interrupt again to leave the rest to the run's guardian.\n"
 
 
 @dataclass
@@ -71,7 +71,7 @@ def _take_signals() -> Interrupts:
 
 
 def _open_streams() -> None:
-    """Open closed standard streams: else the next file opened gets that number, and the output meant for people."""
+    """Open closed standard streams: else the next file opened gets that number, and then the output for people."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)

@@ -50,7 +50,7 @@ class Periodic:
         self._thread.join(END_TIMEOUT_S)
         if error is None and self._failed is not None:
             raise Spoiled(
-                f"The lab stopped observing ({self._thread.name}) in mid-run, so no twin is judged: {self._failed!r}. "
+                f"The lab stopped observing ({self._thread.name}) mid-run, so no twin is judged: {self._failed!r}. "
                 "Run it again."
             ) from self._failed
 
@@ -163,7 +163,7 @@ def must_not_have_failed(twin: str, program: str, child: Child, timeout_s: float
     """Raises LabError if `child` has failed. One that ended early with exit code 0 has done all it had to do."""
     if (code := child.wait(timeout_s)) != 0:
         raise LabError(
-            f"The program {program!r} beside the {twin} twin ended in mid-run, with exit code {code}, so no twin is "
+            f"The program {program!r} beside the {twin} twin ended mid-run, with exit code {code}, so no twin is "
             f"judged. See {twin}/logs/{program}.log in the run's folder, then run it again."
         )
 

@@ -18,8 +18,8 @@ def told(view: RunView) -> Iterator[str]:
         before, during = (_inside(view, twin, phase) for phase in (BASELINE, FAULT))
         if before and during:
             yield (
-                f"A process of the {twin.name} twin's priority, on its cores, was woken {_late(before)} late in the "
-                f"baseline and {_late(during)} during the fault."
+                f"A process with the {twin.name} twin's priority, on its cores, was woken late by {_late(before)} "
+                f"in the baseline and by {_late(during)} during the fault."
             )
 
 

@@ -91,7 +91,7 @@ def hang(
     `workers`: how many processes may share the work, forked from this one.
     """
     if folder.is_symlink():
-        return missing(plans, f"{folder} is a link, but the lab writes only into real folders. Remove it.")
+        return missing(plans, f"{folder} is a symlink, but the lab writes only into real folders. Remove it.")
     folder.mkdir(exist_ok=True)
     paint = partial(_picture, run=run, folder=folder, kinds=kinds)
     if (workers := min(workers, len(plans))) < 2:

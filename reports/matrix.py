@@ -114,7 +114,7 @@ def _source(found: Ablated) -> str:
 def _made_at(ablations: Iterable[Ablated]) -> str:
     commits = _commits(ablations)
     if not commits:
-        return "Nothing was measured yet."
+        return "Nothing has been measured yet."
     if len(commits) == 1:
         return f"All runs were made at {next(iter(commits))}."
     return f"The runs were made at {len(commits)} commits; each section says which."

@@ -92,8 +92,8 @@ def _compared(
         return ""
     more = f"{100 * (with_it / without - 1):+.0f} %".replace("-", "−")
     return (
-        f"{what} {words.milliseconds(with_it)} {treatment.twin} against {words.milliseconds(without)} "
-        f"{control.twin} ({more})"
+        f"{what} {words.milliseconds(with_it)} ({treatment.twin}) against {words.milliseconds(without)} "
+        f"({control.twin}), {more}"
     )
 
 

@@ -120,7 +120,7 @@ def _checks(verdict: RunVerdict) -> Iterator[dict[str, Any]]:
 
 
 def _measured(verdict: RunVerdict) -> Iterator[tuple[str, str]]:
-    """For each twin what the check that the scenario is about found, to lay beside the arithmetic."""
+    """For each twin what the check that the scenario is about found, to compare with the arithmetic."""
     for twin in verdict.twins:
         if twin.about:
             yield twin.twin, twin.about.sentence
@@ -163,7 +163,7 @@ def _warnings(reading: Reading, verdict: RunVerdict) -> Iterator[str]:
     if manifest.isolation is Isolation.SHARED and len(manifest.twins) > 1:
         yield (
             "This machine has fewer cores than the run has twins, so the twins shared cores and delayed each other. "
-            "Latencies of different twins are therefore not compared; read each by itself."
+            "Latencies of different twins are therefore not compared; read each on its own."
         )
     if reading.view and (text := canary.crossed(reading.view)):
         yield text

@@ -57,7 +57,7 @@ def answered(question: model.Question | None, predicted: str = "", settings: Ite
         right = "which is right" if predicted == question.answer else "which is not right"
         told.insert(0, f"You predicted {question.said(predicted)}, {right}.")
     if changed := series(settings):
-        told.append(f"The question is about the scenario as it comes; this run was made with {changed}.")
+        told.append(f"The question is about the unchanged scenario; this run was made with {changed}.")
     return told
 
 

@@ -1,8 +1,8 @@
 """The command line: parses, assembles, prints. It makes no decisions of its own.
 
 Exit codes: 0 as the scenario expects, 1 known not to be as expected, 2 wrong usage or an unsuitable machine, 3 invalid,
-inconclusive or not healed, 70 a bug in the lab itself, 130 interrupted (healed; after a third
-Ctrl-C its guardian still heals), 141 nobody read the output.
+inconclusive or not healed, 70 a bug in the lab itself, 130 interrupted (healed; after a third Ctrl-C the run's guardian
+does the healing), 141 nobody read the output.
 """
 
 import errno
@@ -101,7 +101,7 @@ def program() -> str:
 
 def interrupted(interrupts: Interrupts | None) -> str:
     if interrupts is not None and interrupts.count > 2:
-        return "Interrupted before all was healed. The run's guardian does the rest; to check: bin/lab heal"
+        return "Interrupted before healing ended. The run's guardian does the rest; to check: bin/lab heal"
     return "Interrupted. Everything is healed and stopped."
 
 
@@ -114,7 +114,7 @@ def sentence(error: OSError) -> str:
         errno.EDQUOT: room,
         errno.EACCES: "Get write permission there, or work in a clone of your own.",
         errno.EROFS: "Work in a clone on a writable file system.",
-        errno.EADDRINUSE: "Another program uses the port; try again, and the lab will choose a free one.",
+        errno.EADDRINUSE: "Another program is using the port; try again, and the lab will choose a free one.",
         errno.EMFILE: "Allow more open files, then try again: ulimit -n 4096",
         errno.ENFILE: "The machine has too many open files; end some programs, then try again.",
         errno.EAGAIN: "Allow more processes, then try again: ulimit -u",

@@ -32,7 +32,8 @@ def _runtimes(start: str) -> list[str]:
 ScenarioName = Annotated[
     str,
     typer.Argument(
-        help="A scenario, or the start of its name: s11. See: bin/lab list", autocompletion=_scenarios
+        help="A scenario, or the start of its name, such as s11. See: bin/lab list",
+        autocompletion=_scenarios,
     ),
 ]
 RunName = Annotated[
@@ -44,7 +45,7 @@ Seed = Annotated[
     int | None, typer.Option(help="The seed of the schedule; random by default, and always recorded.", min=0)
 ]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", help="Change a parameter: fault.latency_ms=200.")
+    list[str] | None, typer.Option("--set", help="Change a parameter, such as fault.latency_ms=200.")
 ]
 Again = Annotated[
     int,

@@ -21,9 +21,9 @@ RUN_ID = re.compile(r"\d{8}-\d{6}-")  # as lab.cli.assembly.new_run makes them
 
 
 def clean_up(*, runs: bool, images: bool) -> None:
-    """Heal, stop what is running, then remove. A folder that is a link stays, without what belonged to the lab.
+    """Heal, stop what is running, then remove. A folder that is a symbolic link stays; what the lab put there goes.
 
-    No run begins meanwhile. Raises LabError, before anything is done, where `images` cannot be removed.
+    No run can begin meanwhile. Raises LabError, before anything is done, if `images` cannot be removed.
     """
     remove_images: Callable[[], list[str]] = _remover_of_images() if images else list
     with run_lock(paths.STATE):
@@ -47,7 +47,7 @@ def _remover_of_images() -> Callable[[], list[str]]:
             client().ping()
     except LabError as error:
         reason = available() or str(error)
-        raise LabError(f"The images cannot be removed, so nothing was: {reason}") from error
+        raise LabError(f"The images cannot be removed, so nothing was removed: {reason}") from error
     return remove_images
 
 

@@ -1,7 +1,7 @@
 """Draws reports and figures, each in a program of its own.
 
 matplotlib reads settings from the current folder, the home folder and the environment when it is imported, so it gets
-an environment of ours. To import it takes a second, so a run starts that program when its load has ended.
+an environment of ours. Importing it takes a second, so a run starts that program when its load has ended.
 """
 
 from __future__ import annotations

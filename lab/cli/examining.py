@@ -12,7 +12,7 @@ from lab.cli.console import columns, console
 
 
 def print_findings(*, as_json: bool) -> None:
-    """All findings, each that is not well with the command that fixes it."""
+    """All findings; each that is not ok comes with the command that fixes it."""
     findings = doctor.examine()
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))

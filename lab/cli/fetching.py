@@ -23,7 +23,7 @@ def fetch(runtime: str) -> None:
 
 
 def _local() -> None:
-    """Every server of every topology, started as far as to tell its version; the real Toxiproxy."""
+    """Every server of every topology, run just far enough to tell its version; and the real Toxiproxy."""
     find_programs(EVERYTHING)
     engine = toxiproxy.find()
     if engine.name != TOXIPROXY:

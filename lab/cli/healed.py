@@ -19,7 +19,7 @@ def say_all(lines: Iterable[str], nothing: str) -> None:
 
 
 def tell_failures(lines: Iterable[str]) -> None:
-    """Print what could not be healed, before something else begins for which it may not matter."""
+    """Print what could not be healed. It may not matter for what is about to begin."""
     for line in parted(lines)[1]:
         told(line)
 

@@ -69,7 +69,7 @@ def print_scenario(entry: Entry, answer: bool) -> None:
         table.add_row("Expected", ", ".join(f"{twin} {verdict}" for twin, verdict in found.expected.items()))
         table.add_row("Lesson", found.lesson)
     table.add_row("Set", "\n".join(settings(found)))
-    table.add_row("Limits", "with Docker: --set limits.service.cpus=0.5, limits.postgres.memory_mib=256 …")
+    table.add_row("Limits", "with Docker: --set limits.service.cpus=0.5 or limits.postgres.memory_mib=256 …")
     console.print(table)
     predict = f" --predict {'|'.join(question.choices)}" if question else ""
     console.print(f"\nRun it: bin/lab run {found.name} --quick{predict}")

@@ -27,7 +27,7 @@ def measure_and_write(target: Path, *, measure: bool, full: bool, runtime: str, 
     missing = [scenario.name for scenario in lacking(target)]
     say(f"Matrix: {target}")
     if missing:
-        console.print(f"Not all measured: {', '.join(missing)}. To measure them: bin/lab matrix --measure")
+        console.print(f"Not fully measured: {', '.join(missing)}. To measure them: bin/lab matrix --measure")
 
 
 def write(target: Path) -> None:

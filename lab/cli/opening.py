@@ -17,4 +17,4 @@ def open_report(folder: Path) -> None:
         drawing.report(folder)
     say(f"Report: {page}")
     if not webbrowser.open(page.as_uri()):
-        say(f"No browser was found here. Open it in one yourself: {page.as_uri()}")
+        say(f"No browser was found here. To open the report yourself: {page.as_uri()}")

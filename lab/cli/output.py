@@ -9,7 +9,7 @@ UNPRINTABLE = (
     "Cc",
     "Cf",
     "Cs",
-)  # control characters, what turns the direction of writing, halves of characters
+)  # control characters, marks that change the direction of text, halves of surrogate pairs
 
 
 class Gone(Exception):

@@ -21,7 +21,7 @@ from lab.workload.booking import BOOKING
 INTRODUCTION = """\
 # Reference
 
-What scenarios are made of. [Adding your own](adding.md) shows how to use it, `bin/lab show S` what one scenario has.
+What scenarios are made of. [Adding your own](adding.md) shows how to use it; `bin/lab show S` shows one scenario.
 
 <!-- Generated from the code: .venv/bin/python -m lab.cli.reference > docs/reference.md -->
 """
@@ -36,7 +36,7 @@ def page() -> str:
 def _checks() -> Iterator[str]:
     yield "## Checks\n"
     yield "Scenarios choose them, with thresholds of their own. SLOs are about the requests of a phase, invariants"
-    yield "about the history of all requests and the data that is left. The numbers that are missing are reserved.\n"
+    yield "about the history of all requests and the data that is left. Missing numbers are reserved.\n"
     yield from _table(("SLO", "what it asks", "scenarios"), map(_slo, SLOS))
     ordered = sorted(INVARIANTS, key=lambda check: (int(check.invariant[1:] or 99), check.name))
     yield from _table(("", "invariant", "what must be true", "scenarios"), map(_invariant, ordered))
@@ -59,7 +59,7 @@ def _used(check: type[Check]) -> str:
 def _faults() -> Iterator[str]:
     yield "## Faults\n"
     yield "`during` is the part of the fault phase in which a fault acts. Lasting faults can come and go (`burst`);"
-    yield "`Kill` and `DropSessions` happen `times` times, spread over it.\n"
+    yield "`Kill` and `DropSessions` happen `times` times, spread over that part.\n"
     ordered = sorted(FAULTS, key=lambda fault: (_kind(fault), fault.__name__))
     yield from _table(("fault", "acts on", "what it does"), map(_fault, ordered))
 

@@ -37,7 +37,7 @@ def check_and_conclude(
     plan = Plan(commit=commit(), runtime=runtime, seed=seed, cases=tuple(cases))
     found = None if new else unfinished(paths.RUNS, plan)
     if found:
-        told(f"Continuing {found.folder.name}; to start anew: --new")
+        told(f"Continuing {found.folder.name}; to start a new one: --new")
     check = found or SelfcheckFolder.create(paths.RUNS / assembly.new_run("selfcheck"), plan)
     for _ in walk(check, told):
         pass
@@ -93,7 +93,7 @@ def scored(readme: str, score: str) -> str:
 def print_cases(cases: Sequence[Case]) -> None:
     table = columns(("kind", "case", "scenario", "caught by", "what is wrong"))
     for case in cases:
-        table.add_row(case.kind, case.name, case.scenario, case.caught_by or "both alike", case.why)
+        table.add_row(case.kind, case.name, case.scenario, case.caught_by or "same verdict", case.why)
     console.print(table)
 
 
@@ -111,4 +111,4 @@ def _print(cases: Sequence[Case], results: Collection[CaseResult]) -> None:
     known = {result.case for result in results}
     for case in cases:
         if case.name not in known:
-            say(f"  {case.kind} {case.name}: {Finding.UNDECIDED}. The same command tries it again.")
+            say(f"  {case.kind} {case.name}: {Finding.UNDECIDED}. Run the same command to try it again.")

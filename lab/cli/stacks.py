@@ -42,7 +42,7 @@ def bring_up(runtime: str, defences: str) -> None:
     with run_lock(paths.STATE):
         tell_failures(heal_all(paths.STATE))
         if standing():
-            raise LabError("Twins are running already (bin/lab ps). Stop them first: bin/lab down")
+            raise LabError("Twins are already running (see: bin/lab ps). Stop them first: bin/lab down")
         testbed = assembly.testbed(runtime, stack, workload, frozenset())
         told(f"Starting both twins on the {testbed.runtime} runtime …")
         try:
@@ -77,8 +77,8 @@ def print_standing(*, as_json: bool) -> None:
         say(f"left over: {run.run}. Clean up: bin/lab heal", style="red")
     for run in found:
         parts = sum(thing.kind in (PROCESS, CONTAINER) for thing in run.owned)
-        since = f", since {(time.time() - run.since) / 60:.0f} min, {parts} parts"
-        console.print(Text.assemble((run.run, "bold"), since))
+        age = f", up for {(time.time() - run.since) / 60:.0f} min, {parts} parts"
+        console.print(Text.assemble((run.run, "bold"), age))
         for line in not_running(run):
             say(f"  {line}", style="red")
         for line in broken(run):
@@ -88,7 +88,7 @@ def print_standing(*, as_json: bool) -> None:
 
 
 def not_running(run: Holdings) -> list[str]:
-    """Parts of a stack that are dead or paused although nobody asked for that, a line each, with the next step."""
+    """Parts of a stack that are dead or paused without having been asked to be, a line each, with the next step."""
     steps = {True: " Start it again: bin/lab heal", False: " Start afresh: bin/lab down, then bin/lab up"}
     try:
         found = stopped(run)
@@ -144,12 +144,12 @@ def print_experiment(addresses: Mapping[str, Mapping[str, str]], token_file: Pat
         f"{timed} '{places['edge']}/users/?include=bookings'   # {twin}" for twin, places in addresses.items()
     ]
     steps = {
-        "Time the same page of each twin:": [f"TOKEN={shlex.quote(str(token_file))}", *reads],
+        "Time the same page on each twin:": [f"TOKEN={shlex.quote(str(token_file))}", *reads],
         "Delay the answers of both databases by 100 ms:": [
             f"curl -s -d {toxic} {link}" for link in links.values()
         ],
-        "Time them again. One twin asks once for each user, the other once for all:": reads,
-        "Undo it (bin/lab heal does so too):": [f"curl -s -X DELETE {link}/slow" for link in links.values()],
+        "Time them again. One twin queries once for each user, the other once for all users:": reads,
+        "Undo it, as bin/lab heal would:": [f"curl -s -X DELETE {link}/slow" for link in links.values()],
     }
     for number, (step, lines) in enumerate(steps.items(), 1):
         say("\n".join([f"\n{number}. {step}", *(f"   {line}" for line in lines)]))

@@ -61,7 +61,7 @@ def examine() -> list[Finding]:
 
 
 def _data() -> dict[str, Path]:
-    """Where the twins' data goes, by its use; nothing where no folder can be had, which is a finding of its own."""
+    """Where the twins' data goes, by its use; nothing if there is no such folder, which is a finding of its own."""
     with suppress(LabError):
         return {"the twins' data": scratch_folder()}
     return {}

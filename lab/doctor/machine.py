@@ -54,7 +54,7 @@ def folders(needed: Mapping[str, Path]) -> Finding:
     if not closed:
         return Finding(name="folders", ok=True, found=", ".join(map(str, needed.values())))
     return Finding(
-        name="folders", ok=False, found="; ".join(f"{path} ({use}) cannot be written" for use, path in closed.items()),
+        name="folders", ok=False, found="; ".join(f"{path} ({use}) is not writable" for use, path in closed.items()),
         rules_out="all runs", fix="work in a clone of your own, or set TMPDIR or LAB_CACHE to another folder",
     )  # fmt: skip
 
@@ -70,7 +70,7 @@ def cache(folder: Path) -> Finding:
     if there is None or (there.st_uid == os.geteuid() and not there.st_mode & 0o022):
         return Finding(name="cache", ok=True, found=str(folder))
     return Finding(
-        name="cache", ok=False, found=f"{folder} can be written by others", rules_out=LOCAL,
+        name="cache", ok=False, found=f"{folder} belongs to another user, or others can write to it", rules_out=LOCAL,
         fix=f"if it is yours: chmod go-w {folder}; otherwise set LAB_CACHE to a folder of your own",
     )  # fmt: skip
 

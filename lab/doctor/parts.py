@@ -60,7 +60,7 @@ def proxy(look: Callable[[], Engine | None]) -> Finding:
 def go(compiler: Path | None) -> Finding:
     if compiler:
         return Finding(name="go", ok=True, found=str(compiler))
-    return Finding(name="go", ok=True, found="not here; if Toxiproxy must be built, Go comes from a package")
+    return Finding(name="go", ok=True, found="not found; if Toxiproxy must be built, Go comes from a package")
 
 
 def docker_engine(available: Callable[[], str | None], compose_version: Callable[[], str]) -> Finding:
@@ -78,7 +78,7 @@ def docker_images(available: Callable[[], str | None], present: Callable[[], boo
     if available() is not None:
         return Finding(
             name="docker images", ok=False, found="no engine to ask", rules_out=DOCKER,
-            fix="first what the line about docker says",
+            fix="first do what the line about docker says",
         )  # fmt: skip
     if present():
         return Finding(name="docker images", ok=True, found="the lab's images are there")

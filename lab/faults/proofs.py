@@ -59,7 +59,7 @@ def too_few(before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof
     """A failed proof if there is too little to compare, else None."""
     for when, samples in (("before the fault", before), ("during it", during)):
         if len(samples) < SAMPLES_MIN:
-            sentence = f"only {len(samples)} probes {when}; at least {SAMPLES_MIN} are needed"
+            sentence = f"there were only {len(samples)} probes {when}; at least {SAMPLES_MIN} are needed"
             return Proof(
                 proved=False, value=len(samples), limit=SAMPLES_MIN, unit="probes", sentence=sentence
             )
@@ -140,7 +140,8 @@ def link_healed(
     """
     if min(len(before), len(after)) < SAMPLES_MIN:
         sentence = (
-            f"only {len(before)} probes before and {len(after)} after; at least {SAMPLES_MIN} are needed"
+            f"there were only {len(before)} probes before the fault and {len(after)} after healing; "
+            f"at least {SAMPLES_MIN} of each are needed"
         )
         return Proof(proved=False, value=None, limit=SAMPLES_MIN, unit="probes", sentence=sentence)
     answered = sum(not sample.error for sample in after) / len(after)
@@ -154,7 +155,7 @@ def link_healed(
         value=well_ms - base_ms,
         limit=limit_ms,
         unit="ms",
-        sentence=f"a probe takes {well_ms:.1f} ms after healing; it took {base_ms:.1f} ms before the fault",
+        sentence=f"a probe took {well_ms:.1f} ms after healing, and {base_ms:.1f} ms before the fault",
     )
 
 

@@ -40,8 +40,8 @@ def _surprise(twins: Sequence[TwinVerdict]) -> str:
     result = twin.about
     told = f"{result.check}: {result.verdict}" if result else ""
     return (
-        f" Not what was expected: the {twin.twin} twin {VERB[twin.verdict]}, but not by what the scenario is about "
-        f"({told})."
+        f" Not what was expected: the {twin.twin} twin {VERB[twin.verdict]}, but not on the check that the "
+        f"scenario is about ({told})."
     )
 
 

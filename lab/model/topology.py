@@ -117,7 +117,7 @@ class Topology:
         if not 1 <= self.replicas <= REPLICAS_MAX:
             raise LabError(f"replicas must be from 1 to {REPLICAS_MAX}, not {self.replicas}.")
         if self.replicas > 1 and BALANCER not in self.parts:
-            raise LabError(f"{self.replicas} replicas need a balancer before them: add it to the parts.")
+            raise LabError(f"{self.replicas} replicas need a balancer in front: add it to the parts.")
 
     @property
     def links(self) -> tuple[str, ...]:

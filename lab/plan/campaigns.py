@@ -43,7 +43,7 @@ def sweep(
     values = list(dict.fromkeys(value.strip() for value in text.split(",") if value.strip()))
     if not (name and equals) or len(values) < 2:
         raise LabError(
-            f"{parameter!r} names no values to compare. Write it like fault.latency_ms=50,100,200."
+            f"{parameter!r} names fewer than two values to compare. Write it like fault.latency_ms=50,100,200."
         )
     cells = tuple(
         Cell(name=f"{name}={value}", defences=defences, settings=(*settings, f"{name}={value}"))

@@ -24,7 +24,7 @@ PART_BYTES = 1 << 20
 def write_bytes(path: Path, content: bytes) -> None:
     """Write the whole file or nothing. A link of that name is replaced; its target stays as it is."""
     if path.parent.is_symlink():
-        raise LabError(f"{path.parent} is a link, but the lab writes only into real folders. Remove it.")
+        raise LabError(f"{path.parent} is a symlink, but the lab writes only into real folders. Remove it.")
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     with suppress(FileNotFoundError):
         fresh.unlink()
@@ -96,7 +96,8 @@ def read_bytes(path: Path) -> bytes:
 
 
 def unreadable(path: Path, why: OSError) -> LabError:
-    return LabError(f"Cannot read {path}: {why.strerror}. The run did not get that far; repeat it.")
+    step = "The run did not get that far; repeat it." if isinstance(why, FileNotFoundError) else "Is it your run?"
+    return LabError(f"Cannot read {path}: {why.strerror}. {step}")
 
 
 def damaged(path: Path, why: object) -> LabError:
@@ -122,7 +123,7 @@ def of_twin(path: Path, data: Any, twin: str) -> Any:
 def must_be_of(twin: str, found: Any, path: Path) -> None:
     """Raises LabError if `path`, which says that it belongs to the twin `found`, does not belong to `twin`."""
     if found is None:
-        raise damaged(path, "it does not say of which twin it is")
+        raise damaged(path, "it does not say which twin it belongs to")
     if found != twin:
         raise LabError(
             f"{path} says that it belongs to the twin {found!r:.80}, not {twin!r}. Put each file back into its folder."

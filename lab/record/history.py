@@ -58,7 +58,7 @@ def _operation(line: Mapping[str, Any], schedule: Schedule, t0: float) -> Operat
         raise ValueError(f"a line has {', '.join(line)}")
     _, i, op, outcome, status, end, answered = in_order(line)
     if not (isinstance(i, int) and isinstance(status, int) and isinstance(op, str)):
-        raise TypeError(f"number, operation or status of line {i!r} is none")
+        raise TypeError(f"number, operation or status of line {i!r} is invalid")
     asked = schedule[i]
     end_s, how = float(end) - t0, OUTCOMES[outcome]
     return Operation(i, op, asked.at_s, end_s, how, status, asked.members, asked.key, answered)

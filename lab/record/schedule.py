@@ -76,6 +76,6 @@ def _asked(at_s: float, line: Mapping[str, Any]) -> Asked:
     path, key, repeats, reads = line["path"], line.get("key"), line.get("repeats"), line.get("reads")
     numbers = isinstance(repeats, NUMBER) and isinstance(reads, NUMBER)
     if not isinstance(path, str) or not isinstance(key, TEXT) or not numbers:
-        raise TypeError(f"the request of arrival number {line['i']} is none")
+        raise TypeError(f"the request of arrival number {line['i']} is invalid")
     members = {"path": path, **line.get("body", {})}
     return Asked(at_s, members, key, repeats, reads)

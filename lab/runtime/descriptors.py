@@ -44,7 +44,7 @@ def limit(pid: int, soft: int) -> None:
             process.rlimit(psutil.RLIMIT_NOFILE, (soft if hard < 0 else min(soft, hard), hard))
         except psutil.AccessDenied as error:
             if not _limited_as_its_user(process, soft):
-                whose = f"it is user {process.uids().real}'s"
+                whose = f"it belongs to user {process.uids().real}"
                 raise LabError(f"The limits of process {pid} cannot be changed: {whose}.") from error
 
 

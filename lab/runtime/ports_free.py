@@ -1,6 +1,6 @@
 """Loopback ports that nobody else takes before, during or between their use.
 
-A port that was only checked may be gone a moment later, and a proxy that is down frees its port in mid-run. On Linux, a
+A port that was only checked may be gone a moment later, and a proxy that is down frees its port mid-run. On Linux, a
 socket that is bound but does not listen reserves it: servers, which use SO_REUSEADDR, can still bind it, while other
 labs, which check without it, see it taken. A connection to it is refused, as it should be. On other systems ports are
 only checked.

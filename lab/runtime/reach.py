@@ -35,7 +35,7 @@ def unreachable(address: Address, said: str, step: str = "") -> str:
     except FileNotFoundError:
         why, usual = "there is no such socket", GET
     except ConnectionRefusedError:
-        why = "nobody listens there"
+        why = "nothing listens there"
     except socket.gaierror:
         why = "no machine has that name"
     except TimeoutError:
@@ -60,13 +60,13 @@ def elsewhere(address: Address) -> str | None:
 
 
 def remapped(address: Address, info: Mapping[str, Any]) -> str | None:
-    """The engine maps the ids of users, so that nobody in a container is the owner of the run's folder."""
+    """The engine remaps user ids, so that nobody in a container is the owner of the run's folder."""
     options = [str(option).partition(",")[0] for option in info.get("SecurityOptions") or ()]
     modes = [REMAPPING[option] for option in options if option in REMAPPING]
     if not modes:
         return None
     return (
-        f"The Docker engine at {address} maps the ids of users ({modes[0]}), "
+        f"The Docker engine at {address} remaps user ids ({modes[0]}), "
         "so load and probes could not write into the run's folder. "
         "Use --runtime local, or name another engine with DOCKER_HOST."
     )

@@ -72,7 +72,7 @@ class Workshop:
         command = [sys.executable, "-I", "-X", "utf8", "-c", START, str(self.folder), *words]
         with exclusive(self.state / "run.lock", BUSY_TIMEOUT_S) as free:
             if not free:
-                raise LabError(f"A run in {self.folder} does not end. Stop it, then try again.")
+                raise LabError(f"A run in {self.folder} is still going on. Stop it, then try again.")
         # Our own environment, which lab/shell.py has put in order.
         return ended(command, timeout_s=RUN_TIMEOUT_S, env=dict(os.environ), cwd=self.folder)
 

@@ -27,7 +27,7 @@ Point = tuple[float, float]
 
 def part_claim(run: RunView, target: str) -> str:
     told = [f"{twin.name} {_worst(twin, of_kind(twin.probes, target, PartSample))}" for twin in run.twins]
-    return f"The part {name_of(target)} during the fault, as the lab saw it: {words.series(told)}."
+    return f"The part {name_of(target)} during the fault, as the lab saw it: {'; '.join(told)}."
 
 
 def part_rows(run: RunView, target: str) -> Iterator[Row]:

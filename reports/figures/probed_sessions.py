@@ -22,7 +22,7 @@ LINES = (  # of a sample: field, name, line, width
 
 def sessions_claim(run: RunView, target: str) -> str:
     told = [f"{twin.name} {_most(twin, target)}" for twin in run.twins]
-    return f"Sessions of the {name_of(target)} during the fault, at most: {words.series(told)}."
+    return f"Sessions of the {name_of(target)} during the fault, at most: {'; '.join(told)}."
 
 
 def sessions_rows(run: RunView, target: str) -> Iterator[Row]:

@@ -55,7 +55,7 @@ def _column(column: list[Axes], run: RunView, twin: TwinView, each: Seconds) -> 
     look.twin_title(column[0], twin, f"grey: {words.grouped(twin.planned)} planned")
     name_phases(column[0], run)
     if not twin.at_s.size:
-        look.nothing_here(column[2], f"nothing was recorded of {twin.name}")
+        look.nothing_here(column[2], f"nothing was recorded for {twin.name}")
     _goodput(column[0], run, twin, each)
     _ratio(column[1], run, twin, each)
     _latency(column[2], run, twin, each)

@@ -46,7 +46,7 @@ def _longest(run: RunView, twin: TwinView) -> str:
         return words.NONE
     longest_ms = float(twin.latency_ms[chosen].max())
     if longest_ms >= run.client_timeout_ms:
-        return f"{words.limit(run.client_timeout_ms)} and then no answer"
+        return f"{words.limit(run.client_timeout_ms)} without an answer"
     return words.milliseconds(longest_ms)
 
 
@@ -80,7 +80,7 @@ def _panel(axes: Axes, run: RunView, twin: TwinView) -> None:
     look.twin_title(axes, twin)
     name_phases(axes, run)
     if not twin.at_s.size:
-        look.nothing_here(axes, f"nothing was recorded of {twin.name}")
+        look.nothing_here(axes, f"nothing was recorded for {twin.name}")
 
 
 def dots(run: RunView, twin: TwinView, kinds: tuple[int, ...]) -> tuple[Floats, Floats]:

@@ -124,7 +124,7 @@ def test_after_kill_9_a_stack_that_was_left_up_is_whole_again(tmp_path: Path) ->
             f"continued container {RUN}-0",
             f"started container {RUN}-1 again",
             f"lifted the limits of container {RUN}-2",
-            f"lifted the limit of descriptors of container {RUN}-2",
+            f"lifted the descriptor limit of container {RUN}-2",
             f"lifted the limits of container {RUN}-3",
         ]
         found = [client().containers.get(f"{RUN}-{n}").attrs for n in range(4)]

@@ -135,13 +135,13 @@ def test_an_engine_that_is_killed_is_noticed_at_once_and_its_containers_are_not_
         time.sleep(1)
         alive.check()
         own.end(signal.SIGKILL)
-        with pytest.raises(Spoiled, match="The Docker engine ended in mid-run"):
+        with pytest.raises(Spoiled, match="The Docker engine ended mid-run"):
             look_for(alive, NOTICED_S)
 
     monkeypatch.delenv("DOCKER_HOST")  # the user has gone back to his usual engine
     (line,) = heal(tmp_path)
     assert isinstance(line, Failure)
-    assert f"No Docker engine answers at {own.host} (the engine of that run): nobody listens there" in line
+    assert f"No Docker engine answers at {own.host} (the engine of that run): nothing listens there" in line
     assert holdings(tmp_path) != []
 
     own.start()

@@ -114,7 +114,7 @@ def test_two_interrupts_leave_nothing(needs_local: None, phase: str) -> None:
         told = lab.stderr.read()
         assert lab.wait(STOPS_S) == 130
     if phase == "warmup":  # to end what has hardly begun to start may be quicker than the second signal
-        assert "Stopping already" in told
+        assert "Already stopping" in told
     assert "Traceback" not in told
     assert told.endswith("lab: Interrupted. Everything is healed and stopped.\n")
     assert [run for run in holdings(ROOT / ".lab") if run.leftover] == []

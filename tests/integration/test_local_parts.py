@@ -259,7 +259,7 @@ def test_after_kill_9_a_stack_that_was_left_up_is_whole_again(tmp_path: Path) ->
         said = heal(state)
 
         assert any(line.startswith("continued") for line in said), said
-        assert any(line.startswith("lifted the limit of descriptors") for line in said)
+        assert any(line.startswith("lifted the descriptor limit") for line in said)
         assert [line.split(" (")[0] for line in said if line.startswith("started")] == [
             "started the test's part 1 again"
         ]

@@ -316,9 +316,7 @@ def test_a_toxiproxy_that_was_killed_is_noticed(tmp_path: Path) -> None:
         server = next(p for p in processes_of("run-without-proxies") if p.name().startswith("toxiproxy"))
         server.kill()
         server.wait(5)
-        with pytest.raises(
-            LabError, match=r"The proxies of the \w+ twin ended in mid-run.*logs/toxiproxy\.log"
-        ):
+        with pytest.raises(LabError, match=r"The proxies of the \w+ twin ended mid-run.*logs/toxiproxy\.log"):
             testbed.check()
     finally:
         testbed.down()

@@ -193,7 +193,7 @@ def test_a_ledger_that_came_with_a_copy_of_a_clone_does_nothing(tmp_path: Path) 
     shutil.copytree(clone, copy)
 
     path = copy / "owned" / f"{RUN}.jsonl"
-    said = f"left alone what {path} names: that file was not written here. If nothing of it runs: rm {path}"
+    said = f"left alone what {path} names: that file was not written here. If none of it runs: rm {path}"
     assert heal(copy) == [said]
     assert heal(clone) == [f"removed {scratch}"]
 

@@ -40,7 +40,7 @@ def test_a_sweep_changes_one_parameter_on_top_of_the_settings() -> None:
 
 @pytest.mark.parametrize("text", ["", "fault.latency_ms", "fault.latency_ms=", "=1,2", "fault.latency_ms=50"])
 def test_a_sweep_without_values_to_compare_is_refused(text: str) -> None:
-    with pytest.raises(LabError, match="names no values"):
+    with pytest.raises(LabError, match="names fewer than two values"):
         sweep("s99", text, [], "all", **HOW)
 
 

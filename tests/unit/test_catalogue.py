@@ -118,7 +118,7 @@ def test_a_setting_turns_its_knob_and_no_other() -> None:
      ("load.good_within_ms=4000", "6")],
 )  # fmt: skip
 def test_phases_in_which_no_run_can_be_valid_are_refused_before_it(setting: str, least: str) -> None:
-    with pytest.raises(LabError, match=f"it must be {least} at least"):
+    with pytest.raises(LabError, match=f"it must be at least {least}"):
         configured(setting)
 
 

@@ -35,7 +35,7 @@ def test_without_an_engine_images_are_refused_before_anything_is_removed(
     folder = make_run(tmp_path / "runs" / "20261121-080000-s01-a", Fabricated(requests=10))
     code, _, err = lab("clean", "--runs", "--images")
     assert (code, err.count("\n")) == (2, 1)
-    assert "nobody listens there" in err
+    assert "nothing listens there" in err
     assert folder.exists()
 
 

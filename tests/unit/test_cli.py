@@ -57,7 +57,7 @@ ROOT = Path(__file__).parents[2]
         (("run", "s01", "--defences", "all,-courage"), "circuit_breaker"),
         (("run", "s01", "--runtime", "kubernetes"), "auto, local, docker"),
         (("run", "s01", "--set", "phases.drain_s=1e9"), "more than a day"),
-        (("run", "s01", "--set", "load.client_timeout_s=1e9"), "600 at most"),
+        (("run", "s01", "--set", "load.client_timeout_s=1e9"), "at most 600"),
         (("run", "s01", "--set", "load.rate_rps=1e-9"), "no request at all"),
         (("run", "s1"), "s1 matches s11-blackhole, s13-double-booking"),
         (("run", ""), "See: bin/lab list"),
@@ -242,7 +242,7 @@ def test_the_newest_report_is_opened_in_a_browser(
     code, out, _ = lab("open")
     assert code == 0
     assert opened == [folder.resolve().as_uri() + "/report.html"]
-    assert "Open it in one yourself: file://" in out
+    assert "To open the report yourself: file://" in out
 
 
 def test_what_of_a_standing_stack_is_dead_is_told(lab: Lab, tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_it_is_set_as_its_user_who_needs_no_name(limited: Limited) -> None:
 
 
 def test_a_process_that_cannot_be_limited_is_named_with_its_user(limited: Limited) -> None:
-    with pytest.raises(LabError, match=f"of process {PID} cannot be changed: it is user {USER}'s"):
+    with pytest.raises(LabError, match=f"of process {PID} cannot be changed: it belongs to user {USER}"):
         limited(code=1)
 
 

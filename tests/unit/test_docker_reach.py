@@ -71,12 +71,12 @@ def without_root() -> Iterator[None]:
 def test_a_socket_whose_engine_has_ended(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "docker.sock"))
-    assert "nobody listens there" in told(f"unix://{tmp_path}/docker.sock")
+    assert "nothing listens there" in told(f"unix://{tmp_path}/docker.sock")
 
 
 def test_an_address_at_which_nobody_listens() -> None:
     said = told("tcp://127.0.0.1:1")
-    assert "tcp://127.0.0.1:1 (named by DOCKER_HOST): nobody listens there" in said
+    assert "tcp://127.0.0.1:1 (named by DOCKER_HOST): nothing listens there" in said
     assert "unset DOCKER_HOST" in said
 
 
@@ -121,7 +121,7 @@ def test_an_engine_on_another_kernel_is_refused(host: str, kernel: str, name: st
 def test_an_engine_that_maps_user_ids_is_refused(options: list[str] | None, why: str | None) -> None:
     said = remapped(Address(host="unix:///docker.sock", named_by=DEFAULT), {"SecurityOptions": options})
     assert (said is None) == (why is None)
-    assert why is None or f"maps the ids of users ({why})" in str(said)
+    assert why is None or f"remaps user ids ({why})" in str(said)
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_a_machine_without_a_folder_for_scratch_files_is_examined_all_the_same(
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     monkeypatch.setenv("LAB_TOXIPROXY", EMBEDDED)
     finding = {finding.name: finding for finding in doctor.examine()}["scratch"]
-    assert finding.found == "No folder for scratch files can be written"
+    assert finding.found == "No folder for scratch files is writable"
     assert finding.fix.startswith("Free some space, or set TMPDIR")
 
 

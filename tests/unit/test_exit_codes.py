@@ -58,7 +58,7 @@ def test_an_invalid_run_is_neither_broken_nor_held() -> None:
     assert running.exit_code(told((BROKEN,), (BROKEN,), valid=False)) == 3
 
 
-WHY = "The program 'load' beside the naive twin ended in mid-run, with exit code -9, so no twin is judged."
+WHY = "The program 'load' beside the naive twin ended mid-run, with exit code -9, so no twin is judged."
 
 
 @pytest.mark.thorough

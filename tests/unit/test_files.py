@@ -30,7 +30,7 @@ def test_a_link_is_replaced_and_what_it_leads_to_stays_as_it_is(tmp_path: Path) 
 def test_a_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "theirs").mkdir()
     (tmp_path / "figures").symlink_to(tmp_path / "theirs")
-    with pytest.raises(LabError, match="figures is a link"):
+    with pytest.raises(LabError, match="figures is a symlink"):
         write_bytes(tmp_path / "figures" / "a.png", b"")
     assert list((tmp_path / "theirs").iterdir()) == []
 

@@ -187,7 +187,7 @@ def test_a_run_that_lagged_says_what_would_have_kept_it_on_time_on_that_machine(
     twin = replace(healthy(PAIR[1]), requests=late(requests()))
     run = a_run(SCENARIO, healthy(), twin, facts={"advice": "Give containers real time."})
     (gate,) = failed(run)
-    told = "99 % of requests were sent within 11.5 ms of plan, and all within 11.5 ms. Give containers real time."
+    told = "99 % of requests were sent within 11.5 ms of schedule, and all within 11.5 ms. Give containers real time."
     assert gate.sentence.startswith(told)
     assert not any("real time" in gate.sentence for gate in look(run) if gate.passed)
 
@@ -211,9 +211,7 @@ def test_a_repetition_that_was_not_needed_is_recorded_as_such() -> None:
     run = a_run(SCENARIO, healthy(), replace(healthy(PAIR[1]), **spared(3)))
     assert failed(run) == []
     told = [gate.sentence for gate in look(run) if gate.name == "planned = recorded"]
-    assert told[1].endswith(
-        " recorded (1 as not needed, after what became of the requests that they follow)."
-    )
+    assert told[1].endswith(" recorded (1 as not needed, given how the requests that they follow ended).")
 
 
 def test_what_nobody_acknowledged_need_not_be_read() -> None:
@@ -335,7 +333,7 @@ SLOW = Toxic(type="latency", stream="downstream", attributes={"latency": 1})
         (
             {"edge": ROUTE},
             {"edge": replace(ROUTE, listen="all:1")},
-            "edge listened at all:1 instead of here:1",
+            "edge listened on all:1 instead of here:1",
         ),
         (
             {"edge": ROUTE},

@@ -31,7 +31,7 @@ def test_conflicts_alone_are_no_sign_of_health() -> None:
     first, second = failed(baseline_of(**CONFLICT), baseline_of(**CONFLICT))[:2]
     assert first.name == "baseline healthy"
     assert (
-        "these never succeeded, so nothing shows that the twin can do them: create_booking." in first.sentence
+        "these operations never succeeded, so nothing shows that they work: create_booking." in first.sentence
     )
     assert second.name == "baseline steady"
 

@@ -93,7 +93,7 @@ def test_what_the_host_of_a_virtual_machine_took_is_told_apart() -> None:
     run.machine = [replace(one, stolen_s=0.15 * one.at_s) for one in busy(quiet(), 3.0, 20.0, 0.2)]
     (gate,) = failed(run)
     assert gate.name == FOREIGN_CPU
-    assert "The host of this virtual machine took 7.5 % of the cores, included here (steal)." in gate.sentence
+    assert "7.5 % of the cores taken by the host of this virtual machine (steal)." in gate.sentence
 
 
 def test_a_twin_that_uses_up_its_cores_is_a_finding() -> None:

@@ -49,7 +49,7 @@ def dead(tmp_path: Path) -> str:
     ("host", "why"),
     [
         ("unix:///nowhere/docker.sock", "there is no such socket"),
-        ("tcp://127.0.0.1:1", "nobody listens there"),
+        ("tcp://127.0.0.1:1", "nothing listens there"),
         ("tcp://no-such-machine.invalid:2375", "no machine has that name"),
     ],
 )
@@ -71,7 +71,7 @@ def test_all_but_docker_is_healed_and_the_rest_is_one_sentence_with_the_next_ste
     assert (code, out) == (3, f"removed {scratch}\n")
     assert err == (
         f"lab: The containers of run {RUN} are still there. No Docker engine answers at {dead} (the engine of that "
-        "run): nobody listens there. Start it again (sudo systemctl restart docker). Then: bin/lab heal\n"
+        "run): nothing listens there. Start it again (sudo systemctl restart docker). Then: bin/lab heal\n"
     )
     assert ledger.exists()
     assert lab("heal")[0] == 3
@@ -83,7 +83,7 @@ def test_a_stack_that_was_left_up_is_not_forgotten(lab: Lab, dead: str, command:
     ledger = left_in_docker(paths.STATE, dead, {"record": "standing", "published": ADDRESSES})
     code, _, err = lab(command)
     assert (code, err.count("\n")) == (3, 1)
-    assert "nobody listens there" in err
+    assert "nothing listens there" in err
     assert ledger.exists()
 
 
@@ -114,7 +114,7 @@ def test_what_is_about_to_begin_is_told_and_not_stopped(
     left_in_docker(paths.STATE, dead)
     _code, _, err = lab("run", "s01", "--quick", "--runtime", "local")
     assert "Begun" in err
-    assert err.count("nobody listens there") == 1
+    assert err.count("nothing listens there") == 1
 
 
 @pytest.fixture

@@ -191,7 +191,7 @@ def test_a_twin_holds_as_expected_only_if_every_check_holds(
 def test_who_breaks_for_another_reason_is_told_so() -> None:
     verdict = judged(a_scenario(checks=(Holding(), Breaking()), expected={NAIVE: BROKEN}), GOOD, GOOD)
     assert verdict.sentence.endswith(
-        "Not what was expected: the naive twin broke, but not by what the scenario is about (holds: held)."
+        "Not what was expected: the naive twin broke, but not on the check that the scenario is about (holds: held)."
     )
 
 
@@ -199,7 +199,7 @@ def test_a_run_that_ended_early_has_a_verdict_that_says_why() -> None:
     """Nothing else of it is looked at: what is missing was never written."""
 
     run = run_of(SLOW, BAD, GOOD)
-    why = "The program 'load' beside the naive twin ended in mid-run, with exit code -9."
+    why = "The program 'load' beside the naive twin ended mid-run, with exit code -9."
     run.manifest = replace(run.manifest, status=Status.ABORTED, problem=why)
     verdict = judge(run)
     assert not verdict.valid

@@ -123,7 +123,7 @@ def test_an_invalid_run_is_shown_as_such_with_its_reason(tmp_path: Path) -> None
 
 def test_a_scenario_that_was_never_measured_says_how(tmp_path: Path) -> None:
     text = shown(tmp_path)
-    assert "Nothing was measured yet." in text
+    assert "Nothing has been measured yet." in text
     assert "Not measured. `bin/lab ablate s99-made-up` makes the 4 runs." in text
 
 
@@ -179,7 +179,7 @@ def test_the_command_writes_the_same_page_when_the_runs_are_gone(
 ) -> None:
     s14 = find("s14").scenario
     ablated(tmp_path / "runs", "20261126-1-ablation", judged(), scenario=s14)
-    assert "s14" not in matrix().partition("Not all measured")[2]
+    assert "s14" not in matrix().partition("Not fully measured")[2]
     first = (tmp_path / "matrix.md").read_text()
     assert "| all but one_transaction | held |" in first
     shutil.rmtree(tmp_path / "runs")
@@ -198,7 +198,7 @@ def test_measuring_makes_what_is_missing_or_invalid_and_only_that(
     perform = judged_as(lambda _cell: HELD, made)
     monkeypatch.setattr(commands, "_perform", lambda _plan, _again, cell, place: perform(cell, place))
     out = matrix("--measure", "--runtime", "local")
-    assert "Not all measured" not in out
+    assert "Not fully measured" not in out
     names = [name for entry in entries().values() for name in entry.scenario.defences]
     assert [name.removeprefix("all,-") for name in made if name.startswith("all,-")] == [
         name for name in names if name not in s14.defences

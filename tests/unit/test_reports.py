@@ -152,7 +152,7 @@ def test_the_answer_comes_first(drawn):
         ("a", (), ["You predicted a: 100 ms, which is not right.", "Answer: b: 300 ms. Three round trips."]),
         ("", ("fault.jitter=50",), [
             "Answer: b: 300 ms. Three round trips.",
-            "The question is about the scenario as it comes; this run was made with fault.jitter=50.",
+            "The question is about the unchanged scenario; this run was made with fault.jitter=50.",
         ]),
     ],
 )  # fmt: skip
@@ -179,8 +179,8 @@ def test_every_number_stands_beside_its_threshold(drawn):
 
 def test_the_cost_of_hardening_is_stated(drawn):
     shown = Text((drawn / "report.html").read_text()).shown
-    assert "median answer 6.1 ms hardened against 5.9 ms naive (+3 %)" in shown
-    assert "CPU per request 4.2 ms hardened against 5.0 ms naive (−16 %)" in shown
+    assert "median answer 6.1 ms (hardened) against 5.9 ms (naive), +3 %" in shown
+    assert "CPU per request 4.2 ms (hardened) against 5.0 ms (naive), −16 %" in shown
 
 
 def test_what_was_never_reached_is_not_given_a_number(drawn):
@@ -329,7 +329,7 @@ def test_a_folder_of_figures_that_is_a_link_is_refused_and_what_it_leads_to_stay
     (theirs / "waits.svg").write_text("theirs")
     (folder / "figures").symlink_to(theirs)
     shown = Text(reports.render(folder, make_verdict("run")).read_text()).shown
-    assert shown.count("figures is a link") == len(gallery.ALL)
+    assert shown.count("figures is a symlink") == len(gallery.ALL)
     assert {path.name: path.read_text() for path in theirs.iterdir()} == {"waits.svg": "theirs"}
 
 
@@ -430,7 +430,7 @@ def test_a_wait_counts_whatever_it_ended_in(tmp_path):
         latency_ms=np.full_like(hardened.latency_ms, 3.0),
     )
     claim = waits.claim(replace(run, twins=(gave_up, refused))).replace(words.NBSP, " ")
-    assert "naive 5 s and then no answer; hardened 3.0 ms" in claim
+    assert "naive 5 s without an answer; hardened 3.0 ms" in claim
 
 
 def test_dots_that_hide_each_other_are_drawn_once_and_no_other_is_lost(tmp_path):
@@ -503,8 +503,8 @@ def test_three_twins_are_drawn_each_in_its_own_style(of_three):
 def test_a_guest_is_tabled_and_compared_with_nobody(of_three):
     shown = page(of_three, make_verdict("three", twins=THREE)).shown
     assert "naive-2" in shown
-    assert "CPU per request 4.2 ms hardened against 5.0 ms naive (−16 %)" in shown
-    assert not re.search(r"against [\d.]+ ms naive-2|naive-2 against", shown)
+    assert "CPU per request 4.2 ms (hardened) against 5.0 ms (naive), −16 %" in shown
+    assert not re.search(r"against [\d.]+ ms \(naive-2\)|\(naive-2\) against", shown)
     assert "One run of three twins, 400 requests planned for each" in shown
 
 
@@ -514,7 +514,7 @@ def test_latencies_of_twins_that_share_cores_are_not_compared_and_the_page_says_
     assert "median answer" not in shared
     alone = page(make_run(tmp_path / "run", Fabricated(requests=20)), make_verdict("run")).shown
     assert "fewer cores" not in alone
-    assert "median answer 6.1 ms hardened against 5.9 ms naive" in alone
+    assert "median answer 6.1 ms (hardened) against 5.9 ms (naive)" in alone
 
 
 def test_twins_that_share_cores_share_no_panel_of_percentiles(of_three):
@@ -534,7 +534,7 @@ def test_one_twin_alone_is_told_as_one(tmp_path):
 def test_the_cost_is_that_of_the_treatment_whatever_it_is_called():
     twins = line_up([(HARDENED, "none"), (HARDENED, "all")])
     cost = numbers_table(make_verdict("run", twins=twins), comparable=True).cost
-    assert "4.2 ms hardened-2 against 4.2 ms hardened (+0 %)" in cost.replace(words.NBSP, " ")
+    assert "4.2 ms (hardened-2) against 4.2 ms (hardened), +0 %" in cost.replace(words.NBSP, " ")
 
 
 # -- what was probed
@@ -554,7 +554,7 @@ def test_the_claim_is_about_the_target_that_breaks(of_three):
     assert probes.claim(run).startswith("Probe on the database link, without → with the fault: naive 0.")
     killed = replace(run, faults=(Strike(target_=a_part(SERVICE, "2")),))
     down = "dead for 8.0 s, paused for 2.0 s and restarted 1 time"
-    assert f"naive {down}, hardened {down} and naive-2 {down}." in probes.claim(killed)
+    assert f"naive {down}; hardened {down}; naive-2 {down}." in probes.claim(killed)
     locked = replace(run, faults=(Strike(target_=STORE),))
     assert "Sessions of the database during the fault, at most: naive 8 held, 4 waiting," in probes.claim(
         locked

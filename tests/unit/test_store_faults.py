@@ -150,7 +150,7 @@ def test_the_bite_is_told_with_its_numbers() -> None:
         TABLE.observed(seen(*CALM), seen(*locked)).sentence
     )
     full = looks(9, 19, held=150, free=35)
-    assert "at least 35 were left for others" in HOG.observed(seen(*CALM), seen(*full)).sentence
+    assert "35 connections were left for others" in HOG.observed(seen(*CALM), seen(*full)).sentence
 
 
 @pytest.mark.parametrize(("fault", "during"), [*OBSERVED, (DROP, looks(9, 19, oldest_s=0.1))])

@@ -29,7 +29,7 @@ class ChargesMatch(Check):
         bookings = [row for row in named(evidence, BOOKINGS) if row["status"] == CONFIRMED]
         if not bookings and not any(map(_kept, charges.values())):
             return self.undecided(
-                f"No booking was confirmed and none of {len(charges)} charges kept, so there is nothing to match."
+                f"No booking was confirmed and none of {len(charges)} charges was kept, so there is nothing to match."
             )
         payers: dict[str, list[Row]] = defaultdict(list)
         for booking in bookings:
@@ -54,7 +54,7 @@ def _unfounded(charges: dict[str, Row], payers: dict[str, list[Row]]) -> Iterato
         if len(bookings) > 1:
             yield f"charge {name} pays for {' and '.join(map(_who, bookings))}"
         elif not bookings and _kept(charge):
-            yield f"charge {name} ({charge['reference']}): {_kept(charge)} cents kept, and no confirmed booking"
+            yield f"charge {name} ({charge['reference']}): {_kept(charge)} cents kept, but no confirmed booking"
 
 
 def _kept(charge: Row) -> int:

@@ -49,13 +49,13 @@ def _sessions(evidence: Evidence, at_most_s: float) -> Iterator[str]:
         state, age_s = session["state"] or "", session["xact_age_s"]
         at_work = state.startswith("idle in transaction") or state == "active"
         if at_work and (age_s is None or age_s > at_most_s):
-            age = "" if age_s is None else f" for {age_s:.1f} s"
-            yield f"session {session['pid']} is {state}{age}: {session['query'][:80]}"
+            how = f"is {state}" if age_s is None else f"has been {state} for {age_s:.1f} s"
+            yield f"session {session['pid']} {how}: {session['query'][:80]}"
 
 
 def _locks(evidence: Evidence) -> Iterator[str]:
     for lock in evidence.final["locks"]:
-        yield "a session waits for a lock: " + ", ".join(
+        yield "a session is waiting for a lock: " + ", ".join(
             f"{name} {value}" for name, value in lock.items() if value is not None
         )
 

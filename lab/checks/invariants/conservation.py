@@ -25,7 +25,7 @@ class Conservation(Check):
     def judge(self, evidence: Evidence) -> CheckResult:
         acked = [intent for intent in intents(evidence, TRANSFERS) if intent.acked]
         if not acked:
-            return self.undecided("No transfer was acknowledged, so no money has moved.")
+            return self.undecided("No transfer was acknowledged, so there is nothing to look at.")
         found = [*_total(evidence), *_negative(evidence), *_unexplained(evidence), *_lopsided(evidence)]
         return counted(
             self,

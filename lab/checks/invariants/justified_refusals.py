@@ -37,9 +37,8 @@ Hour = tuple[str, int, int]  # of a booking or a hold, of a room, since 1970
 class JustifiedRefusals(Check):
     """Every request of the load is right in itself, so only a conflict (409) may refuse one for good, and only a write.
 
-    What it conflicts with was acknowledged, may have taken effect, or was there before; and was asked for before the
-    refusal came. Refusals by a service that is
-    unwell (503 and the like) are left to the SLOs.
+    What it conflicts with was acknowledged, may have taken effect, or was there from the start; and it was asked for
+    before the refusal came. Refusals by a service that is unwell (503 and the like) are left to the SLOs.
     """
 
     name: ClassVar[str] = "justified refusals"
@@ -66,7 +65,7 @@ class JustifiedRefusals(Check):
             [*found, *reads],
             "unjustified refusal",
             "unjustified refusals",
-            among=f"{len(refused) + len(reads)} refusals of a {' and '.join(kinds)}"
+            among=f"{len(refused) + len(reads)} refusals ({' and '.join(kinds)})"
             if kinds
             else f"{summary(wanted)}, none of which was refused for good",
             looked=len(wanted) + len(reads),

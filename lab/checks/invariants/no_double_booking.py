@@ -1,4 +1,4 @@
-"""I4, no double booking: no two confirmed bookings of one room overlap, nor two acknowledgements for one hour."""
+"""I4, no double booking: no two confirmed bookings of a room overlap, nor do two that were acknowledged."""
 
 from __future__ import annotations
 

@@ -90,8 +90,8 @@ class _Right:
         return ""
 
     def _differing(self, what: Row, row: Row) -> list[str]:
-        """The members of `what` that `row` tells otherwise."""
-        if what.items() <= row.items():  # at once, and so it is unless times are told otherwise
+        """The members of `what` that differ in `row`."""
+        if what.items() <= row.items():  # all at once, which is enough unless times are written differently
             return []
         return [
             name

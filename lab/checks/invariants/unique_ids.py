@@ -1,4 +1,4 @@
-"""I13, identity: an id that one client was told was never told to another for something else."""
+"""I13, identity: an id given to one client for one thing is never given to another for something else."""
 
 from __future__ import annotations
 

@@ -23,7 +23,9 @@ class ShareCheck(PhaseCheck):
         share, limit = ratio(mask), least if least > 0 else most
         low, high = ratio_interval(planned, mask)
         near = low < limit < high and limit not in (0, 1)
-        unsure = f"; it may be {percent(low)} to {percent(high)}, too near {percent(limit)} to tell"
+        unsure = (
+            f"; the true share may be {percent(low)} to {percent(high)}, too near {percent(limit)} to tell"
+        )
         return result(
             self,
             Verdict.INCONCLUSIVE if near else decided(least <= share <= most),

@@ -19,7 +19,7 @@ PROBES_MIN = 3
 
 @dataclass(frozen=True, kw_only=True)
 class TruthfulReadiness(Check):
-    """From `at_most_s` after injection no probe gets "ready"; from `back_after_s` after healing on, every one does.
+    """From `at_most_s` after injection no probe gets "ready"; from `back_after_s` after healing, every one does.
 
     No answer counts as "not ready", as it does for a load balancer.
     """
@@ -43,7 +43,7 @@ class TruthfulReadiness(Check):
         false_yes, false_no = int(_ready(during).sum()), int((~_ready(last)).sum())
         if not (false_yes or false_no) and min(len(during), len(last)) < PROBES_MIN:
             return self.undecided(
-                f"Only {len(during)} readiness probes counted in the fault and {len(last)} at the end; at least "
+                f"Only {len(during)} readiness probes counted during the fault and {len(last)} at the end; at least "
                 f"{PROBES_MIN} of each are needed.",
             )
         return result(
@@ -53,7 +53,7 @@ class TruthfulReadiness(Check):
             threshold=0,
             unit="false answers",
             sentence=f'{false_yes} of {len(during)} probes were told "ready" during the fault, and {false_no} of '
-            f'{len(last)} "not ready" from {self.back_after_s:g} s after healing on.',
+            f'{len(last)} "not ready" more than {self.back_after_s:g} s after healing.',
             looked=len(during) + len(last),
         )
 

@@ -8,7 +8,7 @@ import typer
 from lab.cli.arguments import Again, Json, Runtime, ScenarioName, Seed, Settings
 
 Full = Annotated[bool, typer.Option("--full", help="Full-length runs instead of quick ones.")]
-New = Annotated[bool, typer.Option("--new", help="Start a new campaign, even if the same one is unfinished.")]
+New = Annotated[bool, typer.Option("--new", help="Start a new campaign, even if one like it is unfinished.")]
 
 
 def ablate(
@@ -39,7 +39,7 @@ def ablate(
 
 def sweep(
     scenario: ScenarioName,
-    parameter: Annotated[str, typer.Argument(help="What to vary: fault.latency_ms=50,100,200.")],
+    parameter: Annotated[str, typer.Argument(help="What to vary, such as fault.latency_ms=50,100,200.")],
     defences: Annotated[
         str, typer.Option(help="Which defences are on: all, none, or all,-deadline …")
     ] = "all",

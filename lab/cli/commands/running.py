@@ -11,14 +11,14 @@ from lab.errors import LabError
 Drawn = Annotated[
     bool, typer.Option("--report/--no-report", help="Draw the report now, or leave it to: bin/lab report")
 ]
-Quick = Annotated[bool, typer.Option("--quick", help="Short phases: ¾ of a minute in all, not 1¾ minutes.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Short phases: ¾ instead of 1¾ minutes in all.")]
 Defences = Annotated[
     str, typer.Option(help='Which defences are on: "all", "all,-deadline", "none,+deadline" …')
 ]
 Twins = Annotated[
     list[str] | None,
     typer.Option(
-        "--twin", help="A service to run, given up to three times: hardened, or hardened:all,-deadline."
+        "--twin", help="A service to run: hardened, or hardened:all,-deadline. Repeat for up to three."
     ),
 ]
 Predict = Annotated[

@@ -55,7 +55,7 @@ def clean(
 def prefetch(
     runtime: Annotated[str, typer.Option(help="What to get ready: local or docker.")] = "local",
 ) -> None:
-    """Fetch and build now everything that any scenario needs, so that no network is needed later."""
+    """Fetch and build everything that any scenario needs, so that no network is needed later."""
     from lab.cli.fetching import fetch
 
     fetch(runtime)

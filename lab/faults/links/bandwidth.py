@@ -1,4 +1,4 @@
-"""Bandwidth: a limit of bytes per second in one direction, for each connection by itself."""
+"""Bandwidth: a limit of bytes per second in one direction, for each connection separately."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.faults.parameters import require
 from lab.faults.proofs import delayed, last_byte_ms
 from lab.model import LinkSample, Probe, Proof
 
-SHOWN_MS = 300  # a probe carries as much as takes this long …
+SHOWN_MS = 300  # a probe carries what takes this long to transfer …
 PROBE_BYTES_MIN = 4_000  # … but enough that its first messages do not matter
 PROBE_BYTES_MAX = 256_000  # … and no more than this: ten probes a second must not become a load of their own
 SLACK_SHARE = 0.25

@@ -62,7 +62,7 @@ class Slicer(ToxicFault):
         whole = median_low([sample.chunks for sample in before])
         pieces = median_low([sample.chunks for sample in during if not sample.error] or [0])
         limit = max(whole + 1, EFFECT_SHARE_MAX * carried / self._piece_bytes())
-        sentence = f"the answer came in {pieces} pieces, before the fault in {whole}"
+        sentence = f"the answer came in {pieces} pieces, against {whole} before the fault"
         return Proof(proved=pieces >= limit, value=pieces, limit=limit, unit="pieces", sentence=sentence)
 
     def _slowed(self, before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof:

@@ -37,12 +37,12 @@ class SlowClose(ToxicFault):
         return delayed(before, during, reading=close_ms, what="the end of stream", expected_ms=self.delay_ms)
 
     def _unharmed(self, before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof:
-        """Upstream only the server waits longer. A client sees no difference, so the proxy's own report must do."""
+        """Upstream only the server waits longer. A client sees no difference: only the proxy's own report shows it."""
         answered = ended_by(before, during, errors=("",), what="answered as before")
         return Proof(
             proved=answered.proved,
             value=answered.value,
             limit=answered.limit,
             unit=answered.unit,
-            sentence=f"{answered.sentence}; a client cannot observe this fault, so the proxy's own report must do",
+            sentence=f"{answered.sentence}; a client cannot observe this fault, only the proxy reports it",
         )

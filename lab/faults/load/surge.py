@@ -45,7 +45,8 @@ class Surge(StateFault):
         least, most = self._expected(before, during)
         lost = during.planned - during.recorded
         sentence = (
-            f"{_rate(during):.1f} arrivals came per second, {grown:.1f} times the {_rate(before):.1f} before"
+            f"there were {_rate(during):.1f} arrivals per second, "
+            f"{grown:.1f} times the {_rate(before):.1f} before the fault"
         )
         if lost:
             sentence += f", but {lost} of {during.planned} were not recorded"

@@ -41,7 +41,7 @@ class DescriptorLimit(PartFault, StateFault):
             value=most,
             limit=limit,
             unit="descriptors",
-            sentence=sentence if there else f"{sentence}, but the limit was not always there",
+            sentence=sentence if there else f"{sentence}, but the limit was not always in force",
         )
 
     def limit(self, look: PartSample) -> float | None:

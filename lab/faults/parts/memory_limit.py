@@ -55,7 +55,7 @@ class MemoryLimit(PartFault, StateFault):
             value=kills,
             limit=1,
             unit="kills",
-            sentence=sentence if there else f"{sentence}, but the limit was not always there",
+            sentence=sentence if there else f"{sentence}, but the limit was not always in force",
         )
 
     def limit(self, look: PartSample) -> float | None:

@@ -30,5 +30,5 @@ class ConnectionHog(HeldFault):
     def bite(self, looks: Sequence[SessionsSample]) -> str:
         free = min((look.free for look in looks if look.free is not None), default=None)
         if free is None:
-            return "how many were left for others is not known"
-        return f"at least {free} were left for others"
+            return "how many connections were left for others is not known"
+        return f"at least {free} connections were left for others"

@@ -34,7 +34,7 @@ class DropSessions(StoreFault, ActionFault):
             return missing
         kept_s = max(look.oldest_s for look in calm)
         left = sum(look.service > 0 and look.start_s - look.oldest_s < calm[-1].start_s for look in looks)
-        sentence = f"{left} of {len(looks)} samples after it still showed a session from before"
+        sentence = f"{left} of {len(looks)} later samples still showed a session from before"
         if kept_s < KEPT_MIN_S:
             sentence = f"there was no session to end: none had been open for {KEPT_MIN_S:g} s"
         proved = left == 0 and kept_s >= KEPT_MIN_S

@@ -48,11 +48,11 @@ class StoreFault(Fault):
         back = any(look.service for look in looks) or not any(look.service for look in answered(before))
         most = max((look.held for look in answered(during)), default=0)
         sentence = f"the lab held {most} sessions before healing and {held} after; "
-        sentence += f"the service has {looks[-1].service}"
+        sentence += f"at the end the service had {looks[-1].service}"
         if told < WELL_ANSWERED_MIN:
             sentence += f", but only {100 * told:.0f} % of the samples were answered"
         if not back:
-            sentence += ", but the service has not come back"
+            sentence += ", but the service did not reconnect"
         proved = held == 0 and back and told >= WELL_ANSWERED_MIN
         return Proof(proved=proved, value=held, limit=0, unit="sessions", sentence=sentence)
 

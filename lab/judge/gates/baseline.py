@@ -51,10 +51,10 @@ def _healthy(twin: TwinEvidence, good_min: float) -> Gate:
     if sound < good_min and len(planned):
         start_s, end_s = _window(twin)
         rate_rps = len(planned) / (end_s - start_s)
-        sentence += f" That is about {sound * rate_rps:.0f}/s of {rate_rps:.0f}/s."
+        sentence += f" That is about {sound * rate_rps:.0f}/s out of {rate_rps:.0f}/s."
     if barren:
         sentence += (
-            f" But these never succeeded, so nothing shows that the twin can do them: {', '.join(barren)}."
+            f" But these operations never succeeded, so nothing shows that they work: {', '.join(barren)}."
         )
     return Gate(
         name=BASELINE_HEALTHY,

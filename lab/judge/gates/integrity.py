@@ -1,4 +1,4 @@
-"""Whether the record of a twin agrees with the plan: times that were shifted and lines that were dropped show here.
+"""Whether the record of a twin agrees with the plan: shifted times and dropped lines show up here.
 
 The load plays a schedule that was written before it began, and the observer looks from T0 to the end of the run.
 """
@@ -36,7 +36,7 @@ def as_scheduled(run: RunEvidence, twin: TwinEvidence) -> Gate:
     ops = np.array([numbers.get(name, -1) for name in twin.ops], dtype=np.int64)[known["op"]]
     wrong = (np.abs(off_s) > SAME_S) | (ops != planned["op"])
     count = int(wrong.sum()) + len(recorded) - len(known)
-    sentence = f"All {len(recorded)} requests have the instant and the operation of the schedule."
+    sentence = f"All {len(recorded)} requests match the schedule, in instant and operation."
     if count:
         sentence = (
             f"{count} of {len(recorded)} requests differ from the schedule{_first(known, off_s, wrong)}."
@@ -48,7 +48,8 @@ def _first(known: Any, off_s: Numbers, wrong: Mask) -> str:
     if not wrong.any():
         return ""
     first = int(np.flatnonzero(wrong)[0])
-    return f"; the first, no. {known['i'][first]}, is {off_s[first]:+.6f} s off its planned instant"
+    how = f"is {off_s[first]:+.6f} s off its planned instant" if off_s[first] else "is another operation"
+    return f"; the first, no. {known['i'][first]}, {how}"
 
 
 def phases_as_planned(run: RunEvidence) -> Gate:
@@ -59,7 +60,7 @@ def phases_as_planned(run: RunEvidence) -> Gate:
     ]
     planned = {(round(each.at_s, 3), each.fault, each.on) for each in run.manifest.switches}
     wrong += [
-        f"fault {each.fault + 1} of the {twin.twin} twin was to change at {each.planned_s:g} s"
+        f"the manifest plans no change of fault {each.fault + 1} of the {twin.twin} twin at {each.planned_s:g} s"
         for twin in run.twins
         for each in twin.events
         if isinstance(each, Switched) and (round(each.planned_s, 3), each.fault, each.on) not in planned
@@ -77,8 +78,10 @@ def _kept(run: RunEvidence, phase: str, begun: Mapping[str, float]) -> bool:
 
 
 def _begun(run: RunEvidence, phase: str, begun: Mapping[str, float]) -> str:
-    told = f"began at {begun[phase]:.1f} s" if phase in begun else "never began"
-    return f"{told}, and not at {run.manifest.phases.window(phase)[0]:g} s"
+    due_s = run.manifest.phases.window(phase)[0]
+    if phase in begun:
+        return f"began at {begun[phase]:.1f} s, not at {due_s:g} s"
+    return f"never began (it was due at {due_s:g} s)"
 
 
 def history_complete(run: RunEvidence, twin: TwinEvidence) -> Gate:
@@ -104,7 +107,7 @@ def observed_throughout(twin: TwinEvidence) -> Gate:
     sentence = f"All {len(seen)} series of readings run from T0 to the end of the load, without a gap."
     if wrong:
         told = "; ".join(wrong)
-        sentence = f"The load ran from 0 s to {twin.phases.load_s:g} s, but these readings do not: {told}."
+        sentence = f"The load ran from 0 s to {twin.phases.load_s:g} s, but these readings did not: {told}."
     elif gaps:
         sentence = f"The observer stood still: {gaps[0]}."
     return _counted(THROUGHOUT, len(wrong) + len(gaps), "series", sentence, twin)

@@ -17,11 +17,11 @@ from lab.model import BASELINE, RECOVERY, Capability, Gate, MachineSample, Scena
 FOREIGN_CPU, MEMORY = "foreign CPU", "memory"
 SECOND_S, SLACK_S = 1.0, 0.1
 FOREIGN_IN_A_SECOND_MAX = 0.2  # of all cores of the twins
-READ_EVERY_S = 0.5  # the lab pauses so long between two samples; the rest of the time it was reading
+READ_EVERY_S = 0.5  # the lab pauses this long between two samples; the rest of the time it was reading
 LOOK_AHEAD_S = 3.0  # two slow readings in a row took 2.3 s
 GAP_MAX_S = 2.0  # between two samples
 FOREIGN_MAX = 0.05  # from the baseline to the end of the recovery
-STOLEN_MIN = 0.01  # less is not worth a word
+STOLEN_MIN = 0.01  # less is not worth mentioning
 SWAPPED_BYTES_MAX = 20_000_000
 NOT_TOLD = "This system does not report what else ran on it."
 
@@ -64,9 +64,10 @@ def memory(run: RunEvidence) -> Gate:
     if _limits_memory(run.manifest.scenario):
         killed = 0
     passed = bool(samples) and swapped <= SWAPPED_BYTES_MAX and not killed
-    sentence = (
-        f"The machine swapped {swapped / 1e6:.0f} MB, and killed {killed} processes for lack of memory."
-    )
+    victims = "1 process" if killed == 1 else f"{killed} processes"
+    sentence = f"The machine swapped {swapped / 1e6:.0f} MB, and killed {victims} for lack of memory."
+    if not samples:
+        sentence = "There is no record of the machine's memory."
     return Gate(
         name=MEMORY,
         passed=passed,
@@ -139,7 +140,7 @@ def _stolen(samples: Sequence[MachineSample]) -> str:
     first, last = samples[0], samples[-1]
     share = (last.stolen_s - first.stolen_s) / (last.cores * (last.at_s - first.at_s))
     return (
-        f" The host of this virtual machine took {percent(share)} of the cores, included here (steal)."
+        f" That includes {percent(share)} of the cores taken by the host of this virtual machine (steal)."
         if share >= STOLEN_MIN
         else ""
     )

@@ -28,7 +28,7 @@ def schedule_lag(planned: Planned, twin: TwinEvidence) -> Gate:
     seldom = p99_ms <= SCHEDULE_LAG_P99_MS and max_ms > SCHEDULE_LAG_MAX_MS
     value_ms, limit_ms = (max_ms, SCHEDULE_LAG_MAX_MS) if seldom else (p99_ms, SCHEDULE_LAG_P99_MS)
     passed = value_ms <= limit_ms
-    told = f"99 % of requests were sent within {p99_ms:.1f} ms of plan, and all within {max_ms:.1f} ms."
+    told = f"99 % of requests were sent within {p99_ms:.1f} ms of schedule, and all within {max_ms:.1f} ms."
     if not len(lag_ms):
         told = "No request was sent."
     return Gate(
@@ -44,14 +44,16 @@ def schedule_lag(planned: Planned, twin: TwinEvidence) -> Gate:
 
 def on_time(run: RunEvidence) -> Gate:
     """Measured from the planned instant until a link had changed, or until a part or a store was asked to change: how
-    long a server takes to stop or start is its own affair, and a fault counts only once it was certainly there.
+    long a server takes to stop or start is its own affair, and a fault counts only once it is certain to be there.
     """
     off_ms = [
         1000 * max(abs(event.before_s - event.planned_s), abs(_done_s(event) - event.planned_s))
         for twin in run.twins
         for event in changes(twin)
     ]
-    return _timing(ON_TIME, off_ms, PLAN_OFF_MS, lambda ms: f"The faults changed within {ms:.1f} ms of plan.")
+    return _timing(
+        ON_TIME, off_ms, PLAN_OFF_MS, lambda ms: f"The faults changed within {ms:.1f} ms of schedule."
+    )
 
 
 def _done_s(event: Change) -> float:

@@ -20,13 +20,13 @@ def complete(run: RunEvidence) -> Gate:
 
 
 def all_recorded(run: RunEvidence, twin: TwinEvidence) -> Gate:
-    """What was not sent counts as recorded if it was not needed: a retry of what had been answered by then, a reader of
-    a write that had not been acknowledged."""
+    """What was not sent counts as recorded if it was not needed: a retry of a request that had been answered by then,
+    or a reader of a write that had not been acknowledged."""
     planned, recorded = run.manifest.planned, len(twin.recorded)
     spared, unfounded = recorded - len(twin.requests), _unfounded(twin)
     sentence = f"{planned} requests were planned, {recorded} recorded"
     if spared:
-        sentence += f" ({spared} as not needed, after what became of the requests that they follow)"
+        sentence += f" ({spared} as not needed, given how the requests that they follow ended)"
     if unfounded:
         sentence += f", but {unfounded} of these were needed"
     return Gate(

@@ -154,7 +154,7 @@ def _readings(twin: TwinEvidence) -> Sequence[ServersRead]:
 
 def _gate(name: str, problems: Sequence[str], well: str, twin: str = "") -> Gate:
     told = f"{problems[0][:1].upper()}{problems[0][1:]}." if problems else well
-    more = f" {len(problems) - 1} more." if len(problems) > 1 else ""
+    more = f" And {len(problems) - 1} more." if len(problems) > 1 else ""
     return Gate(
         name=name,
         passed=not problems,

@@ -1,4 +1,4 @@
-"""What to do when a gate fails. docs/reading-a-report.md has the same table, which a test holds."""
+"""What to do when a gate fails. docs/reading-a-report.md has the same table; a test compares the two."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ STEPS: Mapping[str, str] = {
     "fault observed": QUIET,
     "healing observed": QUIET,
     "links as planned": "Find out what slowed them down, and run it again.",
-    "proxies untouched": "Leave Toxiproxy's API alone while a run goes on, and run it again.",
+    "proxies untouched": "Leave Toxiproxy's API alone during a run, and run it again.",
 }
 
 

@@ -51,7 +51,7 @@ def _changed(name: str, asked: Proxy, echo: Proxy) -> Iterator[str]:
     if echo.upstream != asked.upstream:
         yield f"{name} led to {echo.upstream} instead of {asked.upstream}"
     if echo.listen != asked.listen:
-        yield f"{name} listened at {echo.listen} instead of {asked.listen}"
+        yield f"{name} listened on {echo.listen} instead of {asked.listen}"
     if echo.state != asked.state:
         yield f"{name} had {_state(echo.state)} instead of {_state(asked.state)}"
 

@@ -114,7 +114,7 @@ def ping() -> None:
     except LabError as error:
         Connection.gone = True
         raise LabError(
-            "The Docker engine ended in mid-run, so no twin is judged. Start it again, then clean up: bin/lab heal"
+            "The Docker engine ended mid-run, so no twin is judged. Start it again, then clean up: bin/lab heal"
         ) from error
 
 

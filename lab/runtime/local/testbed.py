@@ -173,7 +173,7 @@ def scratch_folder() -> Path:
     try:
         return Path(tempfile.gettempdir())
     except FileNotFoundError:
-        raise LabError("No folder for scratch files can be written. Free some space, or set TMPDIR") from None
+        raise LabError("No folder for scratch files is writable. Free some space, or set TMPDIR") from None
 
 
 def require_name() -> None:
@@ -241,5 +241,5 @@ def _hindrance(capability: Capability) -> str:
     if capability is Capability.DESCRIPTOR_LIMIT:
         return "" if sys.platform == "linux" else "only Linux can change the limits of running processes"
     if capability is Capability.BOUNDS:
-        return "without containers only a fault can limit a part, for a while"
+        return "without containers, only a fault can limit a part, and only for a while"
     return "" if capability in OFFERED else "the local runtime cannot do that yet"

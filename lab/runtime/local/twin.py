@@ -120,7 +120,7 @@ class LocalTwin:
         """Raises LabError if its Toxiproxy has ended, without which nothing is measured. Parts may be broken."""
         if self._toxiproxy is not None and not self._toxiproxy.running():
             raise LabError(
-                f"The proxies of the {self._plan.name} twin ended in mid-run, so no twin is judged. See "
+                f"The proxies of the {self._plan.name} twin ended mid-run, so no twin is judged. See "
                 f"{self._plan.name}/logs/toxiproxy.log in the run's folder, then run it again."
             )
 

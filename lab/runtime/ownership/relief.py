@@ -102,7 +102,7 @@ def undo_container(details: Details, run: Holdings) -> Iterator[str]:
     soft = int(details["descriptors"])
     if running == "true" and 0 < (soft_limit(int(pid)) or 0) < soft:
         engine.docker(run, "exec", name, *limit_descriptors(soft))
-        yield f"lifted the limit of descriptors of container {name}"
+        yield f"lifted the descriptor limit of container {name}"
 
 
 def revive_process(details: Details, run: Holdings) -> Iterator[str]:
@@ -146,4 +146,4 @@ def _freed(pids: Sequence[int], soft: int) -> Iterator[str]:
     for pid in pids:
         if 0 < (soft_limit(pid) or 0) < soft:
             limit(pid, soft)
-            yield f"lifted the limit of descriptors of pid {pid}"
+            yield f"lifted the descriptor limit of pid {pid}"

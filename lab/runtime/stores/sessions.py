@@ -154,7 +154,7 @@ class DatabaseActuator:
             queue = {pid for pid, _query, queues in self._ask(IN_PLACE) if queues}
             if queue.issuperset(connection.info.backend_pid for connection in waiting):
                 return
-            _pause(give_up, f"A session of the lab's does not get through {text(session.statements)!r}.")
+            _pause(give_up, f"A session of the lab cannot complete {text(session.statements)!r}.")
 
     def _ask(self, query: str, **more: Any) -> list[tuple[Any, ...]]:
         """The rows of `query`, on our own session, which is reopened if the server was restarted meanwhile."""

@@ -100,7 +100,7 @@ def find(environ: Mapping[str, str] = os.environ) -> Engine:
         with locked(target.parent):
             found = version_of(target) or build_unless_in_vain(target, environ)
     except (LabError, OSError) as error:
-        return _embedded(f"Toxiproxy {SERIES} is not here and could not be built: {error}")
+        return _embedded(f"Toxiproxy {SERIES} was not found and could not be built: {error}")
     return _toxiproxy(found, target, BUILT)
 
 

@@ -74,7 +74,7 @@ def availability(intent: Intent) -> Arrival:
 
 
 def utilisation(intent: Intent) -> Arrival:
-    """The report of booked hours per room: those of the seed data, and at most one for each request for it."""
+    """The report of booked hours per room: those of the seed data, plus at most one per request for the room."""
     rooms = range(1, intent.sizes["rooms"] + 1)
     return intent.read("/reports/utilisation/", items=[_used(room, intent) for room in rooms])
 
@@ -101,7 +101,7 @@ def readyz(intent: Intent) -> Arrival:
 
 
 def create_booking(intent: Intent) -> Arrival:
-    """A booking of 30, 45 or 60 minutes of an hour that nobody else wants, with its payment."""
+    """A booking of 30, 45 or 60 minutes in an hour that nobody else wants, with its payment."""
     return _booking(intent, slots.own(intent))
 
 

@@ -95,13 +95,13 @@ def cache_folder(user: pwd.struct_passwd | None) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise LabError(
-            f"Cannot make {folder}: {exc.strerror}. Set LAB_CACHE to a folder that you can write."
+            f"Cannot make {folder}: {exc.strerror}. Set LAB_CACHE to a folder that you can write to."
         ) from exc
     owner = folder.lstat()
     if owner.st_uid != os.geteuid() or owner.st_mode & 0o022 or folder.is_symlink():
         # Programs there are run, so nobody else may have put them there.
         raise LabError(
-            f"{folder} can be written by others. Remove it, or set LAB_CACHE to a folder of your own."
+            f"{folder} belongs to another user, or others can write to it. Remove it, or set LAB_CACHE to a folder of your own."
         )
     return folder
 
