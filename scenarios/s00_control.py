@@ -1,7 +1,7 @@
 """Control: nothing is broken.
 
 Both twins get the load of an ordinary day. If one of them fails here, the other scenarios prove nothing, because the
-difference is there without any fault. This is also where the price of hardening shows.
+twins differ even without a fault. This is also where the price of hardening shows.
 """
 
 from lab.checks.invariants import TRANSFERS_AND_BOOKINGS, ExactlyOnce
@@ -20,8 +20,8 @@ SCENARIO = Scenario(
             "c": "the hardened one, by a factor of two or more",
         },
         answer="b",
-        because="At the median the defences cost a millisecond or so of CPU, and the round trips that the hardened "
-        "twin saves pay for them.",
+        because="The defences cost no CPU that we could measure, and the round trips that the hardened twin saves "
+        "make it slightly faster.",
     ),
     mirrors="No outage: this is the control.",
     load=Load(

@@ -1,8 +1,8 @@
-"""Database latency: every answer of the database comes 100 ms late.
+"""Database latency: every answer from the database arrives 100 ms late.
 
-The naive twin reads as SQLAlchemy's session does by default: BEGIN, SELECT, ROLLBACK. On a laptop three round trips
-cost nothing; now each takes 100 ms, and only one of them does the work. When all five connections of its pool are in
-use it also opens another, which takes four more round trips. The hardened twin sends the SELECT alone, over
+The naive twin reads as a SQLAlchemy session does by default: BEGIN, SELECT, ROLLBACK. On a laptop three round trips
+cost nothing; now each takes 100 ms, and only one of them does the work. When all five connections in its pool are in
+use, it also opens another, which takes four more round trips. The hardened twin sends the SELECT alone, over
 connections that are already open.
 """
 
@@ -17,14 +17,14 @@ SCENARIO = Scenario(
     title="Database latency",
     hypothesis="With 100 ms on the way back from the database, reads still answer within 250 ms.",
     question=Question(
-        text="100 ms on the database link: how much longer does the naive twin take for one booking?",
+        text="100 ms on the database link: how much longer does the naive twin take to read one booking?",
         choices={
             "a": "100 ms",
             "b": "300 ms",
             "c": "700 ms",
         },
         answer="b",
-        because="A session of SQLAlchemy makes three round trips for one row: BEGIN, SELECT, ROLLBACK, so 3 × 100 ms, "
+        because="A SQLAlchemy session makes three round trips for one row: BEGIN, SELECT, ROLLBACK, so 3 × 100 ms, "
         "and four more where it has to open a connection. The hardened twin sends the SELECT alone: 100 ms.",
     ),
     mirrors="Fortnite, February 2018: latency of the matchmaking database "

@@ -15,8 +15,7 @@ SCENARIO = Scenario(
     title="N+1 queries under latency",
     hypothesis="A page of twenty users with their bookings answers within 500 ms although the database is 50 ms away.",
     question=Question(
-        text="The page lists twenty users with their bookings. How many times 50 ms does it take with the naive "
-        "twin?",
+        text="The page lists twenty users with their bookings. How many times does the naive twin wait 50 ms for it?",
         choices={
             "a": "once",
             "b": "twice",

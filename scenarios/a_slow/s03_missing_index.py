@@ -1,9 +1,9 @@
 """Missing index: the list of a user's bookings reads the whole table, and nobody notices until the crowd comes.
 
-With two hundred thousand rows the database reads them all for every list. At a quiet hour nobody minds. When ten
-times as many clients come, its core is busy reading rows that nobody wants, and the clients who ask for one booking
-by its id, which has an index, wait as long as everybody else. An index on the column that the list filters by makes
-the list cost what its page costs.
+The table has two hundred thousand rows, and the database reads them all for every list. At a quiet hour nobody minds.
+When ten times as many clients come, the database's core is busy reading rows that nobody wants, and the clients who ask
+for one booking by its id, which has an index, wait as long as everybody else. With an index on the column by which the
+list is filtered, a list costs no more than the rows it shows.
 """
 
 from dataclasses import replace
@@ -15,17 +15,17 @@ from lab.model import FAULT, QUICK, Load, Question, Scenario, Verdict
 SCENARIO = Scenario(
     name="s03-missing-index",
     title="A missing index under a crowd",
-    hypothesis="With ten times the clients, 19 in 20 of those who ask for one booking have it within a second.",
+    hypothesis="With ten times the clients, 19 in 20 of those who ask for one booking get it within a second.",
     question=Question(
-        text="For lack of an index, a list reads a table of 200,000 rows. Ten times as many clients come. Who waits?",
+        text="Without an index, each list reads a table of 200,000 rows. Ten times as many clients come. Who waits?",
         choices={
             "a": "those who ask for a list",
             "b": "nobody: reads do not block each other",
-            "c": "everybody, also those who ask for one booking by its id",
+            "c": "everybody, even those who ask for one booking by its id",
         },
         answer="c",
-        because="Without an index every row is read to find the few that are wanted. While it reads, the database's "
-        "core does nothing else, so requests that have an index wait too.",
+        because="Without an index every row is read to find the few that are wanted. That keeps the database's core "
+        "busy, so requests that can use an index wait too.",
     ),
     mirrors="GitHub, March 2022: peak load and slow queries drove the database proxy to its limit of connections "
     "(github.blog/2022-03-23-an-update-on-recent-service-disruptions)",
@@ -40,7 +40,7 @@ SCENARIO = Scenario(
         RightAnswers(),
     ),
     defences=("indexes",),
-    lesson="indexes: a list costs what its page costs, however long the table is.",
+    lesson="indexes: a list costs no more than the rows it shows, however long the table is.",
     code=("schema.indexes",),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

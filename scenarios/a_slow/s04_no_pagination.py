@@ -1,8 +1,8 @@
-"""No pagination: every customer has booked two thousand times, and the list has no end.
+"""No pagination: every customer has booked two thousand times, and the list has no limit.
 
-The naive twin was written when the list of anybody's bookings fitted on one page. Today it reads every row, makes an
-object of each, and sends half a megabyte of JSON. A worker is busy with that, and while it is, all other
-requests in the same process wait. The hardened twin sends a page, and the key after which the next one begins.
+The naive twin was written when anybody's bookings fitted on one page. Today it reads every row, makes an object of
+each, and sends half a megabyte of JSON. That keeps the Python process busy, and all other requests in the same process
+wait. The hardened twin sends one page, and the key after which the next one begins.
 """
 
 from lab.checks.slos import GoodRatio, LatencyQuantile, RightAnswers
@@ -12,20 +12,20 @@ from lab.model import FAULT, Load, Question, Scenario, Verdict
 SCENARIO = Scenario(
     name="s04-no-pagination",
     title="A list without an end",
-    hypothesis="While customers look at long lists, 19 in 20 of those who ask for one booking have it within 250 ms.",
+    hypothesis="While customers look at long lists, 19 in 20 of those who ask for one booking get it within 250 ms.",
     question=Question(
         text="Who suffers first from a list of 2,000 bookings?",
         choices={
             "a": "the database",
             "b": "the network",
-            "c": "the Python process, and everybody that it serves",
+            "c": "the Python process, and everybody it serves",
         },
         answer="c",
-        because="The database reads 2,000 rows in a few milliseconds. To make 2,000 objects and half a megabyte of "
-        "JSON of them takes Python some 100 ms, and only one thread of a process runs Python at a time.",
+        because="The database reads 2,000 rows in a few milliseconds. Turning them into 2,000 objects and half a "
+        "megabyte of JSON takes Python some 100 ms, and only one thread of a process runs Python at a time (the GIL).",
     ),
-    mirrors="Closest: DynamoDB, 2015: replies with the members of a partition grew until they took longer than they "
-    "were allowed to (aws.amazon.com/message/5467D2)",
+    mirrors="Closest: DynamoDB, 2015: replies with the members of a partition grew until they took longer than was "
+    "allowed (aws.amazon.com/message/5467D2)",
     load=Load(rate_rps=8, mix={"user_bookings": 3, "get_booking": 7}, good_within_ms=500),
     sizes={"users": 20, "bookings": 40_000, "wallets": 20},
     baseline_good_min=0.9,  # a long list takes up a core even when it is the only one
@@ -36,7 +36,7 @@ SCENARIO = Scenario(
         RightAnswers(),
     ),
     defences=("keyset_pagination",),
-    lesson="keyset_pagination: a page has an end, and the next begins after a key.",
+    lesson="keyset_pagination: a page has a maximum size, and the next one begins after a key.",
     code=("users.bookings_of",),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -1,7 +1,7 @@
-"""Bandwidth: the link to the database is as fast as ever, but narrow, and long lists hold on to connections.
+"""Bandwidth: the database link has its usual latency but little bandwidth, and long lists hold on to connections.
 
-A small answer fits through a narrow link at once; five hundred rows take seconds. Each naive request that reads them
-holds one of the pool's connections for as long, and when all of them are taken, those who want one small row wait
+A small answer gets through a narrow link at once; five hundred rows take seconds. Each naive request that reads them
+holds one of the pool's connections for all that time, and when all of them are taken, those who want one small row wait
 behind the lists. The limit is per connection, so the small answers themselves would not be slow at all.
 """
 
@@ -12,29 +12,29 @@ from lab.model import DATABASE, FAULT, Load, Question, Scenario, Verdict
 SCENARIO = Scenario(
     name="s05-bandwidth",
     title="A narrow link to the database",
-    hypothesis="While others read long lists over a link of 10 KB/s, one booking is there within 500 ms.",
+    hypothesis="While others read long lists over a link of 10 KB/s, one booking still arrives within 500 ms.",
     question=Question(
         text="Each connection to the database carries 10 KB/s, and a list is 50 KB. Which requests become slow?",
         choices={
             "a": "the lists",
             "b": "the lists, and then also those that read a single row",
-            "c": "all of them from the start",
+            "c": "all of them, from the start",
         },
         answer="b",
         because="A row of 100 bytes takes 10 ms, so it is not slow by itself. But each list holds a connection for 5 "
-        "s, and ten lists a second hold more than the 30 of the two pools.",
+        "s, and ten lists a second need more than the 30 connections of the two pools.",
     ),
     mirrors="Google Cloud, June 2019: congestion (status.cloud.google.com/incident/cloud-networking/19009)",
     load=Load(rate_rps=25, mix={"user_bookings": 2, "get_booking": 3}, good_within_ms=500),
     sizes={"users": 40, "bookings": 20_000, "wallets": 40},
-    baseline_alike=8.0,  # five hundred rows are five hundred rows
+    baseline_alike=8.0,  # five hundred rows take longer than a page, whatever the bandwidth
     faults=(Bandwidth(link=DATABASE, rate_kb_s=10),),
     checks=(
         GoodRatio(phase=FAULT, at_least=0.95, ops=("get_booking",)),
         RightAnswers(),
     ),
     defences=("keyset_pagination",),
-    lesson="keyset_pagination: what is small passes through a narrow link, and holds its connection for a moment.",
+    lesson="keyset_pagination: a page gets through a narrow link, and holds its connection only for a moment.",
     code=("users.bookings_of",),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

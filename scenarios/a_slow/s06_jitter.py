@@ -13,9 +13,9 @@ from lab.model import DATABASE, FAULT, QUICK, Load, Question, Scenario, Verdict
 SCENARIO = Scenario(
     name="s06-jitter",
     title="Jitter on the database link",
-    hypothesis="With 60 ms on the database link, plus or minus 55, 19 of 20 reads take at most 200 ms.",
+    hypothesis="With 60 ms on the database link, plus or minus 55, 19 in 20 reads take at most 200 ms.",
     question=Question(
-        text="An answer of the database takes 60 ms on average, and anything from 5 to 115 ms. A request makes four "
+        text="An answer from the database takes 60 ms on average, but anything from 5 to 115 ms. A request makes four "
         "round trips in a row: how long do the slowest 5 % take?",
         choices={
             "a": "about 120 ms, as long as the slowest round trip",
@@ -24,7 +24,7 @@ SCENARIO = Scenario(
         },
         answer="c",
         because="The sum of four has a mean of 240 ms and a standard deviation of 2 × 32 ms; one in twenty is above "
-        "240 + 1.6 × 64 = 345 ms. A single round trip never exceeds 115 ms.",
+        "240 + 1.6 × 64 = 342 ms. A single round trip never exceeds 115 ms.",
     ),
     mirrors="No single outage: the paper The Tail at Scale (Dean and Barroso, 2013) describes the mechanism",
     quick=replace(QUICK, fault_s=10),

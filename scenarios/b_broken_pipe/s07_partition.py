@@ -22,18 +22,18 @@ from lab.model import DATABASE, FAULT, QUICK, Load, Question, Scenario, Verdict
 SCENARIO = Scenario(
     name="s07-partition",
     title="Hard partition from the database",
-    hypothesis="Without its database the service refuses honestly and fast, tells the load balancer that it is not "
+    hypothesis="Without its database the service refuses fast and honestly, tells the load balancer that it is not "
     "ready, and recovers within 5 s of healing.",
     question=Question(
-        text="The database is gone. A client asked for a transfer and was told 500. What may it believe?",
+        text="The database is gone. A client asked for a transfer and got a 500. What can it conclude?",
         choices={
             "a": "that the transfer was not made",
             "b": "that it was made",
-            "c": "nothing: it may have been made or not",
+            "c": "nothing: it may or may not have been made",
         },
         answer="c",
-        because="A connection can break before the commit or after it, and a bare 500 does not say which. So asking "
-        'again may pay twice, and not asking may lose the payment. A 503 with the effect "none" does say so.',
+        because="A connection can break before the commit or after it, and a bare 500 does not say which. So retrying "
+        'may pay twice, and giving up may lose the payment. A 503 with the effect "none" says that nothing was done.',
     ),
     mirrors="GitHub, October 2018: 43 s of lost connectivity, more than 24 hours degraded "
     "(github.blog/2018-10-30-oct21-post-incident-analysis)",

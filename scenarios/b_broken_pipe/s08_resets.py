@@ -2,8 +2,7 @@
 
 The database has done the work, and its answer is lost. Whether the work was committed depends on which answer that was,
 and a bare error does not tell the client. The hardened twin repeats what was certainly rolled back and, under a key,
-also what may have been committed. It does not use up its other connections to find out that all of
-them break.
+also what may have been committed. Nor does it use up its other connections just to find out that they all break.
 """
 
 from dataclasses import replace
@@ -16,8 +15,8 @@ from lab.model import DATABASE, FAULT, QUICK, Burst, Load, Question, Scenario, V
 SCENARIO = Scenario(
     name="s08-resets",
     title="Connections reset at the first answer",
-    hypothesis="When connections break in the middle of writes, three of four requests are served within a second all "
-    "the same, hardly any is left in doubt, and each write takes effect once.",
+    hypothesis="When connections break in the middle of writes, three in four requests still get the right answer "
+    "within a second, hardly any are left in doubt, and each write takes effect once.",
     question=Question(
         text="The connection is reset while the service waits for the answer to its UPDATE, before the commit. "
         "Was the transfer made?",
@@ -27,9 +26,9 @@ SCENARIO = Scenario(
             "c": "nobody can know",
         },
         answer="b",
-        because="PostgreSQL rolls back what was not committed when the session ends. Only an unanswered COMMIT is in "
-        "doubt, and under a key even that can be repeated safely. So the hardened twin does it again, and the client "
-        "notices nothing.",
+        because="When a session ends, PostgreSQL rolls back what was not committed. Only an unanswered COMMIT is in "
+        "doubt, and under a key even that can be repeated safely. So the hardened twin repeats the transaction, and "
+        "the client notices nothing.",
     ),
     mirrors="dpdzero, 2024: one request in 20,000 met a connection that the other side had just closed "
     "(dpdzero.com/blogs/the-one-502-in-20000)",
@@ -51,8 +50,8 @@ SCENARIO = Scenario(
         *TRANSFERS,
     ),
     defences=("transaction_retry", "idempotency"),
-    lesson="transaction_retry: what was rolled back is done again. idempotency: under a key, so is a COMMIT that was "
-    "not answered, and it takes effect once.",
+    lesson="transaction_retry: what was rolled back is done again. idempotency: under a key, so is what ended in an "
+    "unanswered COMMIT, and it takes effect once.",
     code=("transfers.move",),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -1,12 +1,12 @@
 """Blackhole: the database is there, accepts every byte and never answers.
 
-First the database's answers vanish, then the queries to it. There is no error, no log line and no CPU load: each
-naive thread waits on a connection that looks healthy until no thread is left, and then even /healthz waits. No
-setting of the driver, of TCP or of the server frees a thread from this; only a deadline kept by the client itself
-does.
+First the database's answers vanish, then the queries to it. There is no error, no log line and no CPU load: one naive
+thread after another waits on a connection that looks healthy, until no thread is left and even /healthz waits. No
+setting of the driver, of TCP or of the server frees a thread from this; only a deadline that the client itself
+enforces does.
 
 A client that asks for a transfer here gives up after 2 s without an answer, and asks once more under the same key.
-Meanwhile the naive twin still has the first request in its queue. When the link is whole again it works off the
+Meanwhile the naive twin still has the first request in its queue. When the link is healed it works through the
 queue: it makes the transfer that nobody is waiting for any more, and then the retry. The hardened twin has answered
 long before and does nothing after that: even without idempotency keys, it makes no transfer of this run twice.
 """
@@ -22,25 +22,26 @@ SCENARIO = Scenario(
     name="s11-blackhole",
     title="Blackhole between service and database",
     hypothesis="Every request is answered within 2 s (the deadline of 1 s and 1 s to spare), liveness stays green, "
-    "and the service has recovered 5 s after healing.",
+    "and the service recovers within 5 s of healing.",
     question=Question(
         text="PostgreSQL ends a statement after statement_timeout, say 1 s. How long does the service wait for a "
         "query whose answer is lost on the way?",
         choices={
             "a": "1 s",
             "b": "until TCP gives up, about 15 minutes",
-            "c": "until the link is whole again, or for ever",
+            "c": "until the link is healed, or for ever",
         },
         answer="c",
         because="The server has long finished, or never got the query: there is nothing for its timeout to end. TCP "
-        "keeps the connection, since everything that is sent is acknowledged by the proxy. Only a deadline that "
-        "the client itself keeps ends the wait.",
+        "keeps the connection, since the proxy acknowledges everything that is sent. Only a deadline that the client "
+        "itself enforces ends the wait.",
     ),
-    mirrors="KubeBlocks on OKE: about 15 minutes of hanging after a failover, packets to the old address vanished "
+    mirrors="KubeBlocks on OKE: about 15 minutes of hanging after a failover, as packets to the old address vanished "
     "(kubeblocks.io/blog/oci-tcp-blackhole-troubleshooting)",
     quick=replace(QUICK, recovery_s=10),
     load=Load(
-        rate_rps=18,  # low enough that the naive twin's backlog does not keep both cores busy for long after healing
+        # Low enough that the naive twin's backlog does not keep both cores busy for long after healing.
+        rate_rps=18,
         mix={
             "get_booking": 5,
             "user_bookings": 2,

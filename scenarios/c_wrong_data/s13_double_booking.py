@@ -1,9 +1,9 @@
 """Double booking: many people want the same hour of the same room at the same time.
 
 The naive twin checks whether the room is free, charges, and inserts. Between the check and the insert others check
-too, and latency makes that gap wider. The hardened twin lets the database decide: a constraint that two bookings
-cannot both satisfy. That alone would charge those who lose the race as well, so it writes the booking first, as
-pending, and charges only those whose booking the constraint let in.
+too, and latency widens that gap. The hardened twin lets the database decide, by a constraint that two overlapping
+bookings cannot both satisfy. That alone would charge those who lose the race as well, so it writes the booking first,
+as pending, and charges only those whose booking the constraint let in.
 """
 
 from lab.checks.invariants import BOOKINGS, ExactlyOnce, NoDoubleBooking, without
@@ -16,19 +16,19 @@ SCENARIO = Scenario(
     title="Double booking",
     hypothesis="However many ask at once, one room has one booking at a time.",
     question=Question(
-        text="Ten people ask at the same moment for the same hour of one room. How many does the naive twin tell "
-        "that they have it?",
+        text="Ten people ask at the same moment for the same hour of one room. How many of them does the naive twin "
+        "tell that they have it?",
         choices={
             "a": "one",
             "b": "two or three",
             "c": "nearly all of them",
         },
         answer="c",
-        because="Each looks whether the room is free before any of the others has written: between looking and writing "
-        "lie two answers of the database, 2 × 50 ms, and the charge. In this run the ten are spread over half a "
-        "second, so only some of them get the hour, but nearly every hour is sold more than once.",
+        because="Each checks whether the room is free before any of the others has written: between the check and the "
+        "write lie two answers from the database, 2 × 50 ms, and the charge. In this run the ten are spread over half "
+        "a second, so only some of them get the hour, but nearly every hour is sold more than once.",
     ),
-    mirrors="Flexcoin, 2014: concurrent transfers overdrew accounts (vladmihalcea.com/race-condition)",
+    mirrors="Closest: Flexcoin, 2014: concurrent transfers overdrew accounts (vladmihalcea.com/race-condition)",
     load=Load(rate_rps=24, mix={"contested_booking": 5, "get_booking": 1}, good_within_ms=1_000),
     faults=(Latency(link=DATABASE, latency_ms=50),),
     checks=(
@@ -40,8 +40,8 @@ SCENARIO = Scenario(
     ),
     defences=("constraints", "saga"),
     lesson=(
-        "constraints: the database keeps the rule under any interleaving. saga: book first, charge second, "
-        "or those who lose the race have paid."
+        "constraints: the database enforces the rule under any interleaving. saga: book first, charge second, "
+        "or those who lose the race pay too."
     ),
     code=("bookings.ensure_free", "bookings.reserve"),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},

@@ -1,8 +1,8 @@
 """Partial write: the profile is updated, its audit row is not.
 
 The naive twin commits each of the two statements by itself, and the network breaks now and then. A request cut off
-between the two leaves half of its work behind. Swapping the statements only changes which half. One transaction leaves
-both or neither.
+between the two commits leaves half of its work behind. Swapping the statements only changes which half. One transaction
+leaves both or neither.
 """
 
 from dataclasses import replace
@@ -25,8 +25,8 @@ SCENARIO = Scenario(
             "c": "the audit row, whichever comes first",
         },
         answer="a",
-        because="Whatever is committed first is there when the connection breaks before the second. Swapping changes "
-        "which half is missing, not that one is.",
+        because="Whatever is committed first is already there when the connection breaks before the second commit. "
+        "Swapping changes which half is missing, not whether one is.",
     ),
     mirrors="Twilio, July 2013: cards were charged while balances were not updated "
     "(twilio.com/blog/2013/07/billing-incident-post-mortem)",
@@ -44,7 +44,7 @@ SCENARIO = Scenario(
         *WRITES,
     ),
     defences=("one_transaction",),
-    lesson="one_transaction: both rows or none.",
+    lesson="one_transaction: both rows or neither.",
     code=("profiles.save",),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -1,9 +1,9 @@
 """Duplicates: the work was done, the answer was lost on its way to the client, and the client asks again.
 
-Nothing is wrong with the service. The network between it and its clients resets connections for nearly half of the
-time, always when the answer comes. A client cannot tell a lost answer from a lost request, so it asks again. The
-naive twin makes the transfer a second time. The hardened twin knows the request by its key, and sends the answer
-that was lost.
+Nothing is wrong with the service. For nearly half of the time the network between it and its clients resets
+connections, always as the answer arrives. A client cannot tell a lost answer from a lost request, so it asks again.
+The naive twin makes the transfer a second time. The hardened twin recognises the request by its key, and sends the
+answer that was lost.
 """
 
 from dataclasses import replace
@@ -18,16 +18,16 @@ SCENARIO = Scenario(
     title="Lost answers and second requests",
     hypothesis="However many answers are lost, what a client asked for is done once.",
     question=Question(
-        text="A client's answer is lost, and it asks again. How many transfers does the naive twin make? And how "
-        "many bookings of one hour?",
+        text="The answer to a client is lost, and the client asks again. How many transfers does the naive twin make? "
+        "And how many bookings of one hour?",
         choices={
             "a": "two transfers, two bookings",
             "b": "two transfers, one booking, and the client is told that the hour is taken",
             "c": "one of each",
         },
         answer="b",
-        because="Nothing stands in the way of a second transfer. A second booking finds the hour taken, by the "
-        "client's own first, and is refused: the client believes that it has nothing, and has paid.",
+        because="Nothing stands in the way of a second transfer. A second booking finds the hour taken by the client's "
+        "own first one, and is refused: the client believes that it has nothing, yet it has paid.",
     ),
     mirrors="Twilio, July 2013: cards were charged again and again "
     "(twilio.com/blog/2013/07/billing-incident-post-mortem)",
@@ -40,7 +40,7 @@ SCENARIO = Scenario(
     faults=(ResetPeer(link=EDGE, burst=Burst(on_s=0.7, off_s=0.9)),),
     checks=(
         ExactlyOnce(),
-        GoodRatio(phase=FAULT, at_least=0.15),  # how many answers come through is for the network to say
+        GoodRatio(phase=FAULT, at_least=0.15),  # how many answers get through is up to the network
         RightAnswers(),
         *TRANSFERS_AND_BOOKINGS,
     ),

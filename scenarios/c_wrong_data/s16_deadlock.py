@@ -3,7 +3,7 @@
 The naive twin locks the payer's wallet, then the payee's, in the order in which the request names them. Each
 transfer here is met by one in the opposite direction, 10 ms later. With nothing wrong the first usually has both its
 locks by then. With 30 ms on the way back from the database, each of the two holds one wallet when it asks for the
-other, so nine pairs in ten wait for each other. After deadlock_timeout, 1 s, PostgreSQL ends one of the two, which
+other, so nine pairs in ten wait for each other. After deadlock_timeout, 1 s, PostgreSQL aborts one of the two, which
 the naive twin answers with a 500; the other is served, more than a second late. Money is neither made nor lost.
 
 The hardened twin locks wallets in one fixed order, so no deadlock can form, and retries what the database asks it to
@@ -21,8 +21,8 @@ from lab.model import DATABASE, FAULT, QUICK, Load, Question, Scenario, Verdict
 SCENARIO = Scenario(
     name="s16-deadlock",
     title="Deadlock between transfers",
-    hypothesis="Transfers in both directions between the same wallets never deadlock and never end in doubt, and "
-    "19 in 20 take less than a second.",
+    hypothesis="Transfers in both directions between the same wallets never deadlock and never leave a client in "
+    "doubt, and 19 in 20 take at most a second.",
     question=Question(
         text="A pays B while B pays A, and each holds the lock that the other needs. Who ends that, and after how "
         "long?",
@@ -32,8 +32,8 @@ SCENARIO = Scenario(
             "c": "the database, at once: it ends both",
         },
         answer="b",
-        because="PostgreSQL looks for a circle after deadlock_timeout, 1 s unless somebody has changed it, and ends "
-        "one transaction of the circle. Money does not vanish: what was ended is rolled back.",
+        because="PostgreSQL looks for a cycle of waits after deadlock_timeout, 1 s by default, and aborts one "
+        "transaction of the cycle. Money does not vanish: the aborted transaction is rolled back.",
     ),
     mirrors="Closest: GitHub, November 2021: replicas deadlocked in a migration step "
     "(github.blog/2021-12-01-github-availability-report-november-2021)",

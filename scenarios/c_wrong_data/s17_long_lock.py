@@ -1,9 +1,9 @@
 """Long-held lock: a migration waits behind a forgotten read, and everybody waits behind the migration.
 
-Somebody has read the table of bookings and left the transaction open. A migration wants the table for itself and
-queues. It holds nothing yet, but PostgreSQL grants locks in the order in which they are requested, so every SELECT
-that comes after it queues too. In the naive twin each of these keeps a thread and a connection until the migration
-is through, and soon nobody is left to serve those who want something else. The hardened twin stops waiting for a
+Somebody has read the bookings table and left the transaction open. A migration needs the table to itself, and queues
+for the lock. It holds nothing yet, but PostgreSQL grants locks in the order in which they are requested, so every
+SELECT that comes after it queues too. In the naive twin each of these holds a thread and a connection until the
+migration is done, and soon no thread is left for those who want something else. The hardened twin stops waiting for a
 lock after 0.8 s, and keeps threads free for the others.
 """
 
@@ -16,7 +16,7 @@ from lab.model import FAULT, QUICK, Load, Question, Scenario, ServerProfile, Top
 SCENARIO = Scenario(
     name="s17-long-lock",
     title="A migration behind an open read",
-    hypothesis="While a migration waits for the bookings, those who look for rooms are served as ever.",
+    hypothesis="While a migration waits for the bookings table, those who look for rooms are served as usual.",
     question=Question(
         text="A SELECT arrives while a migration waits for another SELECT to end. Does it run?",
         choices={
@@ -28,7 +28,7 @@ SCENARIO = Scenario(
         because="Locks are granted in the order in which they were requested. The migration holds nothing yet, but "
         "every later request for a lock that conflicts with it waits behind it.",
     ),
-    mirrors="GoCardless: an outage of about 15 s, an ALTER queued behind a read and everything queued behind the ALTER "
+    mirrors="GoCardless: an outage of about 15 s: an ALTER queued behind a read, and everything else behind the ALTER "
     "(gocardless.com/blog/zero-downtime-postgres-migrations-the-hard-parts)",
     quick=replace(QUICK, fault_s=12, recovery_s=10),
     load=Load(
@@ -47,7 +47,7 @@ SCENARIO = Scenario(
         RightAnswers(),
     ),
     defences=("server_timeouts", "deadline"),
-    lesson="server_timeouts: nobody waits for a lock longer than it is worth.",
+    lesson="server_timeouts: nobody waits for a lock longer than the answer is worth.",
     code=("db.init_app",),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

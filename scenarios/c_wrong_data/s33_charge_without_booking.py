@@ -1,9 +1,9 @@
 """Charge without booking: the payments company takes the money, and its answer never arrives.
 
-First each answer of the payments company is cut in the middle, then the company cannot be reached at all. The naive
-twin charges and then books: a charge whose answer is cut leaves a customer who has paid for nothing. The hardened
-twin writes down what it is about to charge, charges under a key of its own and, if it never learned whether a charge
-was made, has it refunded as soon as the company can be reached again.
+First each answer from the payments company is cut off in the middle, then the company cannot be reached at all. The
+naive twin charges and then books: a charge whose answer is cut off leaves a customer who has paid for nothing. The
+hardened twin writes down what it is about to charge, charges under a key of its own and, if it never learns whether a
+charge was made, has it refunded as soon as the company can be reached again.
 """
 
 from dataclasses import replace

@@ -1,8 +1,8 @@
 """Pool exhaustion: payments take three seconds, and each naive booking holds a database connection meanwhile.
 
-The session is open, the payments company is asked, and the connection waits with the request. A pool of fifteen is
+The request opens a session, calls the payments company, and holds its connection while it waits. A pool of fifteen is
 empty after fifteen bookings, and then those who only want to read wait for a connection, although the database has
-nothing to do. The hardened twin gives its connection back before it asks anybody else.
+nothing to do. The hardened twin gives its connection back before it calls anybody else.
 """
 
 from dataclasses import replace
@@ -14,21 +14,21 @@ from lab.model import FAULT, PAYMENTS, QUICK, Load, Question, Scenario, ServerPr
 
 SCENARIO = Scenario(
     name="s18-pool-exhaustion",
-    title="Connections held while somebody else is asked",
-    hypothesis="While payments take 3 s, those who read are served as ever.",
+    title="Connections held during a remote call",
+    hypothesis="While payments take 3 s, those who read are served as usual.",
     question=Question(
         text="Two workers with 15 connections each, 12 bookings a second, and each holds its connection for 3 s. "
-        "After how long does the first reader wait?",
+        "After how long does the first reader have to wait?",
         choices={
             "a": "never: readers do not pay",
             "b": "after two to three seconds",
             "c": "after ten seconds",
         },
         answer="b",
-        because="12 bookings a second fill 30 connections in 30 / 12 = 2.5 s, and the first comes back only after 3 s. "
-        "In the steady state 36 would be needed.",
+        because="12 bookings a second take all 30 connections in 30 / 12 = 2.5 s, and the first comes back only after "
+        "3 s. In the steady state 36 would be needed.",
     ),
-    mirrors="Flagsmith: a backlog of locks exhausted the connections of the database "
+    mirrors="Flagsmith: a backlog of locks exhausted the database's connections "
     "(status.flagsmith.com/incidents/h64tzjy7btly)",
     quick=replace(QUICK, fault_s=12, recovery_s=10),
     load=Load(rate_rps=24, mix={"create_booking": 1, "get_booking": 1}, good_within_ms=500),
@@ -42,7 +42,7 @@ SCENARIO = Scenario(
         *BOOKINGS,
     ),
     defences=("saga", "deadline"),
-    lesson="saga: between its two transactions no connection is held.",
+    lesson="saga: no connection is held between its two transactions.",
     code=("bookings.reserve", "bookings.confirm"),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

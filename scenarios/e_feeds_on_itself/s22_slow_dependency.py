@@ -1,9 +1,9 @@
 """Slow dependency: one request in four pays, payments hang, and the machinery meant to help makes it worse.
 
 Each naive request that pays keeps its thread until the payments company answers, which it never does. When the last
-thread is gone, /healthz is not answered either. The liveness probe concludes that the process is dead and restarts
-it, with everything that it was doing; the balancer sends the clients to the other replica, which fills up twice as
-fast. The hardened twin gives payments a compartment and a deadline, and everybody else does not notice.
+thread is gone, /healthz is not answered either. The process fails its liveness probe and is restarted, and everything
+that it was doing is lost; the balancer sends the clients to the other replica, which fills up twice as fast. The
+hardened twin gives payments a compartment and a deadline, and nobody else notices.
 """
 
 from dataclasses import replace
@@ -29,7 +29,7 @@ from lab.model import (
 SCENARIO = Scenario(
     name="s22-slow-dependency",
     title="A slow dependency and a restart loop",
-    hypothesis="Payments hang, and those who do not pay do not notice.",
+    hypothesis="While payments hang, those who do not pay do not notice.",
     question=Question(
         text="One request in four pays, payments hang, and there are twelve threads. After how long do clients who "
         "do not pay have to wait?",
@@ -39,7 +39,7 @@ SCENARIO = Scenario(
             "c": "after about twelve seconds",
         },
         answer="b",
-        because="16 requests a second are four payments a second, each of which keeps its thread: twelve threads "
+        because="16 requests a second mean four payments a second, each of which keeps its thread: twelve threads "
         "are gone after three seconds. Then nobody answers the liveness probe either, and the replicas are restarted, "
         "again and again.",
     ),
@@ -62,7 +62,7 @@ SCENARIO = Scenario(
         *BOOKINGS,
     ),
     defences=("deadline", "bulkhead"),
-    lesson="bulkhead or deadline: each alone keeps a slow dependency from taking the last thread.",
+    lesson="bulkhead or deadline: either one keeps a slow dependency from taking the last thread.",
     code=("payments.post",),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

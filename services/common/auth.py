@@ -1,7 +1,7 @@
 """Authentication: a signed bearer token guards all routes except those that machines probe.
 
-The key, random for each run, is the setting TOKEN_KEY. With it anybody can check a token without asking a server, and
-make one: `TOKEN_KEY=… python -m services.common.auth` prints an operator's token, with `--user 7` that of user 7.
+The key, random for each run, is the setting TOKEN_KEY. Whoever has it can check tokens without asking a server, and
+make them: `TOKEN_KEY=… python -m services.common.auth` prints an operator's token, with `--user 7` that of user 7.
 """
 
 import argparse
@@ -30,7 +30,7 @@ class Caller:
 
 
 def token(key: str, **caller: Any) -> str:
-    """The token of a Caller with these fields."""
+    """A token for a Caller with these fields."""
     return str(URLSafeSerializer(key, salt=SALT).dumps(caller))
 
 

@@ -1,7 +1,7 @@
 """Structured logs: one JSON object per line on stdout, one line per request, and the request's id in every line.
 
-The id comes from X-Request-Id, or is made here, and is returned: anybody with an answer can find its lines. With
-traceparent (W3C Trace Context) the lines also name the trace. Both are passed on to other services by `identity`. What
+The id comes from X-Request-Id, or is made here, and is returned: anybody with an answer can find its log lines. With
+traceparent (W3C Trace Context) the lines also name the trace. `identity` passes both on to other services. Whatever
 a client sends is quoted as JSON and limited in length, so no header can forge a line of its own.
 """
 

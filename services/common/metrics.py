@@ -61,7 +61,7 @@ def current() -> Metrics:
 
 
 def init_app(app: Flask) -> None:
-    """Count and time every request of `app`. Register `exposition` as the view of /metrics."""
+    """Count and time every request of `app`. The app itself has to serve `exposition` as /metrics."""
     metrics = app.extensions["metrics"] = Metrics()
     metrics.worker_starts.inc()
     app.before_request(_start)
@@ -84,9 +84,8 @@ def instrument(engine: Engine, app: Flask) -> None:
 
     @event.listens_for(engine, "checkin")
     def _(connection: Any, record: Any) -> None:
-        if record.record_info.pop(
-            "in_use", False
-        ):  # a failed connect is checked in without having been checked out
+        # A failed connect is checked in without having been checked out.
+        if record.record_info.pop("in_use", False):
             metrics.pool_in_use.dec()
 
 

@@ -13,7 +13,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 class Base(DeclarativeBase):
     """Each model shows its `fields` as JSON, with instants as UTC text ending in Z."""
 
-    type_annotation_map = {datetime: DateTime(timezone=True)}  # noqa: RUF012  as SQLAlchemy's own examples have it
+    # As in SQLAlchemy's own examples.
+    type_annotation_map = {datetime: DateTime(timezone=True)}  # noqa: RUF012
     fields: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:

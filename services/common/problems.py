@@ -1,7 +1,7 @@
 """Errors as problem documents (RFC 9457): every answer that is not a success has the same shape in both twins.
 
-After an error a client needs `effect` most: "none" means that nothing was done, "unknown" that it may have been.
-An unexpected exception says neither, since nobody has thought about it.
+What a client most needs after an error is `effect`: "none" means that nothing was done, "unknown" that something may
+have been. An unexpected exception says neither, since nobody has thought about what it leaves behind.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 
 class Problem(Exception):
-    """Raise it to answer with this status and problem document. `reason` is one word for programs and for metrics."""
+    """Raise it to answer with this status and problem document. `reason` is one word, for programs and metrics."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ def unprocessable(detail: str, reason: str = "") -> Problem:
 
 
 def nothing_more(_: Problem) -> dict[str, str]:
-    """The members of a problem document beyond those of RFC 9457: none."""
+    """No additional members in a problem document."""
     return {}
 
 

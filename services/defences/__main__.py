@@ -1,6 +1,6 @@
 """`python -m services.defences`: the page of all defences, docs/defences.md, made from their docstrings.
 
-With `--awaited` it prints, as JSON, which scenario to come will need each, for the lab's matrix.
+With `--awaited` it prints, as JSON, which future scenario will need each, for the lab's matrix.
 """
 
 import importlib
@@ -70,7 +70,7 @@ def with_values(text: str, module: ModuleType) -> str:
 
 
 def spelled(name: str, value: object) -> str:
-    """A constant for people, with the unit that ends its name; "" if it is not a number."""
+    """A constant as people write it, with the unit in which its name ends; "" if it is not a number."""
     if isinstance(value, timedelta):
         return f"{value.total_seconds() / 3600:g} h"
     if not isinstance(value, int | float):
@@ -80,7 +80,7 @@ def spelled(name: str, value: object) -> str:
 
 
 def awaited() -> dict[str, str]:
-    """For each defence, which scenario to come will need it; "" if it does not say."""
+    """For each defence, which future scenario will need it; "" if it does not say."""
     modules = {name: importlib.import_module(f"services.defences.{name}") for name in NAMES}
     return {name: said(module)[-1].removeprefix("Awaits ") for name, module in modules.items()}
 

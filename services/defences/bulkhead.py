@@ -2,8 +2,8 @@
 
 Guards requests that have nothing to do with the trouble. A hot row, a locked table, a heavy report or a slow dependency
 fills its own compartment and the shared slots; every other route keeps its reserved ones, and threads and connections
-to use them. A waiting request holds no connection, and waits no longer than its deadline. Where no slot comes back
-within QUICK_S, so few may wait that /healthz finds a thread.
+to use them. A waiting request holds no connection, and waits no longer than its deadline. If no slot comes back within
+QUICK_S, only so few may wait that /healthz still finds a thread.
 Costs refusals on the route in trouble, and a limit on how much of the pool one route may use even when all is well.
 Hurts alone when slots are never given back: without a `deadline`, a few stuck requests close their route for good.
 """
@@ -24,7 +24,7 @@ from services.defences.unavailable import Refused
 RESERVED = 2
 SHARED_MAX = 8  # of the 20 connections of the pool
 WAITING_MAX = 16
-QUICK_S = 0.5  # who holds a slot for longer is in trouble
+QUICK_S = 0.5  # whoever holds a slot for longer is in trouble
 THREADS = 32  # per worker, unless the server says otherwise
 WAIT_S = 1.0  # for requests without a deadline
 
@@ -35,7 +35,7 @@ class BulkheadFull(Refused):
 
 @contextmanager
 def slot(resource: str, user: str = "") -> Iterator[None]:
-    """Run the block in a slot that `user` has for `resource`; raises BulkheadFull if none becomes free in time."""
+    """Run the block in a slot of `user` for `resource`; raises BulkheadFull if none becomes free in time."""
     if not on("bulkhead"):
         yield
         return
@@ -56,7 +56,7 @@ class Slots:
     def __init__(self, shared: int) -> None:
         self._shared = shared
         self._taken: Counter[str] = Counter()
-        # By user: when they had no slot, or gave one back quickly.
+        # By user: when it last held no slot, or gave one back quickly.
         self._quick_at: dict[str, float] = {}
         self._changed = threading.Condition()
 
@@ -78,7 +78,7 @@ class Slots:
             self._changed.notify_all()
 
     def moves(self, user: str) -> bool:
-        """Whether slots of this compartment come back quickly, so that to wait for one keeps a thread only briefly."""
+        """Whether slots of this compartment come back quickly, so that waiting for one holds a thread only briefly."""
         return time.monotonic() - self._quick_at[user] < QUICK_S
 
     def _has_one_for(self, user: str) -> bool:
@@ -87,7 +87,7 @@ class Slots:
 
 
 def _waited_for(slots: Slots, resource: str, user: str) -> bool:
-    """Whether a slot became free in time. Does not wait if too many are waiting for one that may not come back."""
+    """Whether a slot became free in time. Does not wait if too many already wait for slots that may not come back."""
     most = min(WAITING_MAX, _threads() // 2 - 1)
     places = state("bulkhead waiting", lambda: threading.BoundedSemaphore(max(0, most)))
     moves = slots.moves(user)

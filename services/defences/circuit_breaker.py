@@ -1,12 +1,12 @@
 """Circuit breaker: when a dependency has not answered for a while, stop asking; after RESET_S let one request try.
 
 Guards the caller's threads, which would all wait for answers that do not come, and the dependency, which meets a
-trickle of requests instead of a flood when it comes back. While open, the breaker refuses in a millisecond; then a
-single probe tries.
+trickle of requests instead of a thundering herd when it comes back. While open, the breaker refuses within a
+millisecond, until a single probe gets an answer.
 Costs an outage that lasts up to RESET_S longer than the fault, and thresholds that someone has to choose.
-Hurts alone, or with the wrong thresholds, by refusing everybody because of the trouble of a few. Here only outages
+Hurts alone, or with the wrong thresholds, by refusing everybody because a few are in trouble. Here only outages
 count, never a lost race, a deadlock, or a request that had too little time left. Any answer closes the circuit, and it
-opens only after FAILURES_MAX outages in a row that took at least OPEN_AFTER_S: if a link flaps faster, retrying is
+opens only after FAILURES_MAX outages in a row that span at least OPEN_AFTER_S: if a link flaps faster, retrying is
 better.
 """
 
@@ -75,7 +75,7 @@ class Call:
 class Breaker:
     """Closed → open after FAILURES_MAX outages in a row, over OPEN_AFTER_S → after RESET_S one probe → closed or open.
 
-    Thread-safe, and not locked while a call runs.
+    Thread-safe, and holds no lock while a call runs.
     """
 
     def __init__(self, tell: Callable[[int], None], clock: Callable[[], float] = time.monotonic) -> None:

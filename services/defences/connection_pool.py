@@ -3,14 +3,15 @@
 Guards against paying for a connection inside a request: TCP, start-up and authentication take four round trips, 0.4 s
 at 100 ms each, before the first statement. Here a request takes an open connection, or waits for one until its
 deadline; threads of the pool open the missing ones. A connection that has failed, has grown old, or has unexpected data
-to read (which can only be a goodbye) is dropped, even while idle, and the others are kept. There is no ping: it would
-cost a round trip just to learn that the next one works. Only as many are reopened as requests wait for, and at least
-SPARE: opening all at once would take CPU time from those very requests. If many wait, the newest goes first: served in
-order, each would get its turn just before its deadline, too late to finish. When a connection breaks, the idle ones are
-held back: until the database answers or a new connection is open, one request per TRIAL_S may try one.
+to read (most likely the server's goodbye) is dropped, even while idle, and the others are kept. There is no ping:
+it would cost a round trip just to learn that the next one will work. Only as many are reopened as requests wait for,
+and at least SPARE: opening all at once would take CPU time from those very requests. If many wait, the newest goes
+first: served in order, each would get its turn just before its deadline, too late to finish. When a connection breaks,
+the idle ones are held back: until the database answers or a new connection is open, only one request per TRIAL_S may
+try one.
 Costs up to SIZE open connections per worker, busy or not.
 Hurts alone as a queue: a request that finds the pool empty waits, and when connections stop answering, hanging requests
-soon empty the pool. Hence `deadline` for the holders, `bulkhead` for the waiters.
+soon empty the pool. Hence `deadline` for those that hold one, `bulkhead` for those that wait.
 """
 
 import random
@@ -37,7 +38,7 @@ WAIT_S = 1.0  # for requests without a deadline
 WARM_UP_S = 1.0  # meanwhile, clients wait in the backlog of the server
 SPARE = 2
 AGE_MAX_S = 300.0
-KEEP_S, TRIAL_S = 0.1, 0.25  # between two looks at the idle connections and at who waits; between two trials
+KEEP_S, TRIAL_S = 0.1, 0.25  # between two looks at what is idle and who waits; between two trials
 
 
 class NoConnection(psycopg.OperationalError):
@@ -52,12 +53,13 @@ def options() -> dict[str, Any]:
     """Keywords for `create_engine`; SQLAlchemy's own pool when off."""
     if not on("connection_pool"):
         return {"poolclass": checkout.guarded(sa.QueuePool)}
-    app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  the openers are no request
+    # The app itself, since the openers run outside requests.
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
     return {"poolclass": checkout.guarded(WarmPool), "app": app}
 
 
 def watch(engine: sa.Engine) -> None:
-    """If one connection of `engine` fails, drop only that one: the others may be fine, which the next answer shows."""
+    """If one connection of `engine` fails, drop only that one: the others may be fine, as the next answer will show."""
     if not isinstance(pool := engine.pool, WarmPool):
         return
 
@@ -88,7 +90,7 @@ class WarmPool(Pool):
         self._app, self._size, self._open = app, size, 0
         self._idle: list[ConnectionPoolEntry] = []
         self._changed = threading.Condition()
-        self._waiting: list[object] = []  # a ticket for each request that waits, the newest last
+        self._waiting: list[object] = []  # a ticket for each waiting request, the newest last
         self._openers = Openers(app, self._changed, self._missing)
         self._trusted, self._next_trial_at = True, 0.0
         self._spare = size
@@ -131,7 +133,7 @@ class WarmPool(Pool):
         return f"{self._open} of {self._size} open, {len(self._idle)} idle, {opening} being opened"
 
     def distrust(self) -> None:
-        """A connection broke: perhaps all do. That others break, too, does not put off the next trial."""
+        """A connection broke, so perhaps all are broken. If more of them break, the next trial is not put off."""
         with self._changed:
             if self._trusted:
                 self._trusted, self._next_trial_at = False, time.monotonic() + TRIAL_S
@@ -194,7 +196,7 @@ class WarmPool(Pool):
             record.close()
 
     def _missing(self) -> int:
-        """How many more should be open: one for each request that waits, but at least SPARE; one, if only to try."""
+        """How many more to open: one per waiting request, at least SPARE; one as a trial while none is trusted."""
         wanted = max(len(self._waiting), self._spare) - len(self._idle)
         return min(self._size - self._open, wanted if self._trusted else max(1, wanted))
 
@@ -202,11 +204,11 @@ class WarmPool(Pool):
         self._openers.start(self._create_connection, self._add)
 
     def _add(self, record: ConnectionPoolEntry) -> None:
-        # Not all at one time.
+        # Random, so that they do not all expire at the same time.
         record.info["ends_at"] = time.monotonic() + AGE_MAX_S * random.uniform(0.8, 1.0)
         with self._changed:
             self._open, self._trusted = self._open + 1, True
-            # There may be too many: an attempt that had hung came through after all.
+            # There may be too many: an attempt that hung has succeeded after all.
             if self._disposed.is_set() or self._open > self._size:
                 self._drop(record)
             else:

@@ -3,8 +3,8 @@
 Guards against check-then-act. "SELECT says it is free, so INSERT" leaves a gap in which another request does the same,
 and no isolation level that people really use closes it. An exclusion constraint has no gap: the second INSERT fails
 (23P01).
-Costs an index that each write must maintain, and an error to translate into a 409 where there was an if.
-Hurts alone when nobody translates the error: a lost race, which is an everyday event, then looks like a 500.
+Costs an index that each write must maintain, and a database error to translate into a 409 where an `if` used to do.
+Hurts alone when nobody translates the error: a lost race, which is an everyday event, then becomes a 500.
 
 The seed loads the constraint only when this defence is on.
 """

@@ -1,6 +1,6 @@
-"""The measured cost of the defences: docs/defences.json in words. tests/benchmarks/defences_cost.py writes it.
+"""The measured cost of the defences: docs/defences.json, which tests/benchmarks/defences_cost.py writes, in words.
 
-A difference is {"low", "added", "high"}, and the two levels that it compares, {"base", "other"}.
+A difference is {"low", "added", "high"}, with the two levels that it compares, {"base", "other"}.
 """
 
 import json

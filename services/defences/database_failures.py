@@ -1,8 +1,8 @@
 """Everything that can go wrong with PostgreSQL, sorted: every class of SQLSTATE, and what psycopg itself raises.
 
 Each kind of failure has a rule: a reason for people and metrics ("" if our own code or the request is at fault),
-whether the session failed rather than the statement, whether repeating is safe and may help, and whether the database
-is down, which the circuit breaker wants to know. A broken session is discarded, never repaired: its plans, settings or
+whether the session failed rather than the statement, whether repeating is safe and may help, and, for the circuit
+breaker, whether the database is down. A broken session is discarded, never repaired: its plans, its settings or its
 half-open transaction may not be what we think they are.
 """
 
@@ -18,7 +18,7 @@ class Rule:
     reason: str
     broken: bool = False
     rolled_back: bool = False
-    outage: bool | None = False  # None if it does not tell
+    outage: bool | None = False  # None if it says nothing about that
 
 
 BUG = Rule(reason="")
@@ -36,7 +36,7 @@ CLASSES = {
     "03": CONFUSED,  # statement not yet complete
     "08": LOST,  # connection exception, protocol violation among them
     "09": BUG,  # triggered action exception
-    "0A": CONFUSED,  # feature not supported: from code that worked before, a cached plan whose table has changed
+    "0A": CONFUSED,  # feature not supported; if it worked before, a cached plan whose table has changed
     "0B": CONFUSED,  # invalid transaction initiation
     "0F": BUG,  # locator exception
     "0L": BUG,  # invalid grantor

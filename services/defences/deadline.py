@@ -1,7 +1,7 @@
 """Deadline: a request has DEADLINE_S, and every wait honours it: on the database here, on HTTP in `deadline_http`.
 
-Guards the thread. When a link swallows packets but acknowledges them, no setting of libpq, TCP or PostgreSQL frees the
-thread; only a client that gives up the wait itself does. It is one budget for the request, not one timeout per call:
+Guards the thread. When a link acknowledges packets but swallows them, no setting of libpq, TCP or PostgreSQL frees the
+thread; only a client that itself gives up waiting does. It is one budget for the request, not one timeout per call:
 ten calls of 0.9 s each are nine seconds for the client. Past the deadline nothing new begins; what was begun is
 cancelled or rolled back, within GRACE_S in all.
 Costs a timer and a check for each wait, and the connection if PostgreSQL does not answer within the grace.
@@ -49,8 +49,8 @@ class NoAnswer(DeadlineExceeded):
     """The budget was spent, and PostgreSQL did not even answer the request to stop: it may have done the work."""
 
     def __init__(self, message: str = "", *, waited_s: float = LONGEST_WAIT_S, **of_psycopg: Any) -> None:
-        """`waited_s` tells whether PostgreSQL is down, or whether the request just had no time left for it."""
-        super().__init__(message, **of_psycopg)  # psycopg itself raises it too, once for several addresses
+        """`waited_s` tells whether PostgreSQL is down, or the request just had too little time left for it."""
+        super().__init__(message, **of_psycopg)  # psycopg raises it too, one for all the addresses it tried
         self.rule = Rule(reason="no_answer", broken=True, outage=waited_s >= PATIENCE_S or None)
 
 
@@ -105,7 +105,7 @@ def watch(engine: sa.Engine) -> None:
 
 
 def _connected(arguments: Sequence[Any], keywords: dict[str, Any]) -> psycopg.Connection[Any]:
-    """Tries one address of the host after the other, each in its share of the time: the first may answer nothing."""
+    """Try one address of the host after another, each in its share of the time: the first may never answer."""
     addresses = _addresses(keywords.get("host", ""))
     for number, address in enumerate(addresses):
         try:
@@ -118,7 +118,7 @@ def _connected(arguments: Sequence[Any], keywords: dict[str, Any]) -> psycopg.Co
 
 
 def _addresses(host: str) -> Sequence[dict[str, str]]:
-    """The addresses of `host`, as keywords: libpq would look them up in a blocking call without a bound."""
+    """The addresses of `host`, as keywords: libpq would look them up in a blocking call without a time limit."""
     if not host or host.startswith(("/", "@")) or "," in host:
         return ({},)  # a Unix socket, or several hosts
     try:
@@ -154,7 +154,7 @@ class DeadlineConnection(psycopg.Connection[Any]):
             super().commit()
 
     def rollback(self) -> None:
-        """Undoes the work. If PostgreSQL does not answer, the end of the session undoes it."""
+        """Undo the work. If PostgreSQL does not answer, the end of the session undoes it."""
         if self.closed:
             return
         with self._settled(), suppress(NoAnswer):

@@ -1,8 +1,8 @@
 """Deadline, the other half: an HTTP session in which every wait ends by the deadline of the request.
 
 A `timeout=` of requests, httpx or urllib3 bounds each read, not the whole answer: a server that sends one byte of its
-headers every 0.3 s is read for ever. Here each read and write of the socket gets only the time that is left. Looking up
-the host's name is a wait too, and a pooled connection may be dead without any sign of it.
+headers every 0.3 s keeps the client reading for ever. Here each read and write of the socket gets only the time that is
+left. Looking up the host's name is bounded too. A pooled connection may be dead without a sign: see `new_connection`.
 """
 
 import socket
@@ -26,7 +26,7 @@ from services.defences.unavailable import Refused
 
 
 def session() -> requests.Session:
-    """A session for one dependency; an ordinary one when `deadline` is off. Only for http, on the internal network."""
+    """A session for one dependency, over plain http on the internal network; an ordinary one when `deadline` is off."""
     made = DeadlineSession() if on("deadline") else requests.Session()
     if on("deadline"):
         adapter = HTTPAdapter(pool_maxsize=32)
@@ -37,7 +37,7 @@ def session() -> requests.Session:
 
 
 def headers() -> dict[str, str]:
-    """Tells the other side how long its answer is of use; nothing when off."""
+    """The header that tells the other side for how long its answer is still of use; none when off."""
     return {"X-Deadline-S": f"{max(0.0, left_s()):.3f}"} if on("deadline") else {}
 
 
@@ -60,7 +60,7 @@ class TooLate(Refused):
 class DeadlineSession(requests.Session):
     """A session that sends nothing after the deadline, when nobody waits for the answer any more.
 
-    What it raises has `waited_s`: it tells whether the service is down, or whether there was just no time left for it.
+    Its errors have `waited_s`, which tells whether the service is down, or there was just too little time left for it.
     """
 
     def send(self, request: requests.PreparedRequest, **how: Any) -> requests.Response:
@@ -100,7 +100,7 @@ class DeadlineHTTPConnection(HTTPConnection):
         self.sock = DeadlineSocket(fileno=self.sock.detach())
 
     def _new_conn(self) -> socket.socket:
-        """Tries one address after the other, as urllib3 does, but each within its share of the time that is left."""
+        """Try one address after another, as urllib3 does, but each within its share of the time that is left."""
         name, error = self._dns_host, None
         try:
             for number, address in enumerate(addresses := self._addresses()):

@@ -1,11 +1,11 @@
 """Graceful shutdown: on SIGTERM say "not ready" first, then stop accepting, finish what is in flight, close the pool.
 
 Guards the requests of an ordinary day: every deployment stops a process, and a request sent to it a moment too late
-gets a reset. Readiness turns off LEAD_S before the server stops accepting, so that a load balancer can look away in
-time.
-Costs LEAD_S with every stop.
-Hurts alone when nobody asks /readyz: then it is only a slower stop. And it does not help against SIGKILL.
-Awaits S37: a rolling deploy under load, without a request lost.
+gets a reset. Readiness turns off LEAD_S before the server stops accepting, so that a load balancer can take it out of
+rotation in time.
+Costs LEAD_S on every stop.
+Hurts alone when nobody asks /readyz: then it only makes the stop slower. And it does not help against SIGKILL.
+Awaits S37: a rolling deploy under load, without losing a request.
 """
 
 import atexit

@@ -2,7 +2,7 @@
 
 Guards the client, which must decide what to do next: `effect` "none" means that repeating is safe, "unknown" that it is
 safe only under a key. It is "none" until something is sent that cannot be taken back: a COMMIT, a write outside a
-transaction, a call to another service. A connection lost before that is a rollback. Under a key, `effect` covers all
+transaction, a call to another service. A connection lost before that means a rollback. Under a key, `effect` covers all
 tries: this one may have done nothing, and an earlier one everything.
 Costs keeping track of what was sent, in every code path that sends something.
 Hurts alone if it lies: the client believes it, and gives up a write that was never made, or makes one twice.
@@ -31,7 +31,7 @@ RETRY_AFTER_S = (1, 3)  # random, so that clients refused together do not come b
 
 
 def members(problem: Problem) -> dict[str, str]:
-    """What a problem document says beyond the naive one: the reason, as one word for programs."""
+    """What a problem document says beyond that of the naive twin: the reason, as one word for programs."""
     return {"reason": problem.reason} if on("honest_errors") else {}
 
 

@@ -1,7 +1,7 @@
 """Everything that can go wrong with a call to another service: exceptions of requests and urllib3, status and body.
 
 Each kind of failure has a rule: a reason for people and metrics, whether the other side may have done what it was asked
-to do, whether to retry (the call must carry a key), and whether the service is down, for a circuit breaker.
+to do, whether to retry (the call must carry a key), and, for the circuit breaker, whether the service is down.
 """
 
 from collections.abc import Iterator, Mapping
@@ -55,7 +55,7 @@ EXCEPTIONS: dict[type[BaseException], Rule] = {
     **dict.fromkeys((wire.ResponseNotChunked, wire.BodyNotHttplibCompatible), UNREADABLE),
     **dict.fromkeys((wire.HeaderParsingError, wire.ResponseError), UNREADABLE),
     **dict.fromkeys((http.TooManyRedirects, http.HTTPError, wire.HostChangedError), BROKEN),
-    # An impossible request: a bug or a wrong setting here, found before anything was sent.
+    # An impossible request: a bug or a wrong setting of ours, found before anything was sent.
     **dict.fromkeys((http.URLRequired, http.MissingSchema, http.InvalidSchema, http.InvalidURL), OUR_BUG),
     **dict.fromkeys((http.InvalidHeader, http.InvalidProxyURL, http.InvalidJSONError), OUR_BUG),
     **dict.fromkeys((http.StreamConsumedError, http.UnrewindableBodyError), OUR_BUG),
@@ -70,7 +70,7 @@ STATUSES = {
     **dict.fromkeys((500, 502, 503, 504), FAILING),
 }
 
-RETRY_AFTER_MAX_S = 24 * 3600.0  # who asks for more gets this
+RETRY_AFTER_MAX_S = 24 * 3600.0  # whoever asks for more gets this
 
 
 class UnexpectedAnswer(requests.RequestException):
@@ -107,7 +107,7 @@ def document(answer: requests.Response, fields: Mapping[str, type]) -> dict[str,
         raise UnexpectedAnswer("not a success", response=answer)
     try:
         found = answer.json()
-    except (ValueError, RecursionError) as error:  # no JSON, nested too deep, or a number of 5,000 digits
+    except (ValueError, RecursionError) as error:  # not JSON, nested too deeply, or a number with 5,000 digits
         raise UnexpectedAnswer("not JSON that can be read", response=answer) from error
     agreed = isinstance(found, dict) and all(_agreed(found.get(name), fields[name]) for name in fields)
     if not agreed:

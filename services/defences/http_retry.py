@@ -1,10 +1,10 @@
 """HTTP retry: ask another service again after a brief outage. Only for calls that carry a key.
 
 Guards against blips: a reset, a refused connection, a 503 while the other side restarts, a pooled connection that died
-without a sign. The first try has its own timeout, FIRST_TRY_S, so that it cannot use up the whole budget; later tries
-open a new connection and have the rest of the time.
-Costs up to ATTEMPTS_MAX times the load on a service that is already in trouble. Hence the pauses grow and are jittered,
-or are as long as Retry-After asks; none outlasts the deadline, and all calls together share a budget of retries.
+without a sign. The first try has its own timeout (FIRST_TRY_S, or twice the slowest recent answer), so that it cannot
+use up all the time; later tries open a new connection and have whatever time is left.
+Costs up to ATTEMPTS_MAX times the load on a service that is already in trouble. Hence backoff with jitter, or the pause
+for which Retry-After asks; none outlasts the deadline, and all calls share one retry budget.
 Hurts alone when the call is not idempotent: the answer was lost, the charge was not, and the customer pays twice.
 Awaits S36: a third party that answers 429 and says when to try again.
 """
@@ -24,14 +24,14 @@ from services.defences.switch import on, state
 from services.defences.transaction_retry import Budget
 
 ATTEMPTS_MAX = 3
-PAUSE_S = 0.05  # doubled with each attempt, plus random jitter of up to as much
+PAUSE_S = 0.05  # doubled with each attempt, plus a random jitter of up to PAUSE_S
 PAUSE_MAX_S = 0.2
 FIRST_TRY_S = 0.25  # at least; more if the service is known to be slow
-FORGET = 0.8  # how much of that knowledge each answer keeps
+FORGET = 0.8  # the share of the slowest time so far that remains after each answer
 
 
 def retried(call: Callable) -> Callable:
-    """Decorator of a function that makes one HTTP call with a key, so that repeating it has no further effect."""
+    """Decorator for a function that makes one HTTP call with a key, so that repeating it has no further effect."""
 
     @functools.wraps(call)
     def patient(*args, **kwargs):
@@ -80,7 +80,7 @@ class Patience:
         self._slowest_s = max(after_s, FORGET * self._slowest_s)
 
     def missed(self, after_s: float) -> None:
-        """No answer by then: it may be down or just slow. The next call gets twice the time."""
+        """There was no answer by then: the service may be down or just slow. The next call gets twice that time."""
         self._slowest_s = max(after_s, self._slowest_s)
 
 

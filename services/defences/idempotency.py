@@ -3,14 +3,14 @@ LIFETIME.
 
 Guards clients that lost the answer and must ask again. The claim of the key, the effect and the answer are one
 transaction, so they exist together or not at all. Requests are compared by meaning, as the route understood them. A
-request with another meaning under the same key is refused (422), and so is one that comes while the first is still
+request with another meaning under the same key is refused (422), and so is one that arrives while the first is still
 running (409).
 Costs two statements per write, and a table that someone must prune (`prune`, called by the sweeper).
 Hurts alone when the effect is not in the same database: a remote call inside the transaction holds the key while it
-waits, and the rollback does not undo it. Make the call a second step, and let `first_step` find out what became of the
-work begun under the key: bookings do so with `saga`, and without it they have no keys.
+waits, and a rollback does not undo it. Make the call a second step, and let `first_step` find out what became of the
+work begun under the key: bookings do so with `saga`, and without it they ignore keys.
 
-Its table is in schema/hardened.sql. Keys belong to their caller: nobody sees an answer that was somebody else's.
+Its table is in schema/hardened.sql. Keys belong to their caller: nobody gets an answer that was meant for another.
 """
 
 import functools
@@ -35,7 +35,7 @@ KEY = re.compile(r"[!-~]{1,128}")
 LIFETIME = timedelta(hours=24)
 PRUNED_AT_ONCE = 1_000
 
-# The lock ends with the transaction, even if the session dies. An expired key can be claimed again.
+# The advisory lock ends with the transaction, even if the session dies. An expired key can be claimed again.
 CLAIM = sa.text("""
     INSERT INTO idempotency (caller, route, key, fingerprint)
     SELECT :caller, :route, :key, :fingerprint

@@ -1,4 +1,4 @@
-"""Input validation: what comes from outside is checked at the door: type, range, size, depth and time of arrival.
+"""Input validation: what comes from outside is checked at the door for type, range, size, depth and time of arrival.
 
 Guards everything behind the door. A NUL byte, half a surrogate pair, a number beyond 32 bits or JSON nested 100,000
 deep is the client's bug, but comes out as our 500; and an instant that PostgreSQL can store but Python cannot read back
@@ -7,7 +7,7 @@ must arrive by the request's deadline, or a slow sender could keep a thread for 
 Costs tens of microseconds per request, one more thread per worker, and a second place, beside the database, that says
 what a field may be.
 Hurts alone when it is stricter than the contract: then it refuses valid requests. And it begins after the headers: a
-client that sends those slowly must be stopped by a balancer before the service.
+client that sends those slowly must be stopped by a load balancer in front of the service.
 Awaits S12: malformed requests, none of which may end in a 500.
 """
 
@@ -38,7 +38,7 @@ from services.common.problems import Problem, not_found, unprocessable
 from services.defences.deadline import left_s
 from services.defences.switch import on, state
 
-BODY_BYTES_MAX = 16 * 1024  # the longest body that the contract allows, with every letter escaped, has 14
+BODY_BYTES_MAX = 16 * 1024  # the longest body in the contract, with every letter escaped, has about 14,000
 LOOKS_EVERY_S = 0.1
 LEAVES_AFTER_S = 5.0
 DETAIL_LENGTH_MAX = 200
@@ -87,7 +87,7 @@ Instant = Annotated[
 def init_app(app: Flask) -> None:
     """Limit the body of every request of `app`, and check its path.
 
-    Call this before what may refuse a request: the server waits for the rest of a body that nobody has read.
+    Call this before anything that may refuse a request: the server waits for the rest of a body that nobody has read.
     """
     with app.app_context():
         if on("input_validation"):
@@ -131,7 +131,7 @@ def _check_path() -> None:
 
 
 def _await_body() -> None:
-    """Read the body, if there is one, until the deadline at the latest."""
+    """Read the body, if there is one, by the deadline at the latest."""
     length = request.content_length
     if not length and "Transfer-Encoding" not in request.headers:
         return
@@ -156,7 +156,7 @@ def _await_body() -> None:
 
 @dataclass(eq=False)
 class Sender:
-    """A client that is sending a body, and until when it may; one that `stays` goes on after its answer."""
+    """A client that is sending a body, and until when it may; one that `stays` may go on sending after its answer."""
 
     connection: socket.socket | None
     ends_at: float
@@ -209,7 +209,7 @@ class Watchdog:
 
 
 def _end(connection: socket.socket | None) -> None:
-    """Stop receiving; what has arrived can still be read, and the answer still be sent."""
+    """Stop receiving; what has arrived can still be read, and the answer can still be sent."""
     if connection is not None:
         with suppress(OSError):
             connection.shutdown(socket.SHUT_RD)

@@ -1,7 +1,7 @@
 """Names: looks up the addresses of a host within a time limit. getaddrinfo(3) blocks, and no socket timeout ends it.
 
-At most one thread looks up a name, however many requests ask. Results are used again for FRESH_S, and for longer if a
-lookup fails or takes longer than PATIENCE_S: an old address that works is better than none.
+At most one thread looks up a name, however many requests ask. Results are reused for FRESH_S, and for longer if the
+next lookup fails or takes more than PATIENCE_S: an old address that works is better than none.
 """
 
 import ipaddress
@@ -14,7 +14,7 @@ from typing import Any
 from services.defences.switch import state
 
 FRESH_S = 30.0
-PATIENCE_S = 0.05  # for a new address, if there is an old one: connecting needs the rest of the budget
+PATIENCE_S = 0.05  # for a lookup when an old address is known: connecting needs the rest of the budget
 
 
 def addresses(host: str, within_s: float) -> list[str]:
@@ -46,7 +46,7 @@ class Names:
                 return found
             if host not in self._running:
                 thread = threading.Thread(target=self._look_up, args=[host], daemon=True)
-                thread.start()  # it may fail, and then nobody is looking
+                thread.start()  # before the next line: if it raises, no lookup is running
                 self._running[host] = thread
             running = self._running[host]
         running.join(max(0.0, min(within_s, PATIENCE_S) if found else within_s))

@@ -4,10 +4,10 @@ Guards response time against distance. A session that opens a transaction for ev
 ROLLBACK: three round trips, only one of which does the work. At 100 ms each that is 300 ms for a row found by its key.
 And psycopg prepares a statement the sixth time a connection runs it, which costs one more round trip to save a little
 parsing.
-Costs the snapshot: two reads of one request may see two states of the database. A request that must not has to begin a
-transaction, as every write here does.
-Hurts alone if somebody writes in such a session: each statement then commits by itself. `one_transaction.begin` is the
-only way to write.
+Costs the snapshot that a transaction can give: two reads of one request may see two states of the database. A request
+that must see only one has to begin a transaction at REPEATABLE READ (READ COMMITTED, the default, is no help).
+Hurts alone if somebody writes in such a session: each statement then commits by itself. A write of more than one
+statement needs `one_transaction.begin`.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ def connect_args() -> dict[str, Any]:
 
 
 def sessions(engine: sa.Engine) -> sessionmaker[Session]:
-    """Makes sessions that read without a transaction and do not reload what they have committed; ordinary when off."""
+    """Makes sessions that read without a transaction and do not reload after a commit; ordinary ones when off."""
     if not on("one_round_trip_reads"):
         return sessionmaker(engine)
     alone = engine.execution_options(isolation_level="AUTOCOMMIT")

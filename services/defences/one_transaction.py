@@ -3,9 +3,9 @@
 Guards against the partial write. Two commits leave a gap between them: if the connection dies in it, the profile
 says one thing and its audit trail another, and nobody is told.
 Costs locks that are held until the last statement. On its own it saves round trips: there is one COMMIT instead of two,
-and the row is read back before it, not afterwards in a transaction of its own. Beside `one_round_trip_reads` it adds
-some, because without it each statement commits by itself.
-Hurts alone when the transaction spans something slow: the locks wait with it. Keep remote calls outside.
+and the row is read back before it, not afterwards in a transaction of its own. With `one_round_trip_reads` it adds
+some, because otherwise each statement would commit by itself.
+Hurts alone when the transaction spans something slow: the locks are held all that time. Keep remote calls outside.
 """
 
 from collections.abc import Iterator

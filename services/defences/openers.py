@@ -1,7 +1,7 @@
-"""The threads that open the connections of a pool: one for each that is missing, and none that a request waits in.
+"""The threads that open a pool's missing connections, a few at a time, so that no request has to.
 
-While the database is away, only one of them keeps trying. An attempt that has taken HUNG_S may never end, as where a
-network drops packets: another is made beside it.
+While the database is away, only one of them keeps trying. An attempt that has taken HUNG_S may never end, for example
+where a network drops packets, so another is made alongside it.
 """
 
 import random
@@ -20,7 +20,7 @@ RETRY_S, RETRY_MAX_S, RETRY_GROWTH = 0.05, 0.25, 1.25  # between attempts
 
 
 class Openers:
-    """The openers of one pool; they obey the defences of `app`. Whoever calls `start` holds the lock `changed`."""
+    """The openers of one pool, under the defences of `app`. Whoever calls `start` must hold the lock `changed`."""
 
     def __init__(self, app: Flask, changed: threading.Condition, missing: Callable[[], int]) -> None:
         self._app, self._changed, self._missing = app, changed, missing
@@ -30,16 +30,16 @@ class Openers:
         self.closed = False
 
     def start(self, connect: Callable[[], Any], add: Callable[[Any], None]) -> None:
-        """Let as many as are missing `connect`, and `add` what that returns."""
+        """Start as many as are missing: each calls `connect`, and `add` with the new connection."""
         while not self.closed and self._hopeful() < min(1 if self.away else OPENERS_MAX, self._missing()):
             try:
                 threading.Thread(target=self._open, args=[connect, add], name="pool", daemon=True).start()
-            except RuntimeError:  # there are too many threads just now; the next look tries again
+            except RuntimeError:  # there are too many threads just now: the pool will soon try again
                 return
             self.count += 1
 
     def _hopeful(self) -> int:
-        """How many may soon succeed."""
+        """How many openers may soon succeed."""
         hung = sum(began_at < time.monotonic() - HUNG_S for began_at in self._began_at.values())
         return self.count - min(hung, OPENERS_MAX)
 
@@ -61,7 +61,7 @@ class Openers:
                     add(connection)
 
     def _goes_on(self, pause_s: float) -> bool:
-        """Whether this one should open one more connection now; waits first if its last attempt failed."""
+        """Whether this opener should try to open another connection; waits first if its last attempt failed."""
         me, failed = threading.get_ident(), pause_s > RETRY_S
         with self._changed:
             self._began_at.pop(me, None)

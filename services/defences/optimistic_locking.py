@@ -6,7 +6,7 @@ first, and nobody is told. A lock cannot help: nobody holds one while a form is 
 Costs a version column, one more condition in the UPDATE, and a client that reads again and merges after a 412.
 Hurts alone when clients send no If-Match: nothing is checked then, and the last one wins as before. Without
 `one_transaction` nothing is checked either, because the check is part of its UPDATE.
-Awaits a scenario to come, beside S13: two people edit one profile, and one update is lost.
+Awaits a scenario next to S13: two people edit one profile, and one update is lost.
 """
 
 import re
@@ -28,8 +28,8 @@ def as_seen(version: Any) -> sa.ColumnElement[bool]:
     """The condition that the column `version` is one of those in If-Match; true without that header."""
     if not on("optimistic_locking") or "If-Match" not in request.headers or request.if_match.star_tag:
         return sa.true()
-    # A tag that is no version matches none: whoever sends the header does not want to overwrite what they do not know.
-    tags = [tag or "" for tag in request.if_match.as_set()]  # for the tag "" Werkzeug has None
+    # A tag that is no version matches none: whoever sends the header must not overwrite what they have not read.
+    tags = [tag or "" for tag in request.if_match.as_set()]  # Werkzeug turns the tag "" into None
     return version.in_([int(tag) for tag in tags if re.fullmatch("[0-9]{1,9}", tag)])
 
 

@@ -3,8 +3,8 @@
 Guards the clients that a load balancer would otherwise send to an instance that can only answer 503.
 Costs one statement per probe. The probe may take as long as a request may: a slow database is not a dead one.
 Hurts alone when the dependency is shared: then all instances become not ready at once and the balancer has nowhere to
-send requests, so it must keep a minimum set. Being busy is no reason here, or a load peak would empty the cluster.
-/healthz, which decides about restarts, must never look at a dependency at all.
+send requests, so it must keep a minimum in rotation. Being busy is no reason to be not ready, or a load peak would
+empty the cluster. /healthz, which decides about restarts, must not look at any dependency at all.
 """
 
 import sqlalchemy as sa

@@ -1,10 +1,10 @@
 """Saga: a booking that is paid for elsewhere is always confirmed or undone in the end, whatever fails in between.
 
 Guards the customer's money. Two systems share no transaction: a charge whose booking was never written, or whose room
-went to somebody else, is money taken for nothing. So the booking is written first, as pending, and charged under its
-own number, never twice. The answer confirms the booking; without one it is undone at once. The sweeper undoes what a
-crash leaves pending. A due refund is recorded in the transaction that makes it due, and made afterwards.
-Costs one more state (pending), one more write, a thread that sweeps, and refunds that come a little later.
+went to somebody else, is money taken for nothing. So the booking is written first, as pending, and its own number is
+the key of the charge, which is never made twice. The answer confirms the booking; without one it is undone at once. The
+sweeper undoes what a crash leaves pending. A refund is recorded in the transaction that makes it due, and made later.
+Costs one more state (pending), one more write, a sweeper thread, and refunds that come a little later.
 Hurts alone when a step cannot be repeated: a refund without a key, requested twice, pays twice.
 """
 
@@ -25,8 +25,8 @@ from services.defences.deadline import left_s
 from services.defences.switch import on
 from services.defences.unavailable import Refused
 
-# The sweeper gives a pending booking up this long after its request must have ended. Until then a repeat under its key
-# may begin to pay; if that is not done in time, it gets a 409, and the money goes back.
+# The sweeper gives up a pending booking this long after its request must have ended. Until then a retry under its key
+# may still start to pay; if it does not finish in time, it gets a 409, and the money goes back.
 PAYING_S = 5.0
 PAYING_UNBOUNDED_S = 60.0  # how long a request may take, if it has no deadline
 SETTLING_S = 0.05  # at least this much of the budget is kept for what follows the charge
@@ -63,8 +63,8 @@ Booking = dict[str, Any]
 
 
 def key(booking: Booking) -> dict[str, str]:
-    """The header with the key of the charge: the booking's own number, which no other booking has; when off, its
-    reference, which another client may use too."""
+    """The header with the key of the charge: the booking's own number, which no other booking has; when saga is off,
+    the booking's reference, which another client may use too."""
     if not on("saga"):
         return idempotency.header(quote(booking["reference"]))
     return {idempotency.HEADER: name(booking["id"])}
@@ -92,7 +92,7 @@ def or_undone(charge: Callable) -> Callable:
 
 
 def now(session: Session, begun: Booking) -> Booking | None:
-    """What became of a booking that was begun: the booking, paid or still to be paid; None if it was undone."""
+    """What became of a booking that was begun: the booking, paid for or still to be paid for; None if it was undone."""
     found = session.execute(STATE, {"id": begun["id"], "paying_s": _request_s()}).one()
     if found.charge_id is not None:  # it was confirmed, even if somebody has cancelled it since
         return begun | {"status": "confirmed", "charge_id": found.charge_id}

@@ -3,7 +3,7 @@
 Guards the database from its clients (a runaway statement, a lock that is never released, the session of a client that
 vanished) and, by keepalives, the client from a peer whose packets are dropped.
 Costs nothing until one of them fires. They must be ordered: deadlock_timeout (DEADLOCK_MS) < lock_timeout (LOCK_MS) <
-statement_timeout (STATEMENT_MS) < the request's deadline. With lock_timeout below deadlock_timeout, both victims of a
+statement_timeout (STATEMENT_MS) < the request's deadline. With lock_timeout below deadlock_timeout, both parties to a
 deadlock would fail instead of one.
 Hurts alone by false confidence: they bound single statements, not requests, and none of them frees a thread whose
 packets are acknowledged but swallowed. That takes `deadline`.

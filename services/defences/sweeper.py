@@ -1,7 +1,7 @@
 """The sweeper: a thread in each worker that finishes what requests have left behind, on a connection of its own.
 
-Nothing waits for it, and it takes nothing from requests: no connection of their pool, one call at a time. Several can
-sweep at once, since each takes only rows that no other has locked. What fails is tried again at the next turn.
+Nothing waits for it, and it takes next to nothing from requests: no connection of their pool, one call at a time.
+Several can sweep at once, since each takes only rows that no other has locked. What fails is tried again next turn.
 """
 
 import random
@@ -62,7 +62,8 @@ class Sweeper:
                 try:
                     return job(connection)
                 except sa.exc.DBAPIError:
-                    connection.invalidate()  # it may be to a server that was demoted: the next turn opens another
+                    # It may lead to a server that has been demoted: the next turn opens another.
+                    connection.invalidate()
                     raise
 
     def start(self) -> None:

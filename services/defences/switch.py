@@ -53,7 +53,7 @@ class Defences:
 
 
 def parse(text: str) -> frozenset[str]:
-    """The names that are on by "all", "none", "all,-deadline", "none,+deadline,+bulkhead" or "" (all).
+    """The names that are on for "all", "none", "all,-deadline", "none,+deadline,+bulkhead" or "" (all).
 
     Raises ValueError, which lists the known names, on anything else.
     """

@@ -1,11 +1,12 @@
 """Transaction retry: repeat what PostgreSQL did not do, and what has no effect the second time, like a read.
 
 Guards against losing to a deadlock or a serialization failure, and against a session that dies during a request: what
-was not committed was not done, and another connection may do it in what is left of the deadline. A COMMIT that was sent
+was not committed was not done, and can be done on another connection in the time that is left. A COMMIT that was sent
 but not answered may have happened: it is repeated only if a second one has no effect, as under an Idempotency-Key.
 Costs the work of the failed attempts, at the very moment when the rows are contended or the database is in trouble.
 Hurts alone by hiding the cause (in S16 `lock_order` removes the deadlocks; retrying them is far slower) and, without
-a bound, by multiplying the load that caused it. Hence full jitter, the deadline, and a budget that all requests share.
+a bound, by multiplying the load that caused it. Hence backoff with full jitter, the deadline, and a retry budget that
+all requests share.
 """
 
 import functools
@@ -29,15 +30,16 @@ from services.defences.unavailable import database_rule
 T = TypeVar("T")
 
 ATTEMPTS_MAX = 4
-PAUSE_S = 0.01  # doubled before each attempt; the pause is random, from zero up to it
-# After a lost session, at least half of it: the server may not have noticed yet, and keep the locks.
+PAUSE_S = 0.01  # doubled for each attempt so far; the pause is random, from zero up to that
+# The same after a lost session, but at least half of it: the server may not have noticed yet, and still hold the locks.
 LOST_PAUSE_S = 0.05
-PER_CALL, PER_S = 0.2, 5.0  # retries that each call and each second add to the budget, which holds at most …
+# The retries that each call and each second add to the retry budget, and the most that it holds.
+PER_CALL, PER_S = 0.2, 5.0
 BUDGET_MAX = 20.0
 
 
 class Budget:
-    """A budget of retries: a share of all calls under load, and a few per second when there are few calls."""
+    """A retry budget: a share of all calls under load, and a few per second when there are few calls."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -83,7 +85,7 @@ def _patiently(
 
 
 def watch(sessions: sessionmaker[Session]) -> None:
-    """Repeat reads of `sessions` outside a transaction that broke off."""
+    """Repeat reads of `sessions` that broke off outside a transaction."""
     if on("transaction_retry"):
         event.listen(sessions, "do_orm_execute", _read)
 
@@ -111,6 +113,6 @@ def _again_and_again(attempt: Callable[[], T], repeatable: bool, roll_back: Call
             if not safe or left_s() <= pause_s or not budget.withdraw():
                 raise
         metrics.current().retries.labels("transaction").inc()
-        roll_back()  # first, so that nobody keeps a connection while it pauses
+        roll_back()  # first, so that nobody holds a connection during the pause
         time.sleep(pause_s)
     return attempt()

@@ -1,6 +1,6 @@
-"""What "unavailable" means, in one place: which errors are about availability, and the reason of each.
+"""What "unavailable" means, in one place: which errors are about availability, and the reason for each.
 
-The tables are next to it: `database_failures` for PostgreSQL, `http_failures` for other services.
+The tables are next to this file: `database_failures` for PostgreSQL, `http_failures` for other services.
 """
 
 import psycopg
@@ -38,7 +38,7 @@ def database_rule(error: BaseException) -> database_failures.Rule:
 
 
 def is_outage(error: BaseException) -> bool | None:
-    """Whether `error` says that a dependency is down, rather than busy or wrongly asked; None if it does not tell."""
+    """Whether `error` says that a dependency is down, rather than busy or wrongly asked; None if it says neither."""
     if is_refusal(error):
         return None
     if isinstance(error, (sa.exc.DBAPIError, psycopg.Error)):

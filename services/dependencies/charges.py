@@ -31,14 +31,14 @@ class Charges:
     """The books. Every method is one transaction; threads take turns."""
 
     def __init__(self, path):
-        # Without fsync SQLite survives the death of this process; only a power cut would need it.
+        # Without fsync, what SQLite has written still survives the death of this process, if not a power cut.
         self._books = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._books.row_factory = sqlite3.Row
         self._books.executescript(SCHEMA)
         self._lock = threading.Lock()
 
     def charge(self, key, request_id, *, reference, amount_cents):
-        """The new charge, or the earlier one if the key was used for it."""
+        """The new charge, or the earlier one if this key has already made it."""
         with self._transaction() as books:
             if books.execute("SELECT 1 FROM voids WHERE key = ?", [key]).fetchone():
                 raise conflict("this key was voided")
@@ -46,14 +46,14 @@ class Charges:
             return self._once(key, asked, lambda: self._charge(key, request_id, reference, amount_cents))
 
     def refund(self, key, charge_id, *, amount_cents):
-        """The refund of a part or all of a charge."""
+        """A refund of all or part of a charge."""
         with self._transaction():
             return self._once(
                 key, ["refund", charge_id, amount_cents], lambda: self._refund(charge_id, amount_cents)
             )
 
     def void(self, *, idempotency_key):
-        """The charge under the key, now fully refunded; None if there is none, and from now on there can be none."""
+        """Refund in full the charge under the key, if there is one; from now on the key can make no charge."""
         with self._transaction() as books:
             books.execute("INSERT OR IGNORE INTO voids VALUES (?)", [idempotency_key])
             charge = books.execute(f"{CHARGES} WHERE key = ?", [idempotency_key]).fetchone()

@@ -1,7 +1,7 @@
-"""The payments company: the third party that becomes slow. It keeps its charges in PAYMENTS_FILE over a restart.
+"""The payments company: the third party that becomes slow. PAYMENTS_FILE keeps its charges across restarts.
 
-It behaves as a good one does, because the lesson is in the twins. It serves only callers with an operator's token.
-Requests with the same Idempotency-Key are done once and get the same answer; with another body they are refused. A
+It behaves as a good API does, because the lesson is in the twins. It serves only callers with an operator's token. A
+request repeated under its Idempotency-Key is done once and gets the same answer; with another body it is refused. A
 charge is voided by the key under which it was requested, since a caller who never got the answer has no id. A voided
 charge that is still on its way is refused when it arrives.
 """
@@ -55,7 +55,7 @@ def create_refund(charge_id):
 
 @routes.post("/voids")
 def create_void():
-    """Undo the charge under this key, whatever became of it: money goes back, a late charge is refused."""
+    """Undo the charge under this key, whatever became of it: the money goes back, and a late charge is refused."""
     return jsonify(charges().void(**body(idempotency_key=str)))
 
 

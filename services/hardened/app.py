@@ -78,7 +78,7 @@ def create_app():
     constraints.init_app(app)
     honest_errors.init_app(app)  # 503 instead of 500, and it says whether anything may have been done
     input_validation.init_app(app)
-    auth.init_app(app)  # now that the body is here: after a 401 the server would wait for the rest of it
+    auth.init_app(app)  # once the body is read: after a 401 the server would still wait for the rest of it
     db.init_app(app)
     payments.init_app(app)
     sweeper.init_app(

@@ -1,4 +1,4 @@
-"""Bookings: a user takes a room for a time, and pays for it."""
+"""Bookings: a user books a room for a period, and pays for it."""
 
 from flask import Blueprint, jsonify
 from sqlalchemy import update
@@ -66,7 +66,7 @@ def pay(booking):
 @transaction_retry.repeated
 def confirm(booking, charge_id):
     """The booking, now confirmed."""
-    # One statement, which takes effect only once, and only if the sweeper did not come first.
+    # One statement, which takes effect only once, and only if the sweeper did not get there first.
     db = session()
     still_pending = update(Booking).where(Booking.id == booking["id"], Booking.status == "pending")
     confirmed = db.scalar(still_pending.values(status="confirmed", charge_id=charge_id).returning(Booking))
@@ -99,7 +99,7 @@ def cancel_booking(booking_id):
 def cancel(booking_id):
     """Cancel the booking and return its id; the customer gets the money back."""
     with one_transaction.begin(session()) as db:
-        # The due refund is recorded with the cancellation and made by the sweeper: payments may be down right now.
+        # The refund is recorded with the cancellation and made by the sweeper: payments may be down right now.
         if not saga.cancelled(db, booking_id) and db.get_one(Booking, booking_id).status != "cancelled":
             raise conflict("the booking is being paid for", "payment_under_way")
     return {"id": booking_id}

@@ -1,4 +1,4 @@
-"""The database: one session per request, opened at its start and closed at its end."""
+"""The database: one session per request, opened when the request starts and closed when it ends."""
 
 from contextlib import suppress
 
@@ -38,7 +38,7 @@ def init_app(app):
 
     @app.before_request
     def open_session():
-        """So that a naive function that stands in for a defence finds it in `g`, and keeps the others."""
+        """A naive function that replaces a defence finds this session in `g`, so the other defences still apply."""
         session()
 
 

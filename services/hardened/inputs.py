@@ -64,7 +64,7 @@ class OneDay(Lax):
 @switchable
 def slot():
     """What POST /bookings/ and POST /holds/ ask for: a user, a room, and a time."""
-    # Checked at the door, field by field, so that no later code has to doubt it.
+    # Checked at the door, field by field, so that all later code can trust it.
     wanted = body(Slot)
     check_times(wanted["starts_at"], wanted["ends_at"])
     return wanted

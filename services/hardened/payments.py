@@ -18,7 +18,7 @@ AGREED = {"/charges": {"id": str}, "/voids": {"idempotency_key": str}}
 
 def init_app(app):
     with app.app_context():
-        # With plain requests, a server that accepts and never answers would keep the thread for ever.
+        # With plain requests, a server that accepts the connection and never answers would hold the thread for ever.
         http = deadline_http.session()
     http.headers["Authorization"] = f"Bearer {auth.token(app.config['TOKEN_KEY'], operator=True)}"
     app.extensions["payments"] = http
@@ -29,7 +29,7 @@ def init_app(app):
 def charge(booking):
     """Charge the customer and return the charge, with its `id`."""
     asked = {"reference": booking["reference"], "amount_cents": booking["price_cents"]}
-    # Under the key, a repeated request after a lost answer is no second charge.
+    # With the key, repeating the request after a lost answer makes no second charge.
     return post("/charges", asked, logs.identity() | deadline_http.headers() | saga.key(booking))
 
 
@@ -42,7 +42,7 @@ def refund(booking):
 
 
 def post(path, asked, headers):
-    """What the company answers."""
+    """The company's answer."""
     url, http = current_app.config["PAYMENTS_URL"] + path, current_app.extensions["payments"]
     with honest_errors.call(), circuit_breaker.guard("payments"), bulkhead.slot("payments"):
         answer = http.post(url, json=asked, headers=headers, allow_redirects=False)

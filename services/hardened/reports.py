@@ -1,4 +1,4 @@
-"""Reports: how well the rooms are used."""
+"""Reports: how much the rooms are used."""
 
 from flask import Blueprint, jsonify
 from sqlalchemy import text
@@ -26,6 +26,6 @@ def get_utilisation():
 @switchable
 @transaction_retry.repeated
 def utilisation():
-    """Each room with the hours for which it is booked."""
-    # Plain SQL, but on a pooled connection: it is already open, it is counted, and every wait on it ends.
+    """Each room, with the number of hours for which it is booked."""
+    # Plain SQL, but on a pooled connection: already open, counted towards the limit, and every wait on it is bounded.
     return [dict(room) for room in session().execute(text(UTILISATION)).mappings()]

@@ -31,7 +31,7 @@ def get_availability(room_id):
 @switchable
 def taken(room_id, date):
     """The times at which the room is taken on that day, in order."""
-    # Whether the room exists and when it is taken, in one query: a room without bookings has one empty row.
+    # Whether the room exists and when it is taken, in one query: a room without bookings gives one empty row.
     that_day = (
         (Booking.room_id == Room.id)
         & (Booking.status != "cancelled")

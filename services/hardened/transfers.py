@@ -45,7 +45,7 @@ def move(wanted):
 @switchable
 def lock_wallets(db, giver_id, taker_id):
     """Both wallets, None for one that does not exist; locked until the transaction ends."""
-    # The lower id first, whoever pays: if everybody locks in one order, nobody waits in a circle.
+    # The lower id first, whoever pays: if everybody locks in the same order, no cycle of waits can form.
     both = select(Wallet).where(Wallet.id.in_((giver_id, taker_id))).order_by(Wallet.id).with_for_update()
     found = {wallet.id: wallet for wallet in db.scalars(both)}
     return found.get(giver_id), found.get(taker_id)

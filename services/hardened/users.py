@@ -27,8 +27,8 @@ def list_users():
 
 @switchable
 def users_with_bookings(page):
-    """The users of the page, each with the list of its bookings."""
-    # The bookings of the whole page in one query: a slow link would multiply a round trip per user.
+    """The users on the page, each with a list of their bookings."""
+    # The bookings of the whole page in one query: one round trip per user would add up on a slow link.
     return [
         user.to_dict() | {"bookings": [booking.to_dict() for booking in user.bookings]}
         for user in session().scalars(page.options(selectinload(User.bookings)))
@@ -44,7 +44,7 @@ def list_bookings(user_id):
 @switchable
 def bookings_of(user_id):
     """The bookings of the user, by id."""
-    # A page has an end, however much somebody has booked; the next begins after a key, not after a number of rows.
+    # A page has a maximum size, however much somebody has booked; the next begins after a key, not at an OFFSET.
     asked = inputs.page()
     mine = select(Booking).where(Booking.user_id == user_id, Booking.id > asked["after"])
     page = mine.order_by(Booking.id).limit(asked["limit"])

@@ -1,4 +1,4 @@
-"""Bookings: a user takes a room for a time, and pays for it."""
+"""Bookings: a user books a room for a period, and pays for it."""
 
 from flask import Blueprint, jsonify
 from sqlalchemy import select
@@ -30,7 +30,7 @@ def reserve(slot):
 
 def ensure_free(db, slot):
     """Raise 409 if the room is taken at that time."""
-    # Checked right before writing, and the payment takes only a moment.
+    # Checked right before the write; the payment in between takes only a moment.
     overlapping = select(Booking).where(
         Booking.room_id == slot["room_id"],
         Booking.status != "cancelled",

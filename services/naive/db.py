@@ -1,4 +1,4 @@
-"""The database: one session per request, opened at its first use and closed at its end."""
+"""The database: one session per request, opened on first use and closed when the request ends."""
 
 from flask import current_app, g
 from sqlalchemy import create_engine

@@ -1,4 +1,4 @@
-"""Holds: a room noted for a user who is still deciding. A hold blocks nobody; it is a promise to remember."""
+"""Holds: a note that a user, still deciding, may want a room. A hold blocks nobody; it is a promise to remember."""
 
 from flask import Blueprint, current_app, jsonify
 

@@ -25,7 +25,7 @@ def refund(booking):
 
 
 def post(path, asked, headers):
-    """What the company answers."""
+    """The company's answer."""
     url = current_app.config["PAYMENTS_URL"] + path
     answer = current_app.extensions["payments"].post(url, json=asked, headers=headers)
     answer.raise_for_status()

@@ -1,4 +1,4 @@
-"""Reports: how well the rooms are used."""
+"""Reports: how much the rooms are used."""
 
 import psycopg
 from flask import Blueprint, current_app, jsonify
@@ -20,7 +20,7 @@ def get_utilisation():
 
 
 def utilisation():
-    """Each room with the hours for which it is booked."""
+    """Each room, with the number of hours for which it is booked."""
     # Just this one query, and it needs no models: plain SQL on a plain connection.
     with psycopg.connect(current_app.config["DATABASE_URL"], row_factory=dict_row) as db:
         return db.execute(UTILISATION).fetchall()

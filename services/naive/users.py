@@ -22,7 +22,7 @@ def list_users():
 
 
 def users_with_bookings(page):
-    """The users of the page, each with the list of its bookings."""
+    """The users on the page, each with a list of their bookings."""
     return [
         user.to_dict() | {"bookings": [booking.to_dict() for booking in user.bookings]}
         for user in session().scalars(page)
