@@ -108,12 +108,16 @@ class SessionsSample(Sample):
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What was observed of a target in some windows: samples, and the requests planned and recorded there."""
+    """What was observed of a target in some windows: samples, and the requests planned and recorded there.
+
+    `steady`: nothing came and went there: neither this fault nor one that masks it.
+    """
 
     samples: Sequence[Sample]
     length_s: float = 0.0
     planned: int = 0
     recorded: int = 0
+    steady: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.faults.links.toxics import DELAY_MS_MAX, PROBE_WAIT_S, ToxicFault
+from lab.faults.links.toxics import DELAY_MS_MAX, PROBE_WAIT_S, ToxicFault, link_samples
 from lab.faults.parameters import require
-from lab.faults.proofs import DELAY_SLACK_MS, LOW, MIDDLE, delayed, first_byte_ms
-from lab.model import ROUND_TRIPS, LabError, LinkSample, Probe, Proof
+from lab.faults.proofs import DELAY_SLACK_MS, LOW, MIDDLE, delayed, first_byte_ms, too_late
+from lab.model import ROUND_TRIPS, LabError, LinkSample, Probe, Proof, Seen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +35,24 @@ class Latency(ToxicFault):
         return self.looking(timeout_s=PROBE_WAIT_S + 4 * (self.latency_ms + self.jitter_ms) / 1000)
 
     def shown(self, before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof:
-        trips = ROUND_TRIPS.get(self.link, 1)
         return delayed(
             before,
             during,
             reading=first_byte_ms,
             what="the answer",
-            expected_ms=trips * self.latency_ms,
+            expected_ms=self._trips() * self.latency_ms,
             slack_ms=DELAY_SLACK_MS + self.jitter_ms / 2,
             share=MIDDLE if self.jitter_ms else LOW,
         )
+
+    def observed(self, before: Seen, during: Seen) -> Proof:
+        """As `shown`. Where the link comes and goes, storms of reconnections may delay most probes much further."""
+        proof = super().observed(before, during)
+        if not (proof.proved and during.steady):
+            return proof
+        expected_ms, spread_ms = self._trips() * self.latency_ms, self._trips() * self.jitter_ms
+        samples = link_samples(before), link_samples(during)
+        return too_late(*samples, expected_ms=expected_ms, spread_ms=spread_ms) or proof
+
+    def _trips(self) -> int:
+        return ROUND_TRIPS.get(self.link, 1)

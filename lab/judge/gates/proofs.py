@@ -28,12 +28,12 @@ def fault_proof(number: int, twin: TwinEvidence) -> Proof:
     masks = [_edges(window) for window in twin.fault_windows if _masks(twin.faults[window.fault], fault)]
     longest_s = _patience_s(twin.faults, fault)
     shown = [sample for sample in _inside(mine, own) if not _touches(sample, masks, longest_s)]
-    whole = fault.observed(_before(twin, mine), _seen(twin, shown, own))
+    flickering = bool(masks) or getattr(fault, "burst", None) is not None
+    whole = fault.observed(_before(twin, mine), _seen(twin, shown, own, steady=not flickering))
     if fault.target().kind is not Kind.LINK or not own:
         return whole
-    flickering = bool(masks) or getattr(fault, "burst", None) is not None
     proofs = [
-        (when, fault.observed(_before(twin, mine), _seen(twin, there, part)))
+        (when, fault.observed(_before(twin, mine), _seen(twin, there, part, steady=not flickering)))
         for when, part in _thirds(own)
         if len(there := _of_third(shown, part, flickering=flickering)) >= FEW or not flickering
     ]
@@ -79,13 +79,16 @@ def _before(twin: TwinEvidence, samples: Sequence[Sample]) -> Seen:
     return _seen(twin, _inside(samples, baseline), baseline)
 
 
-def _seen(twin: TwinEvidence, samples: Iterable[Sample], windows: Sequence[Window]) -> Seen:
+def _seen(
+    twin: TwinEvidence, samples: Iterable[Sample], windows: Sequence[Window], *, steady: bool = True
+) -> Seen:
     planned = [between(twin.requests, *window) for window in windows]
     return Seen(
         samples=tuple(samples),
         length_s=sum(end - start for start, end in windows),
         planned=sum(len(part) for part in planned),
         recorded=sum(map(distinct, planned)),
+        steady=steady,
     )
 
 
