@@ -87,7 +87,8 @@ def found(result: model.CheckResult) -> str:
         return result.unreached
     if result.value is not None and result.invariant:
         count, looked = quantity(result.value, "") if result.value else "none", result.looked or 0
-        return f"{count} in {grouped(looked)}" if result.value <= looked else count  # charges without any booking
+        # More than was looked at: charges, for example, without any booking.
+        return f"{count} in {grouped(looked)}" if result.value <= looked else count
     return quantity(result.value, result.unit)
 
 

@@ -96,7 +96,8 @@ def read_bytes(path: Path) -> bytes:
 
 
 def unreadable(path: Path, why: OSError) -> LabError:
-    step = "The run did not get that far; repeat it." if isinstance(why, FileNotFoundError) else "Is it your run?"
+    missing = isinstance(why, FileNotFoundError)
+    step = "The run did not get that far; repeat it." if missing else "Is it your run?"
     return LabError(f"Cannot read {path}: {why.strerror}. {step}")
 
 

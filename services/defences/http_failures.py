@@ -107,7 +107,8 @@ def document(answer: requests.Response, fields: Mapping[str, type]) -> dict[str,
         raise UnexpectedAnswer("not a success", response=answer)
     try:
         found = answer.json()
-    except (ValueError, RecursionError) as error:  # not JSON, nested too deeply, or a number with 5,000 digits
+    # Not JSON, nested too deeply, or a number with 5,000 digits.
+    except (ValueError, RecursionError) as error:
         raise UnexpectedAnswer("not JSON that can be read", response=answer) from error
     agreed = isinstance(found, dict) and all(_agreed(found.get(name), fields[name]) for name in fields)
     if not agreed:

@@ -182,7 +182,7 @@ def test_the_null_fault_is_observed_as_nothing() -> None:
 def test_what_no_client_notices_rests_on_the_echo_and_says_so() -> None:
     proof = observed(SlowClose(link=DATABASE, delay_ms=700, direction="upstream"), QUIET, QUIET)
     assert proof.proved
-    assert "the proxy's own report" in proof.sentence
+    assert "only the proxy reports it" in proof.sentence
 
 
 def test_the_probe_waits_longer_than_the_fault_delays_it() -> None:

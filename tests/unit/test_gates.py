@@ -300,7 +300,9 @@ def often(twin: FabricatedTwin, last_late_s: float) -> None:
     on = next(event for event in twin.events if isinstance(event, Switched))
     late_s = [0.0] * 39 + [last_late_s]
     twin.events = [
-        replace(on, planned_s=on.planned_s + n, before_s=on.before_s + n + late, after_s=on.after_s + n + late)
+        replace(
+            on, planned_s=on.planned_s + n, before_s=on.before_s + n + late, after_s=on.after_s + n + late
+        )
         for n, late in enumerate(late_s)
     ]
 

@@ -556,7 +556,7 @@ def test_the_claim_is_about_the_target_that_breaks(of_three):
     down = "dead for 8.0 s, paused for 2.0 s and restarted 1 time"
     assert f"naive {down}; hardened {down}; naive-2 {down}." in probes.claim(killed)
     locked = replace(run, faults=(Strike(target_=STORE),))
-    assert "Sessions of the database during the fault, at most: naive 8 held, 4 waiting," in probes.claim(
+    assert "Sessions of the database during the fault, at most: naive 8 held, 4 waiting;" in probes.claim(
         locked
     )
 

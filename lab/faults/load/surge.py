@@ -60,7 +60,7 @@ class Surge(StateFault):
         return least, self.times * max(nearer, 1 + noise)
 
     def healed(self, before: Seen, during: Seen, after: Seen) -> Proof:
-        """The rate is the old one again, as near as chance allows: nearer than to the surge, never twice or half of it."""
+        """The rate is the old one again, as near as chance allows, and never twice or half of it."""
         if missing := _uncounted(before, after):
             return missing
         grown = _rate(after) / _rate(before)

@@ -68,12 +68,13 @@ def _as_before(
     enough = min(len(before), len(after)) >= SAMPLES_MIN
     told = f"On {link}, which has no fault, in the {phase} phase"
     if not enough:
-        told = f"On {link} there were only {len(before)} probes before the fault and {len(after)} in the {phase} phase; "
-        told += f"at least {SAMPLES_MIN} of each are needed."
+        told = f"On {link} there were only {len(before)} probes before the fault and {len(after)} in the {phase} "
+        told += f"phase; at least {SAMPLES_MIN} of each are needed."
     elif silent > SILENT_MAX:
         told += f" {percent(silent)} of the probes got no answer."
     else:
-        told += f" the fastest probes took {grown_ms:.1f} ms longer than before, and {percent(cut)} of all probes were cut off."
+        told += f" the fastest probes took {grown_ms:.1f} ms longer than before, "
+        told += f"and {percent(cut)} of all probes were cut off."
     return Gate(
         name=LINKS_AS_PLANNED,
         passed=enough and grown_ms <= limit_ms and cut <= CUT_MAX and silent <= SILENT_MAX,

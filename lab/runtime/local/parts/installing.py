@@ -101,7 +101,8 @@ def cache_folder(user: pwd.struct_passwd | None) -> Path:
     if owner.st_uid != os.geteuid() or owner.st_mode & 0o022 or folder.is_symlink():
         # Programs there are run, so nobody else may have put them there.
         raise LabError(
-            f"{folder} belongs to another user, or others can write to it. Remove it, or set LAB_CACHE to a folder of your own."
+            f"{folder} belongs to another user, or others can write to it. Remove it, "
+            "or set LAB_CACHE to a folder of your own."
         )
     return folder
 
