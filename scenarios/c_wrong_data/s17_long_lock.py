@@ -47,7 +47,7 @@ SCENARIO = Scenario(
         RightAnswers(),
     ),
     defences=("server_timeouts", "deadline"),
-    lesson="server_timeouts: nobody waits for a lock longer than the answer is worth.",
+    lesson="deadline: nobody waits for a lock longer than the answer is worth; server_timeouts on their own do it too.",
     code=("db.init_app",),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )
