@@ -142,7 +142,7 @@ def problem(testbed: LocalTestbed, fault: StateFault) -> str:
         return f"not observed: {shown}, {during}"
     if not healed.proved:
         return f"not healed: {healed}, {after}"
-    still = not isinstance(fault, Noop) and "own report" not in shown.sentence
+    still = not isinstance(fault, Noop) and "only the proxy reports it" not in shown.sentence
     return "observed after healing" if still and fault.observed(before, after).proved else ""
 
 

@@ -430,6 +430,15 @@ def test_a_link_that_is_slow_in_one_phase_does_not_hide_behind_the_other(window:
     assert "ms longer" in gate.sentence
 
 
+def test_a_recovery_too_short_to_be_judged_alone_is_judged_with_the_fault() -> None:
+    """As in a self-check, whose mutants need none."""
+    start_s, end_s = PHASES.window(RECOVERY)
+    kept = [one for one in on_payments(0, PHASES.load_s) if not start_s + 0.5 < one.start_s < end_s]
+    run = a_healthy_run()
+    run.twins[1].probes = [*SEEN, *kept]
+    assert "links as planned" not in {gate.name for gate in failed(run)}
+
+
 def test_a_link_whose_server_alone_can_close_it_must_not_be_closed() -> None:
     """What the edge closes may be the twin's own doing."""
     for link, names in ((PAYMENTS, ["links as planned"]), (EDGE, [])):

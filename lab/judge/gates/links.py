@@ -42,11 +42,16 @@ def _must_answer(twin: TwinEvidence, link: str) -> bool:
 
 
 def _unchanged(twin: TwinEvidence, link: str, samples: Sequence[LinkSample], *, must_answer: bool) -> Gate:
-    """The worse of fault and recovery: what was slow in one of them may hide among the fast probes of the other."""
+    """The worse of fault and recovery: what was slow in one of them may hide among the fast probes of the other.
+
+    Where one of them is too short to be judged alone, both are judged together.
+    """
     before = _during(twin, samples, BASELINE)
+    after = {f"the {phase} phase": _during(twin, samples, phase) for phase in (FAULT, RECOVERY)}
+    if min(map(len, after.values())) < SAMPLES_MIN:
+        after = {" and ".join(after): [one for some in after.values() for one in some]}
     gates = [
-        _as_before(twin, link, phase, before, _during(twin, samples, phase), must_answer=must_answer)
-        for phase in (FAULT, RECOVERY)
+        _as_before(twin, link, when, before, there, must_answer=must_answer) for when, there in after.items()
     ]
     return min(gates, key=lambda gate: (gate.passed, -(gate.value or 0.0)))
 
@@ -54,7 +59,7 @@ def _unchanged(twin: TwinEvidence, link: str, samples: Sequence[LinkSample], *, 
 def _as_before(
     twin: TwinEvidence,
     link: str,
-    phase: str,
+    when: str,
     before: Sequence[LinkSample],
     after: Sequence[LinkSample],
     *,
@@ -66,10 +71,10 @@ def _as_before(
     cut = _share(after, (*CUT, *CLOSED) if must_answer else CUT)
     silent = _share(after, SILENT) if must_answer else 0.0
     enough = min(len(before), len(after)) >= SAMPLES_MIN
-    told = f"On {link}, which has no fault, in the {phase} phase"
+    told = f"On {link}, which has no fault, in {when}"
     if not enough:
-        told = f"On {link} there were only {len(before)} probes before the fault and {len(after)} in the {phase} "
-        told += f"phase; at least {SAMPLES_MIN} of each are needed."
+        told = f"On {link} there were only {len(before)} probes before the fault and {len(after)} in {when}; "
+        told += f"at least {SAMPLES_MIN} of each are needed."
     elif silent > SILENT_MAX:
         told += f" {percent(silent)} of the probes got no answer."
     else:
