@@ -15,7 +15,7 @@ from lab.model import LinkSample, Proof, percent
 
 SAMPLES_MIN = 3
 LOW, MIDDLE, HIGH = 0.05, 0.5, 0.9  # quantiles
-# How much later than asked half and nine tenths of the answers may come: in ms, and as a share of what was asked. In 94
+# How much later than asked half and nine tenths of the answers may come: in ms, and as a share of what was asked. In 93
 # runs on two cores they came up to 6 and 16 ms later.
 LATER = ((MIDDLE, 50.0, 0.25), (HIGH, 100.0, 0.5))
 ANSWERED_MIN = 0.8
