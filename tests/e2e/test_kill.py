@@ -57,6 +57,7 @@ def left_on_disk(run: str) -> list[Path]:
     return ledgers + folders_of(run)
 
 
+@pytest.mark.long  # CI has the kill points, and the same without load: tests/integration/test_local_runtime.py
 def test_a_killed_run_leaves_no_process_and_no_file(needs_local: None) -> None:
     run = killed_in_mid_fault("local", carrying)
     heal()
