@@ -19,7 +19,7 @@ is known beforehand:
 - **Effect**: a difference of known size, planted in one of two equal twins. The number or the check must find it.
 - **Mutant**: one place in the source of the hardened twin, of a defence or of the schema is made wrong. The scenario
   and the check that are named must find it. A line in the service's log proves that the wrong code ran.
-- **Sabotage**: somebody interferes with the run. The run must come out invalid by the gate that is named,
+- **Sabotage**: somebody interferes with the run. The run must come out invalid by the gate that the case names,
   or its folder must be refused.
 
 A case counts as caught only if the named check, gate or number was the one that flagged it. A mutant that nobody could
@@ -76,7 +76,7 @@ def sentence(cases: Sequence[Case], checked: Checked) -> str:
     )
     untried = sum(score.cases - score.tried for score in found)
     rest = f" {untried} of these were not decided." if untried else ""
-    return f"{same}The lab caught {told}, each by the check, gate or number that is named.{rest}"
+    return f"{same}The lab caught {told}, each by the check, gate or number that had been named for it.{rest}"
 
 
 def made_at(checked: Checked) -> str:

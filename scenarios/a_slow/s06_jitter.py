@@ -37,7 +37,7 @@ SCENARIO = Scenario(
         RightAnswers(),
     ),
     defences=("one_round_trip_reads",),
-    lesson="one_round_trip_reads: one answer takes at most 115 ms; four in a row take 240 ms on average.",
+    lesson="one_round_trip_reads: one round trip takes at most 115 ms; four in a row take 240 ms on average.",
     code=("rooms.taken",),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -50,8 +50,8 @@ SCENARIO = Scenario(
         *TRANSFERS,
     ),
     defences=("transaction_retry", "idempotency"),
-    lesson="transaction_retry: what was rolled back is done again. idempotency: under a key, so is what ended in an "
-    "unanswered COMMIT, and it takes effect once.",
+    lesson="transaction_retry: what was rolled back is done again. idempotency: under a key, so is a "
+    "transaction whose COMMIT got no answer, and it still takes effect only once.",
     code=("transfers.move",),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

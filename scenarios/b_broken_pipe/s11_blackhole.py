@@ -8,7 +8,7 @@ enforces does.
 A client that asks for a transfer here gives up after 2 s without an answer, and asks once more under the same key.
 Meanwhile the naive twin still has the first request in its queue. When the link is healed it works through the
 queue: it makes the transfer that nobody is waiting for any more, and then the retry. The hardened twin has answered
-long before and does nothing after that: even without idempotency keys, it makes no transfer of this run twice.
+long before and does nothing after that: even with the defence `idempotency` off, it makes no transfer twice here.
 """
 
 from dataclasses import replace
@@ -29,12 +29,12 @@ SCENARIO = Scenario(
         choices={
             "a": "1 s",
             "b": "until TCP gives up, about 15 minutes",
-            "c": "until the link is healed, or for ever",
+            "c": "as long as the link is silent",
         },
         answer="c",
         because="The server has long finished, or never got the query: there is nothing for its timeout to end. TCP "
-        "keeps the connection, since the proxy acknowledges everything that is sent. Only a deadline that the client "
-        "itself enforces ends the wait.",
+        "keeps the connection, since the proxy acknowledges everything that is sent; if packets were lost instead, it "
+        "would give up after about 15 minutes. Only a deadline that the client itself enforces ends the wait.",
     ),
     mirrors="KubeBlocks on OKE: about 15 minutes of hanging after a failover, as packets to the old address vanished "
     "(kubeblocks.io/blog/oci-tcp-blackhole-troubleshooting)",

@@ -31,8 +31,8 @@ SCENARIO = Scenario(
     title="A slow dependency and a restart loop",
     hypothesis="While payments hang, those who do not pay do not notice.",
     question=Question(
-        text="One request in four pays, payments hang, and there are twelve threads. After how long do clients who "
-        "do not pay have to wait?",
+        text="One request in four pays, and there are twelve threads: six in each of two replicas. Payments begin to "
+        "hang. When do clients who do not pay begin to wait, too?",
         choices={
             "a": "never: those who do not pay do not wait",
             "b": "after about three seconds",
@@ -62,7 +62,8 @@ SCENARIO = Scenario(
         *BOOKINGS,
     ),
     defences=("deadline", "bulkhead"),
-    lesson="bulkhead or deadline: either one keeps a slow dependency from taking the last thread.",
+    lesson="bulkhead or deadline: next to all other defences, either one keeps a slow dependency from taking the last "
+    "thread.",
     code=("payments.post",),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )
