@@ -7,8 +7,8 @@ to read (most likely the server's goodbye) is dropped, even while idle, and the 
 it would cost a round trip just to learn that the next one will work. Only as many are reopened as requests wait for,
 and at least SPARE: opening all at once would take CPU time from those very requests. If many wait, the newest goes
 first: served in order, each would get its turn just before its deadline, too late to finish. When a connection breaks,
-the idle ones are held back: until the database answers or a new connection is open, only one request per TRIAL_S may
-try one.
+the idle ones are suspect, too: only one request per TRIAL_S may try one, until the database answers or a new connection
+is open.
 Costs up to SIZE open connections per worker, busy or not.
 Hurts alone as a queue: a request that finds the pool empty waits, and when connections stop answering, hanging requests
 soon empty the pool. Hence `deadline` for those that hold one, `bulkhead` for those that wait.

@@ -2,7 +2,7 @@
 
 Guards against check-then-act. "SELECT says it is free, so INSERT" leaves a gap in which another request does the same,
 and no isolation level that people really use closes it. An exclusion constraint has no gap: the second INSERT fails
-(23P01).
+(23P01) or, with ON CONFLICT DO NOTHING, returns no row.
 Costs an index that each write must maintain, and a database error to translate into a 409 where an `if` used to do.
 Hurts alone when nobody translates the error: a lost race, which is an everyday event, then becomes a 500.
 

@@ -7,8 +7,8 @@ request with another meaning under the same key is refused (422), and so is one 
 running (409).
 Costs two statements per write, and a table that someone must prune (`prune`, called by the sweeper).
 Hurts alone when the effect is not in the same database: a remote call inside the transaction holds the key while it
-waits, and a rollback does not undo it. Make the call a second step, and let `first_step` find out what became of the
-work begun under the key: bookings do so with `saga`, and without it they ignore keys.
+waits, and a rollback does not undo it. Make the call a second step; at a retry, `first_step` finds out how far the work
+under its key got. Bookings do so with `saga`; without it they ignore keys.
 
 Its table is in schema/hardened.sql. Keys belong to their caller: nobody gets an answer that was meant for another.
 """

@@ -2,8 +2,9 @@
 
 Guards the customer's money. Two systems share no transaction: a charge whose booking was never written, or whose room
 went to somebody else, is money taken for nothing. So the booking is written first, as pending, and its own number is
-the key of the charge, which is never made twice. The answer confirms the booking; without one it is undone at once. The
-sweeper undoes what a crash leaves pending. A refund is recorded in the transaction that makes it due, and made later.
+the key of the charge, which is never made twice. The company's answer confirms the booking; without one, the booking is
+undone at once. The sweeper undoes what a crash leaves pending. A refund is recorded in the transaction that makes it
+due, and made later.
 Costs one more state (pending), one more write, a sweeper thread, and refunds that come a little later.
 Hurts alone when a step cannot be repeated: a refund without a key, requested twice, pays twice.
 """

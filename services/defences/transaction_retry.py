@@ -1,4 +1,4 @@
-"""Transaction retry: repeat what PostgreSQL did not do, and what has no effect the second time, like a read.
+"""Transaction retry: repeat what PostgreSQL rolled back, and what may safely be done twice, such as a read.
 
 Guards against losing to a deadlock or a serialization failure, and against a session that dies during a request: what
 was not committed was not done, and can be done on another connection in the time that is left. A COMMIT that was sent

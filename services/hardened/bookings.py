@@ -30,6 +30,7 @@ def create_booking():
     return jsonify(booking), 201, honest_errors.location(".get_booking", booking_id=booking["id"])
 
 
+# If PostgreSQL rolls it back, it is done again; a repeat under the same key continues where the first request stopped.
 @switchable
 @transaction_retry.retried
 @idempotency.first_step(saga.now)
@@ -41,7 +42,8 @@ def reserve(slot):
             raise unprocessable("there is no such user or room", "unknown_user_or_room")
         ensure_free(db, slot)
         booking = slot | {"status": "pending", "price_cents": price_cents(slot, room.hourly_price_cents)}
-        # Written before it is charged: whatever happens from here on, a row records it.
+        # Written before it is charged: whatever happens from here on, a row records it. No row comes back from the
+        # INSERT if the constraint did not let it through.
         reserved = db.scalar(insert(Booking).values(booking).on_conflict_do_nothing().returning(Booking))
         if reserved is None:
             raise conflict("the room is taken at that time", "room_taken")
@@ -50,8 +52,7 @@ def reserve(slot):
 
 @switchable
 def ensure_free(db, slot):
-    """Raise 409 if the room is taken at that time."""
-    # Nothing to check: the constraint lets one INSERT through, however many have seen the room free.
+    """Nothing to check here: the constraint lets one INSERT through, however many saw the room free."""
 
 
 def pay(booking):
