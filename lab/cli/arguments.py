@@ -37,7 +37,10 @@ ScenarioName = Annotated[
     ),
 ]
 RunName = Annotated[
-    str, typer.Argument(help='A run: its id or part of it, its folder, or "latest".', autocompletion=_runs)
+    str,
+    typer.Argument(
+        help='A run: its id or part of it, its folder, CAMPAIGN/RUN, or "latest".', autocompletion=_runs
+    ),
 ]
 Runtime = Annotated[str, typer.Option(help="auto, local or docker.", autocompletion=_runtimes)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

@@ -11,7 +11,7 @@ from rich.text import Text
 from lab import catalogue, paths
 from lab.catalogue import Entry
 from lab.cli.console import columns, console
-from lab.model import Check, Fault, Scenario
+from lab.model import PHASES, Check, Fault, Phases, Scenario
 
 
 def print_list() -> None:
@@ -38,7 +38,7 @@ def _scenarios() -> list[Scenario]:
 
 def markdown_table() -> str:
     """The catalogue as the README shows it."""
-    rows = ["| scenario | what breaks | what makes the difference |", "| --- | --- | --- |"]
+    rows = ["| scenario | fault | what makes the difference |", "| --- | --- | --- |"]
     for entry in catalogue.entries().values():
         scenario = entry.scenario
         page = f"docs/scenarios/{scenario.name}.md"
@@ -61,6 +61,7 @@ def print_scenario(entry: Entry, answer: bool) -> None:
     table.add_row("Hypothesis", found.hypothesis)
     table.add_row("Mirrors", found.mirrors)
     table.add_row("Load", f"{found.load.rate_rps:g} arrivals/s for each twin: {', '.join(found.load.mix)}")
+    table.add_row("Phases", f"{lengths(found.full)}\n--quick: {lengths(found.quick)}")
     table.add_row("Topology", found.topology.describe())
     table.add_row("Fault", faults_of(found))
     table.add_row("What it is about", title(found.checks[0]) if found.checks else "nothing is checked")
@@ -97,6 +98,12 @@ def paragraphs(text: str) -> list[str]:
 
 def title(check: Check) -> str:
     return (f"{check.invariant} " if check.invariant else "") + check.title()
+
+
+def lengths(phases: Phases) -> str:
+    """How long each phase lasts."""
+    windows = {phase: phases.window(phase) for phase in PHASES}
+    return ", ".join(f"{phase} {end_s - start_s:g} s" for phase, (start_s, end_s) in windows.items())
 
 
 def faults_of(scenario: Scenario) -> str:

@@ -83,9 +83,9 @@ def _operations() -> Iterator[str]:
 
 def _settings() -> Iterator[str]:
     yield "## Settings\n"
-    yield "What `--set` changes, with the defaults; phases are those of a full run. Also `load.good_within_ms`,"
-    yield "`load.client_timeout_s`, the other phases (`phases.recovery_s` …) and, with Docker, the limits of a part"
-    yield "(`limits.service.cpus` …).\n"
+    yield "What `--set` changes, with the defaults; phases are those of a full run (`bin/lab show S` also prints those"
+    yield "of `--quick`). Also `load.good_within_ms`, `load.client_timeout_s`, the other phases (`phases.recovery_s` …)"
+    yield "and, with Docker, the limits of a part (`limits.service.cpus` …).\n"
     rows = (
         (entry.scenario.name, ", ".join(f"`{each}`" for each in settings(entry.scenario)))
         for entry in catalogue.entries().values()

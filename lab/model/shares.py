@@ -8,3 +8,8 @@ def percent(share: float) -> str:
     if share in (0, 1):
         return f"{100 * share:.0f} %"
     return f"{min(max(100 * share, 0.1), 99.9):.1f}".removesuffix(".0") + " %"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """ "1 error", "3 errors": `many` is the plural, if it is not `one` with an s."""
+    return f"{count} {one}" if count == 1 else f"{count} {many or one + 's'}"

@@ -211,7 +211,7 @@ def test_a_repetition_that_was_not_needed_is_recorded_as_such() -> None:
     run = a_run(SCENARIO, healthy(), replace(healthy(PAIR[1]), **spared(3)))
     assert failed(run) == []
     told = [gate.sentence for gate in look(run) if gate.name == "planned = recorded"]
-    assert told[1].endswith(" recorded (1 as not needed, given how the requests that they follow ended).")
+    assert told[1].endswith(" recorded. Follow-ups not sent because they were not needed: 1.")
 
 
 def test_what_nobody_acknowledged_need_not_be_read() -> None:
@@ -485,4 +485,4 @@ def test_a_generator_without_cpu_to_spare_may_have_been_late_itself() -> None:
     run.twins[0].summary = a_summary(cpu_share_max=0.9)
     (gate,) = failed(run)
     assert gate.name == "generator healthy"
-    assert "Lower load.rate_rps" in gate.sentence
+    assert "Lower the rate" in gate.sentence

@@ -41,7 +41,7 @@ def sweep(
     scenario: ScenarioName,
     parameter: Annotated[str, typer.Argument(help="What to vary, such as fault.latency_ms=50,100,200.")],
     defences: Annotated[
-        str, typer.Option(help="Which defences are on: all, none, or all,-deadline …")
+        str, typer.Option(help="Defences of the hardened twin: all, none, or all,-deadline …")
     ] = "all",
     full: Full = False,
     runtime: Runtime = "auto",
@@ -65,7 +65,7 @@ def matrix(
         Path | None, typer.Option(help="Where to write the page; its data goes next to it.")
     ] = None,
     measure: Annotated[
-        bool, typer.Option("--measure", help="Make the missing runs first: about a minute each.")
+        bool, typer.Option("--measure", help="Make the missing runs first: ¾ of a minute each.")
     ] = False,
     full: Full = False,
     runtime: Runtime = "auto",

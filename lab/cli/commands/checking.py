@@ -26,7 +26,10 @@ def selfcheck(
     ] = None,
     page: Annotated[
         bool,
-        typer.Option("--page", help="Rewrite the page from its data; with --only, try those cases first."),
+        typer.Option(
+            "--page",
+            help="Only rewrite the page from its data; with --only, try those cases first and add them.",
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:

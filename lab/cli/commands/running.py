@@ -13,7 +13,7 @@ Drawn = Annotated[
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="Short phases: ¾ instead of 1¾ minutes in all.")]
 Defences = Annotated[
-    str, typer.Option(help='Which defences are on: "all", "all,-deadline", "none,+deadline" …')
+    str, typer.Option(help='Defences of the hardened twin: "all", "all,-deadline", "none,+deadline" …')
 ]
 Twins = Annotated[
     list[str] | None,

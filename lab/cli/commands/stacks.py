@@ -10,7 +10,7 @@ from lab.cli.arguments import Json, Runtime
 def up(
     runtime: Runtime = "auto",
     defences: Annotated[
-        str, typer.Option(help="Which defences are on: all, none, or all,-deadline …")
+        str, typer.Option(help="Defences of the hardened twin: all, none, or all,-deadline …")
     ] = "all",
 ) -> None:
     """Start both twins and their proxies, leave them running, and print how to reach them."""
@@ -34,7 +34,7 @@ def ps(as_json: Json = False) -> None:
 
 
 def heal() -> None:
-    """Clean up after a killed run: toxics, processes, containers, folders."""
+    """Clean up after a killed run, and repair what `up` left running: toxics, links, dead parts."""
     from lab.cli.stacks import heal_and_tell
 
     heal_and_tell()

@@ -19,20 +19,20 @@ def as_asked(manifest: Planned, twin: TwinEvidence) -> Iterator[Gate]:
     made = changes(twin)
     told = [event for event in twin.events if isinstance(event, Switched | Performed | ReadBack)]
     wrong = [event for event in told if not event.ok]
-    sentence = (
-        f"{len(made)} of {planned} changes were made; {len(wrong)} of {len(told)} readings contradict them."
-    )
+    sentence = f"{len(made)} of {planned} planned changes were made."
     if wrong:
         first = wrong[0]
         at_s = first.at_s if isinstance(first, ReadBack) else first.before_s
-        sentence += f" First at {at_s:.2f} s on {first.target}. {first.error}".rstrip()
+        sentence += (
+            f" At {at_s:.2f} s, {first.target} was not in the state that had been requested. {first.error}"
+        )
     yield Gate(
         name=FAULT_AS_ASKED,
         passed=not wrong and len(made) == planned,
         value=len(wrong) + abs(planned - len(made)),
         limit=0,
         unit="changes",
-        sentence=sentence,
+        sentence=sentence.rstrip(),
         twin=twin.twin,
     )
 

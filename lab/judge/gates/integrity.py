@@ -93,7 +93,7 @@ def history_complete(run: RunEvidence, twin: TwinEvidence) -> Gate:
 
 
 def observed_throughout(twin: TwinEvidence) -> Gate:
-    """Every series of readings runs from T0 to the end of the load, and the observer never stood still."""
+    """Every series of readings runs from T0 to the end of the load, without a gap."""
     seen: dict[str, list[float]] = {}
     for what, at_s in _looks(twin):
         seen.setdefault(what, []).append(at_s)
@@ -104,12 +104,12 @@ def observed_throughout(twin: TwinEvidence) -> Gate:
         if abs(min(at_s)) > FIRST_S or max(at_s) < last_s
     ]
     gaps = list(_gaps(twin))
-    sentence = f"All {len(seen)} series of readings run from T0 to the end of the load, without a gap."
+    sentence = f"All {len(seen)} series of readings run from the start to the end of the load, without a gap."
     if wrong:
-        told = "; ".join(wrong)
-        sentence = f"The load ran from 0 s to {twin.phases.load_s:g} s, but these readings did not: {told}."
+        sentence = f"Some readings do not cover the whole load, from 0 s to {twin.phases.load_s:g} s: "
+        sentence += f"{'; '.join(wrong)}."
     elif gaps:
-        sentence = f"The observer stood still: {gaps[0]}."
+        sentence = f"The lab's own readings stopped for a while: {gaps[0]}."
     return _counted(THROUGHOUT, len(wrong) + len(gaps), "series", sentence, twin)
 
 

@@ -78,8 +78,10 @@ def _as_before(
     elif silent > SILENT_MAX:
         told += f" {percent(silent)} of the probes got no answer."
     else:
-        told += f" the fastest probes took {grown_ms:.1f} ms longer than before, "
-        told += f"and {percent(cut)} of all probes were cut off."
+        longer = f"{grown_ms:.1f} ms longer" if grown_ms > 0 else "no longer"
+        told += (
+            f" the fastest probes took {longer} than before, and {percent(cut)} of all probes were cut off."
+        )
     return Gate(
         name=LINKS_AS_PLANNED,
         passed=enough and grown_ms <= limit_ms and cut <= CUT_MAX and silent <= SILENT_MAX,

@@ -12,7 +12,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 from lab.judge.evidence import RunEvidence
-from lab.model import BASELINE, RECOVERY, Capability, Gate, MachineSample, Scenario, percent
+from lab.judge.gates.plain import yes_or_no
+from lab.model import BASELINE, RECOVERY, Capability, Gate, MachineSample, Scenario, counted, percent
 
 FOREIGN_CPU, MEMORY = "foreign CPU", "memory"
 SECOND_S, SLACK_S = 1.0, 0.1
@@ -23,13 +24,12 @@ GAP_MAX_S = 2.0  # between two samples
 FOREIGN_MAX = 0.05  # from the baseline to the end of the recovery
 STOLEN_MIN = 0.01  # less is not worth mentioning
 SWAPPED_BYTES_MAX = 20_000_000
-NOT_TOLD = "This system does not report what else ran on it."
 
 
 def foreign_cpu(run: RunEvidence) -> Gate:
     """CPU time on the twins' cores that went to other programs: in the worst second, and on average."""
     if not (run.manifest.counted or run.machine):
-        return _not_told(FOREIGN_CPU)
+        return yes_or_no(FOREIGN_CPU, True, "This system does not report what else ran on it.")
     inside = _inside(run)
     worst, at_s = max(_seconds(inside), default=(1.0, 0.0))
     mean = _share(inside[0], inside[-1]) if len(inside) > 1 else 1.0
@@ -47,7 +47,7 @@ def foreign_cpu(run: RunEvidence) -> Gate:
     return Gate(
         name=FOREIGN_CPU,
         passed=value <= limit and not unseen,
-        value=None if unseen else value,
+        value=None if unseen or len(inside) < 2 else value,
         limit=limit,
         unit="share",
         sentence=sentence,
@@ -57,21 +57,21 @@ def foreign_cpu(run: RunEvidence) -> Gate:
 def memory(run: RunEvidence) -> Gate:
     """Hardly anything was swapped, and no process was killed for lack of memory except by a limit of the scenario."""
     if not (run.manifest.counted or run.machine):
-        return _not_told(MEMORY)
+        return yes_or_no(MEMORY, True, "This system does not report swapping, nor kills for lack of memory.")
     samples = run.machine
     swapped = samples[-1].swapped_bytes - samples[0].swapped_bytes if samples else 0
     killed = samples[-1].oom_kills - samples[0].oom_kills if samples else 0
     if _limits_memory(run.manifest.scenario):
         killed = 0
     passed = bool(samples) and swapped <= SWAPPED_BYTES_MAX and not killed
-    victims = "1 process" if killed == 1 else f"{killed} processes"
+    victims = counted(killed, "process", "processes")
     sentence = f"The machine swapped {swapped / 1e6:.0f} MB, and killed {victims} for lack of memory."
     if not samples:
         sentence = "There is no record of the machine's memory."
     return Gate(
         name=MEMORY,
         passed=passed,
-        value=swapped / 1e6,
+        value=swapped / 1e6 if samples else None,
         limit=SWAPPED_BYTES_MAX / 1e6,
         unit="MB",
         sentence=sentence,
@@ -144,7 +144,3 @@ def _stolen(samples: Sequence[MachineSample]) -> str:
         if share >= STOLEN_MIN
         else ""
     )
-
-
-def _not_told(name: str) -> Gate:
-    return Gate(name=name, passed=True, value=None, limit=None, unit="", sentence=NOT_TOLD)

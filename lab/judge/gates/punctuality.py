@@ -17,7 +17,7 @@ SKEW_MS = 10.0
 SCHEDULE_LAG, ON_TIME, IN_STEP = "schedule lag", "faults on time", "twins in step"
 TIMING_SHARE = 0.95  # of the switches: of two, both must be on time; of the many in bursts, a few may slip …
 WORST_TIMES = 5  # … but not by more than this many times the limit
-NEVER = "No fault was ever switched."
+NEVER = "No fault was switched on or off."
 
 Change = Switched | Performed
 
@@ -69,7 +69,10 @@ def in_step(run: RunEvidence) -> Gate:
             asked.setdefault((event.fault, event.planned_s, on), []).append(event.before_s)
     skew_ms = [1000 * (max(instants) - min(instants)) for instants in asked.values()]
     return _timing(
-        IN_STEP, skew_ms, SKEW_MS, lambda which, ms: f"{which} reached all twins within {ms:.1f} ms."
+        IN_STEP,
+        skew_ms,
+        SKEW_MS,
+        lambda which, ms: f"{which} reached all twins within {ms:.1f} ms of each other.",
     )
 
 

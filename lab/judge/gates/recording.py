@@ -24,18 +24,18 @@ def all_recorded(run: RunEvidence, twin: TwinEvidence) -> Gate:
     or a reader of a write that had not been acknowledged."""
     planned, recorded = run.manifest.planned, len(twin.recorded)
     spared, unfounded = recorded - len(twin.requests), _unfounded(twin)
-    sentence = f"{planned} requests were planned, {recorded} recorded"
+    sentence = f"{planned} requests were planned, {recorded} recorded."
     if spared:
-        sentence += f" ({spared} as not needed, given how the requests that they follow ended)"
+        sentence += f" Follow-ups not sent because they were not needed: {spared}."
     if unfounded:
-        sentence += f", but {unfounded} of these were needed"
+        sentence += f" Of these, {unfounded} had been needed."
     return Gate(
         name="planned = recorded",
         passed=planned == recorded == distinct(twin.recorded) > 0 and not unfounded,
         value=recorded - unfounded,
         limit=planned,
         unit="requests",
-        sentence=sentence + ".",
+        sentence=sentence,
         twin=twin.twin,
     )
 

@@ -7,20 +7,23 @@ from dataclasses import replace
 
 from lab.model import Gate
 
+REPORT = "If it fails again, report it: it is a bug in the lab."
+AGAIN = f"Run it again. {REPORT}"
 QUIET = "Run it again on a quiet machine."
 CLOSE = "Close other programs, and run it again. bin/lab doctor names settings of this machine that delay the lab."
-FOLDER = "Somebody changed the folder, or an observer stood still: run it again."
-STEADY = "Run it again on a quiet machine, or lower load.rate_rps."
+FOLDER = "Somebody changed the folder, or the lab's own readings stopped for a while: run it again."
+RATE = "Lower the rate, for example: --set load.rate_rps=10."
+STEADY = f"{QUIET} If it fails again, there is too much load. {RATE}"
 
 STEPS: Mapping[str, str] = {
     "run complete": "",  # its sentence says what ended the run, and what to do
-    "planned = recorded": "Run it again. If it fails again, report it: it is a bug in the lab.",
+    "planned = recorded": AGAIN,
     "as scheduled": FOLDER,
     "phases as planned": FOLDER,
     "history complete": FOLDER,
     "observed throughout": FOLDER,
-    "generator healthy": "Lower load.rate_rps.",
-    "oracle alive": "Lengthen the baseline, so that each operation succeeds once.",
+    "generator healthy": f"{RATE} Errors of its own are bugs in the lab: report them.",
+    "oracle alive": "Lengthen the baseline, for example: --set phases.baseline_s=20, so that each operation succeeds.",
     "schedule lag": CLOSE,
     "faults on time": CLOSE,
     "twins in step": CLOSE,
@@ -28,19 +31,23 @@ STEPS: Mapping[str, str] = {
     "memory": "Close other programs, or use a machine with more memory.",
     "same servers": "Find out who stopped or restarted it (the logs in the run folder tell when), and run it again.",
     "limits alike": "Find out who changed them, and run it again.",
-    "baseline healthy": "Run it again; if it fails again, this machine cannot serve load.rate_rps: lower it.",
+    "baseline healthy": f"Run it again. If it fails again, this machine cannot serve so much. {RATE}",
     "baseline steady": STEADY,
     "baselines alike": STEADY,
-    "fault as asked": QUIET,
+    "fault as asked": f"{QUIET} {REPORT}",
     "fault observed": QUIET,
     "healing observed": QUIET,
     "links as planned": "Find out what slowed them down, and run it again.",
     "proxies untouched": "Leave Toxiproxy's API alone during a run, and run it again.",
 }
 
+# The lab keeps a record for each of these. Where there is none, nobody but the lab itself is to blame.
+RECORDED = ("schedule lag", "faults on time", "twins in step", "foreign CPU", "memory", "proxies untouched")
+
 
 def with_step(gate: Gate) -> Gate:
     """The gate; if it failed, its sentence ends with what to do."""
     if gate.passed:
         return gate
-    return replace(gate, sentence=f"{gate.sentence} {STEPS[gate.name]}".rstrip())
+    unrecorded = gate.name in RECORDED and gate.value is None
+    return replace(gate, sentence=f"{gate.sentence} {AGAIN if unrecorded else STEPS[gate.name]}".rstrip())

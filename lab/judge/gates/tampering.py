@@ -22,7 +22,7 @@ def untouched(twin: TwinEvidence) -> Gate:
     return Gate(
         name=UNTOUCHED,
         passed=bool(read) and not wrong,
-        value=len(wrong),
+        value=len(wrong) if read else None,
         limit=0,
         unit="readings",
         sentence=sentence,
