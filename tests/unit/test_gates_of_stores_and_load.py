@@ -30,6 +30,7 @@ from tests.fabricated.evidence import (
     FabricatedTwin,
     a_run,
     a_scenario,
+    probes,
     requests,
     together,
 )
@@ -64,11 +65,11 @@ def more(until_s: float) -> Any:
     return together(requests(), requests(START_S, until_s, rate_rps=40))
 
 
-def a_run_with(fault: Fault, probes: Sequence[SessionsSample] = (), rows: Any = None) -> FabricatedRun:
+def a_run_with(fault: Fault, seen: Sequence[SessionsSample] = (), rows: Any = None) -> FabricatedRun:
     window = [FaultWindow(fault=0, on_s=START_S, off_s=END_S)]
     twins = [
         FabricatedTwin(
-            plan=plan, probes=probes, fault_windows=window, requests=requests() if rows is None else rows
+            plan=plan, probes=seen, fault_windows=window, requests=requests() if rows is None else rows
         )
         for plan in PAIR
     ]
@@ -156,3 +157,16 @@ def test_a_surge_is_in_the_schedule_so_that_nobody_switches_it() -> None:
         twin.events = [event for event in twin.events if isinstance(event, ProxiesRead | ServersRead)]
     assert failed(run) == set()
     assert "fault as asked" not in {gate.name for gate in look(run)}
+
+
+@pytest.mark.parametrize(("answer_ms", "found"), [(30.0, set()), (80.0, {"links as planned"})])
+def test_in_a_surge_even_the_fastest_probes_wait_for_the_twins_cores(
+    answer_ms: float, found: set[str]
+) -> None:
+    run = as_planned(Surge(times=3))
+    run.twins[0].probes = [
+        *probes(0, START_S),
+        *probes(START_S, END_S, answer_ms=answer_ms),
+        *probes(END_S, LOAD_S),
+    ]
+    assert failed(run) == found
