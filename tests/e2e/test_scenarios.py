@@ -22,7 +22,7 @@ from lab import catalogue
 from lab.judge.gates import SPOILED
 from lab.judge.gates.machine import FOREIGN_CPU
 from lab.judge.gates.punctuality import SCHEDULE_LAG
-from lab.model import Capability, Topology
+from lab.model import Capability
 from lab.record import sums
 from tests.e2e.test_any_machine import ON_ANY_MACHINE
 from tests.fabricated.evidence import HARDENED
@@ -78,16 +78,16 @@ def assert_as_expected(code: int, verdict: dict[str, Any]) -> None:
 
 
 def one_of_each_kind() -> list[Any]:
-    """Every scenario, but only the last with a fault of some kind, or with some part, belongs to what CI runs.
+    """Every scenario, but only the last with a fault of some kind belongs to what CI runs.
 
     All faults of links are one kind: the same Toxiproxy makes them on both runtimes. A fault of the load is in the
-    schedule, whatever the runtime. `--all` runs every scenario.
+    schedule, whatever the runtime. Parts of a topology have tests of their own in tests/docker. `--all` runs every
+    scenario.
     """
-    seen: set[str] = {*Topology().parts, str(Capability.LOAD)}
+    seen = {Capability.LOAD}
     found = []
     for name, entry in reversed(catalogue.entries().items()):
-        scenario = entry.scenario
-        kinds = {str(fault.needs) for fault in scenario.faults} | set(scenario.topology.parts)
+        kinds = {fault.needs for fault in entry.scenario.faults}
         found.append(pytest.param(name, marks=[pytest.mark.long] if kinds <= seen else []))
         seen |= kinds
     return found

@@ -230,6 +230,7 @@ FILES = (
 )  # fmt: skip
 CASES = [(name, damage) for name in FILES for damage in damages(name)]
 MADE_AGAIN = ("verdict.json", "report.html", "summary.md", "junit.xml")  # from the evidence
+NOT_SEALED = (*MADE_AGAIN, sums.NAME)
 
 
 def test_every_file_of_a_run_folder_is_damaged_here(whole: Path) -> None:
@@ -261,7 +262,20 @@ def one_sentence(word: str, result: RESULT) -> bool:
     return code == UNUSABLE
 
 
-@pytest.mark.parametrize(("name", "how"), CASES, ids=[f"{name}: {how}" for name, how in CASES])
+def each_unsealed() -> list[Any]:
+    """In CI without changes to the contents of evidence: the checksum refuses them all alike."""
+    return [
+        pytest.param(
+            name,
+            how,
+            id=f"{name}: {how}",
+            marks=[] if how in ANY or name in NOT_SEALED else [pytest.mark.long],
+        )
+        for name, how in CASES
+    ]
+
+
+@pytest.mark.parametrize(("name", "how"), each_unsealed())
 def test_what_was_changed_after_the_run_is_never_judged(lab: Lab, whole: Path, name: str, how: str) -> None:
     folder = paths.RUNS / NAME
     damages(name)[how](folder / name)
