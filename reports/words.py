@@ -75,7 +75,7 @@ def expectation(twin: model.TwinVerdict) -> str:
     if not twin.surprising:
         return "as expected"
     return (
-        "as expected, but for another reason"
+        "not as expected: right verdict, wrong reason"
         if twin.verdict is twin.expected
         else f"expected: {twin.expected}"
     )

@@ -47,7 +47,7 @@ class Standing:
         time.sleep(max(0.0, self.t0 + at_s - time.monotonic()))
 
     def family(self, name: str) -> list[psutil.Process]:
-        """All processes whose name in the ledger ends in `name`, parents first. Raises LabError if there are none."""
+        """The processes whose name in the ledger ends in `name`, before their descendants. Raises LabError if none."""
         leaders = [psutil.Process(pid) for pid in self._leaders(name)]
         found = [member for leader in leaders for member in (leader, *leader.children(recursive=True))]
         if not found:

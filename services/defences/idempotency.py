@@ -5,10 +5,10 @@ Guards clients that lost the answer and must ask again. The claim of the key, th
 transaction, so they exist together or not at all. Requests are compared by meaning, as the route understood them. A
 request with another meaning under the same key is refused (422), and so is one that arrives while the first is still
 running (409).
-Costs two statements per write, and a table that someone must prune (`prune`, called by the sweeper).
+Costs two statements per write, and a table that must be pruned, which a thread of the service does (the sweeper).
 Hurts alone when the effect is not in the same database: a remote call inside the transaction holds the key while it
 waits, and a rollback does not undo it. Make the call a second step; at a retry, `first_step` finds out how far the work
-under its key got. Bookings do so with `saga`; without it they ignore keys.
+under its key got. With `saga`, bookings work in two such steps; without it they ignore keys.
 
 Its table is in schema/hardened.sql. Keys belong to their caller: nobody gets an answer that was meant for another.
 """

@@ -12,7 +12,7 @@ AGAIN = f"Run it again. {REPORT}"
 QUIET = "Run it again on a quiet machine."
 CLOSE = "Close other programs, and run it again. bin/lab doctor names settings of this machine that delay the lab."
 FOLDER = "Somebody changed the folder, or the lab's own readings stopped for a while: run it again."
-RATE = "Lower the rate, for example: --set load.rate_rps=10."
+RATE = "Lower load.rate_rps by --set; bin/lab show prints the scenario's own."
 STEADY = f"{QUIET} If it fails again, there is too much load. {RATE}"
 
 STEPS: Mapping[str, str] = {
@@ -29,15 +29,16 @@ STEPS: Mapping[str, str] = {
     "twins in step": CLOSE,
     "foreign CPU": "Close other programs, wait until the machine (or its host) is quiet, and run it again.",
     "memory": "Close other programs, or use a machine with more memory.",
-    "same servers": "Find out who stopped or restarted it (the logs in the run folder tell when), and run it again.",
-    "limits alike": "Find out who changed them, and run it again.",
-    "baseline healthy": f"Run it again. If it fails again, this machine cannot serve so much. {RATE}",
+    "same servers": "Find out what stopped or restarted a server or ended a session (see the logs in the run folder), "
+    "and run it again.",
+    "limits alike": "Find out who set or changed them, and run it again.",
+    "baseline healthy": f"Run it again. If it fails again, this machine cannot handle the load. {RATE}",
     "baseline steady": STEADY,
     "baselines alike": STEADY,
     "fault as asked": f"{QUIET} {REPORT}",
     "fault observed": QUIET,
     "healing observed": QUIET,
-    "links as planned": "Find out what slowed them down, and run it again.",
+    "links as planned": "Find out what slowed them down or cut connections, and run it again.",
     "proxies untouched": "Leave Toxiproxy's API alone during a run, and run it again.",
 }
 

@@ -83,7 +83,7 @@ class Project:
 
     @property
     def networks(self) -> tuple[str, ...]:
-        """All: also the one through which its ports are published."""
+        """The twin's own network, and the one through which its ports are published."""
         return (self.network, f"{self.name}_door")
 
     def container(self, part: str, member: str = "1") -> str:

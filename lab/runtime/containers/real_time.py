@@ -16,7 +16,7 @@ REMEDY = f"sudo mkdir -p {CGROUP}/docker && echo {SHARE_US} | sudo tee {CGROUP}/
 
 
 def lacking(cgroup: Path = CGROUP) -> bool:
-    """Whether real time is rationed here, and containers have too little of it."""
+    """Whether this kernel rations real-time priority, and gives containers too little of it."""
     return (cgroup / FILE).exists() and _shared_us(cgroup) < WANTED_US
 
 
@@ -26,7 +26,7 @@ def asked_us(cgroup: Path = CGROUP) -> int | None:
 
 
 def advice() -> str:
-    """What to do about runs that are late on this machine; "" if there is no known remedy."""
+    """How to let containers have real-time priority, so that load and probes wake on time; "" if they have it."""
     if not lacking():
         return ""
     return f"This kernel gives containers no real time. To have load and probes woken on time: {REMEDY}."

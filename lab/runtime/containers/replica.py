@@ -23,7 +23,7 @@ class DockerReplica:
 
     @property
     def host_port(self) -> str:
-        """The container's name, not its address, which a restart may change; and the port."""
+        """The container's short id, not its address, which a restart may change; and the port."""
         return f"{self._container.short_id}:{SERVICE_PORT}"
 
     def running(self) -> bool:

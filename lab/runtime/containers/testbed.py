@@ -174,5 +174,8 @@ def version(said: str) -> str:
     """The version number in a server's output."""
     found = re.search(r"\d+\.\d+\.\d+", said)
     if found is None:
-        raise LabError(f"A server did not report its version: {said[:200]!r}.")
+        raise LabError(
+            f"A server reported no version, but {said[:200]!r}. Fetch the images again: "
+            "bin/lab prefetch --runtime docker"
+        )
     return found.group()

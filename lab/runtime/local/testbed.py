@@ -75,7 +75,8 @@ class LocalTestbed(Twins[LocalTwin]):
         except OSError as exc:
             self._stop()
             raise LabError(
-                f"The stack cannot be started: {exc}. Fix that, or set TMPDIR to another folder."
+                f"The twins cannot be started: {exc}. Fix that; if it is about a temporary folder, set "
+                "TMPDIR to another."
             ) from exc
         except BaseException:
             self._stop()

@@ -117,7 +117,7 @@ class LocalTwin:
         self._look_after_replicas(journal)
 
     def check(self) -> None:
-        """Raises LabError if its Toxiproxy has ended, without which nothing is measured. Parts may be broken."""
+        """Raises LabError if its Toxiproxy has ended: nothing is measured without it. Other parts may be broken."""
         if self._toxiproxy is not None and not self._toxiproxy.running():
             raise LabError(
                 f"The proxies of the {self._plan.name} twin ended mid-run, so no twin is judged. See "

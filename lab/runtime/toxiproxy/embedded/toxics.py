@@ -172,6 +172,6 @@ class Toxic:
         return KINDS[self.type]
 
     async def run(self, stub: Stub) -> None:
-        """At each start, chance decides whether this link has the toxic at all."""
+        """Act on one direction of one connection, or not at all: chance decides (`toxicity`)."""
         pipe = self.kind.pipe if random.random() < self.toxicity else noop
         await pipe(stub, self.attributes)
