@@ -28,11 +28,6 @@ BUSY_MACHINE_S = 0.25
 TRANSFER = {"from_wallet_id": 1, "to_wallet_id": 2, "amount_cents": 10, "reference": "intent-1"}
 
 
-def in_all(*values):
-    """One more case of the same, for `bin/test --all`."""
-    return pytest.param(*values, marks=pytest.mark.long)
-
-
 def timed(app, method, path, body=None, **headers):
     """The answer, and how many seconds it took."""
     began = time.monotonic()
@@ -132,7 +127,7 @@ def test_nothing_is_sent_after_the_deadline(make, owner, in_transaction):
     assert rows(owner, "SELECT count(*) FROM wallets WHERE balance_cents = 0") == [(0,)]
 
 
-@pytest.mark.parametrize("latency_ms", [in_all(100), 230, 400])
+@pytest.mark.parametrize("latency_ms", [100, 230, 400])
 def test_a_keyed_transfer_ends_by_the_deadline_that_its_client_asked_for(make, link, latency_ms):
     app = make(*HARDENED, link.port)
     asked_s = 0.5
@@ -179,7 +174,7 @@ def test_the_answer_stands_even_if_giving_the_connection_back_fails(make, link):
 # Slow is not dead
 
 
-@pytest.mark.parametrize("latency_ms", [150, in_all(200), 260, in_all(300), 400])
+@pytest.mark.parametrize("latency_ms", [150, 200, 260, 300, 400])
 def test_a_slow_database_is_used_as_long_as_it_answers_in_time(make, link, latency_ms):
     app = make(*HARDENED, link.port)
     with link.late_by(latency_ms):
@@ -190,7 +185,7 @@ def test_a_slow_database_is_used_as_long_as_it_answers_in_time(make, link, laten
     assert sample(app, "sheds_total", why="circuit_open") == 0
 
 
-@pytest.mark.parametrize("latency_ms", [in_all(260), 400])
+@pytest.mark.parametrize("latency_ms", [260, 400])
 def test_reads_that_come_now_and_then_find_the_connections_open(make, link, owner, latency_ms):
     app = make(*HARDENED, link.port)
     before = backends(owner)
@@ -535,8 +530,8 @@ def within_the_deadline(app, method: str, path: str, body, due_at: float) -> boo
 @pytest.mark.parametrize(
     ("method", "path", "body", "latency_ms"),
     [
-        in_all("GET", "/bookings/1/", None, 0),
-        in_all("GET", "/bookings/1/", None, 80),
+        ("GET", "/bookings/1/", None, 0),
+        pytest.param("GET", "/bookings/1/", None, 80, marks=pytest.mark.long),
         ("PUT", "/users/1/profile/", PROFILE, 30),
     ],
 )
