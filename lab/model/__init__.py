@@ -29,7 +29,7 @@ from lab.model.outcomes import Ending, Failure, Outcome, Verdict
 from lab.model.phases import BASELINE, DRAIN, FAULT, FULL, PHASES, QUICK, RECOVERY, WARMUP, Phases, Window
 from lab.model.probes import ROUND_TRIPS, LinkSample, PartSample, Probe, Proof, Sample, Seen, SessionsSample
 from lab.model.scenarios import Check, Question, Scenario
-from lab.model.shares import counted, percent
+from lab.model.shares import percent, plural
 from lab.model.targets import (
     ALL,
     ARRIVALS,
@@ -198,8 +198,8 @@ __all__ = [
     "Window",
     "a_link",
     "a_part",
-    "counted",
     "line_up",
     "percent",
+    "plural",
     "session_mark",
 ]

@@ -1,4 +1,4 @@
-"""Shares in per cent: written the same way in checks, gates, tables and figures."""
+"""Shares in per cent, and counts: written the same way in checks, gates, tables and figures."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ def percent(share: float) -> str:
     return f"{min(max(100 * share, 0.1), 99.9):.1f}".removesuffix(".0") + " %"
 
 
-def counted(count: int, one: str, many: str = "") -> str:
-    """ "1 error", "3 errors": `many` is the plural, if it is not `one` with an s."""
+def plural(count: int, one: str, many: str = "") -> str:
+    """How many of something, such as 1 error or 3 errors; `many` is the plural if it is not `one` with an s."""
     return f"{count} {one}" if count == 1 else f"{count} {many or one + 's'}"

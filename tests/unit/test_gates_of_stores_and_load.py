@@ -159,14 +159,17 @@ def test_a_surge_is_in_the_schedule_so_that_nobody_switches_it() -> None:
     assert "fault as asked" not in {gate.name for gate in look(run)}
 
 
-@pytest.mark.parametrize(("answer_ms", "found"), [(30.0, set()), (80.0, {"links as planned"})])
-def test_in_a_surge_even_the_fastest_probes_wait_for_the_twins_cores(
-    answer_ms: float, found: set[str]
+@pytest.mark.parametrize(
+    ("fault_ms", "recovery_ms", "found"),
+    [(30.0, 2.0, set()), (80.0, 2.0, {"links as planned"}), (2.0, 30.0, {"links as planned"})],
+)
+def test_during_a_surge_even_the_fastest_probes_wait_for_the_twins_cores(
+    fault_ms: float, recovery_ms: float, found: set[str]
 ) -> None:
     run = as_planned(Surge(times=3))
     run.twins[0].probes = [
         *probes(0, START_S),
-        *probes(START_S, END_S, answer_ms=answer_ms),
-        *probes(END_S, LOAD_S),
+        *probes(START_S, END_S, answer_ms=fault_ms),
+        *probes(END_S, LOAD_S, answer_ms=recovery_ms),
     ]
     assert failed(run) == found

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lab.checks.wording import counted
-from lab.model import Check, CheckResult, Evidence, Outcome
+from lab.model import Check, CheckResult, Evidence, Outcome, plural
 from lab.workload.booking.history import (
     BOOKINGS,
     CHARGES,
@@ -59,7 +59,7 @@ def _violation(intent: Intent, rows: Mapping[str, int], charges: Mapping[str, in
     for noun, counter in left.items():
         count = counter.get(intent.reference, 0)
         if not least <= count <= most:
-            return f"{intent}; {count} {noun}{'' if count == 1 else 's'}"
+            return f"{intent}; {plural(count, noun)}"
     if len(intent.tries) > 1:
         answers = {_identity(each.answered) for each in intent.tries if each.outcome == Outcome.OK}
         if len(answers) > 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.judge.evidence import TwinEvidence
 from lab.judge.gates.plain import yes_or_no
-from lab.model import Failure, Gate, counted, percent
+from lab.model import Failure, Gate, percent, plural
 
 CPU_SHARE_MAX = 0.8  # of the core that it runs on: above it answers wait for the generator
 
@@ -13,9 +13,9 @@ def generator(twin: TwinEvidence) -> Gate:
     shed = int((twin.requests["failure"] == Failure.SHED).sum())
     hits = max(twin.summary.cap_hits, shed)
     errors, busy = twin.summary.errors, twin.summary.cpu_share_max
-    sentence = f"The load generator held back {counted(hits, 'request')} at its own limit."
+    sentence = f"The load generator held back {plural(hits, 'request')} at its own limit."
     if errors:
-        sentence += f" It had {counted(len(errors), 'error')} of its own; the first: {errors[0]}."
+        sentence += f" It had {plural(len(errors), 'error')} of its own; the first: {errors[0]}."
     if busy > CPU_SHARE_MAX:
         sentence += f" It used {percent(busy)} of a core, so it may have been late itself."
     return Gate(

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from lab.judge.evidence import RunEvidence
 from lab.judge.gates.plain import yes_or_no
-from lab.model import BASELINE, RECOVERY, Capability, Gate, MachineSample, Scenario, counted, percent
+from lab.model import BASELINE, RECOVERY, Capability, Gate, MachineSample, Scenario, percent, plural
 
 FOREIGN_CPU, MEMORY = "foreign CPU", "memory"
 SECOND_S, SLACK_S = 1.0, 0.1
@@ -64,7 +64,7 @@ def memory(run: RunEvidence) -> Gate:
     if _limits_memory(run.manifest.scenario):
         killed = 0
     passed = bool(samples) and swapped <= SWAPPED_BYTES_MAX and not killed
-    victims = counted(killed, "process", "processes")
+    victims = plural(killed, "process", "processes")
     sentence = f"The machine swapped {swapped / 1e6:.0f} MB, and killed {victims} for lack of memory."
     if not samples:
         sentence = "There is no record of the machine's memory."

@@ -20,7 +20,7 @@ from lab.model import (
     Server,
     ServersRead,
     Tables,
-    counted,
+    plural,
 )
 
 SAME_SERVERS, LIMITS_ALIKE = "same servers", "limits alike"
@@ -69,7 +69,7 @@ def _ended_sessions(twin: TwinEvidence) -> Iterator[str]:
     """Sessions of the database that somebody has ended by hand, as PostgreSQL counts them."""
     before, after = (_sessions_killed(state) for state in (twin.initial, twin.final))
     if after > before:
-        yield f"somebody ended {counted(after - before, 'session')} of the database"
+        yield f"somebody ended {plural(after - before, 'session')} of the database"
 
 
 def _sessions_killed(state: Tables) -> int:
