@@ -16,8 +16,7 @@ from lab.model import BASELINE, EDGE, FAULT, LINK_TO, RECOVERY, Gate, Kind, Link
 
 LINKS_AS_PLANNED = "links as planned"
 SLACK_MS, SLACK_SHARE = 15.0, 0.5  # the larger, the share of the baseline
-SURGED_MS = 50.0  # during a surge even the fastest probes wait for the twin's cores: 11 to 24 ms in S03
-STRUCK, RECOVERING = (f"the {phase} phase" for phase in (FAULT, RECOVERY))
+SURGED_MS = 50.0  # in a surge, and in the backlog after it, all probes wait for the cores: 11 to 24 ms in S03
 CUT = ("refused", "reset")
 CLOSED, SILENT = ("closed",), ("timeout",)  # the twin, or a fault behind the link, may be the cause of these
 CUT_MAX = 0.05
@@ -49,7 +48,7 @@ def _unchanged(twin: TwinEvidence, link: str, samples: Sequence[LinkSample], *, 
     Where one of them is too short to be judged alone, both are judged together.
     """
     before = _during(twin, samples, BASELINE)
-    after = {STRUCK: _during(twin, samples, FAULT), RECOVERING: _during(twin, samples, RECOVERY)}
+    after = {f"the {phase} phase": _during(twin, samples, phase) for phase in (FAULT, RECOVERY)}
     if min(map(len, after.values())) < SAMPLES_MIN:
         after = {" and ".join(after): [one for some in after.values() for one in some]}
     gates = [
@@ -69,7 +68,7 @@ def _as_before(
 ) -> Gate:
     base_ms, now_ms = _fastest_ms(before), _fastest_ms(after)
     grown_ms = now_ms - base_ms if base_ms is not None and now_ms is not None else 0.0
-    surged = when != RECOVERING and any(fault.target().kind is Kind.LOAD for fault in twin.faults)
+    surged = any(fault.target().kind is Kind.LOAD for fault in twin.faults)
     limit_ms = max(SURGED_MS if surged else SLACK_MS, SLACK_SHARE * (base_ms or 0.0))
     cut = _share(after, (*CUT, *CLOSED) if must_answer else CUT)
     silent = _share(after, SILENT) if must_answer else 0.0
