@@ -11,6 +11,7 @@ import json
 import socket
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from geventhttpclient.connectionpool import ConnectionPool
 
 from loadtests.records import Failure
 
+JSON = "application/json"
 NO_RETRIES = -1
 OUT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
 FAR_AWAY_S = 3_600.0  # the whole-request timeout ends every wait before these do
@@ -36,6 +38,8 @@ class Exchange:
     status: int = 0
     failure: Failure = Failure.NONE
     body: bytes = b""
+    etag: str = ""  # the version of the answer, as the service names it
+    tells_when: bool = False  # whether a refusal says when to come back
     own_error: str = ""  # this machine ran out of something: that says nothing about the service
 
     @property
@@ -71,7 +75,8 @@ class TellingPool(ConnectionPool):
 class Client:
     """Requests to one address, many at a time."""
 
-    def __init__(self, target: str, token: str, connections: int) -> None:
+    def __init__(self, target: str, token: str, tokens: Mapping[str, str], connections: int) -> None:
+        """`token` is that of an operator, `tokens` those of the users who send requests themselves."""
         host, port = target.rsplit(":", 1)
         address = socket.gethostbyname(host)
         self._http = HTTPClient(address, int(port), concurrency=connections, network_timeout=FAR_AWAY_S)
@@ -87,7 +92,7 @@ class Client:
         pool.size = NO_RETRIES
         self._http._connection_pool = pool  # noqa: SLF001 - there is no public way to bring one's own
         self._tries: Counter[str] = Counter()  # so far under each key
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._token, self._tokens = token, tokens
 
     def send(self, arrival: dict[str, Any], request_id: str, give_up: float) -> Exchange:
         """Send once, and wait for the whole answer until `give_up`. Never raises. Call it in a greenlet."""
@@ -105,7 +110,11 @@ class Client:
         return exchange
 
     def _ask(self, arrival: dict[str, Any], request_id: str, exchange: Exchange) -> None:
-        headers = {**self._headers, "X-Request-Id": request_id}
+        caller = arrival.get("caller")
+        token = self._token if caller is None else self._tokens[str(caller)]
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": JSON, "X-Request-Id": request_id}
+        if seen := arrival.get("seen"):
+            headers["If-Match"] = seen
         if key := arrival.get("key"):
             headers |= {"Idempotency-Key": key, "X-Retry-Count": str(self._tries[key])}
             self._tries[key] += 1
@@ -113,6 +122,13 @@ class Client:
         response = self._http.request(arrival["method"], arrival["path"], body=body, headers=headers)
         exchange.body = bytes(response.read())
         exchange.status = response.status_code
+        exchange.etag = str(response.get("ETag", ""))
+        exchange.tells_when = is_later(str(response.get("Retry-After", "")))
+
+
+def is_later(retry_after: str) -> bool:
+    """Whether the header names a number of seconds to wait, or an instant."""
+    return retry_after.strip() not in ("", "0")
 
 
 def classify(error: BaseException, connected: bool) -> Failure:

@@ -1,8 +1,9 @@
 """The oracle: whether a success says what it must.
 
-An expectation is JSON, planned from the seed data. A value must be equal, an object must have at least the members that
-are named, a list must be the same item by item. Two values allow for what the run adds to the seed: {FIRST: [...]} is a
-list that begins with these, {BETWEEN: [low, high]} a number from low to high.
+An expectation is JSON, planned from the seed data and from what the client has asked for. A value must be equal, an
+object must have at least the members that are named, a list must be the same item by item. Some values allow for what
+others add: {FIRST: [...]} is a list that begins with these, {HAS: item} a list with this item somewhere, {BETWEEN:
+[low, high]} a number from low to high. {EITHER: [one, other]} leaves a choice to the service.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 FIRST = "$first"
+HAS = "$has"
 BETWEEN = "$between"
+EITHER = "$either"
 PLANTED = "planted by the oracle's own check"
 
 
@@ -24,6 +27,10 @@ def matches(expect: Any, answered: Any) -> bool:
     if isinstance(expect, dict) and FIRST in expect:
         begin = expect[FIRST]
         return isinstance(answered, list) and matches(begin, answered[: len(begin)])
+    if isinstance(expect, dict) and HAS in expect:
+        return isinstance(answered, list) and any(matches(expect[HAS], item) for item in answered)
+    if isinstance(expect, dict) and EITHER in expect:
+        return any(matches(one, answered) for one in expect[EITHER])
     if isinstance(expect, dict) and BETWEEN in expect:
         low, high = expect[BETWEEN]
         number = isinstance(answered, int | float) and not isinstance(answered, bool)
@@ -47,10 +54,18 @@ def rejects_planted_wrong(expect: Any, right: Any) -> bool:
 
 
 def planted(expect: Any, answered: Any) -> Iterator[Any]:
-    """`answered` with one thing changed that `expect` names, each in turn."""
+    """Copies of `answered`; in each, another one of the things that `expect` names is wrong."""
     yield PLANTED
     if isinstance(expect, dict) and FIRST in expect:
         yield from _in_list(expect[FIRST], answered)
+    elif isinstance(expect, dict) and HAS in expect:
+        others = [item for item in answered if not matches(expect[HAS], item)]
+        yield others
+        item = next(item for item in answered if matches(expect[HAS], item))
+        for wrong in planted(expect[HAS], item):
+            yield [*others, wrong]
+    elif isinstance(expect, dict) and EITHER in expect:
+        yield from planted(next(one for one in expect[EITHER] if matches(one, answered)), answered)
     elif isinstance(expect, dict) and BETWEEN in expect:
         low, high = expect[BETWEEN]
         yield from (low - 1, high + 1)

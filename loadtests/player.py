@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import gevent
@@ -23,6 +23,7 @@ from loadtests.handshake import await_t0, be_punctual, write_json
 from loadtests.oracle import is_wrong, rejects_planted_wrong
 from loadtests.records import (
     REUSED,
+    TELLS_WHEN,
     WRONG,
     Failure,
     Outcome,
@@ -35,20 +36,27 @@ from loadtests.waiting import make_waiter
 SAMPLE_S = 1.0
 
 
+class Answer(NamedTuple):
+    """What later requests need of an answer: the id of what was made, and its version; "" for none."""
+
+    id: str
+    etag: str
+
+
 class Player:
     """One twin's load. `told` is called for each request (name, seconds, problem or None), for Locust's statistics."""
 
     def __init__(self, config: dict[str, Any], told: Callable[[str, float, str | None], None]) -> None:
         self._config = config
         self._told = told
-        self._client = Client(config["target"], config["token"], config["max_in_flight"])
+        self._client = Client(config["target"], config["token"], config["tokens"], config["max_in_flight"])
         self._records = Records(config["twin"], config["requests"], config["history"])
         self._history_ops = frozenset(config["history_ops"])
         self._ops: dict[str, int] = {}
         self._oracle: dict[str, bool] = {}  # whether it saw what was planted in a right answer, by operation
         self._settled: set[int] = set()  # of requests that may be repeated
-        # The ids of what was made, by the request that made it, until they are read.
-        self._made: dict[int, str] = {}
+        # What later requests need of an answer, by the request that was answered.
+        self._answers: dict[int, Answer] = {}
         self._in_flight = Group()
         self._process = psutil.Process()
         self._cpu_before_s = 0.0
@@ -105,16 +113,18 @@ class Player:
             self._in_flight.spawn(self._one, arrival, intended)
 
     def _is_needed(self, arrival: dict[str, Any]) -> bool:
-        """Whether to send it at all: not to repeat what was answered, nor to read what nobody acknowledged."""
+        """Whether to send it at all: not to repeat what was answered, nor to follow what was not a success."""
         if arrival.get("repeats") in self._settled:
             self._settled.remove(arrival["repeats"])
             return False
         if "reads" not in arrival:
             return True
-        made = self._made.pop(arrival["reads"], None)
-        if made is not None:
-            arrival["path"] = arrival["path"].replace("{id}", made)
-        return made is not None
+        answer = self._answers.pop(arrival["reads"], None)
+        if answer is not None:
+            arrival["path"] = arrival["path"].replace("{id}", answer.id)
+            if arrival["method"] != "GET":
+                arrival["seen"] = answer.etag
+        return answer is not None
 
     def _one(self, arrival: dict[str, Any], intended: float) -> None:
         request_id = f"{self._config['twin']}-{arrival['i']}"
@@ -134,7 +144,8 @@ class Player:
         result = outcome(arrival["method"], exchange.status, exchange.failure, answered)
         wrong = result is Outcome.OK and is_wrong(expect, answered)
         if "read_back" in arrival and result is Outcome.OK:
-            self._made[arrival["i"]] = quote(str(answered.get("id") if isinstance(answered, dict) else None))
+            made = quote(str(answered.get("id") if isinstance(answered, dict) else None))
+            self._answers[arrival["i"]] = Answer(made, exchange.etag)
         if (
             expect is not None
             and not self._oracle.setdefault(op, False)
@@ -142,7 +153,7 @@ class Player:
             and not wrong
         ):
             self._oracle[op] = rejects_planted_wrong(expect, answered)
-        flags = REUSED * exchange.reused | WRONG * wrong
+        flags = REUSED * exchange.reused | WRONG * wrong | TELLS_WHEN * exchange.tells_when
         self._records.request(
             arrival["i"], self._ops[op], exchange.status, exchange.failure, result, flags,
             intended, exchange.started, exchange.sent, exchange.end,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 RECORD = struct.Struct("<IBHBBBdddd")
-REUSED, WRONG, NOT_NEEDED = 1, 2, 4  # flags
+REUSED, WRONG, NOT_NEEDED, TELLS_WHEN = 1, 2, 4, 8  # flags
 BUFFER_BYTES = 1 << 16
 UNAVAILABLE = 503
 TRY_AGAIN = frozenset({502, UNAVAILABLE, 504})

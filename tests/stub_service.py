@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -18,6 +19,9 @@ HANG_S = 30.0
 PATHS = {
     "/wrong",
     "/refusing",
+    "/later",
+    "/at_once",
+    "/tagged",
     "/failing",
     "/moved",
     "/stall",
@@ -40,6 +44,7 @@ class StubService(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked: Counter[str] = Counter()
         self.paths: list[str] = []
+        self.headers: list[Message] = []
         self.released = threading.Event()
         self.stopped = threading.Event()
 
@@ -62,6 +67,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.asked[self.headers.get("X-Request-Id", "")] += 1
         self.server.paths.append(self.path)
+        self.server.headers.append(self.headers)
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         getattr(self, self.path.strip("/") if self.path in PATHS else "ok")()
 
@@ -84,6 +90,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def refusing(self) -> None:
         self.answer(503, {"effect": "none"})
+
+    def later(self) -> None:
+        self.answer(503, {"effect": "none"}, **{"Retry-After": "2"})
+
+    def at_once(self) -> None:
+        self.answer(503, {"effect": "none"}, **{"Retry-After": "0"})
+
+    def tagged(self) -> None:
+        self.answer(200, {"id": 1}, ETag='"3"')
 
     def failing(self) -> None:
         self.answer(500, {"title": "Internal Server Error"})

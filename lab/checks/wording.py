@@ -73,6 +73,10 @@ def counted(
     )
 
 
+def of_which(count: int) -> str:
+    return f"{count} of which were" if count > 1 else f"{'one' if count else 'none'} of which was"
+
+
 def capped(examples: Iterable[str]) -> tuple[str, ...]:
     """First, middle and last of `examples`: enough to look one up."""
     found = tuple(examples)

@@ -23,7 +23,7 @@ Numbers: TypeAlias = "NDArray[np.float64]"
 
 READINESS = "readyz"  # the operation with which a load balancer asks whether to send requests here
 WRONG_BODY = 2  # bit of `flags`
-CONFLICT = 409
+CONFLICTS = (409, 412)
 TRY_AGAIN = (502, 503, 504)
 BIN_S = 1.0
 BOUND = 0.025  # how often a bound may be wrong: both sides of a 95 % interval
@@ -125,10 +125,9 @@ def is_good(requests: Requests, within_ms: float) -> Mask:
 
 
 def is_conflict(requests: Requests) -> Mask:
-    """Answered that somebody else was first, or that there is not enough (409)."""
-    return np.asarray(
-        (requests["outcome"] == Outcome.REFUSED) & (requests["status"] == CONFLICT), dtype=np.bool_
-    )
+    """Answered that somebody else was first (409, 412), or that there is not enough (409)."""
+    refused = requests["outcome"] == Outcome.REFUSED
+    return np.asarray(refused & np.isin(requests["status"], CONFLICTS), dtype=np.bool_)
 
 
 def is_sound(requests: Requests, within_ms: float) -> Mask:

@@ -32,8 +32,9 @@ class Arrival:
 
     Its client gives up after `patience_s`, if that is sooner than the load's own timeout. `repeats` is the number of
     the request that this one repeats; it is sent only if that one was not answered, or was told to try again.
-    `reads` is the number of the write whose result this one reads: it is sent only if that one has been acknowledged,
-    to `path` with the id of the answer for `{id}`. That one is marked `read_back`.
+    `reads` is the number of the request whose answer this one needs: it is sent only if that one was a success, to
+    `path` with the id of the answer for `{id}`, and a write names the version of the answer (If-Match), if it has one.
+    That one is marked `read_back`. `caller` is the user who sends it; without one, an operator does.
     """
 
     i: int
@@ -48,6 +49,7 @@ class Arrival:
     repeats: int | None = None
     reads: int | None = None
     read_back: bool | None = None
+    caller: int | None = None
 
 
 class Operation(NamedTuple):
@@ -65,3 +67,4 @@ class Operation(NamedTuple):
     asked: Mapping[str, Json]
     key: str | None
     answered: Json
+    reads: int | None = None  # the number of the operation whose answer it needed

@@ -52,7 +52,7 @@ class Ending(IntEnum):
 
     GOOD = 0  # right, and within X
     LATE = 1  # right, but after X
-    CONFLICT = 2  # told that somebody else was first, or that there is not enough (409)
+    CONFLICT = 2  # told that somebody else was first (409, 412), or that there is not enough (409)
     REFUSED = 3  # certainly no effect, for any other reason
     FAILED = 4  # a read that got an error or no answer
     UNKNOWN = 5  # a write that may have taken effect

@@ -28,6 +28,7 @@ def load(twin: str, plan: RunPlan, targets: Mapping[str, str]) -> dict[str, Any]
         "twin": twin,
         "target": targets["edge"],
         "token": plan.workload.token(plan.stack.secrets.token_key),
+        "tokens": _tokens(plan),
         "schedule": "../schedule.jsonl",
         "t0": "../t0.json",
         "ready": "load.ready.json",
@@ -38,6 +39,14 @@ def load(twin: str, plan: RunPlan, targets: Mapping[str, str]) -> dict[str, Any]
         "drain_s": asked.client_timeout_s + 1,
         "max_in_flight": MAX_IN_FLIGHT,
         "history_ops": sorted(plan.workload.history_ops),
+    }
+
+
+def _tokens(plan: RunPlan) -> dict[str, str]:
+    """The token of every user, by the user's number."""
+    users = plan.stack.sizes.get(plan.workload.callers, 0)
+    return {
+        str(user): plan.workload.token(plan.stack.secrets.token_key, user) for user in range(1, users + 1)
     }
 
 

@@ -61,4 +61,4 @@ def _operation(line: Mapping[str, Any], schedule: Schedule, t0: float) -> Operat
         raise TypeError(f"number, operation or status of line {i!r} is invalid")
     asked = schedule[i]
     end_s, how = float(end) - t0, OUTCOMES[outcome]
-    return Operation(i, op, asked.at_s, end_s, how, status, asked.members, asked.key, answered)
+    return Operation(i, op, asked.at_s, end_s, how, status, asked.members, asked.key, answered, asked.reads)

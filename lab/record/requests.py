@@ -21,7 +21,10 @@ REQUEST = np.dtype(
         ("status", "<u2"),  # 0 if there was no HTTP answer
         ("failure", "u1"),  # lab.model.Failure
         ("outcome", "u1"),  # lab.model.Outcome
-        ("flags", "u1"),  # 1 connection used before, 2 wrong body, 4 a retry that was not needed
+        (
+            "flags",
+            "u1",
+        ),  # 1 connection used before, 2 wrong body, 4 a retry that was not needed, 8 told when to retry
         ("intended", "<f8"),
         ("started", "<f8"),
         ("sent", "<f8"),  # 0.0 if never sent; read as not a number

@@ -1,6 +1,7 @@
 """schedule.jsonl: every planned arrival, line by line; the same for every twin.
 
-It is read once for a run. For most arrivals only the instant is kept; for writes and retries, the request as well.
+It is read once for a run. For most arrivals only the instant is kept; for writes, retries and what is
+followed up, the request as well.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from lab.record.files import damaged, read_json_lines
 
 DUE = np.dtype([("at_s", "<f8"), ("op", "<u2")])
 NUMBER, TEXT = (int, NoneType), (str, NoneType)
-KEPT = ("body", "repeats", "reads")  # an arrival with one of these is kept as a whole
+KEPT = ("body", "repeats", "reads", "read_back")  # an arrival with one of these is kept as a whole
 
 
 class Asked(NamedTuple):
-    """What a write, a retry or a reader of a write asks for, and when. `members` are its path and its body."""
+    """What an arrival that is kept as a whole asks for, and when. `members` are its path and its body."""
 
     at_s: float
     members: Mapping[str, Json]
@@ -42,10 +43,10 @@ class Schedule:
     asked: Mapping[int, Asked]
 
     def __getitem__(self, number: int) -> Asked:
-        """What a write, a retry or a reader of a write asks for. Raises LabError if this number is none of them."""
+        """What arrival `number` asks for. Raises LabError if its request was not kept."""
         if number not in self.asked:
             raise damaged(
-                self.path, f"it has no arrival number {number} that writes, repeats or reads a write"
+                self.path, f"it has no arrival number {number} that writes, repeats, follows or is followed"
             )
         return self.asked[number]
 

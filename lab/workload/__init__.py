@@ -73,6 +73,11 @@ class Service:
     switchable: bool = False
 
 
+def a_token(key: str, _user: int | None = None) -> str:
+    """The bearer token of a product that has only one: the run's key."""
+    return key
+
+
 @dataclass(frozen=True, kw_only=True)
 class Workload:
     """A product under load.
@@ -95,7 +100,8 @@ class Workload:
     seed: str = ""
     final_read: str = ""
     tables: tuple[str, ...] = ()  # that the final read brings
-    token: Callable[[str], str] = str  # makes the load's bearer token from the run's key
+    token: Callable[..., str] = a_token
+    callers: str = ""  # the size that says how many users there are, if requests may be sent by users
 
     def app(self, twin: TwinPlan) -> str:
         """The WSGI application of `twin`, for gunicorn."""

@@ -26,7 +26,7 @@ SCENARIO = Scenario(
         because="One query for the page, one for the bookings of each of its twenty users, BEGIN and ROLLBACK: 23 "
         "round trips, 1,150 ms. Two queries, however long the page is, take 100 ms.",
     ),
-    mirrors="Closest: Slack, 22 February 2022: a query to every shard turned cache misses into overload "
+    mirrors="The closest is Slack, 22 February 2022: a query to every shard turned cache misses into overload "
     "(slack.engineering/slacks-incident-on-2-22-22)",
     quick=replace(QUICK, fault_s=16),  # long enough for a p95 of the pages alone
     load=Load(rate_rps=9, mix={"users_with_bookings": 3, "get_booking": 1}, good_within_ms=500),

@@ -24,8 +24,8 @@ SCENARIO = Scenario(
         because="The database reads 2,000 rows in a few milliseconds. Turning them into 2,000 objects and half a "
         "megabyte of JSON takes Python some 100 ms, and only one thread of a process runs Python at a time (the GIL).",
     ),
-    mirrors="Closest: DynamoDB, 2015: replies with the members of a partition grew until they took longer than was "
-    "allowed (aws.amazon.com/message/5467D2)",
+    mirrors="The closest is DynamoDB, 2015: replies with the members of a partition grew until they took longer than "
+    "was allowed (aws.amazon.com/message/5467D2)",
     load=Load(rate_rps=8, mix={"user_bookings": 3, "get_booking": 7}, good_within_ms=500),
     sizes={"users": 20, "bookings": 40_000, "wallets": 20},
     baseline_good_min=0.9,  # a long list takes up a core even when it is the only one

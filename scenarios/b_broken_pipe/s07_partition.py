@@ -13,6 +13,7 @@ from lab.checks.slos import (
     CleanRefusals,
     GoodRatio,
     RecoversWithin,
+    RetryAfter,
     RightAnswers,
     TruthfulReadiness,
 )
@@ -54,6 +55,7 @@ SCENARIO = Scenario(
     faults=(Down(link=DATABASE),),
     checks=(
         CleanRefusals(phase=FAULT, at_most=0.05),
+        RetryAfter(phase=FAULT),
         GoodRatio(phase=FAULT, at_least=0.9, ops=("healthz",)),
         TruthfulReadiness(at_most_s=2),
         AnswersWithin(phase=FAULT, at_most_ms=300, share=0.8),

@@ -2,7 +2,7 @@
 
 First the database's answers vanish, then the queries to it. There is no error, no log line and no CPU load: one naive
 thread after another waits on a connection that looks healthy, until no thread is left and even /healthz waits. No
-setting of the driver, of TCP or of the server frees a thread from this; only a deadline that the client itself
+setting of the driver, of TCP or of the server frees a thread from this; only a deadline that the service itself
 enforces does.
 
 A client that asks for a transfer here gives up after 2 s without an answer, and asks once more under the same key.
@@ -34,7 +34,7 @@ SCENARIO = Scenario(
         answer="c",
         because="The server has long finished, or never got the query: there is nothing for its timeout to end. TCP "
         "keeps the connection, since the proxy acknowledges everything that is sent; if packets were lost instead, it "
-        "would give up after about 15 minutes. Only a deadline that the client itself enforces ends the wait.",
+        "would give up after about 15 minutes. Only a deadline that the service itself enforces ends the wait.",
     ),
     mirrors="KubeBlocks on OKE: about 15 minutes of hanging after a failover, as packets to the old address vanished "
     "(kubeblocks.io/blog/oci-tcp-blackhole-troubleshooting)",

@@ -34,7 +34,13 @@ SCENARIO = Scenario(
     quick=replace(QUICK, fault_s=12),
     load=Load(
         rate_rps=16,
-        mix={"transfer_repeated": 3, "scarce_transfer": 0.3, "create_booking_repeated": 1, "get_booking": 3},
+        mix={
+            "transfer_repeated": 3,
+            "transfer_doubled": 1,
+            "scarce_transfer": 0.3,
+            "create_booking_repeated": 1,
+            "get_booking": 3,
+        },
         good_within_ms=1_000,
     ),
     faults=(ResetPeer(link=EDGE, burst=Burst(on_s=0.7, off_s=0.9)),),

@@ -35,7 +35,7 @@ SCENARIO = Scenario(
         because="PostgreSQL looks for a cycle of waits after deadlock_timeout, 1 s by default, and aborts one "
         "transaction of the cycle. Money does not vanish: the aborted transaction is rolled back.",
     ),
-    mirrors="Closest: GitHub, November 2021: replicas deadlocked in a migration step "
+    mirrors="The closest is GitHub, November 2021: replicas deadlocked in a migration step "
     "(github.blog/2021-12-01-github-availability-report-november-2021)",
     quick=replace(QUICK, fault_s=20),
     load=Load(

@@ -9,7 +9,7 @@ charge was made, has it refunded as soon as the company can be reached again.
 from dataclasses import replace
 
 from lab.checks.invariants import BOOKINGS, ChargesMatch, without
-from lab.checks.slos import CleanRefusals, GoodRatio, RightAnswers
+from lab.checks.slos import CleanRefusals, GoodRatio, RecoversWithin, RightAnswers
 from lab.faults import Down, LimitData
 from lab.model import FAULT, PAYMENTS, QUICK, Load, Question, Scenario, Verdict
 
@@ -41,6 +41,7 @@ SCENARIO = Scenario(
         ChargesMatch(),
         CleanRefusals(phase=FAULT, at_most=0.1),
         GoodRatio(phase=FAULT, at_least=0.95, ops=("get_booking",)),
+        RecoversWithin(at_most_s=5),
         RightAnswers(),
         *without(BOOKINGS, ChargesMatch),
     ),

@@ -1,7 +1,7 @@
 """Deadline: a request has DEADLINE_S, and every wait honours it: on the database here, on HTTP in `deadline_http`.
 
 Guards the thread. When a link acknowledges packets but swallows them, no setting of libpq, TCP or PostgreSQL frees the
-thread; only a client that itself gives up waiting does. It is one budget for the request, not one timeout per call:
+thread; only a service that itself gives up waiting does. It is one budget for the request, not one timeout per call:
 ten calls of 0.9 s each are nine seconds for the client. Past the deadline nothing new begins; what was begun is
 cancelled or rolled back, within GRACE_S in all.
 Costs a timer and a check for each wait, and the connection if PostgreSQL does not answer within the grace.

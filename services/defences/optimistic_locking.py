@@ -6,7 +6,6 @@ first, and nobody is told. A lock cannot help: nobody holds one while a form is 
 Costs a version column, one more condition in the UPDATE, and a client that reads again and merges after a 412.
 Hurts alone when clients send no If-Match: nothing is checked then, and the last one wins as before. Without
 `one_transaction` nothing is checked either, because the check is part of its UPDATE.
-Awaits a scenario next to S13: two people edit one profile, and one update is lost.
 """
 
 import re

@@ -66,7 +66,7 @@ def parse(text: str) -> frozenset[str]:
     for change in changes:
         sign, name = change[:1], change[1:]
         if sign not in ("+", "-") or name not in NAMES:
-            raise ValueError(f"DEFENCES={text!r}: {change!r} is not + or - with one of {', '.join(NAMES)}")
+            raise ValueError(f"DEFENCES={text!r}: {change!r} must be + or -, then one of {', '.join(NAMES)}")
         (names.add if sign == "+" else names.discard)(name)
     return frozenset(names)
 

@@ -84,9 +84,9 @@ async def serve(ports: multiprocessing.Queue[int]) -> None:
 def start_load(folder: Path, twin: str, port: int) -> subprocess.Popen[bytes]:
     folder.mkdir()
     config = {
-        "twin": twin, "target": f"127.0.0.1:{port}", "token": "t", "schedule": "../schedule.jsonl", "t0": "../t0.json",
-        "ready": "load.ready.json", "requests": "requests.bin", "history": "history.jsonl", "summary": "load.json",
-        "client_timeout_s": 5.0, "drain_s": 6.0, "max_in_flight": 4_096, "history_ops": [],
+        "twin": twin, "target": f"127.0.0.1:{port}", "token": "t", "tokens": {}, "schedule": "../schedule.jsonl",
+        "t0": "../t0.json", "ready": "load.ready.json", "requests": "requests.bin", "history": "history.jsonl",
+        "summary": "load.json", "client_timeout_s": 5.0, "drain_s": 6.0, "max_in_flight": 4_096, "history_ops": [],
     }  # fmt: skip
     (folder / "load.config.json").write_text(json.dumps(config))
     command = [sys.executable, "-m", "loadtests.load", "load.config.json"]

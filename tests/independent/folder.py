@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 RECORD = struct.Struct("<IBHBBBdddd")
-WRONG, NOT_NEEDED = 2, 4  # flags
+WRONG, NOT_NEEDED, TELLS_WHEN = 2, 4, 8  # flags
 OK, REFUSED, UNKNOWN, FAILED = 0, 1, 2, 3  # outcomes
 NO_FAILURE = 0
 NEVER_SENT = (1, 2, 8)  # refused or timed-out connects, and what the generator shed

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from tests.independent.folder import OK, REFUSED, Row, Run, Twin
+from tests.independent.folder import OK, REFUSED, UNKNOWN, Row, Run, Twin
 from tests.independent.slos import NOTHING, Found, decided
 
 KIND = {"/bookings/": "bookings", "/transfers/": "transfers", "/holds/": "holds"}
@@ -34,6 +34,31 @@ def wishes(twin: Twin) -> Books:
 def body(wish: Wish) -> Row:
     asked: Row = wish[0]["arrival"]["body"]
     return asked
+
+
+def cancelled(twin: Twin, wish: Wish) -> int | None:
+    """How the cancellation of what was wished ended; None if there was none."""
+    first = wish[0]["arrival"]["i"]
+    for answer in twin.history:
+        if answer["arrival"]["op"] == "cancel_booking" and answer["arrival"]["reads"] == first:
+            return int(answer["outcome"])
+    return None
+
+
+def seen_version(twin: Twin, wish: Wish) -> int | None:
+    """The version of the profile that was opened before it was saved."""
+    for answer in twin.history:
+        if answer["arrival"]["i"] == wish[0]["arrival"].get("reads"):
+            return int(answer["answered"]["version"])
+    return None
+
+
+def opened_s(twin: Twin, answer: Row) -> float:
+    """When the profile was opened that this request saves."""
+    for other in twin.history:
+        if other["arrival"]["i"] == answer["arrival"].get("reads"):
+            return float(other["arrival"]["at_s"])
+    return float("-inf")
 
 
 def user(wish: Wish) -> int:
@@ -88,8 +113,30 @@ def no_lost_acks(_run: Run, twin: Twin, _check: Row) -> Found:
     books = wishes(twin)
     if none_acknowledged(books):
         return NOTHING
-    lost = [key for key, wish in books.items() if acknowledged(wish) and not left(twin, *key)]
-    return judged(len(lost), sum(map(acknowledged, books.values())))
+    due = [key for key, wish in books.items() if acknowledged(wish) and kept(twin, wish)]
+    return judged(sum(not left(twin, *key) for key in due), len(due))
+
+
+def kept(twin: Twin, wish: Wish) -> bool:
+    """Not cancelled again, for all that its client knows."""
+    return cancelled(twin, wish) not in (OK, UNKNOWN)
+
+
+def no_lost_update(_run: Run, twin: Twin, _check: Row) -> Found:
+    """Of those who opened the same version of a profile, only one may have saved it, as the next version."""
+    saves = [wish for (table, _), wish in wishes(twin).items() if table == "profiles"]
+    too_late = lost = 0
+    winners: set[tuple[int, int]] = set()
+    for wish in saves:
+        seen = seen_version(twin, wish)
+        if seen is None:
+            continue
+        too_late += sum(answer["status"] == 412 for answer in wish)
+        told = [answer["answered"]["version"] for answer in wish if answer["outcome"] == OK]
+        if told:
+            lost += told[0] != seen + 1 or (user(wish), seen) in winners
+            winners |= {(user(wish), seen)} if told[0] == seen + 1 else set()
+    return judged(lost, too_late + lost)
 
 
 def no_phantoms(_run: Run, twin: Twin, _check: Row) -> Found:
@@ -126,6 +173,8 @@ def exactly_once(_run: Run, twin: Twin, _check: Row) -> Found:
     count = 0
     for (table, reference), wish in books.items():
         allowed = {1} if acknowledged(wish) else {0} if refused(wish) else {0, 1}
+        if (undone := cancelled(twin, wish)) in (OK, UNKNOWN):
+            allowed = {0} if undone == OK else allowed | {0}
         effects = {len(rows(twin, table, reference))}
         if table == "bookings":
             effects.add(len(rows(twin, "charges", reference)))
@@ -309,7 +358,7 @@ def justified_refusals(_run: Run, twin: Twin, _check: Row) -> Found:
 def justified(key: tuple[str, str], wish: Wish, answer: Row, books: Books, twin: Twin) -> bool:
     """A conflict with what may have been done for others, or for itself, or was there before."""
     table = key[0]
-    if answer["status"] != 409:
+    if answer["status"] != 409 and not (answer["status"] == 412 and "reads" in answer["arrival"]):
         return False
     if not refused(wish):
         return True
@@ -321,7 +370,8 @@ def justified(key: tuple[str, str], wish: Wish, answer: Row, books: Books, twin:
         and min(each["arrival"]["at_s"] for each in other) <= answer["end_s"]
     ]
     if table == "profiles":
-        return any(user(other) == user(wish) for other in others)
+        since_s = opened_s(twin, answer)
+        return any(user(other) == user(wish) and until_s(other) >= since_s for other in others)
     if table == "transfers":
         giver = body(wish)["from_wallet_id"]
         had = sum(row["balance_cents"] for row in twin.initial["wallets"] if row["id"] == giver)
@@ -329,6 +379,11 @@ def justified(key: tuple[str, str], wish: Wish, answer: Row, books: Books, twin:
         return bool(had - spent < body(wish)["amount_cents"])
     slots = [*map(body, others), *twin.initial[table]]
     return any(in_one_hour(body(wish), slot) for slot in slots)
+
+
+def until_s(wish: Wish) -> float:
+    """Until when it may have taken effect."""
+    return max(answer["end_s"] for answer in wish) if acknowledged(wish) else float("inf")
 
 
 def in_one_hour(one: Row, other: Row) -> bool:
@@ -395,6 +450,7 @@ INVARIANTS: dict[str, Callable[[Run, Twin, Row], Found]] = {
     "NoDeadlocks": no_deadlocks,
     "NoDoubleBooking": no_double_booking,
     "NoLostAcks": no_lost_acks,
+    "NoLostUpdate": no_lost_update,
     "NoPhantoms": no_phantoms,
     "RefusedMeansRefused": refused_means_refused,
     "StoredAsAsked": stored_as_asked,

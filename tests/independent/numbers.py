@@ -23,7 +23,7 @@ from tests.independent.folder import (
     Twin,
 )
 
-CONFLICT = 409
+CONFLICTS = (409, 412)
 ENDINGS = ("good", "late", "conflict", "refused", "failed", "unknown", "wrong")
 HEALTHY_FOR_S, PER_BIN = 5, 15  # so long without an ill bin; so many planned requests has a bin
 
@@ -74,7 +74,7 @@ def is_good(request: Request, within_ms: float) -> bool:
 
 def is_served(request: Request, within_ms: float) -> bool:
     """Good, or told of a conflict in time."""
-    conflict = request.outcome == REFUSED and request.status == CONFLICT
+    conflict = request.outcome == REFUSED and request.status in CONFLICTS
     return is_good(request, within_ms) or (conflict and request.waited_ms <= within_ms)
 
 
@@ -84,7 +84,7 @@ def ending(request: Request, within_ms: float) -> str:
     if request.outcome == OK:
         return "good" if request.waited_ms <= within_ms else "late"
     if request.outcome == REFUSED:
-        return "conflict" if request.status == CONFLICT else "refused"
+        return "conflict" if request.status in CONFLICTS else "refused"
     return "failed" if request.outcome == FAILED else "unknown"
 
 

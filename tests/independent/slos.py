@@ -5,7 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from tests.independent.folder import NO_FAILURE, OK, READINESS, UNKNOWN, WRONG, Request, Row, Run, Twin
+from tests.independent.folder import (
+    NO_FAILURE,
+    OK,
+    READINESS,
+    TELLS_WHEN,
+    UNKNOWN,
+    WRONG,
+    Request,
+    Row,
+    Run,
+    Twin,
+)
 from tests.independent.numbers import (
     HEALTHY_FOR_S,
     PER_BIN,
@@ -100,6 +111,15 @@ def clean_refusals(run: Run, twin: Twin, check: Row) -> Found:
     return share(asked, [request.outcome == UNKNOWN for request in asked], check["at_most"], False)
 
 
+def retry_after(run: Run, twin: Twin, check: Row) -> Found:
+    """Every 503 says when to come back."""
+    unavailable = [request for request in asked_in_phase(run, twin, check) if request.status == 503]
+    if len(unavailable) < 5:
+        return NOTHING
+    told = sum(request.flags & TELLS_WHEN > 0 for request in unavailable)
+    return decided(told == len(unavailable), told / len(unavailable))
+
+
 def latency_quantile(run: Run, twin: Twin, check: Row) -> Found:
     asked = asked_in_phase(run, twin, check)
     if len(asked) < max(FEWEST, carried_by(check["quantile"])):
@@ -148,6 +168,7 @@ SLOS: dict[str, Callable[[Run, Twin, Row], Found]] = {
     "CleanRefusals": clean_refusals,
     "LatencyQuantile": latency_quantile,
     "RecoversWithin": recovers_within,
+    "RetryAfter": retry_after,
     "RightAnswers": right_answers,
     "StatementsPerRequest": statements_per_request,
     "TruthfulReadiness": truthful_readiness,

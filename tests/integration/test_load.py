@@ -100,9 +100,10 @@ class Player:
 
     def _config(self, **changes: Any) -> dict[str, Any]:
         return {
-            "twin": "naive", "target": self._target, "token": "t", "schedule": "../schedule.jsonl",
-            "t0": "../t0.json", "ready": "load.ready.json", "requests": "requests.bin", "history": "history.jsonl",
-            "summary": "load.json", "client_timeout_s": 5.0, "drain_s": 6.0, "max_in_flight": 4096,
+            "twin": "naive", "target": self._target, "token": "t", "tokens": {"7": "seven"},
+            "schedule": "../schedule.jsonl", "t0": "../t0.json", "ready": "load.ready.json",
+            "requests": "requests.bin", "history": "history.jsonl", "summary": "load.json",
+            "client_timeout_s": 5.0, "drain_s": 6.0, "max_in_flight": 4096,
             "history_ops": ["write"], **changes,
         }  # fmt: skip
 
@@ -216,6 +217,27 @@ def test_what_was_made_is_read_at_the_id_of_its_answer_and_what_was_not_is_not_r
     requests = playing.requests
     assert ((requests["flags"] & 4) != 0).tolist() == [False, False, False, False, True, True]
     assert (requests["outcome"][3], requests["flags"][3] & 2) == (Outcome.OK, 0)
+
+
+def test_a_write_names_its_caller_and_the_version_that_the_client_has_seen(
+    player: Player, service: StubService
+) -> None:
+    opened = [
+        {"at_s": 0.05 * i, "op": "open", "method": "GET", "path": path, "read_back": True}
+        for i, path in enumerate(("/tagged", "/ok"))
+    ]
+    save = {"op": "write", "method": "PUT", "path": "/ok", "body": {"a": 1}, "caller": 7}
+    player.play([*opened, *({"at_s": 0.6 + 0.05 * i, "reads": i, **save} for i in range(2))])
+    seen = [(sent["If-Match"], sent["Authorization"]) for sent in service.headers]
+    assert seen == [(None, "Bearer t"), (None, "Bearer t"), ('"3"', "Bearer seven"), (None, "Bearer seven")]
+
+
+def test_who_is_refused_is_told_when_to_come_back_or_not(player: Player) -> None:
+    paths = ("/ok", "/refusing", "/later", "/at_once")
+    playing = player.play(
+        [{"at_s": 0.05 * i, "op": "read", "method": "GET", "path": path} for i, path in enumerate(paths)]
+    )
+    assert ((playing.requests["flags"] & 8) != 0).tolist() == [False, False, True, False]
 
 
 def test_a_connection_that_nobody_accepts_is_refused_and_certainly_without_effect(player: Player) -> None:

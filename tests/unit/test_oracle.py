@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from lab.workload import Intent
-from lab.workload.booking import followers, operations, seeded
+from lab.workload.booking import followers, reading, seeded, writing
 from lab.workload.booking.operations import OPERATIONS
 from loadtests import oracle
-from loadtests.oracle import BETWEEN, FIRST, is_wrong, planted, rejects_planted_wrong
+from loadtests.oracle import BETWEEN, EITHER, FIRST, HAS, is_wrong, planted, rejects_planted_wrong
 from services import seed
 
 ONE = {"id": 7, "status": "confirmed"}
@@ -25,6 +25,7 @@ SHOWN = {
     ],
     "next": None,
 }
+PAGED = [{"items": [{"id": 1}], "next": 1}, {"items": {FIRST: [{"id": 1}, {"id": 2}]}}]
 SIZES = {"users": 500, "rooms": 40, "bookings": 2_000}
 
 
@@ -39,6 +40,9 @@ SIZES = {"users": 500, "rooms": 40, "bookings": 2_000}
         ({"hours": {BETWEEN: [50, 60]}}, {"hours": 50}),
         ({"hours": {BETWEEN: [50, 60]}}, {"hours": 59.5}),
         ({"taken": []}, {"taken": []}),
+        ({"items": {HAS: ONE}}, {"items": [{"id": 1}, ONE, {"id": 9}]}),
+        ({EITHER: PAGED}, {"items": [{"id": 1}], "next": 1}),
+        ({EITHER: PAGED}, {"items": [{"id": 1}, {"id": 2}, {"id": 3}]}),
     ],
 )
 def test_a_right_answer_may_say_more_than_expected(expect: Any, answer: Any) -> None:
@@ -65,6 +69,11 @@ def test_a_right_answer_may_say_more_than_expected(expect: Any, answer: Any) -> 
         ({"hours": {BETWEEN: [50, 60]}}, {"hours": 49.9}),
         ({"hours": {BETWEEN: [0, 60]}}, {"hours": True}),
         ({"hours": {BETWEEN: [50, 60]}}, {"hours": None}),
+        ({"items": {HAS: ONE}}, {"items": [{"id": 7, "status": "cancelled"}]}),
+        ({"items": {HAS: ONE}}, {"items": []}),
+        ({"items": {HAS: ONE}}, {"items": None}),
+        ({EITHER: PAGED}, {"items": [{"id": 1}], "next": None}),
+        ({EITHER: PAGED}, {"items": [{"id": 1}]}),
     ],
 )
 def test_a_wrong_answer_is_wrong(expect: Any, answer: Any) -> None:
@@ -128,7 +137,7 @@ def test_of_two_who_want_all_of_a_wallet_one_must_be_served_and_the_other_refuse
     sizes = {**SIZES, "wallets": 500}
     for number in range(50):
         intent = Intent(i=number, at_s=1.0, op="scarce_transfer", sizes=sizes, random=Random(number))
-        first = operations.scarce_transfer(intent)
+        first = writing.scarce_transfer(intent)
         second = followers.as_much(intent, first)
         one, other = first.body or {}, second.body or {}
         assert one["from_wallet_id"] == other["from_wallet_id"]
@@ -150,7 +159,7 @@ def test_for_how_long_a_room_is_booked_is_what_is_seeded(bookings: int) -> None:
 
 @pytest.mark.parametrize("i", [0, 700])
 def test_a_report_may_show_what_was_booked_so_far_and_not_twice_the_hours(i: int) -> None:
-    expect = operations.utilisation(
+    expect = reading.utilisation(
         Intent(i=i, at_s=1.0, op="utilisation", sizes=SIZES, random=Random(1))
     ).expect
 
@@ -158,7 +167,7 @@ def test_a_report_may_show_what_was_booked_so_far_and_not_twice_the_hours(i: int
         rooms = range(1, SIZES["rooms"] + 1)
         return {"items": [{"room_id": n, "name": f"Studio {n}", "booked_hours": hours(n)} for n in rooms]}
 
-    booked = Counter(1 + n % SIZES["rooms"] for n in range(i + operations.AT_ONCE))
+    booked = Counter(1 + n % SIZES["rooms"] for n in range(i + reading.AT_ONCE))
     assert not is_wrong(expect, report(lambda room: seeded.booked_hours(room, SIZES)))
     assert not is_wrong(expect, report(lambda room: seeded.booked_hours(room, SIZES) + booked[room]))
     assert is_wrong(expect, report(lambda room: seeded.booked_hours(room, SIZES) * 2))

@@ -1,6 +1,7 @@
 """One seed, one schedule; it has the rate and the mix that it was asked for."""
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -13,11 +14,14 @@ from lab.model import FAULT, QUICK, Arrival, LabError, Load
 from lab.plan.arrivals import Surge, plan_arrivals
 from lab.workload.booking import BOOKING
 from lab.workload.booking.followers import CROSSING_AFTER_S, REPEAT_AFTER_S
-from lab.workload.booking.operations import OPERATIONS, PATIENCE_S
+from lab.workload.booking.operations import OPERATIONS
+from lab.workload.booking.reading import EDITED_EVERY_S
 from lab.workload.booking.slots import CONTESTED_EVERY_S
+from lab.workload.booking.writing import PATIENCE_S
 from services.common import slots as priced
 
 REPEATED_OPS = {"create_booking_repeated", "transfer_repeated"}
+DOUBLED = "transfer_doubled"
 BOOKING_OPS = ("create_booking", "create_booking_repeated", "contested_booking")
 START_S, END_S = QUICK.window(FAULT)
 
@@ -55,12 +59,13 @@ def test_the_mix_is_what_was_asked_for() -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("op", sorted(set(OPERATIONS) - REPEATED_OPS))
+@pytest.mark.parametrize("op", sorted(set(OPERATIONS) - REPEATED_OPS - {DOUBLED}))
 def test_every_write_has_a_key_and_a_reference_of_its_own(op: str) -> None:
     arrivals = plan(op)
     writes = [arrival for arrival in arrivals if arrival.method != "GET"]
     assert len({arrival.key for arrival in writes}) == len(writes)
-    assert len({arrival.body["reference"] for arrival in writes if arrival.body}) == len(writes)
+    with_body = [arrival.body for arrival in writes if arrival.body]
+    assert len({body["reference"] for body in with_body}) == len(with_body)
 
 
 @pytest.mark.parametrize("op", sorted(REPEATED_OPS))
@@ -87,6 +92,29 @@ def test_a_client_reads_later_what_it_was_told(op: str, read: str) -> None:
         assert (first.op, first.read_back, first.expect) == (op, True, arrival.expect)
         assert arrival.at_s == pytest.approx(first.at_s + BOOKING.followers[op].after_s)
         assert (arrival.method, arrival.path) == ("GET", f"{first.path}{{id}}/")
+
+
+def test_a_double_click_sends_the_very_same_again_whether_or_not_it_was_answered() -> None:
+    first = next(arrival for arrival in plan(DOUBLED) if arrival.at_s > 1)
+    one, again = [arrival for arrival in plan(DOUBLED) if arrival.key == first.key]
+    assert replace(again, i=one.i, at_s=one.at_s) == one
+    assert (one.repeats, one.patience_s) == (None, None)
+
+
+def test_whoever_pays_asks_for_the_transfer() -> None:
+    for arrival in plan("transfer", "scarce_transfer", "crossing_transfer"):
+        giver = (arrival.body or {})["from_wallet_id"]
+        assert arrival.caller == 1 + (giver - 1) % BOOKING.sizes["users"]
+
+
+def test_several_people_edit_one_profile_at_a_time_and_each_names_what_was_opened() -> None:
+    arrivals = plan("edit_profile", rate_rps=20)
+    editors = Counter(arrival.path for arrival in arrivals if arrival.op == "edit_profile")
+    assert editors.most_common(1)[0][1] > 2
+    for saving in (arrival for arrival in arrivals if arrival.op == "save_profile"):
+        opening = arrivals[saving.reads or 0]
+        assert (opening.path, opening.read_back) == (saving.path, True)
+        assert saving.at_s > (int(opening.at_s / EDITED_EVERY_S) + 1) * EDITED_EVERY_S
 
 
 def test_nothing_is_repeated_after_the_last_arrival_of_the_load() -> None:

@@ -12,6 +12,7 @@ from lab.checks.slos import (
     GoodRatio,
     LatencyQuantile,
     RecoversWithin,
+    RetryAfter,
     RightAnswers,
     ServedRatio,
     StatementsPerRequest,
@@ -506,6 +507,17 @@ def test_a_yes_that_waited_until_it_was_true_is_no_lie() -> None:
     assert judged(TruthfulReadiness(at_most_s=2), rows, fault_windows=WINDOW).verdict is HELD
 
 
+@pytest.mark.parametrize(
+    ("told", "silent", "verdict"), [(20, 0, HELD), (19, 1, BROKEN), (0, 20, BROKEN), (4, 0, INCONCLUSIVE)]
+)
+def test_every_503_says_when_to_try_again(told: int, silent: int, verdict: Verdict) -> None:
+    unavailable = {"status": 503, "outcome": Outcome.REFUSED}
+    refused = requests(START_S, START_S + 1, rate_rps=told + silent, **unavailable)
+    refused["flags"][:told] = 8
+    rows = together(in_fault_phase(rate_rps=20), refused)
+    assert judged(RetryAfter(phase=FAULT), rows).verdict is verdict
+
+
 def test_every_slo_is_tested_here() -> None:
     tested = {
         AnswersWithin,
@@ -513,6 +525,7 @@ def test_every_slo_is_tested_here() -> None:
         GoodRatio,
         LatencyQuantile,
         RecoversWithin,
+        RetryAfter,
         RightAnswers,
         ServedRatio,
         StatementsPerRequest,

@@ -12,6 +12,7 @@ from lab.checks.invariants.justified_refusals import JustifiedRefusals
 from lab.checks.invariants.no_deadlocks import NoDeadlocks
 from lab.checks.invariants.no_double_booking import NoDoubleBooking
 from lab.checks.invariants.no_lost_acks import NoLostAcks
+from lab.checks.invariants.no_lost_update import NoLostUpdate
 from lab.checks.invariants.no_phantoms import NoPhantoms
 from lab.checks.invariants.refused_means_refused import RefusedMeansRefused
 from lab.checks.invariants.stored_as_asked import StoredAsAsked
@@ -28,6 +29,7 @@ INVARIANTS: tuple[type[Check], ...] = (
     NoDeadlocks,
     NoDoubleBooking,
     NoLostAcks,
+    NoLostUpdate,
     NoPhantoms,
     RefusedMeansRefused,
     StoredAsAsked,
@@ -66,6 +68,7 @@ __all__ = [
     "NoDeadlocks",
     "NoDoubleBooking",
     "NoLostAcks",
+    "NoLostUpdate",
     "NoPhantoms",
     "RefusedMeansRefused",
     "StoredAsAsked",

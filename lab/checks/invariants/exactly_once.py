@@ -1,6 +1,7 @@
 """I9, exactly once: one intent has one effect, however often it was sent.
 
-Acknowledged: once. In doubt: at most once. Refused: not at all. All acknowledgements of one intent name the same row.
+Acknowledged: once. In doubt: at most once. Refused, or cancelled since: not at all. All acknowledgements of one intent
+name the same row.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class ExactlyOnce(Check):
 
 def _violation(intent: Intent, rows: Mapping[str, int], charges: Mapping[str, int]) -> str:
     """What is wrong with the effects of `intent`, in a line; "" if nothing is."""
-    least, most = (1, 1) if intent.acked else (0, 0) if intent.refused else (0, 1)
+    least, most = intent.effects
     left = {"row": rows, "charge": charges} if intent.kind == BOOKINGS else {"row": rows}
     for noun, counter in left.items():
         count = counter.get(intent.reference, 0)

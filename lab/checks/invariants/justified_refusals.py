@@ -8,24 +8,25 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.checks.wording import counted
+from lab.checks.wording import counted, of_which
 from lab.lazily import np
 from lab.model import Check, CheckResult, Evidence, Operation, Outcome
 from lab.workload.booking.history import (
     BOOKINGS,
+    CONFLICT,
     HOLDS,
-    KINDS,
     PROFILES,
+    STALE,
     TRANSFERS,
     Intent,
     Row,
     instants,
     intents,
+    opened,
     summary,
     user_of,
 )
 
-CONFLICT = 409
 NOT_NOW = (408, 425, 429)  # say nothing about the request itself
 HOUR_S = 3_600
 FROM_THE_START = -math.inf
@@ -35,7 +36,8 @@ Hour = tuple[str, int, int]  # of a booking or a hold, of a room, since 1970
 
 @dataclass(frozen=True, kw_only=True)
 class JustifiedRefusals(Check):
-    """Every request of the load is right in itself, so only a conflict (409) may refuse one for good, and only a write.
+    """Every request of the load is right in itself, so only a conflict may refuse one for good, and only a write: 409,
+    or 412 for a profile that has changed since it was opened.
 
     What it conflicts with was acknowledged, may have taken effect, or was there from the start; and it was asked for
     before the refusal came. Refusals by a service that is unwell (503 and the like) are left to the SLOs.
@@ -59,15 +61,12 @@ class JustifiedRefusals(Check):
             for intent, each in refused
             if not held.excuses(intent, each)
         ]
-        kinds = sorted({KINDS[intent.kind] for intent, _ in refused} | ({"read"} if reads else set()))
         return counted(
             self,
             [*found, *reads],
             "unjustified refusal",
             "unjustified refusals",
-            among=f"{len(refused) + len(reads)} refusals ({' and '.join(kinds)})"
-            if kinds
-            else f"{summary(wanted)}, none of which was refused for good",
+            among=f"{summary(wanted)}, {of_which(len(refused))} refused for good",
             looked=len(wanted) + len(reads),
         )
 
@@ -93,10 +92,10 @@ class _Held:
 
     def __init__(self, wanted: Iterable[Intent], evidence: Evidence, rooms: Collection[Room]) -> None:
         self._taken_at: dict[Hour, float] = {}
-        self._edited_at: dict[int, float] = {}
+        self._edited: dict[int, list[tuple[float, float]]] = defaultdict(list)  # (from, until) by user
         self._paid: dict[int, list[tuple[float, int]]] = defaultdict(list)  # (instant, cents) by wallet
         self._had_cents = {row["id"]: row["balance_cents"] for row in evidence.initial["wallets"]}
-        self._instants = instants(evidence)
+        self._evidence, self._instants = evidence, instants(evidence)
         self._rooms = rooms
         for kind in (BOOKINGS, HOLDS):
             for row in evidence.initial[kind]:
@@ -107,7 +106,8 @@ class _Held:
 
     def excuses(self, intent: Intent, refused: Operation) -> bool:
         """Whether something may have stood in the way, including another try of the same intent."""
-        if refused.status != CONFLICT:
+        conflicts = (CONFLICT,) if refused.reads is None else (CONFLICT, STALE)
+        if refused.status not in conflicts:
             return False
         if not intent.refused:
             return True
@@ -117,7 +117,9 @@ class _Held:
             paid_cents = sum(cents for at_s, cents in self._paid[giver] if at_s <= until_s)
             return bool(self._had_cents.get(giver, 0) - paid_cents < asked["amount_cents"])
         if intent.kind == PROFILES:
-            return self._edited_at.get(user_of(asked), math.inf) <= until_s
+            since_s = opening.at_s if (opening := opened(self._evidence, refused)) else FROM_THE_START
+            edits = self._edited[user_of(asked)]
+            return any(at_s <= until_s and end_s >= since_s for at_s, end_s in edits)
         return any(self._taken_at.get(hour, math.inf) <= until_s for hour in self._hours(intent.kind, asked))
 
     def _note(self, intent: Intent) -> None:
@@ -125,8 +127,8 @@ class _Held:
         if intent.kind == TRANSFERS:
             self._paid[asked["from_wallet_id"]].append((at_s, asked["amount_cents"]))
         elif intent.kind == PROFILES:
-            user = user_of(asked)
-            self._edited_at[user] = min(at_s, self._edited_at.get(user, math.inf))
+            end_s = max(each.end_s for each in intent.tries) if intent.acked else math.inf
+            self._edited[user_of(asked)].append((at_s, end_s))
         else:
             self._take(intent.kind, asked, at_s)
 

@@ -1,4 +1,4 @@
-"""I1, no lost acknowledgement: every write that was acknowledged is there at the end."""
+"""I1, no lost acknowledgement: every write that was acknowledged, and not cancelled since, is there at the end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class NoLostAcks(Check):
         if not wanted or unacknowledged_kinds(wanted):
             kinds = " and no ".join(unacknowledged_kinds(wanted)) or "write"
             return self.undecided(f"No {kinds} was acknowledged, so nothing could have been lost.")
-        acked = [intent for intent in wanted if intent.acked]
+        acked = [intent for intent in wanted if intent.acked and intent.effects[0]]
         there = {kind: effects(evidence, kind) for kind in {intent.kind for intent in acked}}
         lost = [
             f"{intent}; nothing is there" for intent in acked if not there[intent.kind].get(intent.reference)

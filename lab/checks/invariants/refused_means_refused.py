@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.checks.wording import counted
+from lab.checks.wording import counted, of_which
 from lab.model import Check, CheckResult, Evidence
 from lab.workload.booking.history import BOOKINGS, CHARGES, Intent, intents, summary, traces
 
@@ -39,9 +39,7 @@ class RefusedMeansRefused(Check):
             found,
             "refused request with an effect",
             "refused requests with an effect",
-            among=f"{summary(refused)} that were refused"
-            if refused
-            else f"{summary(wanted)}, none of which was refused",
+            among=f"{summary(wanted)}, {of_which(len(refused))} refused",
             looked=len(wanted),
         )
 

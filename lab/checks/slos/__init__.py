@@ -5,6 +5,7 @@ from lab.checks.slos.clean_refusals import CleanRefusals
 from lab.checks.slos.good_ratio import GoodRatio
 from lab.checks.slos.latency_quantile import LatencyQuantile
 from lab.checks.slos.recovers_within import RecoversWithin
+from lab.checks.slos.retry_after import RetryAfter
 from lab.checks.slos.right_answers import RightAnswers
 from lab.checks.slos.served_ratio import ServedRatio
 from lab.checks.slos.statements_per_request import StatementsPerRequest
@@ -17,6 +18,7 @@ SLOS: tuple[type[Check], ...] = (
     GoodRatio,
     LatencyQuantile,
     RecoversWithin,
+    RetryAfter,
     RightAnswers,
     ServedRatio,
     StatementsPerRequest,
@@ -30,6 +32,7 @@ __all__ = [
     "GoodRatio",
     "LatencyQuantile",
     "RecoversWithin",
+    "RetryAfter",
     "RightAnswers",
     "ServedRatio",
     "StatementsPerRequest",

@@ -13,7 +13,7 @@ from lab.model import CheckResult, Evidence
 
 @dataclass(frozen=True, kw_only=True)
 class ServedRatio(ShareCheck):
-    """Served: good, or told of a conflict (409) in time. Whether the conflict is real is for I16 to judge."""
+    """Served: good, or told of a conflict (409, 412) in time. Whether the conflict is real is for I16 to judge."""
 
     name: ClassVar[str] = "served ratio"
     at_least: float

@@ -6,7 +6,7 @@ from lab.model import PAYMENTS
 from lab.workload import Service, Workload
 from lab.workload.booking.followers import FOLLOWERS
 from lab.workload.booking.operations import HISTORY_OPS, OPERATIONS
-from lab.workload.booking.tokens import operator
+from lab.workload.booking.tokens import token
 
 BOOKING = Workload(
     name="booking",
@@ -23,5 +23,6 @@ BOOKING = Workload(
     seed="services.seed",
     final_read="loadtests.final_state",
     tables=("rooms", "bookings", "wallets", "transfers", "ledger", "profiles", "audit", "holds"),
-    token=operator,
+    token=token,
+    callers="users",
 )

@@ -20,8 +20,10 @@ CHARGES = "charges"
 HOLDS = "holds"
 KINDS = {BOOKINGS: "booking", TRANSFERS: "transfer", PROFILES: "profile update", HOLDS: "hold"}
 KIND_BY_PATH = {"/bookings/": BOOKINGS, "/transfers/": TRANSFERS, "/holds/": HOLDS}
+CANCELS = "cancel_booking"  # the operation
 CANCELLED, PENDING = "cancelled", "pending"
 REFUSED_ONLY = {Outcome.REFUSED}
+CONFLICT, STALE = 409, 412
 Row = Mapping[str, Any]
 
 
@@ -33,10 +35,19 @@ class Intent(NamedTuple):
     tries: tuple[Operation, ...]
     acked: bool  # one of them was
     refused: bool  # every one was: there must be no effect
+    cancelled: Outcome | None = None  # how its client's cancellation ended, if there was one
 
     @property
     def asked(self) -> Row:
         return self.tries[0].asked
+
+    @property
+    def effects(self) -> tuple[int, int]:
+        """How many effects it must have at least, and may have at most."""
+        if self.cancelled is Outcome.OK:
+            return (0, 0)
+        least, most = int(self.acked), int(not self.refused)
+        return (0, most) if self.cancelled is Outcome.UNKNOWN else (least, most)
 
     def __str__(self) -> str:
         """One line for people: booking r-12, room 3 from 2030-…: at 12.3 s answered 201, at 13.3 s unknown."""
@@ -67,13 +78,33 @@ def _intents(evidence: Evidence) -> list[Intent]:
     for operation in evidence.history:
         if kind := _kind(operation.asked):
             tries[kind, str(operation.asked["reference"])].append(operation)
-    return [_intent(kind, reference, each) for (kind, reference), each in tries.items()]
+    cancelled = {each.reads: each.outcome for each in evidence.history if each.op == CANCELS}
+    return [_intent(kind, reference, each, cancelled) for (kind, reference), each in tries.items()]
 
 
-def _intent(kind: str, reference: str, tries: Sequence[Operation]) -> Intent:
+def _intent(
+    kind: str, reference: str, tries: Sequence[Operation], cancelled: Mapping[int | None, Outcome]
+) -> Intent:
     outcomes = {each.outcome for each in tries}
     acked, refused = Outcome.OK in outcomes, outcomes == REFUSED_ONLY
-    return Intent(kind, reference, tuple(tries), acked, refused)
+    return Intent(kind, reference, tuple(tries), acked, refused, cancelled.get(tries[0].i))
+
+
+def opened(evidence: Evidence, save: Operation) -> Operation | None:
+    """The request that opened the profile that `save` has saved; None if nobody opened it."""
+    return None if save.reads is None else evidence.once(_by_number).get(save.reads)
+
+
+def read_version(evidence: Evidence, intent: Intent) -> int | None:
+    """Which version of a profile its client had seen; None if it had not looked."""
+    opening = opened(evidence, intent.tries[0])
+    seen = opening.answered if opening else None
+    return int(seen["version"]) if isinstance(seen, dict) and "version" in seen else None
+
+
+def _by_number(evidence: Evidence) -> Mapping[int, Operation]:
+    needed = {each.reads for each in evidence.history}
+    return {each.i: each for each in evidence.history if each.i in needed}
 
 
 def unacknowledged_kinds(wanted: Sequence[Intent]) -> list[str]:

@@ -56,6 +56,10 @@ def _bookings_in(room: int, sizes: Sizes) -> int:
     return max(0, -(-(sizes["bookings"] - room + 1) // sizes["rooms"]))
 
 
+def owner_of_wallet(wallet: int, sizes: Sizes) -> int:
+    return 1 + (wallet - 1) % sizes["users"]
+
+
 def user(i: int) -> dict[str, Any]:
     return {"id": i, "name": f"User {i}", "email": f"user{i}@example.com"}
 
