@@ -485,4 +485,4 @@ def test_a_generator_without_cpu_to_spare_may_have_been_late_itself() -> None:
     run.twins[0].summary = a_summary(cpu_share_max=0.9)
     (gate,) = failed(run)
     assert gate.name == "generator healthy"
-    assert "Lower load.rate_rps" in gate.sentence
+    assert "Lower the load" in gate.sentence

@@ -47,13 +47,34 @@ def test_of_each_operation_something_succeeds() -> None:
     assert failed(contested, requests()) == []
 
 
+ONE = (START_S + 1, START_S + 1.02)  # exactly one request is due in it
+
+
+@pytest.mark.parametrize(
+    ("what", "count", "names"),
+    [
+        ({"latency_ms": 900}, 1, []),
+        ({"status": 503, "outcome": Outcome.REFUSED}, 1, []),
+        ({"latency_ms": 900}, 2, ["baseline healthy"]),
+        ({"wrong": True}, 1, ["baseline healthy"]),
+    ],
+    ids=["late", "refused", "two", "wrong"],
+)
+def test_one_request_that_failed_or_came_late_is_forgiven_and_a_wrong_answer_is_not(
+    what: dict[str, Any], count: int, names: list[str]
+) -> None:
+    few = requests(START_S, END_S, rate_rps=10)
+    rows = together(few[count:], requests(*ONE, rate_rps=50 * count, **what))
+    assert [gate.name for gate in failed(rows, rows)] == 2 * names
+
+
 @pytest.mark.parametrize("within_ms", [5_900, 6_000, 60_000])
 def test_a_limit_as_long_as_the_baseline_leaves_its_first_half(within_ms: float) -> None:
     """It was once an empty window, in which nothing was right, and a division by its length."""
     load = replace(SCENARIO.load, good_within_ms=within_ms)
     assert failed(requests(), requests(), load=load) == []
     silent = baseline_of(status=500, outcome=Outcome.FAILED)
-    assert "0 % of" in failed(silent, silent, load=load)[0].sentence
+    assert "0 of" in failed(silent, silent, load=load)[0].sentence
 
 
 def test_of_what_is_seldom_asked_for_nothing_is_demanded() -> None:

@@ -15,6 +15,7 @@ from lab.judge.statistics import (
     is_good,
     is_right,
     is_sound,
+    is_wrong,
     latency_ms,
     of_ops,
     quantile,
@@ -42,24 +43,29 @@ def baseline(twin: TwinEvidence, good_min: float) -> Iterator[Gate]:
 
 
 def _healthy(twin: TwinEvidence, good_min: float) -> Gate:
-    """Right and in time, and no operation always failed: conflicts alone show nothing."""
-    within_ms = twin.load.good_within_ms
+    """Right and in time, and no operation always failed: conflicts alone show nothing.
+
+    A single request that failed or came late is forgiven: with fewer than a hundred it would be more than 1 %.
+    """
     planned = _planned(twin)
-    sound = ratio(is_sound(planned, within_ms)) if len(planned) else 0.0
+    sound = is_sound(planned, twin.load.good_within_ms)
+    count, share = int(sound.sum()), ratio(sound) if len(planned) else 0.0
+    forgiven = count == len(planned) - 1 > 0 and not is_wrong(planned).any()
+    enough = share >= good_min or forgiven
     barren = list(_barren(twin, planned))
-    sentence = f"{percent(sound)} of {len(planned)} requests were right and in time before the fault."
-    if sound < good_min and len(planned):
+    sentence = f"{count} of {len(planned)} requests before the fault were right and in time."
+    if not enough and len(planned):
         start_s, end_s = _window(twin)
-        rate_rps = len(planned) / (end_s - start_s)
-        sentence += f" That is about {sound * rate_rps:.0f}/s out of {rate_rps:.0f}/s."
+        managed = f"{count / (end_s - start_s):.0f}/s"
+        sentence += f" At least {percent(good_min)} must be. This machine managed about {managed}."
     if barren:
         sentence += (
             f" But these operations never succeeded, so nothing shows that they work: {', '.join(barren)}."
         )
     return Gate(
         name=BASELINE_HEALTHY,
-        passed=sound >= good_min and not barren,
-        value=sound,
+        passed=enough and not barren,
+        value=share,
         limit=good_min,
         unit="share",
         sentence=sentence,

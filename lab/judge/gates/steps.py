@@ -12,7 +12,7 @@ AGAIN = f"Run it again. {REPORT}"
 QUIET = "Run it again on a quiet machine."
 CLOSE = "Close other programs, and run it again. bin/lab doctor names settings of this machine that delay the lab."
 FOLDER = "Somebody changed the folder, or the lab's own readings stopped for a while: run it again."
-RATE = "Lower load.rate_rps by --set; bin/lab show prints the scenario's own."
+RATE = "Lower the load with --set load.rate_rps=N; bin/lab show prints the scenario's default."
 STEADY = f"{QUIET} If it fails again, there is too much load. {RATE}"
 
 STEPS: Mapping[str, str] = {
