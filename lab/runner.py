@@ -13,11 +13,10 @@ from contextlib import contextmanager
 from functools import partial
 
 from lab.injector import Injector, Step
-from lab.model import FAULT, PHASES, CpuRead, LabError, LoadEnded, PhaseStarted, Spoiled, StepTaken
+from lab.model import FAULT, PHASES, CpuRead, LabError, LoadEnded, PhaseStarted, Spoiled, StepTaken, in_words
 from lab.plan import programs
 from lab.plan.arrivals import plan_arrivals, surges
 from lab.plan.runs import RunPlan
-from lab.plan.states import describe
 from lab.ports import Child, Clock, Testbed
 from lab.provenance import cores_of, manifest
 from lab.record import FolderJournal, RunWriter, Status
@@ -212,7 +211,7 @@ class Runner:
         for twin in self._plan.names:
             cpu_s = self._testbed.cpu_s(twin)
             self._journal.tell(CpuRead(twin=twin, at_s=self._journal.now_s(), cpu_s=cpu_s))
-        self._say(phase if phase != FAULT else "fault: " + describe(self._faults))
+        self._say(phase if phase != FAULT else "fault: " + (in_words(self._faults) or "none (control)"))
 
     def _end(self) -> None:
         """Let the observers read the data that is left, when their time is over."""

@@ -45,10 +45,10 @@ def worth(full: str, nothing: str, missing: str, by_itself: str) -> str:
         return "not known: the twin breaks even with all of them"
     if nothing == held:
         return "not known: the twin holds even with none of them"
-    needed, enough = missing == broken, by_itself == held
-    if needed:
-        return "needed and enough" if enough else "needed, not enough"
-    return "enough, not needed: others have the same effect" if enough else "neither needed nor enough"
+    enough = "enough" if by_itself == held else "not enough"
+    if missing == broken:
+        return f"needed {'and' if by_itself == held else 'but'} {enough}"
+    return f"{enough} on its own, and not needed: others have the same effect"
 
 
 def _overview(scenarios: Iterable[Scenario], ablations: Mapping[str, Ablated]) -> Iterator[str]:

@@ -25,7 +25,7 @@ MARKS = {Verdict.HELD: "✓", Verdict.BROKEN: "✕", Verdict.INCONCLUSIVE: "?"}
 STORY = {
     "hypothesis": "Hypothesis",
     "lesson": "What makes the difference",
-    "mirrors": "Mirrors",
+    "mirrors": "Known incident",
 }
 
 

@@ -63,7 +63,7 @@ def _place(manifest: Manifest) -> Iterator[tuple[str, str]]:
     """Where it was made: runtime, engine, versions, limits, machine, the lab itself."""
     yield "Runtime", manifest.runtime
     yield "Proxy engine", engine(manifest)
-    yield "Cores", manifest.isolation
+    yield "Pinning", manifest.isolation
     facts = manifest.facts
     single = {name: fact for name, fact in facts.items() if not isinstance(fact, Mapping)}
     yield "Versions", _listed({name: fact for name, fact in single.items() if name not in TOLD_ALREADY})

@@ -15,7 +15,7 @@ def milliseconds(ms: float | None) -> str:
     if ms is None or math.isnan(ms):
         return NONE
     if math.isinf(ms):
-        return "no ok answer"
+        return "beyond the ok answers"
     if abs(ms) < 10:
         return f"{ms:.1f}{NBSP}ms"
     return f"{grouped(round(ms))}{NBSP}ms"

@@ -48,7 +48,8 @@ Seed = Annotated[
     int | None, typer.Option(help="The seed of the schedule; random by default, and always recorded.", min=0)
 ]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", help="Change a parameter, such as fault.latency_ms=200.")
+    list[str] | None,
+    typer.Option("--set", help="Change a parameter, such as fault.latency_ms=200; may be repeated."),
 ]
 Again = Annotated[
     int,

@@ -17,6 +17,7 @@ from lab.judge.verdict import judge
 from lab.model import Capability, LabError, RunVerdict, Stack, TwinPlan, line_up
 from lab.ports import Testbed
 from lab.record import RunRecord, Status, list_runs, read_verdict, write_verdict
+from lab.record.campaigns import PLAN
 from lab.record.codec import plain
 from lab.runtime.local.testbed import LocalTestbed
 from lab.runtime.programs import ended, output
@@ -156,7 +157,9 @@ def run_folder(name: str) -> Path:
         return (paths.RUNS / name).resolve()
     found = [folder for folder in list_runs(paths.RUNS) if name and name in folder.name]
     if not found:
-        raise LabError(f"There is no run called {name!r}. See: bin/lab runs")
+        campaign = name and (paths.RUNS / name / PLAN).exists()
+        hint = f"It is a campaign; name one of its runs: {name}/RUN." if campaign else "See: bin/lab runs"
+        raise LabError(f"There is no run called {name!r}. {hint}")
     if len(found) > 1:
         raise LabError(f"{name!r} matches {len(found)} runs; name one of them in full. See: bin/lab runs")
     return found[0]

@@ -57,9 +57,9 @@ def say(text: str, style: str = "") -> None:
     console.print(text, style=style, soft_wrap=True)
 
 
-def columns(headings: Iterable[str], *, shown: bool = True) -> Table:
-    """An empty table whose cells are folded where they do not fit."""
+def columns(headings: Iterable[str], *, whole: str = "", shown: bool = True) -> Table:
+    """An empty table whose cells are folded where they do not fit, except in the column `whole`: names to copy."""
     table = Table(box=None, pad_edge=False, show_header=shown)
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == whole != "")
     return table

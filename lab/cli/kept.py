@@ -27,7 +27,7 @@ def print_runs(*, as_json: bool) -> None:
     if not rows:
         console.print("No runs yet. Make one: bin/lab run s01-db-latency --quick")
         return
-    table = columns(("run", "runtime", "status", "twins"))
+    table = columns(("run", "runtime", "status", "twins"), whole="run")
     for row in rows:
         twins = ", ".join(f"{twin} {verdict}" for twin, verdict in row.twins.items())
         table.add_row(row.run, row.runtime, row.status, twins)

@@ -11,7 +11,7 @@ from rich.text import Text
 from lab import catalogue, paths
 from lab.catalogue import Entry
 from lab.cli.console import columns, console
-from lab.model import PHASES, Check, Fault, Phases, Scenario
+from lab.model import PHASES, Check, Fault, Phases, Scenario, in_words
 
 
 def print_list() -> None:
@@ -20,7 +20,7 @@ def print_list() -> None:
     for scenario in _scenarios():
         table.add_row(
             Text(scenario.name, style="bold"),
-            faults_of(scenario),
+            in_words(scenario.faults) or "none",
             scenario.question.text if scenario.question else "",
         )
     console.print(table)
@@ -42,7 +42,9 @@ def markdown_table() -> str:
     for entry in catalogue.entries().values():
         scenario = entry.scenario
         page = f"docs/scenarios/{scenario.name}.md"
-        rows.append(f"| [{scenario.name}]({page}) | {faults_of(scenario)} | {scenario.lesson} |")
+        rows.append(
+            f"| [{scenario.name}]({page}) | {in_words(scenario.faults) or 'none'} | {scenario.lesson} |"
+        )
     return "\n".join(rows)
 
 
@@ -59,11 +61,11 @@ def print_scenario(entry: Entry, answer: bool) -> None:
         if answer:
             table.add_row("Answer", f"{question.said(question.answer)}. {question.because}")
     table.add_row("Hypothesis", found.hypothesis)
-    table.add_row("Mirrors", found.mirrors)
+    table.add_row("Known incident", found.mirrors)
     table.add_row("Load", f"{found.load.rate_rps:g} arrivals/s for each twin: {', '.join(found.load.mix)}")
     table.add_row("Phases", f"{lengths(found.full)}\n--quick: {lengths(found.quick)}")
     table.add_row("Topology", found.topology.describe())
-    table.add_row("Fault", faults_of(found))
+    table.add_row("Fault", in_words(found.faults) or "none")
     table.add_row("What it is about", title(found.checks[0]) if found.checks else "nothing is checked")
     table.add_row("Also checked", "\n".join(title(check) for check in found.checks[1:]) or "nothing else")
     if answer:
@@ -104,10 +106,6 @@ def lengths(phases: Phases) -> str:
     """How long each phase lasts."""
     windows = {phase: phases.window(phase) for phase in PHASES}
     return ", ".join(f"{phase} {end_s - start_s:g} s" for phase, (start_s, end_s) in windows.items())
-
-
-def faults_of(scenario: Scenario) -> str:
-    return "; ".join(fault.describe() for fault in scenario.faults) or "none"
 
 
 def settings(scenario: Scenario) -> list[str]:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from lab import catalogue, paths
 from lab.catalogue import Entry
-from lab.cli.looking import faults_of, title
-from lab.model import LabError, Question, Scenario
+from lab.cli.looking import title
+from lab.model import LabError, Question, Scenario, in_words
 
 PAGES = paths.ROOT / "docs" / "scenarios"
 SERVICES = paths.ROOT / "services"
@@ -44,7 +44,7 @@ def page(entry: Entry) -> str:
         f"# {scenario.name}: {scenario.title}\n",
         GENERATED + "\n",
         f"{story}\n",
-        f"**Fault:** {faults_of(scenario)}. {_load(scenario)}\n",
+        f"**Fault:** {in_words(scenario.faults) or 'none'}. {_load(scenario)}\n",
         *(_asked(scenario.question) if scenario.question else ()),
         f"```console\n$ bin/lab run {scenario.name} --quick --predict LETTER\n```\n",
         "<details><summary>The answer, and what to look for</summary>\n",
@@ -79,7 +79,7 @@ def _looked_for(scenario: Scenario) -> Iterator[str]:
     if scenario.defences:
         links = ", ".join(f"[{name}](../defences.md#{name})" for name in scenario.defences)
         yield f"The defences: {links}.\n"
-    yield f"**Mirrors:** {scenario.mirrors.rstrip('.')}.\n"
+    yield f"**Known incident:** {scenario.mirrors.rstrip('.')}.\n"
 
 
 def _code(scenario: Scenario) -> Iterator[str]:

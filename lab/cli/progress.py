@@ -19,9 +19,8 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.cli.console import Meanwhile
-from lab.model import FAULT, PHASES, Event, Outcome, StepTaken
+from lab.model import FAULT, PHASES, Event, Outcome, StepTaken, in_words
 from lab.plan.runs import RunPlan
-from lab.plan.states import describe
 from lab.record import REQUEST
 from lab.record.journal import Listener
 
@@ -36,10 +35,8 @@ NOTHING = "–"
 def progress(plan: RunPlan, folder: Path, runtime: str) -> Iterator[Listener]:
     """Shows on stderr how the run is going; yields the listener of its journal."""
     console = Meanwhile(stderr=True)
-    length = f"{plan.phases.total_s:g} s"
-    console.print(
-        f"{plan.scenario.name} on the {runtime} runtime, {length}, seed {plan.seed}: {describe(plan.scenario.faults)}"
-    )
+    broken, length = in_words(plan.scenario.faults) or "none (control)", f"{plan.phases.total_s:g} s"
+    console.print(f"{plan.scenario.name} on the {runtime} runtime, {length}, seed {plan.seed}: {broken}")
     if not console.is_terminal or console.is_dumb_terminal:
         yield partial(_print_step, console)
         return

@@ -85,7 +85,8 @@ def _settings() -> Iterator[str]:
     yield "## Settings\n"
     yield "What `--set` changes, with the defaults; phases are those of a full run (`bin/lab show S` also prints those"
     yield "of `--quick`). Also `load.good_within_ms`, `load.client_timeout_s`, the other phases (`phases.recovery_s` …)"
-    yield "and, with Docker, the limits of a part (`limits.service.cpus` …).\n"
+    yield "and, with Docker, the limits of a part (`limits.service.cpus` …). `fault.x` changes every fault that has x,"
+    yield "`fault1.x` only the first.\n"
     rows = (
         (entry.scenario.name, ", ".join(f"`{each}`" for each in settings(entry.scenario)))
         for entry in catalogue.entries().values()

@@ -91,7 +91,7 @@ def scored(readme: str, score: str) -> str:
 
 
 def print_cases(cases: Sequence[Case]) -> None:
-    table = columns(("kind", "case", "scenario", "caught by", "what is wrong"))
+    table = columns(("kind", "case", "scenario", "caught by", "what is wrong"), whole="case")
     for case in cases:
         table.add_row(case.kind, case.name, case.scenario, case.caught_by or "same verdict", case.why)
     console.print(table)

@@ -93,7 +93,7 @@ def docker_real_time(lacking: Callable[[], bool]) -> Finding:
     from lab.runtime.containers.real_time import REMEDY
 
     if not lacking():
-        return Finding(name="real time", ok=True, found="containers may ask for it")
+        return Finding(name="real time", ok=True, found="containers may use real-time priority")
     return Finding(
         name="real time", ok=False, found="this kernel rations it, and gives containers none",
         rules_out=f"punctual runs in {DOCKER}: many would be invalid", fix=REMEDY,

@@ -152,10 +152,10 @@ def connected(sample: LinkSample) -> bool:
 def link_healed(
     before: Sequence[LinkSample], during: Sequence[LinkSample], after: Sequence[LinkSample]
 ) -> Proof:
-    """Whether probes are as they were before: no errors, and no later.
+    """Whether probes are answered as before the fault: without errors, and as fast.
 
     A twin that works off its backlog keeps the machine busy, which delays probes. Where the fault delayed answers, up
-    to half of that is accepted.
+    to half of that delay may remain.
     """
     if min(len(before), len(after)) < SAMPLES_MIN:
         sentence = (

@@ -7,9 +7,8 @@ serves.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
-from lab.model import FAULT, CheckResult, Gate, Scenario, TwinVerdict, Verdict
+from lab.model import FAULT, CheckResult, Gate, Scenario, TwinVerdict, Verdict, in_words
 
 VERB = {Verdict.HELD: "held", Verdict.BROKEN: "broke", Verdict.INCONCLUSIVE: "was inconclusive"}
 
@@ -25,7 +24,8 @@ def answer(scenario: Scenario, gates: Sequence[Gate], twins: Sequence[TwinVerdic
     parts = [_part(twin, result) for twin, result in zip(twins, deciding(twins), strict=True)]
     when = "During the fault" if scenario.faults else "In the fault phase"
     counts = "; ".join(f"{twin.twin} {twin.numbers.phases[FAULT].tally}" for twin in twins)
-    return f"With {_broken(scenario)}: {'; '.join(parts)}. {when}: {counts}.{_surprise(twins)}"
+    broken = in_words(scenario.faults) or "nothing broken"
+    return f"With {broken}: {'; '.join(parts)}. {when}: {counts}.{_surprise(twins)}"
 
 
 def _surprise(twins: Sequence[TwinVerdict]) -> str:
@@ -43,17 +43,6 @@ def _surprise(twins: Sequence[TwinVerdict]) -> str:
         f" Not what was expected: the {twin.twin} twin {VERB[twin.verdict]}, but not on the check that the "
         f"scenario is about ({told})."
     )
-
-
-def _broken(scenario: Scenario) -> str:
-    """What was broken, in words; faults that follow each other are listed in order."""
-    faults = sorted(scenario.faults, key=lambda fault: fault.during)
-    if not faults:
-        return "nothing broken"
-    text = faults[0].describe()
-    for earlier, later in pairwise(faults):
-        text += (", then " if later.during[0] >= earlier.during[1] else " and ") + later.describe()
-    return text
 
 
 def _part(twin: TwinVerdict, result: CheckResult | None) -> str:

@@ -22,7 +22,7 @@ from lab.model.events import (
     Switched,
 )
 from lab.model.evidence import Derived, Evidence, LoadSummary, MetricsReading, Row, Tables
-from lab.model.faults import ActionFault, Burst, Fault, FaultWindow, Shot, StateFault, Switch
+from lab.model.faults import ActionFault, Burst, Fault, FaultWindow, Shot, StateFault, Switch, in_words
 from lab.model.load import Arrival, Json, Load, Operation
 from lab.model.machine import MachineSample, Server, WakeUps
 from lab.model.outcomes import Ending, Failure, Outcome, Verdict
@@ -198,6 +198,7 @@ __all__ = [
     "Window",
     "a_link",
     "a_part",
+    "in_words",
     "line_up",
     "percent",
     "plural",

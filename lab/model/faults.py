@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 from lab.model.probes import Probe, Proof, Seen
@@ -101,3 +103,12 @@ class FaultWindow:
     fault: int
     on_s: float
     off_s: float
+
+
+def in_words(faults: Sequence[Fault]) -> str:
+    """All of `faults` in one line: those that follow each other in order, and those that overlap; "" for none."""
+    ordered = sorted(faults, key=lambda fault: fault.during)
+    text = ordered[0].describe() if ordered else ""
+    for earlier, later in pairwise(ordered):
+        text += (", then " if later.during[0] >= earlier.during[1] else " and ") + later.describe()
+    return text

@@ -110,6 +110,6 @@ def check_load(load: Load, phases: Phases, workload: Workload, surges: Sequence[
     extra_s = sum((surge.times - 1) * (surge.window[1] - surge.window[0]) for surge in surges)
     if (planned := load.rate_rps * (phases.load_s + extra_s)) > ARRIVALS_MAX:
         raise LabError(
-            f"{load.rate_rps:g} arrivals/s for {phases.load_s:g} s are {planned:.3g} requests for each twin, "
+            f"{load.rate_rps:g} arrivals/s for {phases.load_s:g} s are {planned:,.0f} requests for each twin, "
             f"more than {ARRIVALS_MAX:,}. Lower load.rate_rps or shorten the phases."
         )

@@ -20,7 +20,8 @@ def ablation(
     if not defences:
         raise LabError(f"{scenario} names no defence. Say which: --over deadline,circuit_breaker")
     cells = tuple(
-        Cell(name=choice, defences=choice, settings=tuple(settings)) for choice in ablation_choices(defences)
+        Cell(name=choice, defences=choice, settings=tuple(settings))
+        for choice in ablation_choices(tuple(dict.fromkeys(defences)))
     )
     return _campaign(CampaignKind.ABLATION, scenario, cells, quick=quick, runtime=runtime, seed=seed)
 

@@ -25,11 +25,6 @@ LOOK_BEFORE_S = 0.15  # before a switch: near enough to see what it would cover 
 LOOK_CLEAR_S = 0.1
 
 
-def describe(faults: Sequence[Fault]) -> str:
-    """All faults in one line."""
-    return "; ".join(fault.describe() for fault in faults) or "none (control)"
-
-
 def targets(faults: Sequence[Fault]) -> tuple[Target, ...]:
     """What the faults act on, in their order."""
     return tuple(dict.fromkeys(fault.target() for fault in faults))

@@ -36,7 +36,7 @@ SHOWN = tuple(part for part in PARTS if Ending.UNRECORDED not in part[1])
 def claim(run: RunView) -> str:
     """How long the most patient client waited during the fault, for an answer of any kind."""
     told = "; ".join(f"{twin.name} {_longest(run, twin)}" for twin in run.twins)
-    return f"Longest wait for any answer during the fault: {told}."
+    return f"Longest wait during the fault: {told}."
 
 
 def _longest(run: RunView, twin: TwinView) -> str:
@@ -46,7 +46,7 @@ def _longest(run: RunView, twin: TwinView) -> str:
         return words.NONE
     longest_ms = float(twin.latency_ms[chosen].max())
     if longest_ms >= run.client_timeout_ms:
-        return f"{words.limit(run.client_timeout_ms)} without an answer"
+        return f"{words.limit(run.client_timeout_ms)}, without an answer"
     return words.milliseconds(longest_ms)
 
 

@@ -64,9 +64,9 @@ def shown(runs: Path, scenario: Scenario = S99) -> str:
     ("verdicts", "said"),
     [
         ((HELD, BROKEN, BROKEN, HELD), "needed and enough"),
-        ((HELD, BROKEN, BROKEN, BROKEN), "needed, not enough"),
-        ((HELD, BROKEN, HELD, HELD), "enough, not needed: others have the same effect"),
-        ((HELD, BROKEN, HELD, BROKEN), "neither needed nor enough"),
+        ((HELD, BROKEN, BROKEN, BROKEN), "needed but not enough"),
+        ((HELD, BROKEN, HELD, HELD), "enough on its own, and not needed: others have the same effect"),
+        ((HELD, BROKEN, HELD, BROKEN), "not enough on its own, and not needed: others have the same effect"),
         ((BROKEN, BROKEN, BROKEN, HELD), "not known: the twin breaks even with all of them"),
         ((HELD, HELD, BROKEN, HELD), "not known: the twin holds even with none of them"),
         ((HELD, BROKEN, "invalid", HELD), "not known yet"),

@@ -185,7 +185,7 @@ def test_the_cost_of_hardening_is_stated(drawn):
 
 def test_what_was_never_reached_is_not_given_a_number(drawn):
     shown = " ".join(Text((drawn / "report.html").read_text()).shown.split())
-    assert re.search(r"p95\s*12 ms\s*12 ms\s*no ok answer", shown)
+    assert re.search(r"p95\s*12 ms\s*12 ms\s*beyond the ok answers", shown)
     assert re.search(r"time to recover\s*not in this run\s*0\.0 s", shown)
 
 
@@ -430,7 +430,7 @@ def test_a_wait_counts_whatever_it_ended_in(tmp_path):
         latency_ms=np.full_like(hardened.latency_ms, 3.0),
     )
     claim = waits.claim(replace(run, twins=(gave_up, refused))).replace(words.NBSP, " ")
-    assert "naive 5 s without an answer; hardened 3.0 ms" in claim
+    assert "naive 5 s, without an answer; hardened 3.0 ms" in claim
 
 
 def test_dots_that_hide_each_other_are_drawn_once_and_no_other_is_lost(tmp_path):

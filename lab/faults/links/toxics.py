@@ -112,7 +112,7 @@ class ToxicFault(LinkFault):
     def state(self) -> LinkState:
         require_place(self)
         if self.direction not in DIRECTIONS:
-            raise LabError(f"{self.kind}: direction must be downstream or upstream, not {self.direction!r}.")
+            raise LabError(f"fault.direction must be downstream or upstream, not {self.direction!r}.")
         return LinkState(toxics=(Toxic(type=self.kind, stream=self.direction, attributes=self.attributes()),))
 
     def way(self) -> str:
