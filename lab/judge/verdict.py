@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lab.judge.answer import answer
 from lab.judge.description import describe
 from lab.judge.evidence import RunEvidence, TwinEvidence
-from lab.judge.gates import look
+from lab.judge.gates import of_run, of_twin
 from lab.judge.gates.recording import complete
 from lab.model import (
     Check,
@@ -25,16 +26,21 @@ from lab.model import (
 def judge(run: RunEvidence) -> RunVerdict:
     """The verdict on `run`, from its folder alone. In an invalid run no twin is judged; only its numbers are kept."""
     scenario = run.manifest.scenario
-    gates = look(run)
-    valid = all(gate.passed for gate in gates)
     whole = complete(run).passed
-    twins = tuple(_twin(twin, scenario, valid, whole) for twin in run.twins)
+    first, last = of_run(run)
+    gates, twins = [*first], []
+    for twin in run.twins:  # one by one, so that what a twin has left is read once, and then freed
+        gates += of_twin(run, twin)
+        twins.append(_twin(twin, scenario, _all_passed([*gates, *last]), whole))
+    gates += last
+    if not (valid := _all_passed(gates)):
+        twins = [replace(twin, verdict=Verdict.INCONCLUSIVE, checks=()) for twin in twins]
     return RunVerdict(
         run=run.manifest.run,
         scenario=scenario.name,
         valid=valid,
         gates=_failed_first(gates),
-        twins=twins,
+        twins=tuple(twins),
         as_expected=not any(twin.surprising for twin in twins) if valid else None,
         sentence=answer(scenario, gates, twins),
     )
@@ -69,6 +75,10 @@ def _safely(check: Check, twin: TwinEvidence) -> CheckResult:
         raise  # a file of the run that cannot be read: a problem of the run, not of the check
     except Exception as error:  # noqa: BLE001 - whatever it is, it is ours, not the twin's
         return check.undecided(f"The check itself failed: {type(error).__name__}: {error}.")
+
+
+def _all_passed(gates: Sequence[Gate]) -> bool:
+    return all(gate.passed for gate in gates)
 
 
 def _failed_first(gates: Sequence[Gate]) -> tuple[Gate, ...]:

@@ -282,6 +282,14 @@ def test_an_invalid_run_names_its_gate_and_uses_no_verdict_word() -> None:
     assert not VERDICT_WORDS.search(verdict.sentence)
 
 
+def test_if_only_the_last_twin_fails_a_gate_the_first_is_not_judged_either() -> None:
+    run = run_of(SLOW, BAD, GOOD)
+    run.twins[1].probes = probes(0, PHASES.load_s)
+    verdict = judge(run)
+    assert verdict.sentence.startswith("Invalid run, no twin is judged: fault observed (hardened twin): ")
+    assert [(twin.verdict, twin.checks) for twin in verdict.twins] == [(Verdict.INCONCLUSIVE, ())] * 2
+
+
 def test_a_third_twin_is_judged_and_surprises_nobody_of_whom_nothing_is_expected() -> None:
     plans = (*PAIR, TwinPlan(name="student", service="student", role=Role.GUEST))
     verdict = judged(SLOW, BAD, GOOD, BAD, plans=plans)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.judge.evidence import RunEvidence
+from lab.judge.evidence import RunEvidence, TwinEvidence
 from lab.judge.gates.baseline import (
     BASELINE_HEALTHY,
     BASELINE_STEADY,
@@ -72,21 +72,33 @@ def look(run: RunEvidence) -> tuple[Gate, ...]:
 
     A run that ended early has only one gate, which says why.
     """
-    if not (whole := complete(run)).passed:  # some of the others need files that were never written
-        return (whole,)
-    gates: list[Gate] = [whole, phases_as_planned(run), *map(untouched, run.twins)]
-    gates += [foreign_cpu(run), memory(run), limits_alike(run)]
-    for twin in run.twins:
-        data_read = bool(run.manifest.history_ops)
-        gates += [same_servers(run.manifest.scenario, twin, data_read=data_read)]
-        gates += [as_scheduled(run, twin), history_complete(run, twin), observed_throughout(twin)]
-        gates += [all_recorded(run, twin), schedule_lag(run.manifest, twin), generator(twin), oracle(twin)]
-        gates += [*baseline(twin, run.manifest.scenario.baseline_good_min), *as_asked(run.manifest, twin)]
-        gates += [*observed(twin), *healed(twin), *as_planned(twin)]
-    gates += baselines(run)
+    first, last = of_run(run)
+    return (*first, *(gate for twin in run.twins for gate in of_twin(run, twin)), *last)
+
+
+def of_run(run: RunEvidence) -> tuple[Sequence[Gate], Sequence[Gate]]:
+    """The gates of all twins together: those that come before the gates of each twin, and those that come after."""
+    if not (whole := complete(run)).passed:  # the others need files that may never have been written
+        return [with_step(whole)], []
+    first = [whole, phases_as_planned(run), *map(untouched, run.twins)]
+    first += [foreign_cpu(run), memory(run), limits_alike(run)]
+    last = [*baselines(run)]
     if changes_planned(run.manifest):
-        gates += [on_time(run), in_step(run)]
-    return tuple(map(with_step, gates))
+        last += [on_time(run), in_step(run)]
+    return [*map(with_step, first)], [*map(with_step, last)]
+
+
+def of_twin(run: RunEvidence, twin: TwinEvidence) -> Sequence[Gate]:
+    """The gates of one twin; none if the run ended early."""
+    if not complete(run).passed:
+        return []
+    data_read = bool(run.manifest.history_ops)
+    gates = [same_servers(run.manifest.scenario, twin, data_read=data_read)]
+    gates += [as_scheduled(run, twin), history_complete(run, twin), observed_throughout(twin)]
+    gates += [all_recorded(run, twin), schedule_lag(run.manifest, twin), generator(twin), oracle(twin)]
+    gates += [*baseline(twin, run.manifest.scenario.baseline_good_min), *as_asked(run.manifest, twin)]
+    gates += [*observed(twin), *healed(twin), *as_planned(twin)]
+    return [*map(with_step, gates)]
 
 
 def spoiled_by_the_machine(gates: Sequence[Gate]) -> bool:
