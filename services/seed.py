@@ -27,7 +27,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from services.defences import switch
+from services.defences import choice
 
 SCHEMA = Path(__file__).parent / "schema"
 FIRST_SLOT = datetime(2025, 1, 1, tzinfo=UTC)
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--dsn", required=True, help="libpq URL of the owner")
     parser.add_argument("--schema", choices=schemas(), required=True)
     parser.add_argument(
-        "--defences", type=switch.parse, default="all", help='as DEFENCES, for example "all,-constraints"'
+        "--defences", type=choice.parse, default="all", help='as DEFENCES, for example "all,-constraints"'
     )
     for name, size in (("users", 500), ("rooms", 40), ("bookings", 2_000), ("wallets", 500)):
         parser.add_argument(f"--{name}", type=int, default=size, metavar="N")

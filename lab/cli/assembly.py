@@ -94,7 +94,7 @@ def check_defences(text: str) -> None:
     """
     if text == "all":
         return
-    command = [sys.executable, "-m", "services.defences.switch", text]
+    command = [sys.executable, "-m", "services.defences.choice", text]
     asked = ended(command, timeout_s=SHORT_TIMEOUT_S)
     if asked.code:
         raise LabError(f"{asked.stderr.strip()}. What each defence is for: docs/defences.md")

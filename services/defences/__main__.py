@@ -12,7 +12,7 @@ from datetime import timedelta
 from types import ModuleType
 
 from services.defences import costs
-from services.defences.switch import NAMES
+from services.defences.choice import NAMES
 
 INTRODUCTION = """\
 # The defences

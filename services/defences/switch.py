@@ -1,43 +1,17 @@
-"""Which defences are on: the names, the `DEFENCES` setting, and what is called instead when one is off.
+"""Which defences are on, by the `DEFENCES` setting, and what is called instead when one is off.
 
 The choice and the state of every defence live on the app, so two apps in one process never share a breaker.
 """
 
 import functools
 import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Flask, current_app
 
-NAMES = (
-    "batched_reads",
-    "bulkhead",
-    "circuit_breaker",
-    "connection_pool",
-    "constraints",
-    "deadline",
-    "durable_state",
-    "graceful_shutdown",
-    "honest_errors",
-    "http_retry",
-    "idempotency",
-    "indexes",
-    "input_validation",
-    "keyset_pagination",
-    "lock_order",
-    "one_round_trip_reads",
-    "one_transaction",
-    "optimistic_locking",
-    "owner_checks",
-    "readiness",
-    "saga",
-    "server_timeouts",
-    "transaction_retry",
-)
-
+from services.defences.choice import known, parse
 
 # By defence: the functions that it replaces, and what is called instead when it is off.
 Table = Mapping[str, Mapping[Callable, Callable]]
@@ -52,25 +26,6 @@ class Defences:
     state: dict[str, Any] = field(default_factory=dict)
 
 
-def parse(text: str) -> frozenset[str]:
-    """The names that are on for "all", "none", "all,-deadline", "none,+deadline,+bulkhead" or "" (all).
-
-    Raises ValueError, which lists the known names, on anything else.
-    """
-    first, *changes = [word.strip() for word in (text or "all").split(",")]
-    if first not in ("all", "none"):
-        raise ValueError(
-            f'DEFENCES={text!r}: start with "all" or "none", as in "all,-deadline" or "none,+deadline"'
-        )
-    names = set(NAMES if first == "all" else ())
-    for change in changes:
-        sign, name = change[:1], change[1:]
-        if sign not in ("+", "-") or name not in NAMES:
-            raise ValueError(f"DEFENCES={text!r}: {change!r} must be + or -, then one of {', '.join(NAMES)}")
-        (names.add if sign == "+" else names.discard)(name)
-    return frozenset(names)
-
-
 def init_app(app: Flask, without: Table | None = None) -> None:
     """Read the choice from the app's setting DEFENCES, else from the environment.
 
@@ -81,13 +36,6 @@ def init_app(app: Flask, without: Table | None = None) -> None:
     app.extensions["defences"] = Defences(
         on=chosen, stand_ins={k: v for pairs in off for k, v in pairs.items()}
     )
-
-
-def known(name: str) -> str:
-    """Returns `name`; raises ValueError if there is no such defence."""
-    if name not in NAMES:
-        raise ValueError(f"{name!r} is not one of {', '.join(NAMES)}")
-    return name
 
 
 def on(name: str) -> bool:
@@ -112,10 +60,3 @@ def switchable(function: Callable) -> Callable:
         return current_app.extensions["defences"].stand_ins.get(chosen, function)(*args, **kwargs)
 
     return chosen
-
-
-if __name__ == "__main__":  # `python -m services.defences.switch all,-deadline`: is that a valid choice?
-    try:
-        parse(sys.argv[1])
-    except ValueError as error:
-        sys.exit(str(error))

@@ -29,7 +29,7 @@ from lab.catalogue import find
 from lab.workload import Intent
 from lab.workload.booking import BOOKING
 from services import seed
-from services.defences import switch
+from services.defences import choice
 from tests.integration.conftest import settings
 from tests.roles import PASSWORDS, owner_of
 from tests.served import served
@@ -131,7 +131,7 @@ def database(server: int, name: str) -> str:
 @contextmanager
 def made(owner: str, payments: str, twin: str, defences: str):
     """A twin on fresh data."""
-    seed.load(dsn=owner, schema=twin, defences=switch.parse(defences), passwords=PASSWORDS, **BOOKING.sizes)
+    seed.load(dsn=owner, schema=twin, defences=choice.parse(defences), passwords=PASSWORDS, **BOOKING.sizes)
     with mock.patch.dict(os.environ, settings(owner, payments, defences)):
         app = importlib.import_module(f"services.{twin}.app").create_app()
     yield Side(app)
@@ -194,7 +194,7 @@ def test_what_each_defence_costs(compare, capfd):
                 "alone": compare(UNDEFENDED, ("hardened", f"none,+{name}")),
                 "among": compare(("hardened", f"all,-{name}"), HARDENED),
             }
-            for name in switch.NAMES
+            for name in choice.NAMES
         },
     }
     DATA.write_text(json.dumps(found, indent=1) + "\n")

@@ -20,7 +20,7 @@ from lab.runtime.ownership.ledger import Ledger
 from lab.runtime.ports_free import LOOPBACK, Ports
 from lab.runtime.toxiproxy.server import Birthmark, find
 from services import seed
-from services.defences import switch
+from services.defences import choice
 from services.dependencies import payments
 from tests.integration.links import Link
 from tests.integration.proxy_bench import ApiClient, eventually
@@ -110,7 +110,7 @@ def make(owner, payments_url):
 
     def make(twin: str, defences: str, database: int | None = None, payments: str = payments_url):
         """`database` is the port at which the twin reaches its database, if not the server's own."""
-        seed.load(dsn=owner, schema=twin, defences=switch.parse(defences), passwords=PASSWORDS, **SIZES)
+        seed.load(dsn=owner, schema=twin, defences=choice.parse(defences), passwords=PASSWORDS, **SIZES)
         environment = settings(owner, payments, defences)
         if database:
             environment["DATABASE_URL"] = re.sub(r":\d+/", f":{database}/", environment["DATABASE_URL"])
@@ -132,7 +132,7 @@ def serve(owner, payments_url, tmp_path):
     """Serves a twin with its defences by gunicorn, on fresh data, for a `with` block."""
 
     def serve(twin: str, defences: str):
-        seed.load(dsn=owner, schema=twin, defences=switch.parse(defences), passwords=PASSWORDS, **SIZES)
+        seed.load(dsn=owner, schema=twin, defences=choice.parse(defences), passwords=PASSWORDS, **SIZES)
         app = f"services.{twin}.app:create_app()"
         return served(app, tmp_path / "log", **settings(owner, payments_url, defences))
 

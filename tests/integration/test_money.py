@@ -10,7 +10,7 @@ import requests
 from werkzeug.wrappers import Response
 
 from services.defences import saga
-from services.defences.switch import NAMES
+from services.defences.choice import NAMES
 from tests import payments
 from tests.stub_service import eventually
 from tests.twins import HARDENED, HEADERS, NAIVE, SLOT, UNDEFENDED, ask, change, dying_before, rows

@@ -23,7 +23,7 @@ from lab.model import (
 from lab.plan.arrivals import plan_arrivals, surges
 from lab.plan.switches import plan_switches
 from lab.workload import known
-from services.defences.switch import NAMES
+from services.defences.choice import NAMES
 from tests.fabricated.evidence import a_scenario
 
 S01 = "s01-db-latency"

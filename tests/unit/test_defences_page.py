@@ -8,7 +8,7 @@ import pytest
 from lab.catalogue import entries
 from services.defences import costs
 from services.defences.__main__ import awaited, chapter
-from services.defences.switch import NAMES
+from services.defences.choice import NAMES
 
 NAMED = {name for entry in entries().values() for name in entry.scenario.defences}
 
