@@ -25,6 +25,10 @@ ACTIVITY = """
            extract(epoch FROM clock_timestamp() - xact_start)::float AS xact_age_s
     FROM pg_stat_activity WHERE usename = 'app'
 """
+UNCHANGED = """
+    SELECT coalesce(extract(epoch FROM clock_timestamp() - max(state_change)), 0)::float AS unchanged_s
+    FROM pg_stat_activity WHERE usename = 'app'
+"""
 CLOCK = "SELECT clock_timestamp() AS now"  # the clock that dated the rows
 # Since the server started. A session reports its share when it ends a transaction, at most once a second.
 COUNTERS = """
@@ -61,14 +65,25 @@ COLUMNS = "SELECT column_name AS name FROM information_schema.columns WHERE tabl
 
 
 def _await_quiet(connection: psycopg.Connection[dict[str, Any]]) -> None:
-    """Until no session of the service has been active for a while, or the time is up."""
-    now = quiet_since = time.monotonic()
-    give_up = now + QUIET_WITHIN_S
-    while now < give_up and now - quiet_since < QUIET_FOR_S:
-        time.sleep(POLL_S)
-        now = time.monotonic()
+    """Until no session of the service has been active for a while, or the time is up.
+
+    The server knows since when: if the service has been idle long enough before we ask, there is nothing to wait for.
+    """
+    now = time.monotonic()
+    give_up, quiet_since = now + QUIET_WITHIN_S, now - _unchanged_s(connection)
+    while True:
         if any(row["state"] != "idle" for row in connection.execute(ACTIVITY)):
             quiet_since = now
+        if now >= give_up or now - quiet_since >= QUIET_FOR_S:
+            return
+        time.sleep(POLL_S)
+        now = time.monotonic()
+
+
+def _unchanged_s(connection: psycopg.Connection[dict[str, Any]]) -> float:
+    """How long no session of the service has begun or ended anything; 0 if there is none."""
+    (row,) = connection.execute(UNCHANGED)
+    return float(row["unchanged_s"])
 
 
 def charges(address: str, token: str, timeout_s: float) -> list[dict[str, Any]]:
