@@ -3,6 +3,8 @@
 import importlib
 import os
 import sys
+import time
+from pathlib import Path
 
 from prometheus_client import multiprocess
 
@@ -17,13 +19,29 @@ accesslog = None  # the twins log each request themselves
 worker_tmp_dir = os.environ.get("PROMETHEUS_MULTIPROC_DIR")  # in memory: a heartbeat must not wait for a disk
 control_socket_disable = True  # two servers on one machine would share its default path
 
+START_TIMEOUT_S, POLL_S = 90, 0.02
+
 # structlog would load it to draw tracebacks in colour, which takes a tenth of the start, and logs JSON all the same.
 sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # that is how an import is made to fail
 
 
 def on_starting(server):
-    """Load the code once, for the workers that are forked from here. Each worker makes its own app."""
+    """Load the code once, for the workers that are forked from here. Each worker makes its own app.
+
+    They start when the file START_AFTER is there, if the setting names one: it shows that there is data.
+    """
     importlib.import_module(server.app.app_uri.partition(":")[0])
+    if signal := os.environ.get("START_AFTER"):
+        await_file(Path(signal))
+
+
+def await_file(path):
+    """Return as soon as `path` exists."""
+    give_up = time.monotonic() + START_TIMEOUT_S
+    while not path.exists():
+        if time.monotonic() > give_up:
+            raise TimeoutError(f"{path} did not appear within {START_TIMEOUT_S} s")
+        time.sleep(POLL_S)
 
 
 def post_worker_init(worker):

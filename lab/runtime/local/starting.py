@@ -97,11 +97,20 @@ class Starter:
         command += [word for name, size in self.stack.sizes.items() for word in (f"--{name}", str(size))]
         return self.processes.start("seed", command, env=env, cwd=ROOT)
 
+    def let_serve(self) -> None:
+        """The data is there: let the service start its workers, now and whenever it is started again."""
+        self._data_loaded.touch()
+
+    @property
+    def _data_loaded(self) -> Path:
+        return self.folder / "data-loaded"
+
     def _service(self, member: str) -> Process:
         port = self.addresses.servers[SERVICE][int(member) - 1]
         name = SERVICE if self.stack.topology.replicas == 1 else f"{SERVICE}-{member}"
         options = server_options(self.stack.topology.profile)
-        return self._gunicorn(name, self.workload.app(self.plan), port, options, **self._surroundings())
+        settings = {**self._surroundings(), "START_AFTER": str(self._data_loaded)}
+        return self._gunicorn(name, self.workload.app(self.plan), port, options, **settings)
 
     def _worker(self) -> Process:
         if not self.workload.worker:

@@ -49,7 +49,8 @@ from lab.workload import Workload
 SEED_TIMEOUT_S = 60.0
 TOXIPROXY = "toxiproxy"
 READY_TIMEOUT_S = 90.0  # on a machine that others use too; what ends is noticed at once
-FIRST = (POSTGRES, PAYMENTS, CACHE, QUEUE)  # what the service needs at its start
+# Started together. The service loads its code meanwhile, and PostgreSQL's data is copied: the others need not wait.
+TOGETHER = (PAYMENTS, SERVICE, CACHE, QUEUE, POSTGRES)
 
 
 class LocalTwin:
@@ -98,17 +99,17 @@ class LocalTwin:
         self._in_memory.mkdir(mode=0o700, exist_ok=True)
         let_through(self._folder, self._starter.programs.user)
         seed = self._starter.seed() if POSTGRES in self._topology.parts else None  # it waits for the server
-        for part in FIRST:
-            self._start(part)
         await_toxiproxy = self._start_toxiproxy(engine)
-        for member in self.members.get(POSTGRES, ()):
-            postgres.await_ready(member.process, self._folder)
+        for part in TOGETHER:
+            self._start(part)
         await_toxiproxy()
         self._make_links()
+        for member in self.members.get(POSTGRES, ()):
+            postgres.await_ready(member.process, self._folder)
         if seed is not None and seed.wait(SEED_TIMEOUT_S) != 0:
             raise LabError(f"The {self._plan.name} twin's data could not be loaded: {log_tail(seed.log)}")
-        for part in (SERVICE, WORKER):
-            self._start(part)
+        self._starter.let_serve()
+        self._start(WORKER)
         for part in (PAYMENTS, CACHE, QUEUE, SERVICE):
             self._await(part)
         self._start(BALANCER)  # now: a replica that does not answer its first look has to wait for the second
