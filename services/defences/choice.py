@@ -36,14 +36,12 @@ def parse(text: str) -> frozenset[str]:
     """
     first, *changes = [word.strip() for word in (text or "all").split(",")]
     if first not in ("all", "none"):
-        raise ValueError(
-            f'DEFENCES={text!r}: start with "all" or "none", as in "all,-deadline" or "none,+deadline"'
-        )
+        raise ValueError(f'{text!r}: start with "all" or "none", as in "all,-deadline" or "none,+deadline"')
     names = set(NAMES if first == "all" else ())
     for change in changes:
         sign, name = change[:1], change[1:]
         if sign not in ("+", "-"):
-            raise ValueError(f"DEFENCES={text!r}: {change!r} must begin with + or -, as in all,-deadline")
+            raise ValueError(f"{text!r}: {change!r} must begin with + or -, as in all,-deadline")
         known(name)
         (names.add if sign == "+" else names.discard)(name)
     return frozenset(names)
@@ -52,7 +50,7 @@ def parse(text: str) -> frozenset[str]:
 def known(name: str) -> str:
     """Returns `name`; raises ValueError if there is no such defence."""
     if name not in NAMES:
-        raise ValueError(f"there is no defence called {name!r}. Choose from {', '.join(NAMES)}")
+        raise ValueError(f"There is no defence called {name!r}. Choose from {', '.join(NAMES)}")
     return name
 
 
