@@ -31,17 +31,18 @@ DEFAULT, DEFAULT_HOST = "the default", "unix:///var/run/docker.sock"
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """Where the engine is, and who says so."""
+    """Where the engine is, who says so, and how the user takes that back; "" if there is nothing to take back."""
 
     host: str
     named_by: str
+    undo: str = ""
 
     def __str__(self) -> str:
         return f"{self.host} ({self.named_by})"
 
     @property
     def is_default(self) -> bool:
-        return self.named_by == DEFAULT
+        return self.named_by == DEFAULT or self.host == DEFAULT_HOST
 
 
 def engine_address(remembered: str | None = None) -> Address:
@@ -51,13 +52,11 @@ def engine_address(remembered: str | None = None) -> Address:
     """
     if remembered not in (None, DEFAULT_HOST):
         return Address(host=str(remembered), named_by="the engine of that run")
-    if host := remembered or os.environ.get("DOCKER_HOST"):
-        named_by = DEFAULT if remembered else "named by DOCKER_HOST"
-        return Address(host=host, named_by=named_by)
-    name = os.environ.get("DOCKER_CONTEXT") or str(_settings(_theirs()).get("currentContext") or "default")
-    if name == "default":
-        return Address(host=DEFAULT_HOST, named_by=DEFAULT)
-    return Address(host=_host_of(name), named_by=f"Docker's context {name}")
+    if remembered:
+        return Address(host=remembered, named_by=DEFAULT)
+    if host := os.environ.get("DOCKER_HOST"):
+        return Address(host=host, named_by="named by DOCKER_HOST", undo="unset DOCKER_HOST")
+    return _address_of_context()
 
 
 def docker_environment(**extra: str) -> dict[str, str]:
@@ -88,14 +87,30 @@ def docker_configuration() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _host_of(context: str) -> str:
+def _address_of_context() -> Address:
+    if name := os.environ.get("DOCKER_CONTEXT"):
+        chosen, undo = "named by DOCKER_CONTEXT", "unset DOCKER_CONTEXT"
+    else:
+        name = str(_settings(_theirs()).get("currentContext") or "default")
+        chosen, undo = "the current one", "docker context use default"
+    if name == "default":
+        return Address(host=DEFAULT_HOST, named_by=DEFAULT)
+    return Address(
+        host=_host_of(name, chosen, undo), named_by=f"Docker's context {name}, {chosen}", undo=undo
+    )
+
+
+def _host_of(context: str, chosen: str, undo: str) -> str:
     folder = _theirs() / "contexts"
     hashed = sha256(context.encode()).hexdigest()
     try:
         told = json.loads((folder / "meta" / hashed / "meta.json").read_text())
         host = str(told["Endpoints"]["docker"]["Host"])
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise LabError(f"There is no Docker context called {context!r}. See: docker context ls") from error
+        raise LabError(
+            f"There is no Docker context called {context!r} ({chosen}). "
+            f"See which there are (docker context ls), or {undo}."
+        ) from error
     if (folder / "tls" / hashed).exists():
         raise LabError(
             f"The Docker context {context!r} has certificates, which the lab does not read. Name its engine with "

@@ -181,6 +181,11 @@ def output(command: Sequence[str], **options: Any) -> str:
     return ended(command, **options).output()
 
 
+def as_root(command: str) -> str:
+    """`command` as people type it who want it done as root."""
+    return command if os.geteuid() == 0 else f"sudo {command}"
+
+
 def as_user(user: pwd.struct_passwd | None) -> dict[str, Any]:
     """The options of subprocess that make a program run as `user` and in none of our groups."""
     return {} if user is None else as_ids(user.pw_uid, user.pw_gid)

@@ -2,60 +2,100 @@
 
 from __future__ import annotations
 
+import grp
+import os
 import platform
+import pwd
+import shutil
 import socket
+import stat
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from lab.runtime.docker_client import Address
+from lab.runtime.programs import as_root
 
 UNIX, TCP, SSH = "unix://", "tcp://", "ssh://"
 PORT = 2375
+SBIN = "/usr/sbin:/usr/local/sbin:/sbin"
 TIMEOUT_S = 2.0
 
-START = "Start it (sudo systemctl start docker), or name another one with DOCKER_HOST."
-GET = (
-    "Install Docker (Debian: sudo apt install docker.io), start it (sudo systemctl start docker), "
-    "or name another engine with DOCKER_HOST."
-)
-JOIN = "Join its group (sudo usermod -aG docker $USER) and log in again."
-CHANGE = "Start that engine, or choose another: unset DOCKER_HOST, or docker context use default."
+# By the error of a connection.
+WHY: Mapping[type, str] = {
+    FileNotFoundError: "there is no such socket",
+    ConnectionRefusedError: "nothing listens there",
+    socket.gaierror: "no machine has that name",
+    TimeoutError: f"no answer within {TIMEOUT_S:g} s",
+}
 # What an engine calls it when the ids of users inside its containers are others than outside.
 REMAPPING = {"name=rootless": "rootless mode", "name=userns": "userns-remap"}
 
 
+class NoSocketError(OSError):
+    """Where the engine's socket should be is something else."""
+
+
 def unreachable(address: Address, said: str, step: str = "") -> str:
     """No engine answers at `address`; `said` is what the client said, `step` what to do if that engine is needed."""
-    usual = START
+    error = _obstacle(address.host)
+    if isinstance(error, PermissionError) and address.host.startswith(UNIX):
+        return (
+            f"You may not use the Docker engine at {address}: permission denied. {_admission(_path(address))}"
+        )
+    why = WHY.get(type(error)) or getattr(error, "strerror", None) or str(error or said).rstrip(".")
+    if isinstance(error, NoSocketError) and address.is_default:
+        step = _clear(_path(address))
+    return f"No Docker engine answers at {address}: {why}. {step or _next_step(address, error)}"
+
+
+def _next_step(address: Address, error: Exception | None) -> str:
+    if not address.is_default:
+        start = "Name a socket" if isinstance(error, NoSocketError) else "Start that engine"
+        return f"{start}, or {address.undo}."
+    start = as_root("systemctl start docker")
+    if isinstance(error, FileNotFoundError) and not _installed():
+        return (
+            f"Install Docker (Debian: {as_root('apt install docker.io')}), start it ({start}), "
+            "or name another engine with DOCKER_HOST."
+        )
+    return f"Start it ({start}), or name another one with DOCKER_HOST."
+
+
+def _installed() -> bool:
+    """Whether this machine has an engine. On Debian its folder is not on everybody's PATH."""
+    return shutil.which("dockerd", path=f"{os.environ.get('PATH', os.defpath)}:{SBIN}") is not None
+
+
+def _clear(path: Path) -> str:
+    """How to make room for the engine's socket. A folder comes from a container that was to have the socket."""
+    remove = as_root(f"{'rmdir' if path.is_dir() else 'rm'} {path}")
+    return f"Remove it ({remove}), then start Docker ({as_root('systemctl restart docker')})."
+
+
+def _admission(path: Path) -> str:
+    """How the user gets the permission that the socket at `path` denies."""
     try:
-        _connect(address.host)
-    except PermissionError:
-        return f"You may not use the Docker engine at {address}: permission denied. {JOIN}"
-    except FileNotFoundError:
-        why, usual = "there is no such socket", GET
-    except ConnectionRefusedError:
-        why = "nothing listens there"
-    except socket.gaierror:
-        why = "no machine has that name"
-    except TimeoutError:
-        why = f"no answer within {TIMEOUT_S:g} s"
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-    else:
-        why = said.rstrip(".")
-    return (
-        f"No Docker engine answers at {address}: {why}. {step or (usual if address.is_default else CHANGE)}"
-    )
+        there = path.stat()
+        group, user = grp.getgrgid(there.st_gid), pwd.getpwuid(os.geteuid()).pw_name
+    except (OSError, KeyError):
+        return f"See who may: ls -ld {path}."
+    closed = not there.st_mode & stat.S_IWGRP or there.st_gid == 0
+    if closed or there.st_gid in (os.getegid(), *os.getgroups()):
+        return f"See who may: ls -ld {path}."
+    if user in group.gr_mem:
+        return f"You are in its group ({group.gr_name}) now, but were not when you logged in: log in again."
+    return f"Join its group ({as_root(f'usermod -aG {group.gr_name} $USER')}) and log in again."
 
 
 def elsewhere(address: Address) -> str | None:
-    """The engine is reached through a shell on another machine: that can be told before anybody connects."""
+    """The engine is reached through a shell: that can be told before anybody connects."""
     if not address.host.startswith(SSH):
         return None
     return (
-        f"The Docker engine at {address} is on another machine, "
-        "so its containers do not share this machine's clock. Use --runtime local."
+        f"The Docker engine at {address} is reached by ssh, so it counts as on another machine, "
+        f"with a clock of its own. {_leave(address)}"
     )
 
 
@@ -79,16 +119,37 @@ def foreign(address: Address, info: Mapping[str, Any]) -> str | None:
         return None
     return (
         f"The Docker engine at {address} runs on another kernel ({info['Name']}, {info['OperatingSystem']}), "
-        "so its containers do not share this machine's clock. Use --runtime local."
+        f"so its containers do not share this machine's clock. {_leave(address)}"
     )
+
+
+def _leave(address: Address) -> str:
+    """How to do without this engine."""
+    return f"Use --runtime local, or {address.undo}." if address.undo else "Use --runtime local."
+
+
+def _path(address: Address) -> Path:
+    return Path(address.host.removeprefix(UNIX))
+
+
+def _obstacle(host: str) -> Exception | None:
+    """What keeps us from connecting; None if somebody accepts."""
+    try:
+        _connect(host)
+    except (OSError, ValueError) as error:
+        return error
+    return None
 
 
 def _connect(host: str) -> None:
     """Raises OSError if nothing accepts the connection, ValueError for an invalid address."""
     if host.startswith(UNIX):
+        path = Path(host.removeprefix(UNIX))
+        if not stat.S_ISSOCK(path.stat().st_mode):
+            raise NoSocketError(f"that is a {'folder' if path.is_dir() else 'file'}, not a socket")
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(TIMEOUT_S)
-            connection.connect(host.removeprefix(UNIX))
+            connection.connect(str(path))
     elif host.startswith(TCP):
         named = urlsplit(host)
         socket.create_connection((named.hostname, named.port or PORT), TIMEOUT_S).close()

@@ -52,23 +52,23 @@ def test_no_compose(monkeypatch: pytest.MonkeyPatch) -> None:
         raise LabError("docker failed with exit code 1: 'compose' is not a docker command")
 
     monkeypatch.setattr(engine, "compose_version", fail)
-    assert str(available()).startswith("Docker Compose is missing. Install its plugin")
+    said = str(available())
+    assert said.startswith("Docker Compose is missing. Install its plugin")
+    assert said.endswith("compose/offline/compose-plugin/build.")
 
 
 def test_no_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine.shutil, "which", lambda _: None)
     said = str(available())
     assert "Docker's command line is missing" in said
+    assert said.endswith(".")
     assert "Compose" not in said
 
 
 def test_an_engine_over_ssh_is_refused_before_anybody_connects(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_connected", lambda _: pytest.fail("connected"))
     monkeypatch.setenv("DOCKER_HOST", "ssh://me@far")
-    assert available() == (
-        "The Docker engine at ssh://me@far (named by DOCKER_HOST) is on another machine, "
-        "so its containers do not share this machine's clock. Use --runtime local."
-    )
+    assert "ssh://me@far (named by DOCKER_HOST) is reached by ssh" in str(available())
 
 
 def test_a_rootless_engine_is_refused(answering: dict[str, Any]) -> None:

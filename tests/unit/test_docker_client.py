@@ -83,11 +83,24 @@ def context(theirs: Path, name: str, host: str) -> Path:
 
 def test_the_engine_of_the_current_context_is_the_one_for_all(theirs: Path) -> None:
     context(theirs, "colima", "unix:///colima.sock")
-    assert str(engine_address()) == "unix:///colima.sock (Docker's context colima)"
+    assert str(engine_address()) == "unix:///colima.sock (Docker's context colima, the current one)"
     assert docker_environment()["DOCKER_HOST"] == "unix:///colima.sock"
     with docker_configuration():
         assert os.environ["DOCKER_HOST"] == "unix:///colima.sock"
     assert "DOCKER_HOST" not in os.environ
+
+
+def test_an_address_knows_how_to_take_back_what_chose_it(
+    theirs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert engine_address().undo == ""
+    context(theirs, "colima", "unix:///colima.sock")
+    assert engine_address().undo == "docker context use default"
+    monkeypatch.setenv("DOCKER_CONTEXT", "colima")
+    assert str(engine_address()) == "unix:///colima.sock (Docker's context colima, named by DOCKER_CONTEXT)"
+    assert engine_address().undo == "unset DOCKER_CONTEXT"
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    assert engine_address().undo == "unset DOCKER_HOST"
 
 
 def test_docker_host_goes_before_any_context(theirs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +113,10 @@ def test_a_context_that_does_not_exist_is_a_reason_and_stops_no_local_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DOCKER_CONTEXT", "gone")
-    assert available() == "There is no Docker context called 'gone'. See: docker context ls"
+    assert available() == (
+        "There is no Docker context called 'gone' (named by DOCKER_CONTEXT). "
+        "See which there are (docker context ls), or unset DOCKER_CONTEXT."
+    )
     assert "DOCKER_HOST" not in docker_environment()
 
 

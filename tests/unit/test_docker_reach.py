@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import platform
+import pwd
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from lab.runtime import reach
 from lab.runtime.containers import real_time
-from lab.runtime.docker_client import DEFAULT, Address
-from lab.runtime.reach import foreign, remapped, unreachable
+from lab.runtime.docker_client import DEFAULT, DEFAULT_HOST, Address
+from lab.runtime.reach import elsewhere, foreign, remapped, unreachable
 
-NOBODY = 65534
+UNSET = "unset DOCKER_HOST"
+
+
+@pytest.fixture(autouse=True)
+def as_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests, what is to be done as root is told with sudo."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1_000)
+
+
+def named(host: str, named_by: str = "named by DOCKER_HOST") -> Address:
+    return Address(host=host, named_by=named_by, undo="" if named_by == DEFAULT else UNSET)
 
 
 def told(host: str, named_by: str = "named by DOCKER_HOST") -> str:
-    return unreachable(Address(host=host, named_by=named_by), "400 Client Error")
+    return unreachable(named(host, named_by), "400 Client Error")
 
 
 @pytest.fixture
@@ -32,12 +44,54 @@ def listening(tmp_path: Path) -> Iterator[Path]:
         yield path
 
 
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder in which programs are looked for; there is none in it."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(reach, "SBIN", str(folder))
+    return folder
+
+
+@pytest.mark.usefixtures("programs")
 def test_no_socket(tmp_path: Path) -> None:
     assert told(f"unix://{tmp_path}/docker.sock", DEFAULT) == (
         f"No Docker engine answers at unix://{tmp_path}/docker.sock (the default): there is no such socket. "
         "Install Docker (Debian: sudo apt install docker.io), start it (sudo systemctl start docker), "
         "or name another engine with DOCKER_HOST."
     )
+
+
+def test_an_engine_that_is_installed_is_to_be_started(programs: Path, tmp_path: Path) -> None:
+    (programs / "dockerd").touch(mode=0o755)
+    assert told(f"unix://{tmp_path}/docker.sock", DEFAULT) == (
+        f"No Docker engine answers at unix://{tmp_path}/docker.sock (the default): there is no such socket. "
+        "Start it (sudo systemctl start docker), or name another one with DOCKER_HOST."
+    )
+
+
+@pytest.mark.usefixtures("programs")
+def test_root_needs_no_sudo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    said = told(f"unix://{tmp_path}/docker.sock", DEFAULT)
+    assert "(Debian: apt install docker.io), start it (systemctl start docker)" in said
+
+
+def test_the_default_socket_named_by_a_variable_is_not_to_be_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "_connect", refusing(ConnectionRefusedError()))
+    assert UNSET not in told(DEFAULT_HOST)
+
+
+@pytest.mark.parametrize(("kind", "remove"), [("file", "sudo rm {0}"), ("folder", "sudo rmdir {0}")])
+def test_something_else_where_the_socket_should_be(tmp_path: Path, kind: str, remove: str) -> None:
+    path = tmp_path / "docker.sock"
+    path.touch() if kind == "file" else path.mkdir()
+    assert told(f"unix://{path}", DEFAULT) == (
+        f"No Docker engine answers at unix://{path} (the default): that is a {kind}, not a socket. "
+        f"Remove it ({remove.format(path)}), then start Docker (sudo systemctl restart docker)."
+    )
+    assert told(f"unix://{path}").endswith(f"not a socket. Name a socket, or {UNSET}.")
 
 
 def test_an_engine_that_has_ended_is_not_to_be_installed(tmp_path: Path) -> None:
@@ -48,24 +102,53 @@ def test_an_engine_that_has_ended_is_not_to_be_installed(tmp_path: Path) -> None
     assert "apt install" not in said
 
 
-def test_a_socket_that_the_user_may_not_use(listening: Path) -> None:
-    listening.chmod(0)
-    with without_root():
-        said = told(f"unix://{listening}", DEFAULT)
-    assert said.startswith("You may not use the Docker engine at unix://")
-    assert "usermod -aG docker" in said
+@pytest.mark.parametrize(
+    ("mode", "owner", "session", "members", "step"),
+    [
+        (0o660, 990, [], [], "Join its group (sudo usermod -aG docker $USER) and log in again."),
+        (
+            0o660,
+            990,
+            [],
+            ["ada"],
+            "You are in its group (docker) now, but were not when you logged in: log in again.",
+        ),
+        (0o660, 990, [990], ["ada"], "See who may: ls -ld {0}."),
+        (0o600, 990, [], [], "See who may: ls -ld {0}."),
+        (0o660, 0, [], [], "See who may: ls -ld {0}."),
+    ],
+)
+def test_a_socket_that_the_user_may_not_use(
+    listening: Path, monkeypatch: pytest.MonkeyPatch,
+    mode: int, owner: int, session: list[int], members: list[str], step: str,
+) -> None:  # fmt: skip
+    """`owner`: the socket's group, whose `members` the system knows; `session`: the groups of this process."""
+    status = os.stat_result((0o140000 | mode, 0, 0, 1, 0, owner, 0, 0, 0, 0))
+    group = grp.struct_group(("docker", "x", owner, members))
+    monkeypatch.setattr(reach, "_connect", refusing(PermissionError(13, "Permission denied")))
+    monkeypatch.setattr(Path, "stat", lambda _: status)
+    monkeypatch.setattr(os, "getgroups", lambda: session)
+    monkeypatch.setattr(os, "getegid", lambda: 1_000)
+    monkeypatch.setattr(grp, "getgrgid", lambda _: group)
+    monkeypatch.setattr(
+        pwd, "getpwuid", lambda _: pwd.struct_passwd(("ada", "x", 1_000, 1_000, "", "/", "/bin/sh"))
+    )
+    assert told(f"unix://{listening}", DEFAULT) == (
+        f"You may not use the Docker engine at unix://{listening} (the default): permission denied. "
+        f"{step.format(listening)}"
+    )
 
 
-@contextmanager
-def without_root() -> Iterator[None]:
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
+def refusing(error: Exception) -> Callable[[str], None]:
+    def connect(_: str) -> None:
+        raise error
+
+    return connect
+
+
+def test_an_address_that_may_not_be_connected_to_has_no_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "_connect", refusing(PermissionError(13, "Permission denied")))
+    assert told("tcp://192.0.2.1:2375").endswith(f"Permission denied. Start that engine, or {UNSET}.")
 
 
 def test_a_socket_whose_engine_has_ended(tmp_path: Path) -> None:
@@ -77,7 +160,7 @@ def test_a_socket_whose_engine_has_ended(tmp_path: Path) -> None:
 def test_an_address_at_which_nobody_listens() -> None:
     said = told("tcp://127.0.0.1:1")
     assert "tcp://127.0.0.1:1 (named by DOCKER_HOST): nothing listens there" in said
-    assert "unset DOCKER_HOST" in said
+    assert said.endswith("Start that engine, or unset DOCKER_HOST.")
 
 
 def test_a_name_that_no_machine_has() -> None:
@@ -91,6 +174,13 @@ def test_an_address_that_is_none(host: str) -> None:
 
 def test_somebody_who_answers_but_is_no_engine(listening: Path) -> None:
     assert "400 Client Error" in told(f"unix://{listening}")
+
+
+def test_an_engine_over_ssh_may_be_on_this_machine_and_still_counts_as_another() -> None:
+    assert elsewhere(named("ssh://me@127.0.0.1")) == (
+        "The Docker engine at ssh://me@127.0.0.1 (named by DOCKER_HOST) is reached by ssh, so it counts as on another "
+        "machine, with a clock of its own. Use --runtime local, or unset DOCKER_HOST."
+    )
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from lab.runtime.ownership.belonging import make_folder
 from lab.runtime.ownership.heal import heal
 from lab.runtime.ownership.ledger import CONTAINER, FOLDER, NETWORK, holdings
 from lab.runtime.ownership.relief import Failure, container
+from lab.runtime.programs import as_root
 from tests.forged import forged_ledger
 from tests.unit.conftest import Lab
 
@@ -71,7 +72,7 @@ def test_all_but_docker_is_healed_and_the_rest_is_one_sentence_with_the_next_ste
     assert (code, out) == (3, f"removed {scratch}\n")
     assert err == (
         f"lab: The containers of run {RUN} are still there. No Docker engine answers at {dead} (the engine of that "
-        "run): nothing listens there. Start it again (sudo systemctl restart docker). Then: bin/lab heal\n"
+        f"run): nothing listens there. Start it again ({as_root('systemctl restart docker')}). Then: bin/lab heal\n"
     )
     assert ledger.exists()
     assert lab("heal")[0] == 3

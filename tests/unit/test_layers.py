@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lab.runtime.descriptors": {"lab.model", "lab.runtime.programs"},
     "lab.runtime.programs": {"lab.errors", "lab.paths", "lab.runtime.effects"},
     "lab.runtime.docker_client": {"lab.model", "lab.paths", "lab.runtime.programs"},
-    "lab.runtime.reach": {"lab.runtime.docker_client"},
+    "lab.runtime.reach": {"lab.runtime.docker_client", "lab.runtime.programs"},
     "lab.runtime.toxiproxy": {"lab.model", "lab.paths", "lab.runtime.effects", "lab.runtime.programs"},
     "lab.runtime.stores": {"lab.model", "lab.runtime.effects"},
     "lab.runtime.ownership": {

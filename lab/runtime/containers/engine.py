@@ -21,7 +21,7 @@ from lab.model import LabError
 from lab.runtime.docker_client import docker_configuration, docker_environment, engine_address
 from lab.runtime.effects import about_to
 from lab.runtime.ownership.ledger import RUN_LABEL
-from lab.runtime.programs import output
+from lab.runtime.programs import as_root, output
 from lab.runtime.reach import elsewhere, foreign, remapped, unreachable
 
 TWIN_LABEL = "failure-lab.twin"
@@ -31,7 +31,7 @@ AT_ONCE = 8
 COMPOSE_LEAST = (2, 21)  # also in compose/offline/compose-plugin/build
 GET_COMPOSE = (
     "Install its plugin (apt install docker-compose-plugin or docker-compose-v2), "
-    "or build it: compose/offline/compose-plugin/build"
+    "or build it: compose/offline/compose-plugin/build."
 )
 
 
@@ -93,7 +93,7 @@ def _lacking() -> str | None:
     if shutil.which("docker") is None:
         return (
             "An engine answers, but Docker's command line is missing. "
-            "Install it: sudo apt install docker-cli (Debian 12: docker.io)"
+            f"Install it: {as_root('apt install docker-cli')} (Debian 12: docker.io)."
         )
     try:
         found = compose_version()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from lab.model import LabError
 from lab.runtime.docker_client import docker_environment, engine_address
 from lab.runtime.ownership.ledger import CONTAINER, NETWORK, RUN_LABEL, VOLUME, Holdings
-from lab.runtime.programs import ended
+from lab.runtime.programs import as_root, ended
 from lab.runtime.reach import unreachable
 
 ANSWER_TIMEOUT_S = 5.0
@@ -19,7 +19,6 @@ PASSES_MAX = 5  # the engine still finishes what a client asked for that has die
 NOTHING = re.compile(
     r"no such (container|network|volume|object)|(container|network|volume) \S+ not found", re.IGNORECASE
 )
-START = "Start it again (sudo systemctl restart docker)."
 JOB_LABEL = "failure-lab.job"  # of a container that does its work and ends
 REMOVE = {
     CONTAINER: ("container", "rm", "--force", "--volumes", "--"),
@@ -66,7 +65,8 @@ def unreachable_for(run: Holdings) -> str | None:
     try:
         docker(run, "version", "--format", "{{.Server.Version}}", timeout_s=ANSWER_TIMEOUT_S)
     except LabError as error:
-        why = unreachable(address, str(error), START)
+        start = f"Start it again ({as_root('systemctl restart docker')})."
+        why = unreachable(address, str(error), start)
         return f"The containers of run {run.run} are still there. {why} Then: bin/lab heal"
     return None
 
