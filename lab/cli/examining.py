@@ -20,6 +20,7 @@ def print_findings(*, as_json: bool) -> None:
     table = columns(("", "part", "found", "what to do"))
     for finding in findings:
         mark = Text("ok", style="green") if finding.ok else Text("--", style="yellow")
-        advice = "" if finding.ok else f"rules out {finding.rules_out}\n{finding.fix}"
+        meaning = finding.harm or f"rules out {finding.rules_out}"
+        advice = "" if finding.ok else f"{meaning}\n{finding.fix}"
         table.add_row(mark, finding.name, finding.found, advice)
     console.print(table)

@@ -68,33 +68,31 @@ def docker_engine(available: Callable[[], str | None], compose_version: Callable
     reason = available()
     if reason is None:
         return Finding(name="docker", ok=True, found=f"an engine answers, Compose {compose_version()}")
-    compose = "build a current Compose: compose/offline/compose-plugin/build"
-    start = f"do what the message says; without an engine, on Debian: apt install docker.io, and {compose}"
-    fix = compose if "Compose" in reason else start
-    return Finding(name="docker", ok=False, found=reason, rules_out=DOCKER, fix=fix)
+    told, _, fix = reason.removesuffix(".").partition(". ")
+    return Finding(name="docker", ok=False, found=told, rules_out=DOCKER, fix=fix)
 
 
 def docker_images(available: Callable[[], str | None], present: Callable[[], bool]) -> Finding:
     if available() is not None:
         return Finding(
-            name="docker images", ok=False, found="no engine to ask", rules_out=DOCKER,
-            fix="first do what the line about docker says",
+            name="docker images", ok=False, found="not looked for until the docker runtime can be used",
+            rules_out=DOCKER, fix="first do what the line about docker says",
         )  # fmt: skip
     if present():
         return Finding(name="docker images", ok=True, found="the lab's images are there")
     return Finding(
         name="docker images", ok=False, found="not built yet", rules_out="Docker under --runtime auto",
-        fix="bin/lab prefetch --runtime docker; if nothing can be pulled, first: compose/offline/build",
+        fix="bin/lab prefetch --runtime docker",
     )  # fmt: skip
 
 
 def docker_real_time(lacking: Callable[[], bool]) -> Finding:
     """Whether load and probes in containers can be woken on time on a busy machine."""
-    from lab.runtime.containers.real_time import REMEDY
+    from lab.runtime.containers.real_time import remedy
 
     if not lacking():
         return Finding(name="real time", ok=True, found="containers may use real-time priority")
     return Finding(
         name="real time", ok=False, found="this kernel rations it, and gives containers none",
-        rules_out=f"punctual runs in {DOCKER}: many would be invalid", fix=REMEDY,
+        harm=f"makes it more likely that a run in {DOCKER} is late, and so invalid", fix=remedy(),
     )  # fmt: skip

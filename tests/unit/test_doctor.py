@@ -69,7 +69,7 @@ LACKING: list[Callable[[], Finding]] = [
     lambda: parts.database(raising),
     lambda: parts.part(Wheel(name="Absent", file="absent", package="no-such-package", **ASKED), "queue"),
     lambda: parts.proxy(raising),  # type: ignore[arg-type]
-    lambda: parts.docker_engine(lambda: "no engine answers", lambda: "2.40.0"),
+    lambda: parts.docker_engine(lambda: "No engine answers. Start it.", lambda: "2.40.0"),
     lambda: parts.docker_images(lambda: "no engine answers", lambda: True),
     lambda: parts.docker_images(lambda: None, lambda: False),
     lambda: parts.docker_real_time(lambda: True),
@@ -89,7 +89,7 @@ def test_a_part_that_is_there_is_ok(part: Callable[[], Finding]) -> None:
     finding = part()
     assert finding.ok
     assert finding.found
-    assert (finding.rules_out, finding.fix) == ("", "")
+    assert (finding.rules_out, finding.harm, finding.fix) == ("", "", "")
 
 
 @pytest.mark.parametrize("part", LACKING)
@@ -99,7 +99,7 @@ def test_a_part_that_is_missing_says_what_that_rules_out_and_what_mends_it(
     finding = part()
     assert not finding.ok
     assert finding.found
-    assert finding.rules_out
+    assert bool(finding.rules_out) != bool(finding.harm)
     assert finding.fix
 
 
@@ -161,14 +161,27 @@ def test_folders_in_one_that_may_not_be_entered_are_examined_all_the_same(
     assert machine.cache(tmp_path / "home" / "cache").ok
 
 
-@pytest.mark.parametrize(
-    ("reason", "said", "unsaid"),
-    [
-        ("no Docker engine answers.", "apt install", "?"),
-        ("Docker Compose is missing.", "compose-plugin/build", "apt"),
-    ],
-)
-def test_docker_advice_is_about_what_is_missing(reason: str, said: str, unsaid: str) -> None:
-    finding = parts.docker_engine(lambda: reason, lambda: "")
-    assert said in finding.fix
-    assert unsaid not in finding.fix
+def test_docker_is_mended_by_what_its_own_sentence_says_and_nothing_else() -> None:
+    finding = parts.docker_engine(lambda: "Docker Compose is missing. Build it: compose/build.", lambda: "")
+    assert (finding.found, finding.fix) == ("Docker Compose is missing", "Build it: compose/build")
+
+
+def test_images_that_were_not_looked_for_say_nothing_of_the_engine() -> None:
+    assert (
+        "engine"
+        not in parts.docker_images(lambda: "Docker Compose is missing. Build it.", lambda: True).found
+    )
+
+
+def test_images_are_got_by_one_command_which_also_builds_what_cannot_be_pulled() -> None:
+    assert parts.docker_images(lambda: None, lambda: False).fix == "bin/lab prefetch --runtime docker"
+
+
+@pytest.mark.parametrize(("user", "times"), [(0, 0), (1_000, 2)])
+def test_a_lack_of_real_time_rules_nothing_out_and_root_needs_no_sudo(
+    monkeypatch: pytest.MonkeyPatch, user: int, times: int
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    finding = parts.docker_real_time(lambda: True)
+    assert finding.harm == "makes it more likely that a run in the docker runtime is late, and so invalid"
+    assert finding.fix.count("sudo ") == times

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lab.runtime.programs import as_root
+
 CGROUP = Path("/sys/fs/cgroup/cpu")
 FILE = "cpu.rt_runtime_us"
 WANTED_US = 200_000  # of each second, for each of four programs
 SHARE_US = 950_000
-REMEDY = f"sudo mkdir -p {CGROUP}/docker && echo {SHARE_US} | sudo tee {CGROUP}/docker/{FILE} (until the next boot)"
 
 
 def lacking(cgroup: Path = CGROUP) -> bool:
@@ -29,7 +30,13 @@ def advice() -> str:
     """How to let containers have real-time priority, so that load and probes wake on time; "" if they have it."""
     if not lacking():
         return ""
-    return f"This kernel gives containers no real time. To have load and probes woken on time: {REMEDY}."
+    return f"This kernel gives containers no real time. To have load and probes woken on time: {remedy()}."
+
+
+def remedy() -> str:
+    """The command that gives containers real time."""
+    make, write = as_root(f"mkdir -p {CGROUP}/docker"), as_root(f"tee {CGROUP}/docker/{FILE}")
+    return f"{make} && echo {SHARE_US} | {write} (until the next boot)"
 
 
 def _shared_us(cgroup: Path) -> int:
