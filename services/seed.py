@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--dsn", required=True, help="libpq URL of the owner")
     parser.add_argument("--schema", choices=schemas(), required=True)
     parser.add_argument(
-        "--defences", type=choice.parse, default="all", help='as DEFENCES, for example "all,-constraints"'
+        "--defences", type=_defences, default="all", help='as DEFENCES, for example "all,-constraints"'
     )
     for name, size in (("users", 500), ("rooms", 40), ("bookings", 2_000), ("wallets", 500)):
         parser.add_argument(f"--{name}", type=int, default=size, metavar="N")
@@ -74,6 +74,14 @@ def main() -> None:
     chosen = vars(parser.parse_args())
     if not (chosen.pop("keep") and loaded(chosen["dsn"])):
         load(**chosen, passwords=passwords)
+
+
+def _defences(text: str) -> frozenset[str]:
+    """As choice.parse, but so that argparse prints its sentence, with the known names."""
+    try:
+        return choice.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def schemas() -> list[str]:

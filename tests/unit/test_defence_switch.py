@@ -1,6 +1,9 @@
+import sys
+
 import pytest
 from flask import Flask
 
+from services import seed
 from services.defences import choice, switch
 from tests.defended import defended
 
@@ -34,6 +37,17 @@ def test_an_unknown_defence_is_named_with_the_known_ones(text):
 def test_a_change_begins_with_plus_or_minus(text):
     with pytest.raises(ValueError, match="must begin with"):
         choice.parse(text)
+
+
+def test_the_seed_names_an_unknown_defence_too(monkeypatch, capsys):
+    for role in ("OWNER", "APP", "PROBE"):
+        monkeypatch.setenv(f"{role}_PASSWORD", "secret")
+    monkeypatch.setattr(
+        sys, "argv", ["seed", "--dsn", "", "--schema", "hardened", "--defences", "all,-dedline"]
+    )
+    with pytest.raises(SystemExit):
+        seed.main()
+    assert "There is no defence called 'dedline'. Choose from batched_reads, " in capsys.readouterr().err
 
 
 def test_a_setting_must_start_from_all_or_none():
