@@ -2,7 +2,6 @@
 
 import importlib
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -20,9 +19,6 @@ worker_tmp_dir = os.environ.get("PROMETHEUS_MULTIPROC_DIR")  # in memory: a hear
 control_socket_disable = True  # two servers on one machine would share its default path
 
 START_TIMEOUT_S, POLL_S = 90, 0.02
-
-# structlog would load it to draw tracebacks in colour, which takes a tenth of the start, and logs JSON all the same.
-sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # that is how an import is made to fail
 
 
 def on_starting(server):
