@@ -19,9 +19,9 @@ def print_verdict(verdict: RunVerdict) -> None:
     if text := another_version(verdict):
         console.print(f"{text}\n", style="yellow")
     if not verdict.valid:
-        for gate in verdict.gates:
-            if not gate.passed:
-                console.print(f"  invalid {gate.twin or 'run'}: {gate.name}: {gate.sentence}", style="yellow")
+        for gate in [gate for gate in verdict.gates if not gate.passed][1:]:  # the first is in the answer
+            whose = f" ({gate.twin} twin)" if gate.twin else ""
+            console.print(f"  Also failed: {gate.name}{whose}: {gate.sentence}", style="yellow")
         return
     table = columns(["check", *(twin.twin for twin in verdict.twins)])
     for row in zip(*(twin.checks for twin in verdict.twins), strict=True):

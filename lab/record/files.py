@@ -35,7 +35,10 @@ def write_bytes(path: Path, content: bytes) -> None:
     except OSError as exc:
         with suppress(OSError):
             fresh.unlink()
-        raise LabError(f"Cannot write {path}: {exc.strerror}. Free some space, or make it writable.") from exc
+        step = (
+            "Free some space, or make it writable." if path.parent.is_dir() else f"Make {path.parent} first."
+        )
+        raise LabError(f"Cannot write {path}: {exc.strerror}. {step}") from exc
 
 
 def write_text(path: Path, text: str) -> None:

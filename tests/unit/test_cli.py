@@ -287,10 +287,12 @@ def test_the_verdict_is_told_in_the_units_of_people(
 
 
 def test_an_invalid_run_names_the_gate_and_shows_no_table(capsys: pytest.CaptureFixture[str]) -> None:
-    print_verdict(make_verdict("run", valid=False))
+    verdict = make_verdict("run", valid=False)
+    (told,) = [gate for gate in verdict.gates if not gate.passed]
+    print_verdict(replace(verdict, gates=(told, replace(told, name="healing observed"), *verdict.gates)))
     shown = capsys.readouterr().out
-    assert "invalid" in shown
-    assert "fault observed" in shown
+    assert shown.startswith(f"\n{verdict.sentence}")
+    assert "Also failed: healing observed (naive twin)" in shown
     assert "expected" not in shown
 
 

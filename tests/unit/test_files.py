@@ -48,6 +48,8 @@ def test_what_cannot_be_written_is_one_sentence_and_leaves_nothing(tmp_path: Pat
     with pytest.raises(LabError, match=r"Cannot write .*a\.txt"):
         write_text(tmp_path / "a.txt", "x")
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    with pytest.raises(LabError, match=r"Make .*nowhere first"):
+        write_text(tmp_path / "nowhere" / "a.txt", "x")
 
 
 def test_the_same_value_is_the_same_bytes(tmp_path: Path) -> None:

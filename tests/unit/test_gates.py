@@ -183,6 +183,16 @@ def test_a_gate_goes_red_for_the_twin_that_it_is_about(gate: str, change: dict[s
     assert [(one.name, one.twin) for one in failed(run)] == [(gate, HARDENED)]
 
 
+def test_a_blind_oracle_is_told_apart_from_operations_that_never_got_a_right_answer() -> None:
+    for op, says in (
+        ("get_booking", "did not detect"),
+        ("create_booking", "No right answer ever came to create_booking"),
+    ):
+        twin = replace(healthy(PAIR[1]), summary=a_summary(oracle={op: False}))
+        (gate,) = failed(a_run(SCENARIO, healthy(), twin))
+        assert says in gate.sentence
+
+
 def test_a_run_that_lagged_says_what_would_have_kept_it_on_time_on_that_machine() -> None:
     twin = replace(healthy(PAIR[1]), requests=late(requests()))
     run = a_run(SCENARIO, healthy(), twin, facts={"advice": "Give containers real time."})

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lab.judge.evidence import TwinEvidence
 from lab.judge.gates.plain import yes_or_no
+from lab.judge.statistics import is_right, of_ops
 from lab.model import Failure, Gate, percent, plural
 
 CPU_SHARE_MAX = 0.8  # of the core that it runs on: above it answers wait for the generator
@@ -32,14 +35,18 @@ def generator(twin: TwinEvidence) -> Gate:
 def oracle(twin: TwinEvidence) -> Gate:
     """An error was planted in a right answer to each operation whose answers are checked, and was detected."""
     tried = twin.summary.oracle
-    blind = sorted(op for op, saw in tried.items() if not saw)
-    sentence = f"The check of answers detected the error planted for each of {len(tried)} operations."
-    if blind:
-        names = ", ".join(blind)
-        sentence = (
-            f"The check of answers detected no planted error for {names}, "
-            "or had no right answer to plant one in."
-        )
-    elif not tried:
-        sentence = "Nothing says what a right answer must contain, so no wrong answer could be detected."
-    return yes_or_no("oracle alive", bool(tried) and not blind, sentence, twin.twin)
+    unseen = sorted(op for op, saw in tried.items() if not saw)
+    return yes_or_no("oracle alive", bool(tried) and not unseen, _seen(twin, unseen), twin.twin)
+
+
+def _seen(twin: TwinEvidence, unseen: Sequence[str]) -> str:
+    """Which planted errors were detected, in words; those of the operations `unseen` were not."""
+    tried = twin.summary.oracle
+    if not tried:
+        return "Nothing says what a right answer must contain, so no wrong answer could be detected."
+    if not unseen:
+        return f"The check of answers detected the error planted for each of {len(tried)} operations."
+    never = [op for op in unseen if not is_right(of_ops(twin.requests, twin.ops, (op,))).any()]
+    if never:
+        return f"No right answer ever came to {', '.join(never)}, so no error could be planted in one."
+    return f"The check of answers did not detect the error planted for {', '.join(unseen)}."

@@ -37,8 +37,9 @@ def foreign_cpu(run: RunEvidence) -> Gate:
     steadily = worst <= FOREIGN_IN_A_SECOND_MAX and mean > FOREIGN_MAX
     value, limit = (mean, FOREIGN_MAX) if steadily else (worst, FOREIGN_IN_A_SECOND_MAX)
     sentence = (
-        f"Other programs used {percent(mean)} of the twins' cores, and {percent(worst)} in the worst second, "
-        f"at {at_s:.0f} s.{_stolen(inside)}"
+        f"Other programs used {percent(mean)} of the twins' cores (limit {percent(FOREIGN_MAX)}), and "
+        f"{percent(worst)} in the worst second (limit {percent(FOREIGN_IN_A_SECOND_MAX)}), at {at_s:.0f} s."
+        f"{_stolen(inside)}"
     )
     if len(inside) < 2:
         sentence = "There is no record of what else used the twins' cores."

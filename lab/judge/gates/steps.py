@@ -23,7 +23,8 @@ STEPS: Mapping[str, str] = {
     "history complete": FOLDER,
     "observed throughout": FOLDER,
     "generator healthy": f"{RATE} Errors of its own are bugs in the lab: report them.",
-    "oracle alive": "Lengthen the baseline, for example: --set phases.baseline_s=20, so that each operation succeeds.",
+    "oracle alive": "If the run was too short for it, lengthen the baseline: --set phases.baseline_s=20. Else see the "
+    "log of the service in the run folder.",
     "schedule lag": CLOSE,
     "faults on time": CLOSE,
     "twins in step": CLOSE,
