@@ -23,7 +23,7 @@ from lab.runtime.toxiproxy.server import EMBEDDED
 from tests.kv.workload import KV, SLOW
 from tests.standing import a_stack
 
-ATTEMPTS_MAX = 3
+ATTEMPTS_MAX = 5
 
 
 def perform(folder: Path, twins: tuple[TwinPlan, ...], state: Path) -> None:

@@ -10,20 +10,29 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+UNDECIDED = 3
 
 
 def missed(*words: str, timeout_s: float) -> list[str]:
-    """What a self-check did not catch, as sentences; it must also say so by its exit code."""
-    command = [sys.executable, "-m", "lab", "selfcheck", "--new", "--json", *words]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s, check=False)
-    assert done.returncode in (0, 1, 3), done.stderr
-    results = json.loads(done.stdout)
+    """What a self-check did not catch, as sentences; it must also say so by its exit code.
+
+    What a busy machine left undecided is tried once more, as the lab itself advises.
+    """
+    done = self_check("--new", *words, timeout_s=timeout_s)
+    if done.returncode == UNDECIDED:
+        done = self_check(*words, timeout_s=timeout_s)
+    assert done.returncode in (0, 1, UNDECIDED), done.stderr
     told = done.stderr.splitlines()
-    assert results, told
+    assert json.loads(done.stdout), told
     return told if done.returncode else []
 
 
-@pytest.mark.timeout(900)
+def self_check(*words: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "lab", "selfcheck", "--json", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+@pytest.mark.timeout(1_200)
 def test_a_quick_self_check_catches_everything(needs_local: None) -> None:
     assert missed("--quick", timeout_s=800) == []
 
