@@ -193,6 +193,13 @@ def test_a_blind_oracle_is_told_apart_from_operations_that_never_got_a_right_ans
         assert says in gate.sentence
 
 
+def test_an_oracle_that_has_found_real_errors_needs_no_planted_ones() -> None:
+    """A twin that is always wrong is a finding, and no reason to distrust the run."""
+    wrong = together(requests(), requests(op="create_booking", rate_rps=1, wrong=True))
+    twin = replace(healthy(PAIR[1]), requests=wrong, summary=a_summary(oracle={"create_booking": False}))
+    assert "oracle alive" not in [gate.name for gate in failed(a_run(SCENARIO, healthy(), twin))]
+
+
 def test_a_run_that_lagged_says_what_would_have_kept_it_on_time_on_that_machine() -> None:
     twin = replace(healthy(PAIR[1]), requests=late(requests()))
     run = a_run(SCENARIO, healthy(), twin, facts={"advice": "Give containers real time."})

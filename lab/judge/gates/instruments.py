@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from lab.judge.evidence import TwinEvidence
 from lab.judge.gates.plain import yes_or_no
-from lab.judge.statistics import is_right, of_ops
+from lab.judge.statistics import Requests, is_right, is_wrong, of_ops
 from lab.model import Failure, Gate, percent, plural
 
 CPU_SHARE_MAX = 0.8  # of the core that it runs on: above it answers wait for the generator
@@ -33,20 +31,23 @@ def generator(twin: TwinEvidence) -> Gate:
 
 
 def oracle(twin: TwinEvidence) -> Gate:
-    """An error was planted in a right answer to each operation whose answers are checked, and was detected."""
-    tried = twin.summary.oracle
-    unseen = sorted(op for op, saw in tried.items() if not saw)
-    return yes_or_no("oracle alive", bool(tried) and not unseen, _seen(twin, unseen), twin.twin)
+    """An error was planted in a right answer to each operation whose answers are checked, and was detected.
 
-
-def _seen(twin: TwinEvidence, unseen: Sequence[str]) -> str:
-    """Which planted errors were detected, in words; those of the operations `unseen` were not."""
+    Where no answer was right, but some were found to be wrong, nothing needs to be planted.
+    """
     tried = twin.summary.oracle
+    unseen = [op for op, saw in tried.items() if not saw]
+    blind = sorted(op for op in unseen if is_right(_answers(twin, op)).any())
+    silent = sorted(op for op in set(unseen) - {*blind} if not is_wrong(_answers(twin, op)).any())
+    sentence = f"The check of answers detected the error planted for each of {len(tried)} operations."
     if not tried:
-        return "Nothing says what a right answer must contain, so no wrong answer could be detected."
-    if not unseen:
-        return f"The check of answers detected the error planted for each of {len(tried)} operations."
-    never = [op for op in unseen if not is_right(of_ops(twin.requests, twin.ops, (op,))).any()]
-    if never:
-        return f"No right answer ever came to {', '.join(never)}, so no error could be planted in one."
-    return f"The check of answers did not detect the error planted for {', '.join(unseen)}."
+        sentence = "Nothing says what a right answer must contain, so no wrong answer could be detected."
+    elif blind:
+        sentence = f"The check of answers did not detect the error planted for {', '.join(blind)}."
+    elif silent:
+        sentence = f"No right answer ever came to {', '.join(silent)}, so no error could be planted in one."
+    return yes_or_no("oracle alive", bool(tried) and not blind and not silent, sentence, twin.twin)
+
+
+def _answers(twin: TwinEvidence, op: str) -> Requests:
+    return of_ops(twin.requests, twin.ops, (op,))
