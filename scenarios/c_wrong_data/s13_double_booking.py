@@ -39,6 +39,7 @@ SCENARIO = Scenario(
         mix={"contested_booking": 5, "edit_profile": 1, "get_booking": 1},
         good_within_ms=1_000,
     ),
+    baseline_good_min=0.9,  # even with no latency two saves of one profile meet now and then, and naive mixes them up
     faults=(Latency(link=DATABASE, latency_ms=50),),
     checks=(
         NoDoubleBooking(),
