@@ -5,6 +5,7 @@ GUARDIAN is "too" where the guardian of the run dies as well, so that all is lef
 keeps a copy of its ledgers in STATE/last, for whoever looks for leftovers.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -44,8 +45,9 @@ def die() -> None:
     if (state / "owned").exists():
         shutil.copytree(state / "owned", state / "last")
     for child in psutil.Process().children() if guardian == "too" else ():
-        if any("ownership.guardian" in word for word in child.cmdline()):
-            child.kill()
+        with contextlib.suppress(psutil.Error):  # it may have ended just now
+            if any("ownership.guardian" in word for word in child.cmdline()):
+                child.kill()
     os.kill(os.getpid(), signal.SIGKILL)
 
 

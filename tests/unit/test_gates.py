@@ -9,7 +9,7 @@ import pytest
 
 from lab.checks.slos import GoodRatio
 from lab.faults import Latency
-from lab.judge.gates import look, spoiled_by_the_machine
+from lab.judge.gates import spoiled_by_the_machine
 from lab.judge.gates.punctuality import in_step, on_time
 from lab.judge.verdict import judge
 from lab.model import (
@@ -51,6 +51,7 @@ from tests.fabricated.evidence import (
     requests,
     together,
 )
+from tests.fabricated.gates import look
 from tests.fabricated.history import booking
 
 ROOT = Path(__file__).parents[2]

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from lab.checks.slos import GoodRatio
-from lab.judge.gates import look, spoiled_by_the_machine
+from lab.judge.gates import spoiled_by_the_machine
 from lab.model import BASELINE, FAULT, Gate, Outcome
 from tests.fabricated.evidence import PAIR, PHASES, FabricatedTwin, a_run, a_scenario, requests, together
+from tests.fabricated.gates import look
 
 START_S, END_S = PHASES.window(BASELINE)
 CONFLICT = {"op": "create_booking", "status": 409, "outcome": Outcome.REFUSED}

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from lab.faults import CpuLimit, DescriptorLimit, Kill, MemoryLimit, Pause, Stop
-from lab.judge.gates import look
 from lab.model import (
     FAULT,
     SERVICE,
@@ -25,6 +24,7 @@ from lab.model import (
     a_part,
 )
 from tests.fabricated.evidence import PAIR, PHASES, FabricatedRun, FabricatedTwin, a_run, a_scenario
+from tests.fabricated.gates import look
 
 START_S, END_S = PHASES.window(FAULT)
 LOAD_S = PHASES.load_s

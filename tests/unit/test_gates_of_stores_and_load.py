@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from lab.faults import ConnectionHog, DropSessions, RowLock, Surge, TableLock
-from lab.judge.gates import look
 from lab.model import (
     FAULT,
     STORE,
@@ -34,6 +33,7 @@ from tests.fabricated.evidence import (
     requests,
     together,
 )
+from tests.fabricated.gates import look
 
 START_S, END_S = PHASES.window(FAULT)
 LOAD_S = PHASES.load_s

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from lab.faults import DropSessions, Kill, MemoryLimit
-from lab.judge.gates import look, spoiled_by_the_machine
+from lab.judge.gates import spoiled_by_the_machine
 from lab.judge.gates.machine import FOREIGN_CPU, FOREIGN_IN_A_SECOND_MAX, FOREIGN_MAX, MEMORY, READ_EVERY_S
 from lab.judge.gates.servers import LIMITS_ALIKE, SAME_SERVERS
 from lab.model import (
@@ -25,6 +25,7 @@ from lab.model import (
 from lab.watching import MACHINE_EVERY_S
 from tests.fabricated.evidence import PAIR, PHASES, FabricatedRun, FabricatedTwin, a_run, a_scenario, quiet
 from tests.fabricated.evidence import SERVERS as ALL
+from tests.fabricated.gates import look
 from tests.fabricated.history import ended
 
 NEW = (FOREIGN_CPU, MEMORY, LIMITS_ALIKE, SAME_SERVERS)

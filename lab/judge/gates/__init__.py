@@ -67,17 +67,11 @@ SPOILED = {
 }
 
 
-def look(run: RunEvidence) -> tuple[Gate, ...]:
-    """Every gate of a run, passed or failed; first what somebody else did, since it may explain the rest.
-
-    A run that ended early has only one gate, which says why.
-    """
-    first, last = of_run(run)
-    return (*first, *(gate for twin in run.twins for gate in of_twin(run, twin)), *last)
-
-
 def of_run(run: RunEvidence) -> tuple[Sequence[Gate], Sequence[Gate]]:
-    """The gates of all twins together: those that come before the gates of each twin, and those that come after."""
+    """The gates of all twins together: those that come before the gates of each twin, and those that come after.
+
+    First what somebody else did, since it may explain the rest. A run that ended early has one gate, which says why.
+    """
     if not (whole := complete(run)).passed:  # the others need files that may never have been written
         return [with_step(whole)], []
     first = [whole, phases_as_planned(run), *map(untouched, run.twins)]
