@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ import psutil
 import pytest
 
 from lab.record import RunWriter
-from lab.runtime.ownership.belonging import make_folder
+from lab.runtime.ownership import belonging
+from lab.runtime.ownership.belonging import make_folder, processes
 from lab.runtime.ownership.heal import heal, take_down
 from lab.runtime.ownership.identity import started
 from lab.runtime.ownership.ledger import FOLDER, PROCESS, RUN_MARK, SHARED_MEMORY, Ledger, holdings, read
@@ -133,6 +134,25 @@ def test_so_is_one_that_did_not_get_into_the_ledger(folder: Path, tmp_path: Path
 
         assert heal(tmp_path) == [f"stopped pid {ours.pid}, which belonged to the run"]
         assert ours.wait(5) < 0
+
+
+def test_one_that_was_started_while_the_others_were_looked_for_is_ended_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExitStack() as alive:
+        ours = [alive.enter_context(sleeping(**{RUN_MARK: RUN}))]
+
+        def found_too_early(run: str) -> list[psutil.Process]:
+            found = list(processes(run))
+            if len(ours) == 1:
+                ours.append(alive.enter_context(sleeping(**{RUN_MARK: RUN})))
+            return found
+
+        monkeypatch.setattr(belonging, "processes", found_too_early)
+        forged_ledger(tmp_path, RUN)
+
+        assert heal(tmp_path) == [f"stopped pid {it.pid}, which belonged to the run" for it in ours]
+        assert [it.wait(5) < 0 for it in ours] == [True, True]
 
 
 def test_so_is_one_that_is_paused(folder: Path, tmp_path: Path) -> None:

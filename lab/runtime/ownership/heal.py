@@ -155,12 +155,22 @@ def _await_end(things: list[Owned], timeout_s: float) -> None:
 
 
 def _end_unrecorded(run: str) -> Iterator[str]:
-    """Processes that belong to the run but did not get into the ledger before the kill, or left their group."""
-    for process in belonging.processes(run):
-        if process.pid != os.getpid():
+    """Processes that belong to the run but did not get into the ledger before the kill, or left their group.
+
+    Until none is found: one may have started another meanwhile, and a killed process takes a moment to end.
+    """
+    told: set[int] = set()
+    give_up = time.monotonic() + STOP_TIMEOUT_S
+    while found := [process for process in belonging.processes(run) if process.pid != os.getpid()]:
+        for process in found:
             with suppress(psutil.Error):
                 process.kill()
+            if process.pid not in told:
+                told.add(process.pid)
                 yield f"stopped pid {process.pid}, which belonged to the run"
+        if time.monotonic() > give_up:
+            return
+        time.sleep(POLL_S)
 
 
 def _end_other(run: Holdings, thing: Owned) -> Iterator[str]:
