@@ -25,7 +25,7 @@ SCENARIO = Scenario(
     ),
     mirrors="No outage: this is the control.",
     load=Load(
-        rate_rps=30,
+        rate_rps=24,
         mix={
             "get_booking": 6,
             "user_bookings": 2,
@@ -44,7 +44,7 @@ SCENARIO = Scenario(
             "scarce_transfer": 0.5,
             "healthz": 1,
         },
-        good_within_ms=500,
+        good_within_ms=1_000,
     ),
     checks=(
         ServedRatio(phase=FAULT, at_least=0.98),

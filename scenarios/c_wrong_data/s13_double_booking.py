@@ -21,12 +21,12 @@ SCENARIO = Scenario(
     hypothesis="However many ask at once, one room has one booking at a time, and nobody overwrites what they have "
     "not seen.",
     question=Question(
-        text="Within half a second, ten people ask for the same hour of one room. How many of them does the naive "
+        text="Within half a second, seven people ask for the same hour of one room. How many of them does the naive "
         "twin tell that they have it?",
         choices={
             "a": "one",
             "b": "several",
-            "c": "all ten",
+            "c": "all seven",
         },
         answer="b",
         because="Between the check whether the room is free and the write lie two answers from the database, 2 × 50 "
@@ -35,7 +35,7 @@ SCENARIO = Scenario(
     ),
     mirrors="The closest is Flexcoin, 2014: concurrent transfers overdrew accounts (vladmihalcea.com/race-condition)",
     load=Load(
-        rate_rps=28,
+        rate_rps=20,
         mix={"contested_booking": 5, "edit_profile": 1, "get_booking": 1},
         good_within_ms=1_000,
     ),
