@@ -33,7 +33,7 @@ SCENARIO = Scenario(
     "(discordstatus.com/incidents/qk9cdgnqnhcn)",
     quick=replace(QUICK, fault_s=14),
     load=Load(
-        rate_rps=12,
+        rate_rps=8,
         mix={"transfer_repeated": 3, "scarce_transfer": 0.4, "get_booking": 1},
         good_within_ms=1000,
     ),
