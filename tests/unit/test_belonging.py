@@ -155,6 +155,21 @@ def test_one_that_was_started_while_the_others_were_looked_for_is_ended_too(
         assert [it.wait(5) < 0 for it in ours] == [True, True]
 
 
+def test_one_that_may_not_be_killed_is_not_said_to_be_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(process: psutil.Process) -> None:
+        raise psutil.AccessDenied(process.pid)
+
+    monkeypatch.setattr(psutil.Process, "kill", denied)
+    monkeypatch.setattr("lab.runtime.ownership.heal.STOP_TIMEOUT_S", 0.1)
+    with sleeping(**{RUN_MARK: RUN}) as ours:
+        forged_ledger(tmp_path, RUN)
+
+        assert heal(tmp_path) == []
+        assert ours.poll() is None
+
+
 def test_so_is_one_that_is_paused(folder: Path, tmp_path: Path) -> None:
     with sleeping("-D", f"{folder}/naive/data") as ours:
         ours.send_signal(signal.SIGSTOP)

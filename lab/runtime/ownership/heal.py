@@ -165,9 +165,9 @@ def _end_unrecorded(run: str) -> Iterator[str]:
         for process in found:
             with suppress(psutil.Error):
                 process.kill()
-            if process.pid not in told:
-                told.add(process.pid)
-                yield f"stopped pid {process.pid}, which belonged to the run"
+                if process.pid not in told:
+                    told.add(process.pid)
+                    yield f"stopped pid {process.pid}, which belonged to the run"
         if time.monotonic() > give_up:
             return
         time.sleep(POLL_S)
