@@ -22,7 +22,7 @@ SCENARIO = Scenario(
         },
         answer="b",
         because="A row of 100 bytes takes 10 ms, so it is not slow by itself. But each list holds a connection for 3 "
-        "s, so twenty lists a second need 60 connections. The two pools have 30.",
+        "s, so thirteen lists a second need 39 connections. The two pools have 30.",
     ),
     mirrors="Google Cloud, June 2019: congestion (status.cloud.google.com/incident/cloud-networking/19009)",
     load=Load(rate_rps=26, mix={"user_bookings": 1, "get_booking": 1}, good_within_ms=500),
