@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,15 +15,10 @@ from lab.runtime.cgroups import Cgroup
 from lab.runtime.containers.engine import answering, client
 
 NANO = 1e9
-# Temporary errors: version 1 sets no limit below what is used (engines say so in different words), and a container that
-# has just died of its limit is not known to have ended yet.
-PASSES = (
-    "device or resource busy",
-    "unable to set memory limit",
-    "cannot update a stopped container",
-    "container not running",
-)
-SQUEEZE_TIMEOUT_S = 4.0
+# What the engine says when the kernel or the runtime refused. It may pass: version 1 sets no limit below what is used,
+# and a container that has just died of its limit is not known to have ended yet. Their own words differ by version.
+MAY_PASS = "Cannot update container"
+UPDATE_TIMEOUT_S, PAUSE_S = 4.0, 0.05
 SQUEEZE_ROOM_BYTES = 1024 * 1024
 ASK_FOR_MEMORY = ["sh", "-c", "head -c 16000000 /dev/zero | tail -c 16000000 >/dev/null"]
 
@@ -42,7 +38,8 @@ class Limits:
 
 
 def limit_cpus(container: Container, nano_cpus: int) -> None:
-    _update(container, NanoCpus=nano_cpus)
+    """Raises LabError if that is not possible."""
+    _update_in_time(container, lambda: time.sleep(PAUSE_S), NanoCpus=nano_cpus)
 
 
 def limit_memory(container: Container, memory_bytes: int, swap_bytes: int, cgroup: Cgroup) -> None:
@@ -51,14 +48,20 @@ def limit_memory(container: Container, memory_bytes: int, swap_bytes: int, cgrou
     Version 2 kills until the limit is kept. Version 1 refuses a limit below what is used: there the container gets a
     limit just above, and then allocates more, until the kernel has killed enough.
     """
-    give_up = time.monotonic() + SQUEEZE_TIMEOUT_S
+    _update_in_time(
+        container, lambda: _squeeze(container, cgroup), Memory=memory_bytes, MemorySwap=swap_bytes
+    )
+
+
+def _update_in_time(container: Container, after_refusal: Callable[[], None], **limits: int) -> None:
+    give_up = time.monotonic() + UPDATE_TIMEOUT_S
     while True:
         try:
-            return _update(container, Memory=memory_bytes, MemorySwap=swap_bytes)
+            return _update(container, **limits)
         except LabError as error:
-            if time.monotonic() > give_up or not any(words in str(error) for words in PASSES):
+            if time.monotonic() > give_up or MAY_PASS not in str(error):
                 raise
-        _squeeze(container, cgroup)
+        after_refusal()
 
 
 def _squeeze(container: Container, cgroup: Cgroup) -> None:
