@@ -1,4 +1,4 @@
-"""Connection resets: for 0.3 s of every 1.2 s each connection to the database is reset at the first answer.
+"""Connection resets: for 0.2 s of every 1.2 s each connection to the database is reset at the first answer.
 
 The database has done the work, and its answer is lost. Whether the work was committed depends on which answer that was,
 and a bare error does not tell the client. The hardened twin repeats what was certainly rolled back and, under a key,
@@ -40,7 +40,7 @@ SCENARIO = Scenario(
     ),
     faults=(
         Latency(link=DATABASE, latency_ms=20),
-        ResetPeer(link=DATABASE, burst=Burst(on_s=0.3, off_s=0.9)),
+        ResetPeer(link=DATABASE, burst=Burst(on_s=0.2, off_s=1.0)),
     ),
     checks=(
         CleanRefusals(phase=FAULT, at_most=0.05),
