@@ -28,6 +28,11 @@ BUSY_MACHINE_S = 0.25
 TRANSFER = {"from_wallet_id": 1, "to_wallet_id": 2, "amount_cents": 10, "reference": "intent-1"}
 
 
+def in_all(*values):
+    """Values that `bin/test --all` tries, too: between those that the others try."""
+    return [pytest.param(value, marks=pytest.mark.long) for value in values]
+
+
 def timed(app, method, path, body=None, **headers):
     """The answer, and how many seconds it took."""
     began = time.monotonic()
@@ -99,7 +104,7 @@ def twenty_statements(make, link):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.parametrize("latency_ms", [60, 100, 300])
+@pytest.mark.parametrize("latency_ms", [60, *in_all(100), 300])
 def test_many_statements_share_one_deadline_and_one_grace(twenty_statements, link, owner, method, latency_ms):
     before = rows(owner, "SELECT balance_cents FROM wallets WHERE id = 1")
     with link.late_by(latency_ms):
@@ -127,7 +132,7 @@ def test_nothing_is_sent_after_the_deadline(make, owner, in_transaction):
     assert rows(owner, "SELECT count(*) FROM wallets WHERE balance_cents = 0") == [(0,)]
 
 
-@pytest.mark.parametrize("latency_ms", [100, 230, 400])
+@pytest.mark.parametrize("latency_ms", [*in_all(100), 230, *in_all(400)])
 def test_a_keyed_transfer_ends_by_the_deadline_that_its_client_asked_for(make, link, latency_ms):
     app = make(*HARDENED, link.port)
     asked_s = 0.5
@@ -174,7 +179,7 @@ def test_the_answer_stands_even_if_giving_the_connection_back_fails(make, link):
 # Slow is not dead
 
 
-@pytest.mark.parametrize("latency_ms", [150, 200, 260, 300, 400])
+@pytest.mark.parametrize("latency_ms", [*in_all(150, 200), 260, *in_all(300), 400])
 def test_a_slow_database_is_used_as_long_as_it_answers_in_time(make, link, latency_ms):
     app = make(*HARDENED, link.port)
     with link.late_by(latency_ms):
@@ -185,7 +190,7 @@ def test_a_slow_database_is_used_as_long_as_it_answers_in_time(make, link, laten
     assert sample(app, "sheds_total", why="circuit_open") == 0
 
 
-@pytest.mark.parametrize("latency_ms", [260, 400])
+@pytest.mark.parametrize("latency_ms", [*in_all(260), 400])
 def test_reads_that_come_now_and_then_find_the_connections_open(make, link, owner, latency_ms):
     app = make(*HARDENED, link.port)
     before = backends(owner)
@@ -530,7 +535,7 @@ def within_the_deadline(app, method: str, path: str, body, due_at: float) -> boo
 @pytest.mark.parametrize(
     ("method", "path", "body", "latency_ms"),
     [
-        ("GET", "/bookings/1/", None, 0),
+        pytest.param("GET", "/bookings/1/", None, 0, marks=pytest.mark.long),
         pytest.param("GET", "/bookings/1/", None, 80, marks=pytest.mark.long),
         ("PUT", "/users/1/profile/", PROFILE, 30),
     ],

@@ -27,6 +27,7 @@ from services.defences.choice import NAMES
 from tests.fabricated.evidence import a_scenario
 
 S01 = "s01-db-latency"
+SEEDS = 20
 
 
 def scenario(name: str = S01):  # type: ignore[no-untyped-def]
@@ -65,7 +66,7 @@ def test_whatever_the_seed_a_quick_run_plans_enough_for_every_check(name: str) -
     checks = [check for check in found.checks if isinstance(check, PhaseCheck)]
     workload = known.find(found.workload)
     sizes = {**workload.sizes, **found.sizes}
-    for seed in range(50):
+    for seed in range(SEEDS):
         extra = surges(found.faults, plan_switches(found.faults, phases, seed))
         planned = list(plan_arrivals(found.load, phases, seed, workload, sizes, extra))
         for check in checks:
@@ -80,7 +81,7 @@ def test_whatever_the_seed_a_quick_run_asks_often_enough_whether_the_twins_are_r
     for found in (scenario(name) for name in catalogue.entries()):
         workload, (start_s, end_s) = known.find(found.workload), found.quick.window(FAULT)
         for check in (check for check in found.checks if isinstance(check, TruthfulReadiness)):
-            for seed in range(50):
+            for seed in range(SEEDS):
                 planned = plan_arrivals(
                     found.load, found.quick, seed, workload, {**workload.sizes, **found.sizes}
                 )
