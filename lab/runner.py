@@ -201,13 +201,17 @@ class Runner:
             raise
 
     def _timeline(self) -> Iterator[Step]:
-        """Of steps at the same instant, those that must be punctual come first."""
+        """At the same instant a phase begins first, then faults change, which may take seconds, then the rest."""
+        for phase in PHASES:
+            yield self._plan.phases.window(phase)[0], partial(self._begin, phase)
         yield from self._injector.steps()
         for phase in PHASES:
             yield self._plan.phases.window(phase)[0], partial(self._enter, phase)
 
-    def _enter(self, phase: str) -> None:
+    def _begin(self, phase: str) -> None:
         self._journal.tell(PhaseStarted(phase=phase, at_s=self._journal.now_s()))
+
+    def _enter(self, phase: str) -> None:
         for twin in self._plan.names:
             cpu_s = self._testbed.cpu_s(twin)
             self._journal.tell(CpuRead(twin=twin, at_s=self._journal.now_s(), cpu_s=cpu_s))

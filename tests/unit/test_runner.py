@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -109,9 +109,11 @@ class Link:
         self.state: State = HEALTHY
         self.deaf = False
         self.struck = 0
+        self.takes: Callable[[], object] = lambda: None
         self._changes = changes
 
     def set(self, state: State) -> State:
+        self.takes()
         self._changes.append((self.name, state))
         if not self.deaf:
             self.state = state
@@ -288,6 +290,22 @@ def test_a_fault_is_looked_at_once_more_in_its_middle(testbed: Testbed, clock: C
     events = run(testbed, clock, tmp_path / "r")
     looks = [(event.twin, event.target, event.at_s) for event in events if isinstance(event, ReadBack)]
     assert looks == [(twin, "link/database", pytest.approx(5.0)) for twin in (NAIVE, HARDENED)]
+
+
+def test_a_fault_that_takes_long_to_make_and_to_heal_delays_the_start_of_no_phase(
+    testbed: Testbed, clock: Clock, tmp_path: Path
+) -> None:
+    """As 150 sessions that are opened one by one, and a server that has to start again."""
+
+    def seconds() -> None:
+        clock.time += 1.5
+
+    for twin in (NAIVE, HARDENED):
+        testbed.actuator(twin, LATENCY.target()).takes = seconds
+    events = run(testbed, clock, tmp_path / "r")
+    begun = {event.phase: event.at_s for event in events if isinstance(event, PhaseStarted)}
+    planned = {phase: PHASES.window(phase)[0] for phase in ("fault", "recovery")}
+    assert {phase: begun[phase] for phase in planned} == pytest.approx(planned)
 
 
 def readings(events: list[Event]) -> list[ProxiesRead]:
