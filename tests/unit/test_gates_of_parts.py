@@ -10,6 +10,7 @@ import pytest
 
 from lab.faults import CpuLimit, DescriptorLimit, Kill, MemoryLimit, Pause, Stop
 from lab.model import (
+    EDGE,
     FAULT,
     SERVICE,
     Event,
@@ -23,7 +24,7 @@ from lab.model import (
     Switched,
     a_part,
 )
-from tests.fabricated.evidence import PAIR, PHASES, FabricatedRun, FabricatedTwin, a_run, a_scenario
+from tests.fabricated.evidence import PAIR, PHASES, FabricatedRun, FabricatedTwin, a_run, a_scenario, probes
 from tests.fabricated.gates import look
 
 START_S, END_S = PHASES.window(FAULT)
@@ -68,6 +69,15 @@ def a_run_with(fault: Fault, probes: Sequence[PartSample]) -> FabricatedRun:
 def as_planned(fault: Fault) -> FabricatedRun:
     hit = looks(START_S, END_S, **HITS[fault])
     return a_run_with(fault, [*looks(0, START_S), *hit, *looks(END_S, LOAD_S)])
+
+
+@pytest.mark.parametrize("fault", HITS, ids=lambda fault: fault.kind)
+def test_a_link_to_what_is_broken_may_be_reset_but_must_not_be_refused(fault: Fault) -> None:
+    for error, names in (("reset", set()), ("refused", {"links as planned"})):
+        run = as_planned(fault)
+        quiet = [*probes(0, START_S, link=EDGE), *probes(END_S, LOAD_S, link=EDGE)]
+        run.twins[0].probes = [*run.twins[0].probes, *quiet, *probes(START_S, END_S, link=EDGE, error=error)]
+        assert failed(run) == names
 
 
 def changed(run: FabricatedRun, change: Callable[[Event], Event]) -> FabricatedRun:

@@ -1,7 +1,7 @@
 """Whether the links that no fault is about stayed as they were: a slow one would be blamed on the twin.
 
 A twin's own load delays probes too, so only the fastest tenth counts. Silence is evidence where neither a fault nor the
-twin itself is behind the link.
+twin itself is behind the link, a reset where no fault is.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from lab.judge.evidence import TwinEvidence
 from lab.judge.statistics import quantile
 from lab.model import BASELINE, EDGE, FAULT, LINK_TO, RECOVERY, Gate, Kind, LinkSample, percent
 
+Errors = tuple[str, ...]  # of `LinkSample.error`
+
 LINKS_AS_PLANNED = "links as planned"
 SLACK_MS, SLACK_SHARE = 15.0, 0.5  # the larger, the share of the baseline
 SURGED_MS = 50.0  # in a surge, and in the backlog after it, all probes wait for the cores: 11 to 24 ms in S03
-CUT = ("refused", "reset")
-CLOSED, SILENT = ("closed",), ("timeout",)  # the twin, or a fault behind the link, may be the cause of these
+CUT = ("refused",)
+# These may come from what is behind the link. Toxiproxy resets the connections that it cannot pass on.
+RESET, CLOSED, SILENT = ("reset",), ("closed",), ("timeout",)
 CUT_MAX = 0.05
 SILENT_MAX = 0.5
 SAMPLES_MIN = 10
@@ -32,17 +35,23 @@ def as_planned(twin: TwinEvidence) -> Iterator[Gate]:
     for link in sorted({sample.target for sample in samples} - broken):
         if link.startswith(f"{Kind.LINK}/"):
             mine = [sample for sample in samples if sample.target == link]
-            yield _unchanged(twin, link, mine, must_answer=_must_answer(twin, link))
+            yield _unchanged(twin, link, mine, *_cutting(twin, link))
 
 
-def _must_answer(twin: TwinEvidence, link: str) -> bool:
-    """Whether nothing but the link itself could silence its probes: neither the twin nor a fault."""
+def _cutting(twin: TwinEvidence, link: str) -> tuple[Errors, Errors]:
+    """The errors that show the link itself to be cut, and those that show it to be silent."""
     name = link.removeprefix(f"{Kind.LINK}/")
     hit = {target.name for fault in twin.faults if (target := fault.target()).kind in (Kind.PART, Kind.STORE)}
-    return name != EDGE and not hit & {name, LINK_TO.get(name)}
+    if hit & {name, LINK_TO.get(name)}:
+        return CUT, ()
+    if name == EDGE:
+        return (*CUT, *RESET), ()
+    return (*CUT, *RESET, *CLOSED), SILENT
 
 
-def _unchanged(twin: TwinEvidence, link: str, samples: Sequence[LinkSample], *, must_answer: bool) -> Gate:
+def _unchanged(
+    twin: TwinEvidence, link: str, samples: Sequence[LinkSample], cutting: Errors, silencing: Errors
+) -> Gate:
     """The worse of fault and recovery: what was slow in one of them may hide among the fast probes of the other.
 
     Where one of them is too short to be judged alone, both are judged together.
@@ -51,9 +60,7 @@ def _unchanged(twin: TwinEvidence, link: str, samples: Sequence[LinkSample], *, 
     after = {f"the {phase} phase": _during(twin, samples, phase) for phase in (FAULT, RECOVERY)}
     if min(map(len, after.values())) < SAMPLES_MIN:
         after = {" and ".join(after): [one for some in after.values() for one in some]}
-    gates = [
-        _as_before(twin, link, when, before, there, must_answer=must_answer) for when, there in after.items()
-    ]
+    gates = [_as_before(twin, link, when, before, there, cutting, silencing) for when, there in after.items()]
     return min(gates, key=lambda gate: (gate.passed, -(gate.value or 0.0)))
 
 
@@ -63,15 +70,14 @@ def _as_before(
     when: str,
     before: Sequence[LinkSample],
     after: Sequence[LinkSample],
-    *,
-    must_answer: bool,
+    cutting: Errors,
+    silencing: Errors,
 ) -> Gate:
     base_ms, now_ms = _fastest_ms(before), _fastest_ms(after)
     grown_ms = now_ms - base_ms if base_ms is not None and now_ms is not None else 0.0
     surged = any(fault.target().kind is Kind.LOAD for fault in twin.faults)
     limit_ms = max(SURGED_MS if surged else SLACK_MS, SLACK_SHARE * (base_ms or 0.0))
-    cut = _share(after, (*CUT, *CLOSED) if must_answer else CUT)
-    silent = _share(after, SILENT) if must_answer else 0.0
+    cut, silent = _share(after, cutting), _share(after, silencing)
     enough = min(len(before), len(after)) >= SAMPLES_MIN
     told = f"On {link}, which has no fault, in {when}"
     if not enough:
@@ -100,7 +106,7 @@ def _during(twin: TwinEvidence, samples: Sequence[LinkSample], phase: str) -> li
     return [one for one in samples if start_s <= one.start_s < end_s]
 
 
-def _share(samples: Sequence[LinkSample], errors: Sequence[str]) -> float:
+def _share(samples: Sequence[LinkSample], errors: Errors) -> float:
     return sum(one.error in errors for one in samples) / len(samples) if samples else 0.0
 
 
