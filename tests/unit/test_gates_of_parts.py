@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab.faults import CpuLimit, DescriptorLimit, Kill, MemoryLimit, Pause, Stop
+from lab.faults import CpuLimit, DescriptorLimit, Kill, MemoryLimit, Pause, RowLock, Stop
 from lab.model import (
     EDGE,
     FAULT,
@@ -78,6 +78,12 @@ def test_a_link_to_what_is_broken_may_be_reset_but_must_not_be_refused(fault: Fa
         quiet = [*probes(0, START_S, link=EDGE), *probes(END_S, LOAD_S, link=EDGE)]
         run.twins[0].probes = [*run.twins[0].probes, *quiet, *probes(START_S, END_S, link=EDGE, error=error)]
         assert failed(run) == names
+
+
+def test_a_lock_in_a_database_resets_no_link() -> None:
+    """Toxiproxy resets what it cannot pass on, and a database with a lock takes every connection."""
+    run = a_run_with(RowLock(table="wallets"), [*probes(0, START_S), *probes(START_S, LOAD_S, error="reset")])
+    assert "links as planned" in failed(run)
 
 
 def changed(run: FabricatedRun, change: Callable[[Event], Event]) -> FabricatedRun:

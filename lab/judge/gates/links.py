@@ -1,7 +1,7 @@
 """Whether the links that no fault is about stayed as they were: a slow one would be blamed on the twin.
 
 A twin's own load delays probes too, so only the fastest tenth counts. Silence is evidence where neither a fault nor the
-twin itself is behind the link, a reset where no fault is.
+twin itself is behind the link, a reset where no broken part is.
 """
 
 from __future__ import annotations
@@ -41,10 +41,11 @@ def as_planned(twin: TwinEvidence) -> Iterator[Gate]:
 def _cutting(twin: TwinEvidence, link: str) -> tuple[Errors, Errors]:
     """The errors that show the link itself to be cut, and those that show it to be silent."""
     name = link.removeprefix(f"{Kind.LINK}/")
-    hit = {target.name for fault in twin.faults if (target := fault.target()).kind in (Kind.PART, Kind.STORE)}
-    if hit & {name, LINK_TO.get(name)}:
+    behind = {name, LINK_TO.get(name)}
+    hit = {target.kind for fault in twin.faults if (target := fault.target()).name in behind}
+    if Kind.PART in hit:
         return CUT, ()
-    if name == EDGE:
+    if Kind.STORE in hit or name == EDGE:
         return (*CUT, *RESET), ()
     return (*CUT, *RESET, *CLOSED), SILENT
 
