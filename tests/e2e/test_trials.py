@@ -1,4 +1,8 @@
-"""Every trial scenario for real, through the whole lab: its faults were observed, and so was their healing."""
+"""Every trial scenario for real, through the whole lab: its faults were observed, and so was their healing.
+
+A long proof. What they break and heal, tests/integration/test_local_parts.py and tests/docker/test_docker_parts.py
+break and heal in CI, too; test_topologies.py, in both folders, has the parts that no scenario has.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from _pytest.mark import ParameterSet
 
 from lab.cli import assembly, running
 from lab.cli.drawing import Drawer
@@ -18,9 +21,6 @@ from lab.plan.runs import RunPlan
 from lab.workload import known
 from tests.e2e import trials
 
-# What CI runs of them: two parts that no scenario has. The others are long proofs; what they break and heal,
-# tests/integration/test_local_parts.py and tests/docker/test_docker_parts.py break and heal in CI, too.
-IN_CI = {"local": (), "docker": ("cache-and-queue",)}
 TRIALS: list[Scenario] = [
     importlib.import_module(f"{trials.__name__}.{module.name}").SCENARIO
     for module in pkgutil.iter_modules(trials.__path__)
@@ -45,21 +45,9 @@ def planned(scenario: Scenario) -> RunPlan:
     return RunPlan(stack=stack, scenario=scenario, workload=workload, phases=PHASES, seed=SEED, quick=True)
 
 
-def runs() -> list[ParameterSet]:
-    """Every trial on every runtime."""
-    return [
-        pytest.param(
-            scenario,
-            runtime,
-            id=f"{scenario.name}-{runtime}",
-            marks=[] if scenario.name.removeprefix("trial-") in chosen else [pytest.mark.long],
-        )
-        for scenario in TRIALS
-        for runtime, chosen in IN_CI.items()
-    ]
-
-
-@pytest.mark.parametrize(("scenario", "runtime"), runs())
+@pytest.mark.long
+@pytest.mark.parametrize("runtime", ["local", "docker"])
+@pytest.mark.parametrize("scenario", TRIALS, ids=lambda scenario: scenario.name)
 def test_a_trial_is_valid_its_faults_observed_and_healed(
     scenario: Scenario, runtime: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
