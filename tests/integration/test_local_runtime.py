@@ -229,15 +229,27 @@ def test_gunicorn_never_waits_for_a_disk_to_count_or_to_show_that_it_lives(testb
         assert [path for path in written if not in_memory.is_in_memory(Path(path).parent)] == []
 
 
+@pytest.mark.skipif(not IN_MEMORY.is_dir(), reason="this system has no folder in memory")
+def test_no_answer_waits_for_the_disk_of_a_database(testbed: LocalTestbed) -> None:
+    servers = [process for process in processes_of("run-standing") if process.name() == "postgres"]
+
+    assert servers
+    assert [server for server in servers if not in_memory.is_in_memory(Path(server.cwd()))] == []
+
+
+@pytest.mark.parametrize("needed", ["NEEDED_BYTES", "DATA_NEEDED_BYTES"])
 def test_where_there_is_no_room_in_memory_a_stack_does_without(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needed: str
 ) -> None:
-    monkeypatch.setattr(in_memory, "NEEDED_BYTES", 1 << 60)
+    monkeypatch.setattr(in_memory, needed, 1 << 60)
     testbed = LocalTestbed(a_stack("run-no-room", PAIR[:1]), BOOKING, tmp_path)
     try:
         testbed.up(Heard())
         assert get(testbed.targets(NAIVE)["direct_edge"], "/metrics") == 200
-        assert [folder.parent for folder in folders_of("run-no-room")] == [Path(tempfile.gettempdir())]
+        places = {folder.parent for folder in folders_of("run-no-room")}
+        assert places == {Path(tempfile.gettempdir())} | (
+            {IN_MEMORY} if needed == "DATA_NEEDED_BYTES" else set()
+        )
     finally:
         testbed.down()
     assert folders_of("run-no-room") == []
@@ -329,7 +341,7 @@ def test_a_server_that_was_killed_leaves_no_shared_memory(tmp_path: Path) -> Non
     servers = [process for process in processes_of("run-memory") if process.name() == "postgres"]
     try:
         maps = "".join(Path(f"/proc/{server.pid}/maps").read_text() for server in servers)
-        assert "/dev/shm" not in maps
+        assert "/dev/shm/PostgreSQL" not in maps, "only in the data folder, which goes with the run"
         assert len(memory_of(servers)) == 1
         for server in servers:
             server.kill()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.runtime.local import in_memory
-from lab.runtime.local.in_memory import is_in_memory, make_folder_in_memory
+from lab.runtime.local.in_memory import folder_for_data, is_in_memory, make_folder_in_memory
 from lab.runtime.ownership.heal import heal
 from lab.runtime.ownership.ledger import FOLDER, Ledger, read
 from tests.forged import forged_ledger
@@ -98,6 +98,16 @@ def test_where_there_is_no_room_in_memory_nothing_is_tried(
     assert make_folder_in_memory(ordinary, ledger) == ordinary
     assert folders_in(ledger) == []
     assert not shared.exists() or list(shared.iterdir()) == []
+
+
+def test_the_data_of_postgres_is_there_too_if_there_is_room_for_it(
+    ordinary: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert folder_for_data(ordinary, shared) == shared
+    assert folder_for_data(ordinary, ordinary) == ordinary
+
+    monkeypatch.setattr(in_memory, "DATA_NEEDED_BYTES", 1 << 60)
+    assert folder_for_data(ordinary, shared) == ordinary
 
 
 @pytest.mark.parametrize("step", ["mkdir", "write_text"])

@@ -1,7 +1,8 @@
-"""A folder in memory, for what servers write while they answer: their metrics, and their workers' heartbeats.
+"""A folder in memory, for what servers write while they answer: metrics, heartbeats of workers, and the database.
 
 On a disk such a write now and then waits for the disk, and the whole worker with it, for some tenths of a second: the
-twin would be blamed. In Docker these files are in memory too.
+twin would be blamed. (In Docker metrics and heartbeats are in memory too.) And to copy a database's 700 files costs
+some disks a second.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ SYSTEMS = (b"tmpfs", b"ramfs")
 # Four files of 64 KiB for each worker, of which there are six to fifteen; more of them after crashes. When memory is
 # full, a worker that writes there dies (SIGBUS), so there must be some to spare.
 NEEDED_BYTES = 16_000_000
+DATA_NEEDED_BYTES = 300_000_000  # the data folders of two PostgreSQL servers, with their write-ahead logs
 
 
 def make_folder_in_memory(ordinary: Path, ledger: Ledger) -> Path:
     """A new folder in memory with the name of `ordinary`; `ordinary` itself where there can be none, or no need."""
-    if is_in_memory(ordinary) or not _has_room():
+    if is_in_memory(ordinary) or not _has_room(NEEDED_BYTES):
         return ordinary
     folder = SHARED / ordinary.name
     owned = ledger.own_folder(folder)
@@ -34,6 +36,11 @@ def make_folder_in_memory(ordinary: Path, ledger: Ledger) -> Path:
         ledger.disowned(owned)
         return ordinary
     return folder
+
+
+def folder_for_data(ordinary: Path, in_memory: Path) -> Path:
+    """`in_memory` if there is room for the data of PostgreSQL, else `ordinary`."""
+    return in_memory if in_memory != ordinary and _has_room(DATA_NEEDED_BYTES) else ordinary
 
 
 def is_in_memory(folder: Path) -> bool:
@@ -46,7 +53,7 @@ def is_in_memory(folder: Path) -> bool:
     return False
 
 
-def _has_room() -> bool:
+def _has_room(needed_bytes: int) -> bool:
     with suppress(OSError):
-        return is_in_memory(SHARED) and shutil.disk_usage(SHARED).free >= NEEDED_BYTES
+        return is_in_memory(SHARED) and shutil.disk_usage(SHARED).free >= needed_bytes
     return False

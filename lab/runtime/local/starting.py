@@ -62,6 +62,7 @@ class Starter:
     addresses: Addresses
     folder: Path
     in_memory: Path  # for what is written while requests are answered
+    data: Path  # PostgreSQL's data folder
     processes: Processes
 
     def start(self, part: str, member: str) -> Process:
@@ -145,7 +146,7 @@ class Starter:
         )
 
     def _postgres(self) -> Process:
-        return postgres.start(self._database(), self.folder, self._port(POSTGRES), self.processes)
+        return postgres.start(self._database(), self.data, self._port(POSTGRES), self.processes)
 
     def _database(self) -> Installation:
         if self.programs.postgres is None:

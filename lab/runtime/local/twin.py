@@ -64,13 +64,14 @@ class LocalTwin:
         programs: Programs,
         folder: Path,
         in_memory: Path,
+        data: Path,
         logs: Path,
         ports: Ports,
         ledger: Ledger,
         tell: Tell,
         cores: Sequence[int] = (),
     ) -> None:
-        """`in_memory` may be `folder`. `cores`: those that it runs on; all of them if none is named."""
+        """`in_memory` may be `folder`; PostgreSQL's `data` is in one of them. Without `cores` it runs on all."""
         self.addresses = Addresses.reserved(stack.topology, ports)
         self.members: dict[str, tuple[Member, ...]] = {}
         self.breakable = Parts(
@@ -90,14 +91,15 @@ class LocalTwin:
         self._toxiproxy: Process | None = None
         self._starter = Starter(
             plan=plan, stack=stack, workload=workload, programs=programs, addresses=self.addresses,
-            folder=folder, in_memory=in_memory, processes=self._servers,
+            folder=folder, in_memory=in_memory, data=data, processes=self._servers,
         )  # fmt: skip
 
     def up(self, engine: Engine, journal: Journal) -> None:
         """Start all and wait until every part answers, through its proxy. Raises LabError; then `stop` the rest."""
         self._folder.mkdir(mode=0o700)
         self._in_memory.mkdir(mode=0o700, exist_ok=True)
-        let_through(self._folder, self._starter.programs.user)
+        for folder in (self._folder, self._in_memory):
+            let_through(folder, self._starter.programs.user)
         seed = self._starter.seed() if POSTGRES in self._topology.parts else None  # it waits for the server
         await_toxiproxy = self._start_toxiproxy(engine)
         for part in TOGETHER:
@@ -105,7 +107,7 @@ class LocalTwin:
         await_toxiproxy()
         self._make_links()
         for member in self.members.get(POSTGRES, ()):
-            postgres.await_ready(member.process, self._folder)
+            postgres.await_ready(member.process, self._starter.data)
         if seed is not None and seed.wait(SEED_TIMEOUT_S) != 0:
             raise LabError(f"The {self._plan.name} twin's data could not be loaded: {log_tail(seed.log)}")
         self._starter.let_serve()
@@ -130,7 +132,7 @@ class LocalTwin:
         if self._restarting is not None:
             self._restarting.stop()
         self._servers.stop()
-        postgres.release(self._folder, self._ledger)
+        postgres.release(self._starter.data, self._ledger)
 
     def targets(self) -> dict[str, str]:
         """As `lab.ports.Testbed.targets`."""

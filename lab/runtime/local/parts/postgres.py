@@ -1,4 +1,4 @@
-"""PostgreSQL as processes of one twin: its data folder, who may connect, its start and its end.
+"""PostgreSQL as processes of one twin: its data folder `data`, who may connect, its start and its end.
 
 Everybody on the machine reaches its port, so every role shows a password. The superuser's is the machine's at first,
 for the lab alone to read; the seed replaces it by the run's.
@@ -25,7 +25,7 @@ SETTINGS = {
     "full_page_writes": "off",
     "unix_socket_directories": "",
     "listen_addresses": LOOPBACK,
-    "dynamic_shared_memory_type": "mmap",  # in the data folder, which goes with the run, and not in /dev/shm
+    "dynamic_shared_memory_type": "mmap",  # in the data folder, which goes with the run
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
@@ -38,9 +38,8 @@ host all probe 127.0.0.1/32 password
 READY_TIMEOUT_S = 15.0
 
 
-def start(install: Installation, folder: Path, port: int, processes: Processes) -> Process:
-    """A server starting on its data below `folder`, fresh at the first start; `await_ready` waits for it."""
-    data = folder / "data"
+def start(install: Installation, data: Path, port: int, processes: Processes) -> Process:
+    """A server starting on `data`, which is fresh at the first start; `await_ready` waits for it."""
     if data.exists():  # what a server that was killed has left
         shared_memory.free(data)
         (data / "postmaster.pid").unlink(missing_ok=True)
@@ -62,16 +61,15 @@ def start(install: Installation, folder: Path, port: int, processes: Processes) 
     )
 
 
-def release(folder: Path, ledger: Ledger) -> None:
-    """Free what a server below `folder` that had to be killed left in memory. Only when it has ended."""
-    data = folder / "data"
+def release(data: Path, ledger: Ledger) -> None:
+    """Free the shared memory that a killed server on `data` has left. Only when it has ended."""
     shared_memory.free(data)
     ledger.disowned(Owned(kind=SHARED_MEMORY, key=str(data)))
 
 
-def await_ready(server: Process, folder: Path) -> None:
+def await_ready(server: Process, data: Path) -> None:
     """Return when the server takes connections. Raises LabError with the end of its log."""
-    status = folder / "data" / "postmaster.pid"
+    status = data / "postmaster.pid"
 
     def ready() -> bool:
         # pg_ctl's own way: the eighth line says how far the server is.
