@@ -26,19 +26,21 @@ from tests.integration.links import Link
 from tests.integration.proxy_bench import ApiClient, eventually
 from tests.roles import PASSWORDS, admit, as_service, owner_of
 from tests.served import served
+from tests.standing import IN_MEMORY
 from tests.twins import KEY, SIZES
 
 
 @pytest.fixture(scope="session")
 def server(needs_local):
     """The port of a PostgreSQL for these tests."""
-    folder = Path(tempfile.mkdtemp(prefix="lab-tests-"))
+    folder = Path(tempfile.mkdtemp(prefix="lab-tests-", dir=IN_MEMORY if IN_MEMORY.is_dir() else None))
     folder.chmod(0o755)
+    data = folder / "data"
     ports, processes = Ports(), Processes("the test", folder / "logs", Ledger(folder, "test"))
     try:
         port = ports.reserve()
         install = installing.installation()
-        postgres.await_ready(postgres.start(install, folder, port, processes), folder)
+        postgres.await_ready(postgres.start(install, data, port, processes), data)
         admit(install, port)
         yield port
     finally:

@@ -183,16 +183,17 @@ class TestPostgres:
 
         folder, ports = Path(tempfile.mkdtemp(prefix="lab-parts-")), Ports()
         folder.chmod(0o755)
+        data = folder / "data"
         try:
             port = ports.reserve()
             install = installing.installation()
-            made = Member(POSTGRES, "1", lambda: postgres.start(install, folder, port, processes))
-            postgres.await_ready(made.process, folder)
+            made = Member(POSTGRES, "1", lambda: postgres.start(install, data, port, processes))
+            postgres.await_ready(made.process, data)
             dsn = f"{postgres.dsn(port, install.password)}?connect_timeout=5"
             assert LOOPBACK in dsn
             yield LocalControl(made, lambda *_told: None), dsn
             processes.stop()
-            postgres.release(folder, processes.ledger)
+            postgres.release(data, processes.ledger)
         finally:
             ports.release()
             shutil.rmtree(folder, ignore_errors=True)
