@@ -27,7 +27,7 @@ from lab.runtime.ownership.ledger import FOLDER, PROCESS, RUN_MARK, SHARED_MEMOR
 from lab.runtime.ownership.relief import undo_resume
 from tests.forged import forged_ledger
 
-RUN = "20261126-041800-s99-made-up-0001"
+RUN = f"20261126-041800-s99-made-up-{os.getpid()}"  # another in each process that runs these tests
 SLEEP = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
 
 
@@ -61,7 +61,7 @@ def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path) -> None:
     assert holdings(state) == []
 
 
-@pytest.mark.parametrize("run", ["another-run", f"{RUN}-2"])
+@pytest.mark.parametrize("run", ["another-run", f"{RUN}-2"], ids=["another", "alike"])
 def test_the_folder_of_another_run_is_left_alone(tmp_path: Path, run: str) -> None:
     make_folder(tmp_path / "scratch", run)
     forged_ledger(tmp_path / "state", RUN, own(FOLDER, tmp_path / "scratch"))
@@ -228,7 +228,8 @@ def test_a_ledger_that_came_with_a_copy_of_a_clone_does_nothing(tmp_path: Path) 
     shutil.copytree(clone, copy)
 
     path = copy / "owned" / f"{RUN}.jsonl"
-    said = f"left alone what {path} names: that file was not written here. If none of it runs: rm {path}"
+    why = "that file was not written here, but copied, or by another machine or container"
+    said = f"left alone what {path} names: {why}. If none of it runs: rm {path}"
     assert heal(copy) == [said]
     assert heal(clone) == [f"removed {scratch}"]
 

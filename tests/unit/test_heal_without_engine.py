@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from lab.runtime.programs import as_root
 from tests.forged import forged_ledger
 from tests.unit.conftest import Lab
 
-RUN = "20261126-080000-s01-3fa9"
+RUN = f"20261126-080000-s01-{os.getpid()}"  # another in each process that runs these tests
 ADDRESSES = {"naive": dict.fromkeys(("edge", "toxiproxy"), "http://127.0.0.1:1")}
 
 

@@ -16,7 +16,7 @@ from lab.runtime.ownership.ledger import FOLDER, Ledger, read
 from lab.runtime.ownership.relief import Failure, resume, undo_resume
 from tests.forged import forged_ledger
 
-RUN = "20261126-041800-s99-made-up-0001"
+RUN = f"20261126-041800-s99-made-up-{os.getpid()}"  # another in each process that runs these tests
 PID = 42
 
 
