@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.runtime.ownership.identity import place
+
 
 def forged_ledger(state_dir: Path, run: str, *records: Mapping[str, Any], genuine: bool = True) -> Path:
     """A ledger below `state_dir` with `records`; `genuine` as if the lab had written it there."""
@@ -14,6 +16,14 @@ def forged_ledger(state_dir: Path, run: str, *records: Mapping[str, Any], genuin
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     inode = path.stat().st_ino if genuine else 1
-    owner = {"record": "owner", "run": run, "pid": 1, "started": "before/1", "at": 0.0, "inode": inode}
+    owner = {
+        "record": "owner",
+        "run": run,
+        "pid": 1,
+        "started": "before/1",
+        "at": 0.0,
+        "inode": inode,
+        "place": place(),
+    }
     path.write_text("".join(json.dumps(record) + "\n" for record in (owner, *records)))
     return path

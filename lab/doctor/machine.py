@@ -98,7 +98,7 @@ def descriptors(hard: int) -> Finding:
         )
     return Finding(
         name="open files", ok=False, found=f"up to {hard} per process", rules_out="runs with many connections",
-        fix=f"raise the hard limit, as root: ulimit -Hn {DESCRIPTORS_NEEDED}",
+        fix=f"raise nofile to {DESCRIPTORS_NEEDED} in /etc/security/limits.conf, then log in again",
     )  # fmt: skip
 
 

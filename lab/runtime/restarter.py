@@ -88,7 +88,7 @@ class Restarting:
             thread.start()
 
     def stop(self) -> None:
-        """When this returns, nothing will be restarted any more; harmless if it never began."""
+        """Begin no restart any more, and wait a while for one that is going on; harmless if it never began."""
         self._over.set()
         for thread in self._threads:
             if thread.ident is not None:
@@ -116,7 +116,7 @@ class Restarting:
     def _restart(self, replica: Replica, reason: str) -> None:
         try:
             replica.restart()
-        except LabError as error:
+        except (LabError, OSError) as error:  # such as a full disk
             reason = f"{reason}, and cannot be started again: {error}"
         self._journal.tell(
             Restarted(

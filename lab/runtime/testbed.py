@@ -147,7 +147,7 @@ class Twins(Generic[AnyTwin]):
         if self._guardian is not None:
             self._guardian.dismiss()
             self._guardian = None
-        if self._ledger is not None and everything_gone:
+        if self._ledger is not None and everything_gone and not self._ledger.running():
             self._ledger.close()
             self._ledger = None
 

@@ -35,3 +35,9 @@ def test_an_engine_that_does_not_answer_is_said_to_be_the_reason(error: Exceptio
 
 def test_a_container_in_which_nothing_can_be_started_does_not_answer() -> None:
     assert not replica(docker.errors.APIError("409"), directly=False).answers("/healthz", 1.0)
+
+
+def test_an_engine_that_refuses_is_not_said_to_be_gone() -> None:
+    refusing = replica(docker.errors.APIError("409", explanation="no such process"), directly=True)
+    with pytest.raises(LabError, match=r"^Docker refused: no such process$"):
+        refusing.running()

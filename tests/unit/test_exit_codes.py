@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lab.cli import running
 from lab.cli.drawing import Drawer
-from lab.model import CheckResult, RunVerdict, Spoiled, TwinVerdict, Verdict
+from lab.model import CheckResult, LabError, RunVerdict, Spoiled, TwinVerdict, Verdict
 from lab.record import RunRecord, Status
+from lab.runtime.ownership.lock import run_lock
 from tests.fabricated.folder import Fabricated, make_run
 from tests.fabricated.verdicts import make_verdict
 from tests.standing import a_stack
@@ -92,3 +94,18 @@ def test_a_generator_that_dies_in_mid_run_leaves_an_invalid_run_with_a_verdict(
     assert RunRecord(folder).manifest.problem == WHY
     assert Drawer().draw(folder)
     assert WHY.split(",", maxsplit=1)[0] in (folder / "report.html").read_text().replace("&#39;", "'")
+
+
+def test_a_second_lab_removes_nothing_of_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The place for a run of a campaign is emptied of what a killed lab left there, not of what another is writing."""
+    monkeypatch.setattr("lab.paths.STATE", tmp_path / "state")
+    placed: list[object] = []
+
+    def place(plan: object) -> Path:
+        placed.append(plan)
+        return tmp_path
+
+    stack: Any = a_stack("r")
+    with run_lock(tmp_path / "state"), pytest.raises(LabError, match="Another run is in progress"):
+        running.judged_run(lambda: stack, "local", 0, place)
+    assert placed == []

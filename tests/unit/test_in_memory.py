@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
+from lab.model import LabError
 from lab.runtime.local import in_memory
 from lab.runtime.local.in_memory import folder_for_data, is_in_memory, make_folder_in_memory
+from lab.runtime.local.parts import postgres
 from lab.runtime.ownership.heal import heal
 from lab.runtime.ownership.ledger import FOLDER, Ledger, read
 from tests.forged import forged_ledger
 
-RUN = "20261126-041800-s99-made-up-0001"
+RUN = f"20261126-041800-s99-made-up-{os.getpid()}"  # another in each process that runs these tests
 MOUNTS = """\
 22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw
 31 22 {device} / /any\\040where rw,nosuid - {system} none rw,size=64k
@@ -103,11 +108,36 @@ def test_where_there_is_no_room_in_memory_nothing_is_tried(
 def test_the_data_of_postgres_is_there_too_if_there_is_room_for_it(
     ordinary: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert folder_for_data(ordinary, shared) == shared
-    assert folder_for_data(ordinary, ordinary) == ordinary
+    assert folder_for_data(ordinary, shared, 2) == shared
+    assert folder_for_data(ordinary, ordinary, 2) == ordinary
 
     monkeypatch.setattr(in_memory, "DATA_NEEDED_BYTES", 1 << 60)
-    assert folder_for_data(ordinary, shared) == ordinary
+    assert folder_for_data(ordinary, shared, 2) == ordinary
+
+
+def test_a_folder_in_memory_may_be_larger_than_the_memory_that_is_left(
+    ordinary: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=200_000_000))
+
+    assert folder_for_data(ordinary, shared, 1) == shared
+    assert folder_for_data(ordinary, shared, 2) == ordinary
+
+
+@pytest.mark.parametrize(
+    ("left", "why"), [(None, "were removed mid-run"), (1_000_000, "has 1 MB left, too little for a database")]
+)
+def test_a_database_that_cannot_write_is_not_its_twins_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int | None, why: str
+) -> None:
+    (tmp_path / "base").mkdir()
+    postgres.require_room(tmp_path)
+    if left is None:
+        (tmp_path / "base").rmdir()
+    else:
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=left))
+    with pytest.raises(LabError, match=f"{why}, so no twin is judged"):
+        postgres.require_room(tmp_path)
 
 
 @pytest.mark.parametrize("step", ["mkdir", "write_text"])

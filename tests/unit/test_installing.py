@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+import pytest
+
+from lab.model import LabError
 from lab.runtime.local.parts import installing
 
 
@@ -15,3 +18,18 @@ def test_what_a_killed_lab_left_half_made_is_removed_and_what_another_is_making_
     os.utime(killed, (0, 0))
     with installing._staging(tmp_path) as staging:
         assert {path.name for path in tmp_path.iterdir()} == {busy.name, staging.name}
+
+
+@pytest.mark.parametrize(
+    ("said", "fits"), [("18.4", True), ("16.0", True), ("19beta1", True), ("15.7", False)]
+)
+def test_a_postgres_that_is_too_old_is_one_sentence(tmp_path: Path, said: str, fits: bool) -> None:
+    (tmp_path / "postgres").write_text(f"#!/bin/sh\necho 'postgres (PostgreSQL) {said}'\n")
+    (tmp_path / "postgres").chmod(0o755)
+    if fits:
+        assert installing._version(tmp_path) == said
+    else:
+        with pytest.raises(
+            LabError, match=r"has PostgreSQL 15\.7; the lab needs 16 or later\. Set LAB_POSTGRES"
+        ):
+            installing._version(tmp_path)

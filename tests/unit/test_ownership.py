@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +15,7 @@ import pytest
 
 from lab.model import LabError, Undo
 from lab.runtime.ownership import ledger as ownership
+from lab.runtime.ownership.heal import heal
 from lab.runtime.ownership.identity import started
 from lab.runtime.ownership.ledger import (
     CONTAINER,
@@ -153,7 +157,55 @@ def test_a_lock_that_belongs_to_root_names_the_command_that_gives_it_back(
 
     (tmp_path / "run.lock").touch()
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
-    monkeypatch.setattr(Path, "open", refused)
+    monkeypatch.setattr(os, "open", refused)
     with pytest.raises(LabError, match="work in a clone of your own") as told, run_lock(tmp_path):
         pass
     assert f'sudo chown -R "$USER" {tmp_path}' in str(told.value)
+
+
+def test_a_lock_is_for_its_user_alone_and_a_full_disk_does_not_refuse_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever can open the file can hold the lock, and whoever heals must get it."""
+    (tmp_path / "run.lock").touch(mode=0o644)
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with run_lock(tmp_path):
+        assert stat.S_IMODE((tmp_path / "run.lock").stat().st_mode) == 0o600
+
+
+def test_a_full_disk_does_not_stop_the_stopping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger(tmp_path, "r")
+    first, second = ledger.own_container("c1"), ledger.own_container("c2")
+    whole = json.dumps
+
+    def cut(record: dict[str, object]) -> str:
+        with ledger.path.open("a") as file:
+            file.write(whole(record)[:9])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(json, "dumps", cut)
+        ledger.disowned(first)
+    ledger.disowned(second)
+
+    assert [thing.key for thing in read(ledger.path).owned] == ["c1"], (
+        "the cut line has not swallowed the next"
+    )
+
+
+def test_what_another_machine_or_container_runs_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a shared disk: its processes cannot be seen from here, and are not dead for that."""
+    ledger = Ledger(tmp_path, "r")
+    ledger.own_folder(tmp_path / "x")
+    monkeypatch.setattr(ownership, "place", lambda: "another pid:[1]")
+
+    assert [run.genuine for run in holdings(tmp_path)] == [False]
+    (line,) = heal(tmp_path)
+    assert "by another machine or container" in line
+    assert ledger.path.exists()

@@ -200,3 +200,18 @@ def test_the_last_free_ports_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
         assert found < free
     finally:
         ports.release()
+
+
+def test_a_process_that_cannot_be_written_down_is_ended(
+    run: Any, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began: list[int] = []
+
+    def full(pid: int, *_: object) -> None:
+        began.append(pid)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ledger, "own_process", full)
+    with pytest.raises(OSError, match="No space left"):
+        run("sleep 60")
+    assert [started(pid) for pid in began] == [None]

@@ -44,3 +44,10 @@ def test_who_waits_is_who_was_due_and_has_no_end_yet(path: Path, tmp_path: Path)
 def test_before_anything_is_written_nothing_is_told(tmp_path: Path) -> None:
     assert recent(tmp_path / "none", 500, NOW)[0] == 0
     assert ended(tmp_path / "none") == due(tmp_path / "none").size == 0
+
+
+def test_a_wrong_answer_is_not_a_good_one(path: Path) -> None:
+    records = np.fromfile(path, dtype=REQUEST)
+    records["flags"] = 2
+    records.tofile(path)
+    assert recent(path, 500, NOW - 5)[0] == 0

@@ -56,7 +56,7 @@ class Replica:
         self.name = name
         self.restarts = 0
         self.alive = True
-        self.error: LabError | None = None
+        self.error: LabError | OSError | None = None
 
     def running(self) -> bool:
         return self.alive
@@ -128,9 +128,10 @@ def test_a_restart_is_in_the_journal_and_the_other_replica_is_left_alone() -> No
     assert (first.restarts, second.restarts) == (0, 1)
 
 
-def test_a_replica_that_cannot_be_started_is_written_down_too() -> None:
+@pytest.mark.parametrize("error", [LabError("no memory"), OSError("no memory")], ids=type)
+def test_a_replica_that_cannot_be_started_is_written_down_too(error: LabError | OSError) -> None:
     replica = Replica("1")
-    replica.error = LabError("no memory")
+    replica.error = error
     with looked_after(replica) as journal:
         replica.alive = False
         assert journal.told.wait(BOUND_S)

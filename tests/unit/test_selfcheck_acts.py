@@ -136,6 +136,14 @@ def test_a_saboteur_who_finds_nothing_says_so(tmp_path: Path, monkeypatch: pytes
     assert saboteur.error == "stopped was not possible: The run did not begin."
 
 
+def test_a_saboteur_leaves_the_next_run_alone(tmp_path: Path) -> None:
+    saboteur = Saboteur(Workshop(tmp_path), sabotage("stopped", "service"))
+    saboteur.start()
+    saboteur.stop()
+    assert not saboteur.is_alive()
+    assert saboteur.error == "stopped was not possible: The run did not begin."
+
+
 @pytest.mark.parametrize("name", FORGERIES)
 def test_a_forgery_changes_the_folder_and_only_a_sealed_one_passes_the_checksums(
     tmp_path: Path, name: str

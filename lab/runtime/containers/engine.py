@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import docker
 import requests
-from docker.errors import DockerException, NotFound
+from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
 from docker.models.networks import Network
 
@@ -69,6 +69,8 @@ def answering() -> Iterator[None]:
     """Turns any error of the engine inside the block into a LabError."""
     try:
         yield
+    except APIError as error:  # it answered
+        raise LabError(f"Docker refused: {error.explanation or error}") from error
     except (DockerException, requests.RequestException) as error:
         raise LabError(f"Docker: {error}. Is the engine still running? See: docker info") from error
 
@@ -114,7 +116,8 @@ def ping() -> None:
     except LabError as error:
         Connection.gone = True
         raise LabError(
-            "The Docker engine ended mid-run, so no twin is judged. Start it again, then clean up: bin/lab heal"
+            "The Docker engine ended mid-run, or did not answer in time, so no twin is judged. See: docker info. "
+            "When it runs again, clean up: bin/lab heal"
         ) from error
 
 

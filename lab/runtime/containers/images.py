@@ -164,7 +164,8 @@ def provide(name: str, say: Callable[[str], None]) -> None:
         surroundings = build_environment(**chosen_engine())
         if ended([str(OFFLINE_BUILD)], timeout_s=BUILD_TIMEOUT_S, env=surroundings, shown=True).code:
             raise LabError(
-                f"No {name} image: {error} compose/offline/build failed too, see above."
+                f"There is no {name} image: {error} compose/offline/build failed, too (see above). Name an image that "
+                f"this machine has: {variable(name)}=…"
             ) from error
 
 

@@ -153,7 +153,7 @@ class DockerTestbed(Twins[DockerTwin]):
             "toxiproxy": Toxiproxy(twin.published()["toxiproxy"]).version(),
             "postgres": twin.ask("postgres", "postgres", "--version").split()[2],
             **{
-                SERVERS[part]: version(twin.ask(part, *command))
+                SERVERS[part]: version(part, twin.ask(part, *command))
                 for part, command in VERSIONS.items()
                 if part in twin.parts
             },
@@ -170,12 +170,12 @@ class DockerTestbed(Twins[DockerTwin]):
         }
 
 
-def version(said: str) -> str:
-    """The version number in a server's output."""
+def version(part: str, said: str) -> str:
+    """The version number in what `part` said."""
     found = re.search(r"\d+\.\d+\.\d+", said)
     if found is None:
         raise LabError(
-            f"A server reported no version, but {said[:200]!r}. Fetch the images again: "
+            f"The {part} reported no version, but {said[:200]!r}. Fetch the images again: "
             "bin/lab prefetch --runtime docker"
         )
     return found.group()

@@ -1,8 +1,8 @@
 """A folder in memory, for what servers write while they answer: metrics, heartbeats of workers, and the database.
 
 On a disk such a write now and then waits for the disk, and the whole worker with it, for some tenths of a second: the
-twin would be blamed. (In Docker metrics and heartbeats are in memory too.) And to copy a database's 700 files costs
-some disks a second.
+twin would be blamed. (In Docker metrics and heartbeats are in memory too.) And copying a database's 700 files takes a
+second on some disks.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from lab.runtime.ownership.belonging import make_folder
 from lab.runtime.ownership.ledger import Ledger
@@ -21,7 +23,7 @@ SYSTEMS = (b"tmpfs", b"ramfs")
 # Four files of 64 KiB for each worker, of which there are six to fifteen; more of them after crashes. When memory is
 # full, a worker that writes there dies (SIGBUS), so there must be some to spare.
 NEEDED_BYTES = 16_000_000
-DATA_NEEDED_BYTES = 300_000_000  # the data folders of two PostgreSQL servers, with their write-ahead logs
+DATA_NEEDED_BYTES = 150_000_000  # the data folder of a PostgreSQL server, with its write-ahead log
 
 
 def make_folder_in_memory(ordinary: Path, ledger: Ledger) -> Path:
@@ -38,9 +40,11 @@ def make_folder_in_memory(ordinary: Path, ledger: Ledger) -> Path:
     return folder
 
 
-def folder_for_data(ordinary: Path, in_memory: Path) -> Path:
-    """`in_memory` if there is room for the data of PostgreSQL, else `ordinary`."""
-    return in_memory if in_memory != ordinary and _has_room(DATA_NEEDED_BYTES) else ordinary
+def folder_for_data(ordinary: Path, in_memory: Path, servers: int) -> Path:
+    """`in_memory` if there is memory for the data of so many PostgreSQL servers, too, else `ordinary`."""
+    needed = NEEDED_BYTES + servers * DATA_NEEDED_BYTES
+    free = psutil.virtual_memory().available
+    return in_memory if in_memory != ordinary and _has_room(needed) and free >= needed else ordinary
 
 
 def is_in_memory(folder: Path) -> bool:

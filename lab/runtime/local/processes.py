@@ -65,7 +65,12 @@ class Process:
         self._family: list[psutil.Process] = []  # all that it has started, when it was asked to stop
         self._kill_at: float | None = None
         self._finished = False
-        self._owned = ledger.own_process(self._popen.pid, name, stop_signal)
+        try:
+            self._owned = ledger.own_process(self._popen.pid, name, stop_signal)
+        except BaseException:  # nobody else knows of it
+            self._signal(signal.SIGKILL)
+            self._popen.wait()
+            raise
 
     @property
     def pid(self) -> int:

@@ -137,7 +137,7 @@ class Starter:
         """Start `app` under gunicorn, in the same way for both twins and the dependency."""
         metrics = self.in_memory / f"{name}-metrics"
         shutil.rmtree(metrics, ignore_errors=True)  # a new process counts from zero
-        metrics.mkdir()
+        metrics.mkdir(exist_ok=True)  # a worker that is dying may have written while we removed
         env = environment(PROMETHEUS_MULTIPROC_DIR=str(metrics), **settings)
         server = [sys.executable, "-m", "gunicorn", "-c", "services/gunicorn.conf.py"]
         command = [*giving_way(), *server, "--bind", host_port(port), *options, app]

@@ -83,7 +83,7 @@ class LocalTestbed(Twins[LocalTwin]):
             raise
 
     def check(self) -> None:
-        """See `lab.ports.Testbed.check`: what carries the twins here is their proxies."""
+        """See `lab.ports.Testbed.check`: what carries the twins here is their proxies, and room for their data."""
         for twin in self._twins.values():
             twin.check()
 
@@ -120,7 +120,8 @@ class LocalTestbed(Twins[LocalTwin]):
         ledger.own_folder(self._folder)
         make_folder(self._folder, self._stack.run)
         self._in_memory = make_folder_in_memory(self._folder, ledger)
-        self._data = folder_for_data(self._folder, self._in_memory)
+        if not self._stack.linger:  # systemd empties /dev/shm when a user logs out
+            self._data = folder_for_data(self._folder, self._in_memory, len(self._stack.twins))
         programs, engine = find_programs(self._stack.topology), toxiproxy_server.find()
         if programs.postgres is not None and not enters(self._folder.parent):
             raise LabError(

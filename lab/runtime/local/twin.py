@@ -120,12 +120,14 @@ class LocalTwin:
         self._look_after_replicas(journal)
 
     def check(self) -> None:
-        """Raises LabError if its Toxiproxy has ended: nothing is measured without it. Other parts may be broken."""
+        """Raises LabError if its Toxiproxy has ended, or its database cannot write. Other parts may be broken."""
         if self._toxiproxy is not None and not self._toxiproxy.running():
             raise LabError(
                 f"The proxies of the {self._plan.name} twin ended mid-run, so no twin is judged. See "
                 f"{self._plan.name}/logs/toxiproxy.log in the run's folder, then run it again."
             )
+        if POSTGRES in self.members:
+            postgres.require_room(self._starter.data)
 
     def stop(self) -> None:
         """End all servers, together."""

@@ -112,8 +112,8 @@ def _told_of(foreign: Path) -> Iterator[str]:
         if file.st_uid != os.geteuid():
             yield f"left alone {foreign}: it belongs to another user, who can heal it"
         elif file.st_size:
-            hint = f"If none of it runs: rm {foreign}"
-            yield f"left alone what {foreign} names: that file was not written here. {hint}"
+            why = "that file was not written here, but copied, or by another machine or container"
+            yield f"left alone what {foreign} names: {why}. If none of it runs: rm {foreign}"
         else:
             foreign.unlink()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,16 @@ import psutil
 def started(pid: int) -> str | None:
     """A mark that no other process of this pid ever has; None if there is no such process (a zombie does not count)."""
     return _started_linux(pid) if sys.platform == "linux" else _started_elsewhere(pid)
+
+
+@cache
+def place() -> str:
+    """The machine or container whose processes we see."""
+    try:
+        namespace = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:  # not Linux
+        namespace = ""
+    return f"{platform.node()} {namespace}".strip()
 
 
 def _started_linux(pid: int) -> str | None:

@@ -20,7 +20,7 @@ from typing import Any
 
 from lab.model import LabError, Undo
 from lab.runtime.effects import about_to
-from lab.runtime.ownership.identity import started
+from lab.runtime.ownership.identity import place, started
 
 RUN_MARK = "LAB_RUN"  # environment variable that every process of a run carries
 RUN_LABEL = "failure-lab.run"  # label of each of its containers and networks
@@ -66,15 +66,12 @@ class Holdings:
         return (
             self.genuine
             and self.published is not None
-            and any(
-                thing.kind == CONTAINER or (thing.kind == PROCESS and process_alive(thing))
-                for thing in self.owned
-            )
+            and any(thing.kind == CONTAINER or process_alive(thing) for thing in self.owned)
         )
 
     @property
     def leftover(self) -> bool:
-        """Nobody looks after it any more, or nobody ever did."""
+        """Its owner is dead and it was not left up on purpose, or it is not genuine."""
         return not self.genuine or not (self.owner_alive or self.standing)
 
 
@@ -85,6 +82,7 @@ class Ledger:
         self.run = run
         self.path = _folder(state_dir) / f"{run}.jsonl"
         self._lock = threading.Lock()
+        self._cut = False  # whether the last record may have no end
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.parent.chmod(0o700)  # what is in a ledger includes the passwords of a stack
@@ -97,11 +95,12 @@ class Ledger:
     def _begin(self) -> None:
         """Name the owner in a file beside it, then rename that: nobody ever reads a ledger without an owner."""
         about_to("ledger: owner")
-        fresh = self.path.with_suffix(".fresh")
-        fresh.touch(mode=0o600)
-        mine = {"pid": os.getpid(), "started": started(os.getpid()), "inode": fresh.stat().st_ino}
-        fresh.write_text(json.dumps({"record": "owner", "run": self.run, "at": time.time(), **mine}) + "\n")
-        fresh.rename(self.path)
+        new = self.path.with_suffix(".fresh")
+        new.touch(mode=0o600)
+        owner = {"record": "owner", "run": self.run, "at": time.time(), "inode": new.stat().st_ino}
+        owner |= {"pid": os.getpid(), "started": started(os.getpid()), "place": place()}
+        new.write_text(f"{json.dumps(owner)}\n")
+        new.rename(self.path)
 
     def own_process(self, pid: int, name: str, stop: signal.Signals = signal.SIGTERM) -> Owned:
         """A process that leads a group of its own; `stop` is what ends it gently."""
@@ -124,12 +123,17 @@ class Ledger:
         return Owned(kind=kind, key=key, details=details)
 
     def undo(self, undo: Undo) -> None:
-        """From now on what `undo` heals may be broken. On disk, really, when this returns."""
+        """From now on what `undo` heals may be broken. Synced to disk when this returns."""
         self._append(sync=True, record="undo", how=undo.how, details=dict(undo.details))
 
     def disowned(self, thing: Owned) -> None:
-        """It is gone."""
-        self._append(record="disown", kind=thing.kind, key=thing.key)
+        """Record that `thing` is gone. On a full disk it stays in the ledger: to stop the rest matters more."""
+        with suppress(OSError):
+            self._append(record="disown", kind=thing.kind, key=thing.key)
+
+    def running(self) -> bool:
+        """Whether a process that is owned still runs."""
+        return any(process_alive(thing) for thing in read(self.path).owned)
 
     def left_standing(self, published: Mapping[str, Mapping[str, str]]) -> None:
         """The stack is to outlive this process, until `lab down`."""
@@ -143,11 +147,14 @@ class Ledger:
 
     def _append(self, *, sync: bool = False, **record: Any) -> None:
         about_to(f"ledger: {record['record']} {record.get('kind', '')}".rstrip())
-        with self._lock, self.path.open("a") as file:
-            file.write(json.dumps(record) + "\n")
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
+        with self._lock:
+            begin, self._cut = "\n" * self._cut, True
+            with self.path.open("a") as file:
+                file.write(f"{begin}{json.dumps(record)}\n")
+                if sync:
+                    file.flush()
+                    os.fsync(file.fileno())
+            self._cut = False
 
 
 def holdings(state_dir: Path) -> list[Holdings]:
@@ -207,9 +214,10 @@ def _read(path: Path) -> Holdings:
 
 
 def _genuine(path: Path, owner: Mapping[str, Any]) -> bool:
-    """Whether this very file was written by us: a copy, or a file from an archive, has another inode."""
+    """Whether this very file was written by us, and here: no copy, and by no other machine or container."""
     file = path.lstat()
-    return file.st_ino == owner.get("inode") and file.st_uid == os.geteuid() and not file.st_mode & 0o022
+    ours = file.st_uid == os.geteuid() and not file.st_mode & 0o022
+    return ours and file.st_ino == owner.get("inode") and owner.get("place") == place()
 
 
 def adopt(run: Holdings, pid: int, name: str, stop: signal.Signals) -> None:
@@ -220,8 +228,8 @@ def adopt(run: Holdings, pid: int, name: str, stop: signal.Signals) -> None:
 
 
 def process_alive(thing: Owned) -> bool:
-    """Whether the very process that was written down is still running: a recycled pid means another one."""
-    mark = thing.details["started"]
+    """Whether it is a process, and the very one that was written down: a recycled pid means another one."""
+    mark = thing.details.get("started")
     return mark is not None and started(int(thing.key)) == mark
 
 

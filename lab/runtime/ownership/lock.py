@@ -7,13 +7,14 @@ import os
 import shlex
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lab.model import LabError
 
 POLL_S = 0.02
 RUN_LOCK = "run.lock"
+MODE = 0o600  # who can open the file can also hold the lock
 
 
 @contextmanager
@@ -34,16 +35,19 @@ def exclusive(path: Path, timeout_s: float) -> Iterator[bool]:
     """Yields whether the lock on `path` was taken within `timeout_s`; if so, it is held until the end of the block."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, MODE)
     except OSError as exc:
         raise LabError(f"Cannot write {path}: {exc.strerror}. {_next_step(path)}") from exc
-    with file:
-        got = _locked(file.fileno(), timeout_s)
+    try:
+        got = _locked(descriptor, timeout_s)
         if got:
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+            with suppress(OSError):  # the number is for people: a full disk must not stop who heals
+                os.fchmod(descriptor, MODE)
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         yield got
+    finally:
+        os.close(descriptor)
 
 
 def _next_step(path: Path) -> str:

@@ -52,4 +52,4 @@ def reaching() -> Iterator[None]:
         yield
     except psycopg.Error as error:
         reason = str(error).strip().partition("\n")[0]
-        raise LabError(f"The database refused: {reason}.") from error
+        raise LabError(f"The database cannot be used: {reason}.") from error

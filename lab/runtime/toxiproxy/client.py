@@ -71,8 +71,8 @@ class Consumer(APIConsumer):  # type: ignore[misc]
             response = self._session.request(method, self.url + path, timeout=TIMEOUT_S, **options)
         except requests.Timeout as error:
             raise ToxiproxyError(
-                f"Toxiproxy did not answer {call} within {TIMEOUT_S:g} s: it may be wedged, and what it carries cannot "
-                "be trusted any more. Stop the stack: bin/lab heal"
+                f"Toxiproxy did not answer {call} within {TIMEOUT_S:g} s, so its links cannot be "
+                "trusted any more. Stop the stack: bin/lab down"
             ) from error
         except requests.RequestException as error:
             raise ToxiproxyError(

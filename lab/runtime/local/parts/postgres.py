@@ -6,9 +6,11 @@ for the lab alone to read; the seed replaces it by the run's.
 
 from __future__ import annotations
 
+import shutil
 import signal
 from pathlib import Path
 
+from lab.model import LabError
 from lab.runtime.local.parts.installing import COMMAND_TIMEOUT_S, DATABASE, SUPERUSER, Installation
 from lab.runtime.local.parts.stranger import give
 from lab.runtime.local.processes import Process, Processes
@@ -36,6 +38,7 @@ host all app   127.0.0.1/32 scram-sha-256
 host all probe 127.0.0.1/32 password
 """
 READY_TIMEOUT_S = 15.0
+ROOM_LEAST_BYTES = 10_000_000
 
 
 def start(install: Installation, data: Path, port: int, processes: Processes) -> Process:
@@ -77,6 +80,22 @@ def await_ready(server: Process, data: Path) -> None:
         return len(lines) > 7 and lines[7].strip() == "ready"
 
     server.wait_until(ready, READY_TIMEOUT_S)
+
+
+def require_room(data: Path) -> None:
+    """Raises LabError if a server on `data` cannot write there any more: its twin is not to blame."""
+    try:
+        free = shutil.disk_usage(data / "base").free
+    except FileNotFoundError:
+        raise LabError(
+            f"The files of a database, {data}, were removed mid-run, so no twin is judged. In memory systemd does "
+            "that when a user logs out (RemoveIPC=yes): stay logged in while a run goes on."
+        ) from None
+    if free < ROOM_LEAST_BYTES:
+        raise LabError(
+            f"{data} has {free / 1e6:.0f} MB left, too little for a database, so no twin is judged. "
+            "Free some space there, then run it again."
+        )
 
 
 def dsn(port: int, password: str = "") -> str:
