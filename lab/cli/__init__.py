@@ -117,7 +117,7 @@ def sentence(error: OSError) -> str:
         errno.EADDRINUSE: "Another program is using the port; try again, and the lab will choose a free one.",
         errno.EMFILE: "Allow more open files, then try again: ulimit -n 4096",
         errno.ENFILE: "The machine has too many open files; end some programs, then try again.",
-        errno.EAGAIN: "Allow more processes, then try again: ulimit -u",
+        errno.EAGAIN: "The machine allows no more processes; end some programs, then try again.",
         errno.ENOMEM: "The machine has no memory left; end some programs, then try again.",
     }.get(error.errno or 0, "See: bin/lab doctor")
     return f"{what}. {step}"

@@ -117,7 +117,7 @@ def check(folder: Path) -> None:
     if plain(read_verdict(folder)) != plain(_judged(folder)):
         raise LabError(
             f"{folder / 'verdict.json'} does not match the evidence of the run. Judge it again: "
-            f"bin/lab regrade {folder.name}"
+            f"bin/lab regrade {folder}"
         )
 
 

@@ -72,8 +72,10 @@ def alternation_of(
     return alternation(scenario.name, names, settings, defences, quick=quick, runtime=runtime, seed=drawn)
 
 
-def walk(plan: Campaign, again: int = 1, *, new: bool = False) -> tuple[CampaignFolder, Table]:
+def walk(plan: Campaign, again: int = 1, *, new: bool | None = None) -> tuple[CampaignFolder, Table]:
     """Make the missing runs of the newest campaign like `plan`, or of a new one; returns its folder and table.
+
+    `new` is None if the command has no option --new.
 
     Every run must be possible before the first begins.
     """
@@ -81,7 +83,8 @@ def walk(plan: Campaign, again: int = 1, *, new: bool = False) -> tuple[Campaign
         _planned(plan, cell)
     found = None if new else unfinished(paths.RUNS, plan)
     if found:
-        told(f"Continuing {found.folder.name}; to start a new one: --new")
+        other = f"rm -r {found.folder}" if new is None else "--new"
+        told(f"Continuing {found.folder.name} (seed {found.campaign.seed}). To start a new one: {other}")
     else:
         name = assembly.new_run(f"{plan.kind}-{plan.scenario}")
         found = CampaignFolder.create(paths.RUNS / name, plan)
@@ -97,7 +100,7 @@ def conclude(found: CampaignFolder, table: Table, as_json: bool) -> None:
         _print(table)
         say(f"\nTable: {found.folder / TABLE}")
     if not all(each.valid for each in results):
-        told("Some runs are invalid. Run the same command again to repeat only those.")
+        told("Some runs are invalid. Run the same command again, without --new, to repeat only those.")
         raise typer.Exit(INVALID)
 
 

@@ -41,7 +41,7 @@ class Drawer:
         try:
             return report(folder, ahead)
         except (LabError, OSError) as error:
-            told(f"The report could not be written: {error} Try again: bin/lab report {folder.name}")
+            told(f"The report could not be written: {error} Try again: bin/lab report {folder}")
             return None
 
 

@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.cli.console import Meanwhile
+from lab.judge.statistics import is_wrong
 from lab.model import FAULT, PHASES, Event, Outcome, StepTaken, in_words
 from lab.plan.runs import RunPlan
 from lab.record import REQUEST
@@ -138,5 +139,6 @@ def recent(path: Path, good_within_ms: float, now: float) -> tuple[float, float]
     if not len(tail):
         return 0.0, math.nan
     latency_ms = (tail["end"] - tail["intended"]) * 1_000
-    good = (tail["outcome"] == Outcome.OK) & (latency_ms <= good_within_ms)
+    right = (tail["outcome"] == Outcome.OK) & ~is_wrong(tail)
+    good = right & (latency_ms <= good_within_ms)
     return float(good.sum()) / WINDOW_S, float(np.quantile(latency_ms, 0.95))

@@ -75,8 +75,8 @@ def judged_run(
     """
     for left in range(again, -1, -1):
         plan = planned()
-        folder = place(plan)
         with run_lock(paths.STATE):
+            folder = place(plan)  # now: it may remove what an earlier run has left there
             tell_failures(heal(paths.STATE))
             try:
                 with performed(plan, runtime, folder, *([drawer.hear] if drawer else [])):
@@ -172,14 +172,23 @@ def performed(plan: RunPlan, runtime: str, folder: Path, *listeners: Listener) -
     writer, clock = RunWriter(folder, INHERITED.umask), MonotonicClock()
     with progress(plan, writer.folder, testbed.runtime) as listener:
         journal = FolderJournal(writer.folder / "events.jsonl", clock.now, listener, *listeners)
-        Runner(plan, testbed, writer, journal, clock).run()
+        try:
+            Runner(plan, testbed, writer, journal, clock).run()
+        except Spoiled:
+            _show_as_latest(writer)
+            raise
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="down") as thread:
         down = thread.submit(testbed.down)
-        if folder.parent == paths.RUNS:
-            writer.link_latest()
+        _show_as_latest(writer)
         yield
         down.result()
     writer.open_up()
+
+
+def _show_as_latest(writer: RunWriter) -> None:
+    """A run of a campaign is not shown: its folder is elsewhere."""
+    if writer.folder.parent == paths.RUNS:
+        writer.link_latest()
 
 
 def exit_code(verdict: RunVerdict) -> int:

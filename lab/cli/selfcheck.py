@@ -37,7 +37,7 @@ def check_and_conclude(
     plan = Plan(commit=commit(), runtime=runtime, seed=seed, cases=tuple(cases))
     found = None if new else unfinished(paths.RUNS, plan)
     if found:
-        told(f"Continuing {found.folder.name}; to start a new one: --new")
+        told(f"Continuing {found.folder.name} (seed {found.plan.seed}). To start a new one: --new")
     check = found or SelfcheckFolder.create(paths.RUNS / assembly.new_run("selfcheck"), plan)
     for _ in walk(check, told):
         pass

@@ -20,6 +20,7 @@ from lab.selfcheck.workshop import Workshop
 
 Act = Callable[[Standing, Sabotage], None]
 BEGIN_TIMEOUT_S = 90.0
+END_TIMEOUT_S = 1.0
 BURN = "import sys, time\nend = time.monotonic() + float(sys.argv[1])\nwhile time.monotonic() < end: pass"
 SLOW_TURN_S, SLOW_SHARE = 0.1, 0.8  # a process that is slowed is stopped for this share of each turn
 SESSION = ": app "  # in the command line of a session of the service
@@ -33,12 +34,18 @@ class Saboteur(threading.Thread):
         super().__init__(name="saboteur", daemon=True)
         self._workshop = workshop
         self._sabotage = sabotage
+        self._over = threading.Event()
         self.error = "The run ended before anything was done."
+
+    def stop(self) -> None:
+        """Its run has ended: whatever it still waits for, the next run is left alone."""
+        self._over.set()
+        self.join(END_TIMEOUT_S)
 
     def run(self) -> None:
         try:
-            run = Standing.awaited(self._workshop, BEGIN_TIMEOUT_S)
-            run.wait_for(self._sabotage.phase, self._sabotage.after_s)
+            run = Standing.awaited(self._workshop, BEGIN_TIMEOUT_S, self._over)
+            run.wait_for(self._sabotage.phase, self._sabotage.after_s, self._over)
             ACTS[self._sabotage.act](run, self._sabotage)
             self.error = ""
         except (LabError, OSError, psutil.Error) as error:

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import psutil
@@ -31,20 +32,22 @@ class Standing:
     t0: float
 
     @classmethod
-    def awaited(cls, workshop: Workshop, timeout_s: float) -> Standing:
-        """The run in `workshop` as soon as it has its T0. Raises LabError if it gets none."""
+    def awaited(cls, workshop: Workshop, timeout_s: float, over: Event) -> Standing:
+        """The run in `workshop` as soon as it has its T0. Raises LabError if it gets none, or `over` is set before."""
         give_up = time.monotonic() + timeout_s
         while time.monotonic() < give_up:
             if (folder := workshop.newest()) and (folder / "t0.json").exists():
                 t0 = json.loads((folder / "t0.json").read_text())["t0"]
                 return cls(folder=folder, state=workshop.state, t0=float(t0))
-            time.sleep(POLL_S)
+            if over.wait(POLL_S):
+                break
         raise LabError("The run did not begin.")
 
-    def wait_for(self, phase: str, after_s: float) -> None:
-        """Return `after_s` seconds into `phase`."""
+    def wait_for(self, phase: str, after_s: float, over: Event) -> None:
+        """Return `after_s` seconds into `phase`. Raises LabError if `over` is set before."""
         at_s = read_manifest(self.folder).phases.window(phase)[0] + after_s
-        time.sleep(max(0.0, self.t0 + at_s - time.monotonic()))
+        if over.wait(max(0.0, self.t0 + at_s - time.monotonic())):
+            raise LabError("The run ended before.")
 
     def family(self, name: str) -> list[psutil.Process]:
         """The processes whose name in the ledger ends in `name`, before their descendants. Raises LabError if none."""

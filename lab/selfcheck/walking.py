@@ -95,7 +95,7 @@ def unfinished(runs: Path, plan: Plan) -> SelfcheckFolder | None:
 
 
 def walk(check: SelfcheckFolder, say: Callable[[str], None]) -> Iterator[CaseResult]:
-    """Every result of today, as it becomes known."""
+    """Each new result, as it becomes known."""
     workshop, cases = Workshop(WORKSHOP), check.left()
     with run_lock(paths.STATE):
         workshop.open()
@@ -131,7 +131,7 @@ def tried(workshop: Workshop, case: Case, plan: Plan) -> Trial:
     again = 0 if case.kind is CaseKind.SABOTAGE else AGAIN
     done = workshop.run(case, plan.runtime, plan.seed, again)
     if saboteur is not None:
-        saboteur.join(1.0)
+        saboteur.stop()
     error = saboteur.error if saboteur is not None else ""
     folder = workshop.newest()
     if how is not None and how.phase == AFTERWARDS and folder is not None:

@@ -93,7 +93,10 @@ def history_complete(run: RunEvidence, twin: TwinEvidence) -> Gate:
 
 
 def observed_throughout(twin: TwinEvidence) -> Gate:
-    """Every series of readings runs from T0 to the end of the load, without a gap."""
+    """Every series of readings runs from T0 to the end of the load, and no link is left unprobed in between.
+
+    All readings are taken by one program: where it pauses, the probes of links, which are the most frequent, show it.
+    """
     seen: dict[str, list[float]] = {}
     for what, at_s in _looks(twin):
         seen.setdefault(what, []).append(at_s)
@@ -104,7 +107,9 @@ def observed_throughout(twin: TwinEvidence) -> Gate:
         if abs(min(at_s)) > FIRST_S or max(at_s) < last_s
     ]
     gaps = list(_gaps(twin))
-    sentence = f"All {len(seen)} series of readings run from the start to the end of the load, without a gap."
+    sentence = (
+        f"All {len(seen)} series of readings run from the start to the end of the load, without a pause."
+    )
     if wrong:
         sentence = f"Some readings do not cover the whole load, from 0 s to {twin.phases.load_s:g} s: "
         sentence += f"{'; '.join(wrong)}."
