@@ -12,7 +12,7 @@ from lab.runtime.toxiproxy import server as toxiproxy_server
 RUNTIMES = {"local", "docker"}
 # How long the tests of a folder may take together: a folder that hangs names itself before CI's patience ends.
 BOXES_S = {"unit": 300, "integration": 1_500, "docker": 900, "e2e": 2_400}
-ALONE = {"docker", "e2e"}
+ALONE = {"e2e"}
 spent_s: Counter[str] = Counter()
 REQUIRED = {name.strip() for name in os.environ.get("LAB_REQUIRE", "").split(",") if name.strip()}
 

@@ -29,6 +29,7 @@ from lab.watching import Alive
 from tests.forged import forged_ledger
 
 pytestmark = [
+    pytest.mark.alone,
     pytest.mark.usefixtures("needs_docker"),
     pytest.mark.timeout(120),
     pytest.mark.filterwarnings(

@@ -27,7 +27,7 @@ from services.defences.choice import NAMES
 from tests.fabricated.evidence import a_scenario
 
 S01 = "s01-db-latency"
-SEEDS = 20
+SEEDS = 10
 
 
 def scenario(name: str = S01):  # type: ignore[no-untyped-def]
