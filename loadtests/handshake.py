@@ -36,7 +36,7 @@ def read_config(path: str) -> dict[str, Any]:
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Written at once: the file is never seen half written."""
+    """Written atomically: the file is never seen half written."""
     fresh = Path(path).with_name(f".{Path(path).name}")
     fresh.write_text(json.dumps(value) + "\n")
     fresh.replace(path)

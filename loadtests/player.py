@@ -1,6 +1,6 @@
 """Plays a schedule against a twin: each arrival at its instant, whatever became of the earlier ones.
 
-The schedule is read while it is played and every record is written at once, so memory does not grow with the run.
+The schedule is read while it is played, and records are flushed every second, so a run's memory hardly grows.
 Latency counts from the intended instant: a request that had to wait for the generator is as late as one that waited
 for the service.
 """
@@ -54,7 +54,7 @@ class Player:
         self._history_ops = frozenset(config["history_ops"])
         self._ops: dict[str, int] = {}
         self._oracle: dict[str, bool] = {}  # whether it saw what was planted in a right answer, by operation
-        self._settled: set[int] = set()  # of requests that may be repeated
+        self._settled: set[int] = set()  # answered requests that have a planned retry
         # What later requests need of an answer, by the request that was answered.
         self._answers: dict[int, Answer] = {}
         self._in_flight = Group()
@@ -113,7 +113,7 @@ class Player:
             self._in_flight.spawn(self._one, arrival, intended)
 
     def _is_needed(self, arrival: dict[str, Any]) -> bool:
-        """Whether to send it at all: not to repeat what was answered, nor to follow what was not a success."""
+        """Whether to send it: no for a retry of an answered request, and for a read of a write that did not succeed."""
         if arrival.get("repeats") in self._settled:
             self._settled.remove(arrival["repeats"])
             return False

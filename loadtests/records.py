@@ -45,8 +45,8 @@ NEVER_SENT = frozenset({Failure.CONNECT_REFUSED, Failure.CONNECT_TIMEOUT, Failur
 def outcome(method: str, status: int, failure: Failure, answered: Any) -> Outcome:
     """What a client may believe: certainly done, certainly not done, or perhaps.
 
-    A read does nothing, so it is never in doubt: a 503 refuses it, anything else that is no answer has failed it.
-    After a write, any 5xx that does not say so leaves open what was done.
+    A read has no effect, so it is never unknown: a 4xx or a 503 refuses it, any other error or a missing answer fails
+    it. After a write, a 5xx that does not say "no effect" leaves open what was done.
     """
     if failure in NEVER_SENT:
         return Outcome.REFUSED
@@ -66,7 +66,7 @@ def is_settled(status: int, failure: Failure) -> bool:
 
 
 class Records:
-    """The two files of one twin. Nothing is kept in memory."""
+    """The two files of one twin."""
 
     def __init__(self, twin: str, requests: str, history: str) -> None:
         self.count = 0
@@ -81,7 +81,8 @@ class Records:
         self.count += 1
 
     def not_needed(self, i: int, op: int, intended: float, now: float) -> None:
-        """A planned retry that was never sent, because the first request was answered."""
+        """A planned follow-up that was not needed: a retry of an answered request, or a read of a write that did not
+        succeed."""
         self.request(i, op, 0, Failure.NONE, Outcome.REFUSED, NOT_NEEDED, intended, now, 0.0, now)
 
     def operation(self, **members: Any) -> None:

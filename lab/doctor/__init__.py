@@ -1,4 +1,4 @@
-"""What this machine has of all that the lab can use, what that rules out, and the command that would fix it.
+"""What this machine offers the lab: what is there and what is missing, what that rules out, and the command to fix it.
 
 It only looks: nothing is built, started or downloaded. Each part is examined by a function of its own, which takes what
 it looks at as arguments; `examine` asks them all about the real machine.

@@ -93,8 +93,8 @@ def _healthy(evidence: Evidence, start_s: float, end_s: float, bin_s: float) -> 
 
 
 def _least_share(planned: Numbers, good: Numbers, whole: Mask) -> float:
-    """What a healthy second serves at least. The baseline's last bin may be so short that one request decides it, and
-    one bad second of the baseline makes no silence healthy."""
+    """The least share of a healthy bin: just below the baseline's worst, but never below BASELINE_LEAST, however bad
+    that was. The baseline's last bin, which may be too short to judge, counts only if there is no other."""
     there = planned > 0
     there = there & whole if (there & whole).any() else there
     return max(float((good[there] / planned[there]).min()) - SHORT_OF_BASELINE, BASELINE_LEAST)

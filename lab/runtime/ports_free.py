@@ -45,7 +45,7 @@ class Ports:
 
 
 def _candidates() -> Iterator[int]:
-    """Some at random, one of which nearly always does; then all, for a machine where few are free."""
+    """Ports to try: ATTEMPTS_MAX at random, which nearly always include a free one; then all, in random order."""
     every = range(LOWEST, HIGHEST + 1)
     yield from random.sample(every, ATTEMPTS_MAX)
     yield from random.sample(every, len(every))

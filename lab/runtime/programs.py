@@ -182,7 +182,7 @@ def output(command: Sequence[str], **options: Any) -> str:
 
 
 def as_root(command: str) -> str:
-    """`command` as people type it who want it done as root."""
+    """`command` as a user types it to run it as root."""
     return command if os.geteuid() == 0 else f"sudo {command}"
 
 

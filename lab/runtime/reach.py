@@ -90,7 +90,7 @@ def _admission(path: Path) -> str:
 
 
 def elsewhere(address: Address) -> str | None:
-    """The engine is reached through a shell: that can be told before anybody connects."""
+    """The engine is reached by ssh: its address says so, before anybody connects."""
     if not address.host.startswith(SSH):
         return None
     return (

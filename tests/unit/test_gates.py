@@ -229,7 +229,7 @@ def test_a_repetition_that_was_not_needed_is_recorded_as_such() -> None:
     run = a_run(SCENARIO, healthy(), replace(healthy(PAIR[1]), **spared(3)))
     assert failed(run) == []
     told = [gate.sentence for gate in look(run) if gate.name == "planned = recorded"]
-    assert told[1].endswith(" recorded. Follow-ups not sent because they were not needed: 1.")
+    assert told[1].endswith(" recorded. Follow-ups not sent: 1, none of which was needed.")
 
 
 def test_what_nobody_acknowledged_need_not_be_read() -> None:

@@ -98,9 +98,9 @@ def of_twin(run: RunEvidence, twin: TwinEvidence) -> Sequence[Gate]:
 def spoiled_by_the_machine(gates: Sequence[Gate]) -> bool:
     """Whether a run is invalid only because of a busy machine, so that a repeated run may well be valid.
 
-    That includes a twin that was late before the fault, a fault that the target confirms but the probes came too late
-    to see, an engine that did not answer, and an observer that stood still: a twin that works off its backlog can take
-    both cores. If the machine was not the cause, the repeated run fails too.
+    On a busy machine (a twin that works off its backlog can take both cores) a twin may be late before the fault,
+    probes may miss a fault that the target confirms, the engine may not answer, and an observer may stand still. If
+    the machine was not the cause, the repeated run fails too.
     """
     failed = {gate.name for gate in gates if not gate.passed}
     return bool(failed) and failed <= SPOILED

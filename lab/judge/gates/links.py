@@ -1,7 +1,7 @@
 """Whether the links that no fault is about stayed as they were: a slow one would be blamed on the twin.
 
-A twin's own load delays probes too, so only the fastest tenth counts. Silence is evidence where neither a fault nor the
-twin itself is behind the link, a reset where no broken part is.
+A twin's own load delays probes too, so only the fastest tenth counts. What is behind a link can cause errors, too: a
+timeout or a close counts only if neither a fault nor the service is there, a reset only if no part there is broken.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lab.model import BASELINE, EDGE, FAULT, LINK_TO, RECOVERY, Gate, Kind, Link
 Errors = tuple[str, ...]  # of `LinkSample.error`
 
 LINKS_AS_PLANNED = "links as planned"
-SLACK_MS, SLACK_SHARE = 15.0, 0.5  # the larger, the share of the baseline
+SLACK_MS, SLACK_SHARE = 15.0, 0.5  # whichever is larger; the share is of the baseline's latency
 SURGED_MS = 50.0  # in a surge, and in the backlog after it, all probes wait for the cores: 11 to 24 ms in S03
 CUT = ("refused",)
 # These may come from what is behind the link. Toxiproxy resets the connections that it cannot pass on.

@@ -102,10 +102,10 @@ def _inside(run: RunEvidence) -> Sequence[MachineSample]:
 def _settled(samples: Sequence[MachineSample]) -> Iterator[MachineSample]:
     """The samples, with what the twins and the lab used while a sample was being read counted as theirs.
 
-    Our counters are read first, the machine's last. On busy cores a second can lie between them: it looks foreign until
-    the next sample takes it back. What is really foreign never shrinks, so the least of the next seconds is the truth;
-    but no sample is lowered by more than the time that its reading took. Had our counters been read last, the foreign
-    time would rise one sample later: that is not taken back, and the run is invalid.
+    Our counters are read first, the machine's last. On busy cores a second may pass in between, and what we use in it
+    counts as foreign until the next sample. Real foreign time never shrinks, so the lowest of the next values is the
+    true one; but no sample is lowered by more than the time that its reading took. In the opposite order foreign time
+    would seem to rise one sample later, which nothing corrects, and the run would be invalid.
     """
     for number, sample in enumerate(samples):
         end = bisect_right(samples, sample.at_s + LOOK_AHEAD_S, key=lambda one: one.at_s)

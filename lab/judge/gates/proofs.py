@@ -1,8 +1,8 @@
 """Which samples prove which fault: those of its target that lay inside its windows, clear of their edges.
 
-While a fault that masks another is on, samples say nothing about the other. Where a fault comes and goes, all clients
-reconnect at once, which delays the few samples of each third too: there each third only shows that the fault was on,
-and the whole window shows how strong it was.
+While one fault masks another, samples say nothing about the masked one. When a fault comes and goes, all clients
+reconnect at once, which delays the probes too. Each third then only has to show that the fault was on; how strong it
+was is judged over all thirds together.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether everything kept to its instant: what the load sent, what the faults changed, and all twins alike."""
+"""Whether everything happened on schedule: what the load sent, and what the faults changed, in all twins at once."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def schedule_lag(planned: Planned, twin: TwinEvidence) -> Gate:
 
 
 def on_time(run: RunEvidence) -> Gate:
-    """Measured from the planned instant until a link had changed, or until a part or a store was asked to change: how
-    long a server takes to stop or start is its own affair, and a fault counts only once it is certain to be there.
+    """Measured from the planned instant until a link had changed, or until a part or a store was asked to change. How
+    long a server takes to stop or start is not judged here: a fault counts only once it is certain to be there.
     """
     off_ms = [
         1000 * max(abs(event.before_s - event.planned_s), abs(_done_s(event) - event.planned_s))
@@ -61,7 +61,7 @@ def _done_s(event: Change) -> float:
 
 
 def in_step(run: RunEvidence) -> Gate:
-    """All twins are asked at once. How long a target then takes is its twin's affair: a proxy closes connections."""
+    """All twins are asked at once. How long a target then takes, say to close connections, is not judged here."""
     asked: dict[tuple[int, float, bool], list[float]] = {}
     for twin in run.twins:
         for event in changes(twin):

@@ -26,9 +26,8 @@ def all_recorded(run: RunEvidence, twin: TwinEvidence) -> Gate:
     spared, unfounded = recorded - len(twin.requests), _unfounded(twin)
     sentence = f"{planned} requests were planned, {recorded} recorded."
     if spared:
-        sentence += f" Follow-ups not sent because they were not needed: {spared}."
-    if unfounded:
-        sentence += f" Of these, {unfounded} had been needed."
+        needed = f"{unfounded or 'none'} of which {'were' if unfounded > 1 else 'was'} needed"
+        sentence += f" Follow-ups not sent: {spared}, {needed}."
     return Gate(
         name="planned = recorded",
         passed=planned == recorded == distinct(twin.recorded) > 0 and not unfounded,

@@ -25,7 +25,7 @@ STOP_TIMEOUT_S = 5
 PUNCTUAL = (
     "loadtests.load",
     "loadtests.observe",
-)  # a share of real time is for those who have instants to keep
+)  # only programs that follow a schedule get real-time CPU
 # A file descriptor for every request in flight. Output goes straight to the run folder: it can be read meanwhile, and
 # survives a kill.
 SHELL = 'ulimit -n "$(ulimit -Hn)"; exec python -m "$0" "$1" > "$2" 2>&1'

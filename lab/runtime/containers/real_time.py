@@ -1,4 +1,4 @@
-"""Real time for load and probes in containers, where the kernel rations it by cgroup (only version 1 does).
+"""Real-time priority for load and probes in containers, where the kernel rations it by cgroup (only version 1 does).
 
 There the engine's own cgroup has none until it is given some, as .ci/run does; without it a busy machine wakes load and
 probes late, and the run is invalid. Elsewhere permission to ask for it is enough.
@@ -22,7 +22,7 @@ def lacking(cgroup: Path = CGROUP) -> bool:
 
 
 def asked_us(cgroup: Path = CGROUP) -> int | None:
-    """The real time that a container of load or probes asks for; None if there is none to ask for."""
+    """The real-time CPU, in µs per second, that a container of load or probes asks for; None if it can get none."""
     return WANTED_US if _shared_us(cgroup) >= WANTED_US else None
 
 
@@ -30,11 +30,11 @@ def advice() -> str:
     """How to let containers have real-time priority, so that load and probes wake on time; "" if they have it."""
     if not lacking():
         return ""
-    return f"This kernel gives containers no real time. To have load and probes woken on time: {remedy()}."
+    return f"This kernel gives containers no real-time priority. To have load and probes woken on time: {remedy()}."
 
 
 def remedy() -> str:
-    """The command that gives containers real time."""
+    """The command that gives containers real-time priority."""
     make, write = as_root(f"mkdir -p {CGROUP}/docker"), as_root(f"tee {CGROUP}/docker/{FILE}")
     return f"{make} && echo {SHARE_US} | {write} (until the next boot)"
 

@@ -17,7 +17,7 @@ from lab.runtime.servers import read
 
 ENGINE = ("dockerd", "containerd")  # it starts, stops and logs what runs in containers
 SHIM = "containerd-shim"  # of which each container has one: its parent
-REAPED_S = 0.3  # in one look, a shim's own helpers use less: it must be a container that has ended
+REAPED_S = 0.3  # a shim's own helpers use less between two looks; more means that a container has ended
 
 
 def servers_of(containers: Mapping[str, Sequence[Container]]) -> dict[str, Server]:
@@ -64,7 +64,7 @@ class Engine:
         self._shims: dict[int, psutil.Process] = {}  # by the first process of the container
 
     def daemons(self) -> list[psutil.Process]:
-        """Searched for once, and again while one of them is missing. None, if the engine is on another machine."""
+        """Searched for once, and again when one has ended. Empty if the engine is on another machine."""
         alive = [daemon for daemon in self._daemons if daemon.is_running()]
         if self._expected is None or len(alive) < self._expected:
             alive = [one for one in psutil.process_iter(["name"]) if _is_daemon(str(one.info["name"]))]
@@ -104,9 +104,9 @@ class Spending:
         return sum(counters.cpu_s or 0.0 for _, counters in self._seen.values()) + self._engine_s
 
     def _see_engine(self, roots: Iterable[int]) -> None:
-        """Its own processes, with their ended children: it starts and kills containers by other programs.
+        """Add what the engine's processes have used, ended children included: other programs start and kill containers.
 
-        When a container ends, its shim has all that it used among those of its children. Its cgroup has counted that.
+        When a container ends, all that it has used is added to its shim's children; its cgroup has counted that.
         """
         self._engine_s += sum(map(self._more_s, self._engine.daemons()))
         since_s = map(self._more_s, self._engine.shims(roots))

@@ -1,7 +1,7 @@
 """What can be done to, and observed of, one member of a local part. Each capability has its own module next to this.
 
-It always means all processes of a member: gunicorn's master and workers, PostgreSQL's postmaster and its server
-processes.
+Everything here applies to all processes of the member: gunicorn's master and workers, PostgreSQL's postmaster and its
+server processes.
 """
 
 from __future__ import annotations

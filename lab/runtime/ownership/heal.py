@@ -68,7 +68,8 @@ def healing(state_dir: Path) -> Iterator[None]:
     with exclusive(state_dir / "heal.lock", LOCK_TIMEOUT_S) as got:
         if not got:
             raise LabError(
-                f"Another `lab heal` has been running for {LOCK_TIMEOUT_S:g} s. Wait, then try again."
+                "Another cleanup (bin/lab heal, or a run's guardian) has not ended within "
+                f"{LOCK_TIMEOUT_S:g} s. Wait, then try again."
             )
         yield
 

@@ -41,7 +41,7 @@ def resume(descriptors: int) -> Undo:
 def start(
     name: str, command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path, user: int, group: int, stop: int
 ) -> Undo:  # fmt: skip
-    """The process called `name` runs. `user` and `group` are -1 for those of whoever heals."""
+    """Start the process called `name` again. `user` and `group` are -1 for those of whoever heals."""
     return Undo(
         how=START,
         details={
@@ -58,7 +58,7 @@ def start(
 
 
 def container(name: str, *, nano_cpus: int, memory_bytes: int, swap_bytes: int, descriptors: int) -> Undo:
-    """The container runs, under these limits."""
+    """Resume or restart the container, under these limits."""
     limits = {"nano_cpus": nano_cpus, "memory_bytes": memory_bytes, "swap_bytes": swap_bytes}
     return Undo(how=CONTAINER, details={"name": name, **limits, "descriptors": descriptors})
 
@@ -70,7 +70,7 @@ def limit_descriptors(soft: int) -> list[str]:
 
 
 def undo_resume(details: Details, run: Holdings) -> Iterator[str]:
-    """The kernel itself continues a stopped group whose parent has died, but not those of other sessions below it."""
+    """Resume every stopped process of the run; when a parent dies, the kernel resumes only those of its own session."""
     for root in belonging.processes(run.run):
         pids = trees.tree(root.pid)
         for pid in pids:

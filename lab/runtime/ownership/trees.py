@@ -29,8 +29,8 @@ def tree(root: int) -> list[int]:
 
 
 def family(root: int) -> dict[int, int]:
-    """The same with the parent of each, and with those that have ended and that nobody has waited for: their CPU time
-    is nobody else's yet."""
+    """The same, with the parent of each, and with zombies: until somebody has waited for them, their CPU time is
+    counted nowhere else."""
     return dict(_tree(root, ("",)))
 
 

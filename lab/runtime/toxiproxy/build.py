@@ -28,7 +28,7 @@ PROGRAM = "toxiproxy-server"
 BUILD_TIMEOUT_S = 180
 INSTALL_TIMEOUT_S = 180
 ANSWER_TIMEOUT_S = 5
-SCRATCH = "building-"  # begins the names of the folders in which it is built
+SCRATCH = "building-"  # prefix of the folders in which it is built
 FAILURE_KEPT_S = 3600  # without a network every run would wait for the same failure
 
 

@@ -29,7 +29,7 @@ from lab.runtime.toxiproxy.build import (
 SERIES = "2.12"
 TOXIPROXY = "toxiproxy"
 EMBEDDED = "embedded"
-BIRTHMARK = "birthmark-"  # begins the name of the proxy by which a server of the lab's is known
+BIRTHMARK = "birthmark-"  # prefix of the name of the proxy that identifies a server of the lab's
 BUILT = "built from its pinned Go module"
 
 

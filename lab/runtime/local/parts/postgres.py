@@ -1,7 +1,7 @@
 """PostgreSQL as processes of one twin: its data folder `data`, who may connect, its start and its end.
 
-Everybody on the machine reaches its port, so every role shows a password. The superuser's is the machine's at first,
-for the lab alone to read; the seed replaces it by the run's.
+Everybody on the machine reaches its port, so every role needs a password. The superuser starts with one made once per
+machine, which only the lab can read; the seed replaces it with the run's.
 """
 
 from __future__ import annotations
