@@ -1,7 +1,7 @@
 """`python -m lab.cli.pages`: one page for each scenario, docs/scenarios/NAME.md.
 
 A page asks first and answers behind a fold: what breaks, the question with its choices, how to run it; then what
-happens, why, and the same function in both twins, taken from their files.
+happens, why, and the code: the same function in both twins, or the one of a defence, taken from their files.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 
 from lab import catalogue, paths
 from lab.catalogue import Entry
@@ -59,7 +60,8 @@ def page(entry: Entry) -> str:
 
 def _load(scenario: Scenario) -> str:
     ops = ", ".join(f"`{op}`" for op in scenario.load.mix)
-    return f"**Load:** {scenario.load.rate_rps:g} arrivals/s for each twin: {ops}."
+    load = "**[Load](../reference.md#operations-of-the-load):**"
+    return f"{load} {scenario.load.rate_rps:g} arrivals/s for each twin: {ops}."
 
 
 def _asked(question: Question) -> Iterator[str]:
@@ -74,7 +76,8 @@ def _answered(question: Question) -> Iterator[str]:
 def _looked_for(scenario: Scenario) -> Iterator[str]:
     first, *others = map(title, scenario.checks)
     verdicts = " and ".join(f"{twin} **{verdict}**" for twin, verdict in scenario.expected.items())
-    yield f"Expected: {verdicts}. What the scenario is about: {first}. Also checked: {'; '.join(others)}.\n"
+    also = "[Also checked](../reference.md#checks)"
+    yield f"Expected: {verdicts}. What the scenario is about: {first}. {also}: {'; '.join(others)}.\n"
     yield f"What makes the difference: {scenario.lesson}\n"
     if scenario.defences:
         links = ", ".join(f"[{name}](../defences.md#{name})" for name in scenario.defences)
@@ -84,26 +87,43 @@ def _looked_for(scenario: Scenario) -> Iterator[str]:
 
 def _code(scenario: Scenario) -> Iterator[str]:
     for place in scenario.code:
-        naive, hardened = (excerpt(twin, place) for twin in TWINS)
-        for twin, (file, text, language) in zip(TWINS, (naive, hardened), strict=True):
-            yield f"`{file}` ({twin}):\n\n```{language}\n{text}\n```\n"
+        for twin in TWINS:
+            file, text, language = excerpt(twin, place)
+            if text:
+                yield f"`{file}` ({twin}):\n\n```{language}\n{text}\n```\n"
 
 
 def excerpt(twin: str, place: str) -> tuple[str, str, str]:
     """(file, text, language) of what `place` names in `twin`: "profiles.save" is a function, "schema.indexes" what the
-    schema has for that defence. Raises LabError if there is no such place.
+    schema has for that defence, "defences.deadline.left_s" a function of that defence, of which the naive twin has
+    nothing. Raises LabError if there is no such place.
     """
     module, _, name = place.partition(".")
     if module == "schema":
         return f"services/schema/{twin}.sql", _section(twin, name), "sql"
-    path = SERVICES / twin / f"{module}.py"
-    source = path.read_text() if path.exists() else ""
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef) and node.name == name:
+    folder = twin
+    if module == "defences":
+        folder, (module, _, name) = "defences", name.partition(".")
+    path = SERVICES / folder / f"{module}.py"
+    text = _function(path.read_text() if path.exists() else "", name)
+    if not text:
+        raise LabError(f"There is no {place} in the {twin} twin.")
+    lacking = folder == "defences" and twin == TWINS[0]
+    return f"services/{folder}/{module}.py", "" if lacking else text, "python"
+
+
+def _function(source: str, name: str) -> str:
+    """The function called `name` ("wait", or "Connection.wait" in a class); "" if there is none."""
+    outer, _, inner = name.rpartition(".")
+    nodes: list[ast.stmt] = ast.parse(source).body
+    if outer:
+        classes = [node for node in nodes if isinstance(node, ast.ClassDef) and node.name == outer]
+        nodes = [part for found in classes for part in found.body]
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef) and node.name == inner:
             first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-            lines = source.splitlines()[first - 1 : node.end_lineno]
-            return f"services/{twin}/{module}.py", "\n".join(lines), "python"
-    raise LabError(f"There is no {place} in the {twin} twin.")
+            return dedent("\n".join(source.splitlines()[first - 1 : node.end_lineno]))
+    return ""
 
 
 def _section(twin: str, defence: str) -> str:

@@ -24,9 +24,9 @@ class Outcome(IntEnum):
     """What the client may believe about one request."""
 
     OK = 0  # acknowledged: the effect must be there
-    REFUSED = 1  # certainly no effect: a 4xx, a 503 to a read, or a problem document with "effect": "none"
+    REFUSED = 1  # certainly no effect: no connection, a 4xx, an answer with "effect": "none", or a 503 to a read
     UNKNOWN = 2  # a write that may have taken effect: timeout, reset, any other 5xx
-    FAILED = 3  # a read that got an error or no answer: it has no effect, so nothing is in doubt
+    FAILED = 3  # a read that got any other error or no answer: it has no effect, so it is never unknown
 
 
 class Failure(IntEnum):
@@ -54,7 +54,7 @@ class Ending(IntEnum):
     LATE = 1  # right, but after X
     CONFLICT = 2  # told that somebody else was first (409, 412), or that there is not enough (409)
     REFUSED = 3  # certainly no effect, for any other reason
-    FAILED = 4  # a read that got an error or no answer
+    FAILED = 4  # a read that got no answer, or an error that is no refusal
     UNKNOWN = 5  # a write that may have taken effect
     WRONG = 6  # acknowledged, with wrong content
     UNRECORDED = 7  # nothing is known of it

@@ -44,6 +44,6 @@ SCENARIO = Scenario(
     ),
     defences=("one_round_trip_reads",),
     lesson="one_round_trip_reads: a read takes one round trip; a transaction around it makes that three.",
-    code=("db.init_app",),
+    code=("db.init_app", "defences.one_round_trip_reads.sessions", "rooms.taken"),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -16,7 +16,7 @@ SCENARIO = Scenario(
     name="s08-resets",
     title="Connections reset at the first answer",
     hypothesis="When connections break in the middle of writes, three in four requests still get the right answer "
-    "within a second, hardly any are left in doubt, and each write takes effect once.",
+    "within a second, hardly any has an unknown outcome, and each write takes effect once.",
     question=Question(
         text="The connection is reset while the service waits for the answer to its UPDATE, before the commit. "
         "Was the transfer made?",
@@ -26,9 +26,9 @@ SCENARIO = Scenario(
             "c": "nobody can know",
         },
         answer="b",
-        because="When a session ends, PostgreSQL rolls back what was not committed. Only an unanswered COMMIT is in "
-        "doubt, and under a key even that can be repeated safely. So the hardened twin repeats the transaction, and "
-        "the client notices nothing.",
+        because="When a session ends, PostgreSQL rolls back what was not committed. Only the outcome of an unanswered "
+        "COMMIT is unknown, and under a key even that can be repeated safely. So the hardened twin repeats the "
+        "transaction, and the client notices nothing.",
     ),
     mirrors="dpdzero, 2024: one request in 20,000 met a connection that the other side had just closed "
     "(dpdzero.com/blogs/the-one-502-in-20000)",

@@ -16,7 +16,7 @@ SCENARIO = Scenario(
     name="s09-failover",
     title="All sessions end, again and again",
     hypothesis="When the database ends all sessions, at least 85 % of requests are still served within a second, and "
-    "hardly any clients are left in doubt.",
+    "hardly any has an unknown outcome.",
     question=Question(
         text="Suppose the database ends every session once a second, and a transfer takes 0.3 s. New connections are "
         "accepted at once. How many requests have to fail?",

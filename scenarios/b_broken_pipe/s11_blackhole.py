@@ -5,10 +5,11 @@ thread after another waits on a connection that looks healthy, until no thread i
 setting of the driver, of TCP or of the server frees a thread from this; only a deadline that the service itself
 enforces does.
 
-A client that asks for a transfer here gives up after 2 s without an answer, and asks once more under the same key.
-Meanwhile the naive twin still has the first request in its queue. When the link is healed it works through the
-queue: it makes the transfer that nobody is waiting for any more, and then the retry. The hardened twin has answered
-long before and does nothing after that: even with the defence `idempotency` off, it makes no transfer twice here.
+A client that asks for a transfer here waits at most 2 s and, without an answer or after a 502, 503 or 504, asks again
+under the same key. Meanwhile the naive twin still has the first request in its queue. When the link is healed it works
+through the queue: it makes the transfer that nobody is waiting for any more, and then the retry. The hardened twin has
+answered long before and does nothing after that: even with the defence `idempotency` off, it makes no transfer twice
+here.
 """
 
 from dataclasses import replace
@@ -69,6 +70,6 @@ SCENARIO = Scenario(
     ),
     defences=("deadline",),
     lesson="deadline: frees the thread however silent the database is, and does no work for clients who have left.",
-    code=("db.init_app",),
+    code=("db.init_app", "defences.deadline.DeadlineConnection.wait"),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -21,8 +21,8 @@ from lab.model import DATABASE, FAULT, QUICK, Load, Question, Scenario, Verdict
 SCENARIO = Scenario(
     name="s16-deadlock",
     title="Deadlock between transfers",
-    hypothesis="Transfers in both directions between the same wallets never deadlock and never leave a client in "
-    "doubt, and 19 in 20 take at most a second.",
+    hypothesis="Transfers in both directions between the same wallets never deadlock, none has an unknown outcome, "
+    "and 19 in 20 take at most a second.",
     question=Question(
         text="A pays B while B pays A, and each holds the lock that the other needs. Who ends that, and after how "
         "long?",

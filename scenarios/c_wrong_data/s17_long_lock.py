@@ -3,8 +3,12 @@
 Somebody has read the bookings table and left the transaction open. A migration needs the table to itself, and queues
 for the lock. It holds nothing yet, but PostgreSQL grants locks in the order in which they are requested, so every
 SELECT that comes after it queues too. In the naive twin each of these holds a thread and a connection until the
-migration is done, and soon no thread is left for those who want something else. The hardened twin stops waiting for a
-lock after 0.8 s, and keeps threads free for the others.
+migration is done, and soon no thread is left for those who want something else. The hardened twin stops waiting after
+1 s, and keeps threads free for the others.
+
+Two of its defences end the wait. lock_timeout, one of the `server_timeouts`, ends a statement that has waited 0.8 s
+for a lock; but what it ends is rolled back, so `transaction_retry` repeats it, up to three times. Without the
+`deadline`, a client may thus wait more than 3 s. The deadline ends everything after 1 s, retries included.
 """
 
 from dataclasses import replace
@@ -47,8 +51,8 @@ SCENARIO = Scenario(
         RightAnswers(),
     ),
     defences=("server_timeouts", "deadline"),
-    lesson="deadline: nobody waits for a lock longer than the answer is worth. server_timeouts alone hold, too; next "
-    "to all other defences, it is the deadline that decides.",
-    code=("db.init_app",),
+    lesson="deadline: nobody waits for a lock longer than the answer is worth, retries included. server_timeouts alone "
+    "hold, too; but next to transaction_retry, which repeats what they end, it is the deadline that decides.",
+    code=("db.init_app", "defences.deadline.DeadlineConnection.wait"),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -2,8 +2,8 @@
 
 Guards requests that have nothing to do with the trouble. A hot row, a locked table, a heavy report or a slow dependency
 fills its own compartment and the shared slots; every other route keeps its reserved ones, and threads and connections
-to use them. A waiting request holds no connection, and waits no longer than its deadline. If no slot comes back within
-QUICK_S, fewer may wait, so that /healthz still finds a thread.
+to use them. A waiting request holds no connection, and waits no longer than its deadline. If slots are held for over
+QUICK_S, fewer requests may wait for them, so that /healthz still finds a thread.
 Costs refusals on the route in trouble, and a limit on how much of the pool one route may use even when all is well.
 Hurts alone when slots are never given back: without a `deadline`, a few stuck requests close their route for good.
 """

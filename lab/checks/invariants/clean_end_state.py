@@ -24,7 +24,7 @@ class CleanEndState(Check):
     open_at_most_s: float = 1.0  # a transaction; background work of the service takes milliseconds
 
     def title(self) -> str:
-        return "nothing is left open at the end"
+        return "no transaction, lock wait or pending booking is left"
 
     def judge(self, evidence: Evidence) -> CheckResult:
         if not len(evidence.requests):

@@ -1,6 +1,6 @@
 """I9, exactly once: one intent has one effect, however often it was sent.
 
-Acknowledged: once. In doubt: at most once. Refused, or cancelled since: not at all. All acknowledgements of one intent
+Acknowledged: once. Unknown: at most once. Refused, or cancelled since: not at all. All acknowledgements of one intent
 name the same row.
 """
 

@@ -21,7 +21,7 @@ ALL = 100  # bookings on a page
 
 
 def again(intent: Intent, first: Arrival) -> Arrival:
-    """The same request under the same key, from a client that has given up waiting for the answer."""
+    """The same request under the same key, from a client that got no answer, or was told to try again."""
     return replace(first, i=intent.i, at_s=intent.at_s, patience_s=None, repeats=first.i)
 
 

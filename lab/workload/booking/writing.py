@@ -70,12 +70,14 @@ def transfer_doubled(intent: Intent) -> Arrival:
 
 
 def create_booking_repeated(intent: Intent) -> Arrival:
-    """A booking whose client waits 2 s at most and, if it got no answer, asks once more under the same key."""
+    """A booking whose client waits at most 2 s and, without an answer or after a 502, 503 or 504, asks again under the
+    same key."""
     return replace(create_booking(intent), patience_s=PATIENCE_S)
 
 
 def transfer_repeated(intent: Intent) -> Arrival:
-    """A transfer whose client waits 2 s at most and, if it got no answer, asks once more under the same key."""
+    """A transfer whose client waits at most 2 s and, without an answer or after a 502, 503 or 504, asks again under the
+    same key."""
     return replace(transfer(intent), patience_s=PATIENCE_S)
 
 
