@@ -24,7 +24,7 @@ class Outcome(IntEnum):
     """What the client may believe about one request."""
 
     OK = 0  # acknowledged: the effect must be there
-    REFUSED = 1  # certainly no effect: no connection, a 4xx, an answer with "effect": "none", or a 503 to a read
+    REFUSED = 1  # certainly no effect: no connection, a 4xx, "effect": "none", or a 503 to a read
     UNKNOWN = 2  # a write that may have taken effect: timeout, reset, any other 5xx
     FAILED = 3  # a read that got any other error or no answer: it has no effect, so it is never unknown
 

@@ -93,6 +93,12 @@ def test_there_is_no_page_of_a_scenario_that_is_gone() -> None:
     assert {path.name for path in PAGES_OF_SCENARIOS.glob("*.md")} == {f"{name}.md" for name in entries()}
 
 
+def test_the_function_of_a_defence_is_shown_for_the_twin_that_has_it() -> None:
+    place = "defences.deadline.DeadlineConnection.wait"
+    assert excerpt("naive", place)[1] == ""
+    assert excerpt("hardened", place)[1].startswith("def wait(self")
+
+
 def test_code_that_is_not_there_is_named() -> None:
     with pytest.raises(LabError, match=r"no rooms\.teleport in the naive twin"):
         excerpt("naive", "rooms.teleport")

@@ -30,7 +30,7 @@ def advice() -> str:
     """How to let containers have real-time priority, so that load and probes wake on time; "" if they have it."""
     if not lacking():
         return ""
-    return f"This kernel gives containers no real-time priority. To have load and probes woken on time: {remedy()}."
+    return f"This kernel gives containers no real-time priority. To wake load and probes on time: {remedy()}."
 
 
 def remedy() -> str:
