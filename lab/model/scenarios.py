@@ -95,6 +95,6 @@ class Scenario:
     )
     defences: tuple[str, ...] = ()  # that make the difference here; an ablation switches these
     lesson: str = ""  # the defences that make the difference, in one sentence
-    code: tuple[str, ...] = ()  # where they differ: "profiles.save", "schema.indexes", "defences.deadline.left_s"
+    code: tuple[str, ...] = ()  # that differs: "profiles.save", "schema.indexes", "defences.deadline.left_s"
     full: Phases = FULL
     quick: Phases = QUICK
