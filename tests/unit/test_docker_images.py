@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from lab.model import QUEUE, Topology
 from lab.runtime.containers import images as docker_images
-from lab.runtime.containers.images import BASES, Images, base, digest, officials, pinned
+from lab.runtime.containers.images import (
+    BASES,
+    Images,
+    base,
+    digest,
+    officials,
+    pinned,
+    remove_images,
+    remove_outdated,
+)
 
 
 @pytest.fixture
@@ -107,3 +119,48 @@ def test_both_runtimes_have_a_server_in_the_same_version(name: str, wheel: str) 
 def test_every_base_image_has_one_that_is_built_offline() -> None:
     lines = (docker_images.COMPOSE / "offline" / "images.env").read_text().splitlines()
     assert lines == [f"LAB_{name.upper()}_IMAGE=failure-lab/offline-{name}" for name in BASES]
+
+
+class FakeImages:
+    """An engine's images, each with all of its tags; one that a container uses stays."""
+
+    def __init__(self, *tagged: tuple[str, ...]) -> None:
+        self.tagged = tagged
+        self.untagged: list[str] = []
+
+    def list(self, name: str) -> Any:
+        found = [tags for tags in self.tagged if any(fnmatchcase(tag, f"{name}:*") for tag in tags)]
+        return [SimpleNamespace(tags=list(tags)) for tags in found]
+
+    def remove(self, tag: str) -> None:
+        self.untagged.append(tag)
+
+    def prune(self, filters: object) -> None:
+        pass
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> FakeImages:
+    images = FakeImages(
+        ("failure-lab/service:old", "me/demo:v1", "registry:5000/failure-lab/service:old"),
+        ("failure-lab/service:new",),
+        ("failure-lab/offline-python:latest", "me/python:mine"),
+        ("postgres:18.4",),
+    )
+    monkeypatch.setattr(docker_images, "client", lambda: SimpleNamespace(images=images))
+    return images
+
+
+def test_only_the_labs_own_tags_of_an_image_are_removed(engine: FakeImages) -> None:
+    assert remove_images() == [
+        "removed image failure-lab/service:old",
+        "removed image failure-lab/service:new",
+        "removed image failure-lab/offline-python:latest",
+    ]
+    assert len(engine.untagged) == 3
+
+
+def test_of_an_older_image_only_the_labs_own_tags_are_removed(engine: FakeImages) -> None:
+    bases = dict.fromkeys(("python", "postgres", "toxiproxy"), "base")
+    remove_outdated(Images(**bases, service="failure-lab/service:new", load="failure-lab/load:new"))
+    assert engine.untagged == ["failure-lab/service:old"]

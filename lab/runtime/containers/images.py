@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache, partial
 from pathlib import Path
 
@@ -200,7 +201,9 @@ def _prune() -> None:
 
 
 def _tags(pattern: str) -> list[str]:
-    return [tag for image in client().images.list(name=pattern) for tag in image.tags]
+    """The tags whose repository fits `pattern`: an image that has one is listed with all of its tags."""
+    tags = [tag for image in client().images.list(name=pattern) for tag in image.tags]
+    return [tag for tag in tags if fnmatchcase(tag.rpartition(":")[0], pattern)]
 
 
 def _untag(tags: Iterable[str]) -> list[str]:
