@@ -4,15 +4,22 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
 from lab.model import LabError, LinkState, Toxic
+from lab.runtime.ownership.heal import heal
+from lab.runtime.ownership.ledger import holdings
 from lab.runtime.toxiproxy import client as toxiproxy
 from lab.runtime.toxiproxy.client import LinkActuator, create_proxy
 from lab.runtime.toxiproxy.embedded.api import Api
 from lab.runtime.toxiproxy.embedded.server import serve_api
 from lab.runtime.toxiproxy.rules import checked
+from lab.runtime.toxiproxy.tampering import found_at
+from tests.forged import forged_ledger
 
 SLOW = Toxic(type="latency", stream="downstream", attributes={"latency": 100, "jitter": 0})
 SLOWER = Toxic(type="latency", stream="downstream", attributes={"latency": 200, "jitter": 0})
@@ -158,6 +165,58 @@ def test_a_server_that_does_not_answer_in_time_cannot_be_trusted(monkeypatch: py
 def test_a_server_that_is_gone_cannot_be_reached() -> None:
     with pytest.raises(toxiproxy.ToxiproxyError, match="cannot be reached"):
         LinkActuator("http://127.0.0.1:1", "database").get()
+
+
+@contextmanager
+def somebody_else(body: bytes) -> Iterator[str]:
+    """The address of a program that has the same answer for whatever is asked."""
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answering) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+HALF = b'{"name": "a", "listen": "", "upstream": "", "enabled": true, "toxics": %s}'
+BODIES = [b"[]", b"7", b"null", b"<html>", b"\xff", b"[" * 100_000, b'{"a": []}', b'{"a": {"name": "a"}}']
+BODIES += [b'{"a": %s}' % (HALF % toxics) for toxics in (b"null", b"[7]", b'{"b": 1}')]
+
+
+@pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
+def test_another_program_at_the_port_of_a_server_is_no_toxiproxy(body: bytes) -> None:
+    with somebody_else(body) as url:
+        server = toxiproxy.Toxiproxy(url)
+        asked = [
+            server.version,
+            server.proxies,
+            lambda: server.get_proxy("database"),
+            lambda: list(found_at(url)),
+        ]
+        for ask in asked:
+            with pytest.raises(toxiproxy.ToxiproxyError, match="is not Toxiproxy"):
+                ask()
+
+
+@pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
+def test_another_program_at_the_port_of_a_dead_server_stops_no_healing(body: bytes, tmp_path: Path) -> None:
+    with somebody_else(body) as url:
+        details = {"url": url, "proxy": "database"}
+        forged_ledger(tmp_path, "run-dead", {"record": "undo", "how": "toxiproxy", "details": details})
+        assert heal(tmp_path) == []
+        assert holdings(tmp_path) == []
 
 
 def test_a_server_says_its_version_and_resets(link: LinkActuator, url: str) -> None:

@@ -6,10 +6,10 @@ an error for every answer that is not a success, PATCH, and reading a single pro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 import toxiproxy as library
@@ -22,6 +22,8 @@ from lab.runtime.toxiproxy.rules import checked
 
 TIMEOUT_S = 5.0
 TOXIPROXY = "toxiproxy"  # the way to undo a fault of a link
+
+Shaped = TypeVar("Shaped")
 
 
 class ToxiproxyError(LabError):
@@ -101,7 +103,7 @@ class Proxy(library.Proxy):  # type: ignore[misc]
         """Add a toxic behind the existing ones; returns the server's version of it."""
         asked = {"name": name, "type": toxic.type, "stream": toxic.stream, "toxicity": toxic.toxicity}
         asked["attributes"] = dict(toxic.attributes)
-        return _toxic(self._consumer.post(f"{self._path}/toxics", json=asked).json())
+        return _shaped(self._consumer.post(f"{self._path}/toxics", json=asked), _toxic)
 
     def destroy_toxic(self, toxic_name: str) -> bool:
         return bool(self._consumer.delete(f"{self._path}/toxics/{toxic_name}"))
@@ -128,23 +130,26 @@ class Toxiproxy(library.Toxiproxy):  # type: ignore[misc]
         self._consumer = Consumer(url)
 
     def version(self) -> str:
-        return str(self._consumer.get("/version").json()["version"])
+        return _shaped(self._consumer.get("/version"), lambda found: str(found["version"]))
 
     def proxies(self) -> dict[str, Proxy]:
-        found = self._consumer.get("/proxies").json()
-        return {name: Proxy(self._consumer, fields) for name, fields in found.items()}
+        answer = self._consumer.get("/proxies")
+        return _shaped(answer, lambda found: {name: self._proxy(fields) for name, fields in found.items()})
 
     def get_proxy(self, proxy_name: str) -> Proxy:
         """Raises MissingError if there is none of that name."""
-        return Proxy(self._consumer, self._consumer.get(f"/proxies/{proxy_name}").json())
+        return _shaped(self._consumer.get(f"/proxies/{proxy_name}"), self._proxy)
 
     def create(self, upstream: str, name: str, listen: str = "127.0.0.1:0", enabled: bool = True) -> Proxy:
         asked = {"name": name, "upstream": upstream, "listen": listen, "enabled": enabled}
-        return Proxy(self._consumer, self._consumer.post("/proxies", json=asked).json())
+        return _shaped(self._consumer.post("/proxies", json=asked), self._proxy)
 
     def reset(self) -> bool:
         """Every proxy enabled, every toxic gone."""
         return bool(self._consumer.post("/reset"))
+
+    def _proxy(self, fields: Mapping[str, Any]) -> Proxy:
+        return Proxy(self._consumer, fields)
 
 
 class LinkActuator:
@@ -214,3 +219,13 @@ def _toxic(fields: Mapping[str, Any]) -> Toxic:
         attributes=fields["attributes"] or {},
         toxicity=fields["toxicity"],
     )
+
+
+def _shaped(answer: requests.Response, shape: Callable[[Any], Shaped]) -> Shaped:
+    """What `shape` makes of the JSON in `answer`. By now another program may have the port of a server that died."""
+    try:
+        return shape(answer.json())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ToxiproxyError(
+            f"What answers at {answer.url} is not Toxiproxy. Is the stack up? See: bin/lab ps"
+        ) from error
