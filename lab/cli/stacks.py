@@ -81,8 +81,11 @@ def print_standing(*, as_json: bool) -> None:
         console.print(Text.assemble((run.run, "bold"), age))
         for line in not_running(run):
             say(f"  {line}", style="red")
-        for line in broken(run):
+        wrong, silent = broken(run)
+        for line in wrong:
             say(f"  broken: {line}. Undo it: bin/lab heal", style="red")
+        for line in silent:
+            say(f"  {line}", style="red")
         if run.published:
             print_addresses(run.published)
 
@@ -97,20 +100,22 @@ def not_running(run: Holdings) -> list[str]:
     return [f"{one.how}: {one.name}.{steps[one.healable] if run.standing else ''}" for one in found]
 
 
-def broken(run: Holdings) -> list[str]:
-    """What is wrong with the proxies of a stack that was left running, whoever did it, a line each."""
-    lines = []
+def broken(run: Holdings) -> tuple[list[str], list[str]]:
+    """Of a stack that was left running: what is wrong with its proxies, whoever did it, and which cannot be asked."""
+    wrong: list[str] = []
+    silent: list[str] = []
     for twin, places in (run.published or {}).items():
         try:
-            lines += [f"{twin} {line}" for line in found_at(places["toxiproxy"])]
-        except LabError as error:
-            lines.append(f"{twin} {error}")
-    return lines
+            wrong += [f"{twin} {line}" for line in found_at(places["toxiproxy"])]
+        except LabError:
+            silent.append(f"{twin}: its Toxiproxy does not answer")
+    return wrong, silent
 
 
 def told_of(run: Holdings) -> dict[str, object]:
     found: list[Stopped] = []
     unknown = ""
+    wrong, silent = broken(run)
     try:
         found = stopped(run)
     except LabError as error:
@@ -120,7 +125,7 @@ def told_of(run: Holdings) -> dict[str, object]:
         "published": run.published,
         "not_running": {one.name: one.how for one in found},
         "unknown": unknown,
-        "broken": broken(run),
+        "broken": wrong + silent,
     }
 
 
