@@ -10,14 +10,21 @@ from lab.runtime.local.parts import installing
 
 
 def test_what_a_killed_lab_left_half_made_is_removed_and_what_another_is_making_is_not(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also where all that is needed is there: another lab was quicker than the one that was killed."""
+    monkeypatch.setattr(installing, "cache_folder", lambda _user: tmp_path)
+    monkeypatch.setattr(installing, "readable", lambda *_: True)
+    monkeypatch.setattr(installing, "find_binaries", lambda: tmp_path / "bin")
+    monkeypatch.setattr(installing, "_version", lambda _binaries: "18.4")
+    monkeypatch.setattr(installing, "_initialise", lambda _, cluster: (cluster / "password").touch())
     killed, busy = tmp_path / "making-old", tmp_path / "making-new"
-    (killed / "cluster").mkdir(parents=True)
     busy.mkdir()
-    os.utime(killed, (0, 0))
-    with installing._staging(tmp_path) as staging:
-        assert {path.name for path in tmp_path.iterdir()} == {busy.name, staging.name}
+    for _ in ("it is made", "it is there"):
+        (killed / "cluster").mkdir(parents=True)
+        os.utime(killed, (0, 0))
+        assert installing.installation().version == "18.4"
+        assert list(tmp_path.glob("making-*")) == [busy]
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ def installation() -> Installation:
     user = stranger() if os.geteuid() == 0 else None
     found = find_binaries()
     cache = cache_folder(user)
+    _remove_killed(cache)
     if user is not None and not readable(found, user):
         found = _copied(found, cache)
     version = _version(found)
@@ -166,7 +167,6 @@ def _initialise(binaries: Path, cluster: Path) -> None:
 @contextmanager
 def _staging(cache: Path) -> Iterator[Path]:
     """A scratch folder in the cache, removed afterwards, so that a half-made thing is never taken for a whole one."""
-    _remove_killed(cache)
     with tempfile.TemporaryDirectory(prefix=MAKING, dir=cache, ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
