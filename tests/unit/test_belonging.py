@@ -80,13 +80,55 @@ def test_a_link_to_a_folder_of_the_run_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_the_run_goes_also_where_the_kill_came_before_its_mark(tmp_path: Path) -> None:
-    whole, empty = tmp_path / "scratch", tmp_path / f"failure-lab-{RUN}-17"
+    whole, empty, unwritten = (
+        tmp_path / "scratch",
+        *(tmp_path / f"failure-lab-{RUN}-{pid}" for pid in (17, 18)),
+    )
     make_folder(whole, RUN)
     (whole / "data").mkdir()
     empty.mkdir()
-    forged_ledger(tmp_path / "state", RUN, own(FOLDER, whole), own(FOLDER, empty))
+    unwritten.mkdir()
+    (unwritten / belonging.FILE).touch()
+    ours = (whole, empty, unwritten)
+    forged_ledger(tmp_path / "state", RUN, *(own(FOLDER, folder) for folder in ours))
 
-    assert heal(tmp_path / "state") == [f"removed {whole}", f"removed {empty}"]
+    assert heal(tmp_path / "state") == [f"removed {folder}" for folder in ours]
+
+
+@pytest.mark.parametrize("name", [f"failure-lab-{RUN}-17", f"failure-lab-{RUN}-2-17", "scratch"])
+def test_an_empty_mark_beside_anything_else_or_in_another_folder_marks_nothing(
+    tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / belonging.FILE).touch()
+    if RUN in name:
+        (folder / "thesis.txt").touch()
+    forged_ledger(tmp_path / "state", RUN, own(FOLDER, folder))
+
+    assert heal(tmp_path / "state") == []
+    assert folder.is_dir()
+
+
+def test_a_folder_is_still_known_where_a_kill_came_while_it_was_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    make_folder(scratch, RUN)
+    (scratch / "data").mkdir()
+    (scratch / "data" / "rows").touch()
+    forged_ledger(tmp_path / "state", RUN, own(FOLDER, scratch))
+
+    def killed(path: Path) -> None:
+        for file in (inside for inside in path.iterdir() if inside.is_file()):
+            file.unlink()
+        raise OSError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", killed)
+        (failure,) = heal(tmp_path / "state")
+        assert failure == f"could not remove folder {scratch}: killed"
+    assert heal(tmp_path / "state") == [f"removed {scratch}"]
 
 
 def test_a_process_of_somebody_elses_runs_on(tmp_path: Path) -> None:

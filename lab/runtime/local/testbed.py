@@ -18,14 +18,13 @@ from typing import Any
 from lab.model import BALANCER, CACHE, POSTGRES, QUEUE, Capability, LabError, Stack, Topology, TwinPlan
 from lab.ports import Child, Journal
 from lab.runtime.cores import listed, shares, usable
-from lab.runtime.effects import about_to
 from lab.runtime.local.in_memory import folder_for_data, make_folder_in_memory
 from lab.runtime.local.parts import WHEELS, installing
 from lab.runtime.local.parts.stranger import let_through, stranger
 from lab.runtime.local.processes import Process
 from lab.runtime.local.starting import Programs
 from lab.runtime.local.twin import LocalTwin
-from lab.runtime.ownership.belonging import make_folder
+from lab.runtime.ownership.belonging import make_folder, remove_folders
 from lab.runtime.ownership.ledger import Ledger, holdings
 from lab.runtime.ports_free import Ports
 from lab.runtime.priority import giving_way
@@ -90,12 +89,9 @@ class LocalTestbed(Twins[LocalTwin]):
     def down(self) -> None:
         """End all that `up` and `spawn` started and remove what they wrote; harmless when there is nothing."""
         self._stop()
-        folders = {self._folder, self._in_memory}
-        for folder in folders:
-            about_to("folder: remove")
-            shutil.rmtree(folder, ignore_errors=True)
         self._twins.clear()
-        self._let_go(everything_gone=not any(folder.exists() for folder in folders))
+        made = {self._folder, self._in_memory}
+        self._let_go(everything_gone=self._ledger is None or remove_folders(self._ledger, made))
 
     def spawn(self, twin: str, module: str, config: Mapping[str, Any], folder: Path, name: str) -> Child:
         (folder / f"{name}.config.json").write_text(json.dumps(config, indent=1))

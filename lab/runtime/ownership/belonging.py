@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
-from lab.runtime.ownership.ledger import RUN_MARK
+from lab.runtime.effects import about_to
+from lab.runtime.ownership.ledger import FOLDER, RUN_MARK, Ledger, read
 
 FILE = ".failure-lab"  # in the folder of a run: its id
 
@@ -34,14 +35,43 @@ def make_folder(path: Path, run: str) -> None:
 
 
 def has_folder(run: str, path: Path) -> bool:
-    """Whether the folder `path` belongs to `run`: it is marked, or a kill came before it could be marked."""
+    """Whether the folder `path` belongs to `run`: it is marked, or a kill came before its mark was written."""
     with suppress(OSError):
         if path.is_symlink() or path.stat().st_uid != os.geteuid():
             return False
-        if not any(path.iterdir()):
+        if all(inside.name == FILE and not inside.lstat().st_size for inside in path.iterdir()):
             return _named_after(run, path)
         return (path / FILE).read_text() == run
     return False
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder of a run, its mark last: what a kill leaves of it is still known for the run's."""
+    for inside in path.iterdir():
+        if inside.is_dir() and not inside.is_symlink():
+            shutil.rmtree(inside)
+        elif inside.name != FILE:
+            inside.unlink()
+    shutil.rmtree(path)
+
+
+def remove_folders(ledger: Ledger, made: Collection[Path]) -> bool:
+    """Remove all folders of the run: those that were `made`, and those that only `ledger` knows of. False if one stays.
+
+    An interrupt while one is made comes before anybody else knows its path.
+    """
+    named: set[Path] = set()
+    with suppress(FileNotFoundError):  # somebody has removed it
+        named = {Path(thing.key) for thing in read(ledger.path).owned if thing.kind == FOLDER}
+    gone = True
+    for folder in sorted({*made, *named}):
+        if has_folder(ledger.run, folder):
+            about_to("folder: remove")
+            try:
+                remove_folder(folder)
+            except OSError:
+                gone = False
+    return gone
 
 
 def has_process(run: str, pid: int) -> bool:

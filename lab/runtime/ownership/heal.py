@@ -8,7 +8,6 @@ Whoever comes first does it, the run's own guardian or `lab heal`; the other wai
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -188,7 +187,7 @@ def _end_other(run: Holdings, thing: Owned) -> Iterator[str]:
     elif thing.kind != FOLDER:
         raise LabError("only a newer version of the lab can do that")
     elif belonging.has_folder(run.run, path):
-        shutil.rmtree(path)
+        belonging.remove_folder(path)
         yield f"removed {path}"
 
 
