@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from lab import paths
@@ -26,8 +26,8 @@ def clean_up(*, runs: bool, images: bool) -> None:
     No run can begin meanwhile. Raises LabError, before anything is done, if `images` cannot be removed.
     """
     remove_images: Callable[[], list[str]] = _remover_of_images() if images else list
-    with run_lock(paths.STATE):
-        lines, failed = parted([*heal(paths.STATE), *take_down(paths.STATE)])
+    with _alone() as states:
+        lines, failed = parted([line for state in states for line in (*heal(state), *take_down(state))])
         if failed:  # without their ledger nobody would find these things again
             raise Unhealed("\n".join(failed))
         if runs:
@@ -35,6 +35,17 @@ def clean_up(*, runs: bool, images: bool) -> None:
         lines += remove_images()
         remove_within(paths.STATE)
     say("\n".join([*lines, "Clean."]))
+
+
+@contextmanager
+def _alone() -> Iterator[list[Path]]:
+    """No run begins meanwhile, neither here nor in the copy of a self-check. Yields the state folders of both."""
+    with ExitStack() as locks:
+        locks.enter_context(run_lock(paths.STATE))  # from here on nobody makes a copy
+        states = paths.states()
+        for copy in states[1:]:
+            locks.enter_context(run_lock(copy))
+        yield states
 
 
 def _remover_of_images() -> Callable[[], list[str]]:

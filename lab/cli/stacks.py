@@ -19,7 +19,7 @@ from lab.model import LabError, Secrets, Stack
 from lab.record import NoJournal
 from lab.runtime.ownership.heal import heal as heal_all
 from lab.runtime.ownership.heal import take_down
-from lab.runtime.ownership.ledger import CONTAINER, PROCESS, Holdings, holdings, leftovers
+from lab.runtime.ownership.ledger import CONTAINER, PROCESS, Holdings, holdings
 from lab.runtime.ownership.lock import run_lock
 from lab.runtime.ownership.stopped import Stopped, stopped
 from lab.runtime.toxiproxy.tampering import found_at
@@ -62,18 +62,19 @@ def take_all_down() -> None:
 
 
 def heal_and_tell() -> None:
-    say_all(heal_all(paths.STATE), "Nothing to heal.")
+    say_all([line for state in paths.states() for line in heal_all(state)], "Nothing to heal.")
 
 
 def print_standing(*, as_json: bool) -> None:
     """What is running, which of its parts have stopped, and which of its links are broken."""
-    found = [run for run in holdings(paths.STATE) if run.genuine and (run.owner_alive or run.standing)]
+    known = [run for state in paths.states() for run in holdings(state) if run.genuine]
+    found = [run for run in known if not run.leftover]
     if as_json:
         print(json.dumps([told_of(run) for run in found], indent=2))
         return
     if not found:
         console.print("Nothing is running. Start both twins: bin/lab up")
-    for run in (run for run in leftovers(paths.STATE) if run.genuine):
+    for run in (run for run in known if run.leftover):
         say(f"left over: {run.run}. Clean up: bin/lab heal", style="red")
     for run in found:
         parts = sum(thing.kind in (PROCESS, CONTAINER) for thing in run.owned)

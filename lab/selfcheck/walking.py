@@ -26,7 +26,6 @@ PLAN, RESULTS, RUNS = "selfcheck.json", "results", "runs"
 AGAIN = (
     2  # how many times a run that the machine spoiled is repeated: a short baseline forgives one slow answer
 )
-WORKSHOP = paths.STATE / "selfcheck"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +95,7 @@ def unfinished(runs: Path, plan: Plan) -> SelfcheckFolder | None:
 
 def walk(check: SelfcheckFolder, say: Callable[[str], None]) -> Iterator[CaseResult]:
     """Each new result, as it becomes known."""
-    workshop, cases = Workshop(WORKSHOP), check.left()
+    workshop, cases = Workshop(paths.workshop()), check.left()
     with run_lock(paths.STATE):
         workshop.open()
         for number, case in enumerate(cases, len(check.plan.cases) - len(cases) + 1):

@@ -7,9 +7,14 @@ import pytest
 from lab import paths
 from lab.cli import cleaning
 from lab.model import LabError
+from lab.runtime.ownership.belonging import make_folder
+from lab.runtime.ownership.ledger import FOLDER
 from lab.runtime.ownership.lock import run_lock
 from tests.fabricated.folder import Fabricated, make_run
+from tests.forged import forged_ledger
 from tests.unit.conftest import Lab
+
+RUN = "20261126-041800-s99-made-up-0001"
 
 
 def test_no_run_begins_while_its_ledger_could_be_removed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,3 +48,38 @@ def test_without_a_latest_run_the_others_are_not_denied(lab: Lab, tmp_path: Path
     make_run(tmp_path / "runs" / "20261121-080000-s01-a", Fabricated(requests=10))
     code, _, err = lab("report")
     assert (code, err) == (2, "lab: There is no latest run. Name one: bin/lab runs\n")
+
+
+def copy() -> Path:
+    """The state of the copy that a self-check works in."""
+    return paths.STATE / "selfcheck" / paths.STATE.name
+
+
+@pytest.fixture
+def scratch(lab: Lab, tmp_path: Path) -> Path:
+    """What the run of a self-check left that was killed: a folder, and its ledger in the state of the copy."""
+    folder = tmp_path / "scratch"
+    make_folder(folder, RUN)
+    left = {"record": "own", "kind": FOLDER, "key": str(folder), "details": {}}
+    forged_ledger(copy(), RUN, left)
+    return folder
+
+
+def test_what_a_killed_self_check_left_is_shown_and_healed(lab: Lab, scratch: Path) -> None:
+    assert f"left over: {RUN}. Clean up: bin/lab heal" in lab("ps")[1]
+    assert lab("heal")[:2] == (0, f"removed {scratch}\n")
+    assert lab("heal")[:2] == (0, "Nothing to heal.\n")
+
+
+def test_what_a_killed_self_check_left_is_healed_before_its_ledger_goes(lab: Lab, scratch: Path) -> None:
+    assert lab("clean")[:2] == (0, f"removed {scratch}\nClean.\n")
+    assert not scratch.exists()
+    assert not paths.STATE.exists()
+
+
+def test_nothing_is_removed_while_the_run_of_a_killed_self_check_goes_on(lab: Lab, scratch: Path) -> None:
+    with run_lock(copy()):
+        code, _, err = lab("clean")
+    assert code == 2
+    assert "Another run is in progress" in err
+    assert scratch.exists()
