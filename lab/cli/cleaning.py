@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -14,6 +17,7 @@ from lab.cli.healed import parted
 from lab.errors import LabError, Unhealed
 from lab.record.campaigns import PLAN
 from lab.runtime.ownership.heal import heal, take_down
+from lab.runtime.ownership.ledger import holdings
 from lab.runtime.ownership.lock import RUN_LOCK, run_lock
 
 MANIFEST = "manifest.json"
@@ -28,6 +32,7 @@ def clean_up(*, runs: bool, images: bool) -> None:
     remove_images: Callable[[], list[str]] = _remover_of_images() if images else list
     with _alone() as states:
         lines, failed = parted([line for state in states for line in (*heal(state), *take_down(state))])
+        failed += [line for state in states for line in not_ours(state)]
         if failed:  # without their ledger nobody would find these things again
             raise Unhealed("\n".join(failed))
         if runs:
@@ -35,6 +40,28 @@ def clean_up(*, runs: bool, images: bool) -> None:
         lines += remove_images()
         remove_within(paths.STATE)
     say("\n".join([*lines, "Clean."]))
+
+
+def not_ours(state: Path) -> Iterator[str]:
+    """For each ledger that we may not heal, who can. One that a kill left empty names nothing."""
+    for run in holdings(state):
+        with suppress(FileNotFoundError):  # its run has just ended
+            file = run.path.lstat()
+            if run.genuine or not file.st_size:
+                continue
+            if file.st_uid != os.geteuid():
+                who = _name_of(file.st_uid)
+                yield f"{run.path} belongs to {who}, who alone can end what it names. As {who}: bin/lab clean"
+            else:
+                hint = f"If none of it runs: rm {shlex.quote(str(run.path))}"
+                yield f"What {run.path} names was not started here. {hint}"
+
+
+def _name_of(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"user {user}"
 
 
 @contextmanager

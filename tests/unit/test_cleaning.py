@@ -1,5 +1,6 @@
 """Cleaning up: all or nothing, and no run begins meanwhile."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,33 @@ def test_nothing_is_removed_while_the_run_of_a_killed_self_check_goes_on(lab: La
     assert code == 2
     assert "Another run is in progress" in err
     assert scratch.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("user", [65_534, 64_999], ids=["with a name", "without one"])
+def test_root_does_not_forget_what_another_user_has_running(lab: Lab, user: int) -> None:
+    ledger = forged_ledger(paths.STATE, RUN, {"record": "standing", "published": {}})
+    os.chown(ledger, user, user)
+    code, _, err = lab("clean")
+    who = "nobody" if user == 65_534 else "user 64999"
+    said = f"lab: {ledger} belongs to {who}, who alone can end what it names. As {who}: bin/lab clean\n"
+    assert (code, err) == (3, said)
+    assert ledger.exists()
+
+
+@pytest.mark.parametrize("where", ["here", "in the copy"])
+def test_what_a_ledger_names_that_was_not_written_here_is_not_forgotten(lab: Lab, where: str) -> None:
+    ledger = forged_ledger(paths.STATE if where == "here" else copy(), RUN, genuine=False)
+    code, _, err = lab("clean")
+    assert (code, err.count("\n")) == (3, 1)
+    assert err.endswith(f"If none of it runs: rm {ledger}\n")
+    assert ledger.exists()
+    ledger.unlink()
+    assert lab("clean")[0] == 0
+    assert not paths.STATE.exists()
+
+
+def test_a_ledger_that_a_kill_left_empty_keeps_nobody_from_cleaning_up(lab: Lab) -> None:
+    forged_ledger(paths.STATE, RUN).write_text("")
+    assert lab("clean")[0] == 0
+    assert not paths.STATE.exists()
