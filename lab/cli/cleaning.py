@@ -15,13 +15,18 @@ from lab import paths
 from lab.cli.console import say
 from lab.cli.healed import parted
 from lab.errors import LabError, Unhealed
-from lab.record.campaigns import PLAN
+from lab.record.campaigns import is_campaign
+from lab.record.manifest import is_run
 from lab.runtime.ownership.heal import heal, take_down
 from lab.runtime.ownership.ledger import holdings
 from lab.runtime.ownership.lock import RUN_LOCK, run_lock
 
-MANIFEST = "manifest.json"
-RUN_ID = re.compile(r"\d{8}-\d{6}-")  # as lab.cli.assembly.new_run makes them
+RUN_ID = re.compile(r"\d{8}-\d{6}-.+-[0-9a-f]{4}")  # as lab.cli.assembly.new_run makes them
+# All that the lab, its setup and its runs put into the state folder.
+OURS = frozenset({
+    "docker", "guardian.log", "heal.lock", "logs", "owned", "prepare.lock", "prepare.log", RUN_LOCK,
+    "selfcheck", "toxiproxy.log", "up.header",
+})  # fmt: skip
 
 
 def clean_up(*, runs: bool, images: bool) -> None:
@@ -95,7 +100,7 @@ def remove_runs(runs: Path) -> int:
     for folder in found:
         shutil.rmtree(folder)
     latest = runs / "latest"
-    if latest.is_symlink():
+    if latest.is_symlink() and not latest.exists():  # it named one of them
         latest.unlink()
     if runs.is_dir() and not runs.is_symlink() and not any(runs.iterdir()):
         runs.rmdir()
@@ -103,15 +108,16 @@ def remove_runs(runs: Path) -> int:
 
 
 def is_ours(folder: Path) -> bool:
-    """A run or a campaign, whole or not."""
+    """A run or a campaign, whole or not; a run that was killed at its start has nothing but its name."""
     if folder.is_symlink() or not folder.is_dir():
         return False
-    return bool(RUN_ID.match(folder.name)) or any((folder / name).exists() for name in (MANIFEST, PLAN))
+    return bool(RUN_ID.fullmatch(folder.name)) or is_run(folder) or is_campaign(folder)
 
 
 def remove_within(state: Path) -> None:
-    """Remove everything in the lab's own folder, the lock of runs last, and the folder."""
-    for path in state.iterdir() if state.is_dir() else ():
+    """Remove the lab's own folder, the lock of runs last; where it is a link, only what the lab put there."""
+    found = list(state.iterdir()) if state.is_dir() else []
+    for path in (path for path in found if path.name in OURS or not state.is_symlink()):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         elif path.name != RUN_LOCK:

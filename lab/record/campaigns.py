@@ -79,6 +79,15 @@ def campaigns(runs: Path) -> Iterator[CampaignFolder]:
             continue
 
 
+def is_campaign(folder: Path) -> bool:
+    """Whether `folder` has the plan of a campaign. Other programs may have a campaign.json, too."""
+    try:
+        read_value(folder / PLAN, Campaign)
+    except LabError:
+        return False
+    return True
+
+
 def unfinished(runs: Path, campaign: Campaign) -> CampaignFolder | None:
     """The newest unfinished campaign below `runs` that asks for the same runs."""
     alike = (found for found in campaigns(runs) if found.campaign.same_as(campaign))

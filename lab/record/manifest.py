@@ -16,6 +16,7 @@ from lab.record.codec import Damaged, structured
 from lab.record.files import damaged, read_bytes
 
 FORMAT = 5
+OF_ANY_FORMAT = {"run", "scenario", "runtime", "lab_version", "t0_wall"}
 
 
 class Status(StrEnum):
@@ -84,6 +85,15 @@ def read_origin(folder: Path) -> Origin:
     except (LabError, ValueError, KeyError, TypeError, RecursionError):
         return Origin()
     return Origin(commit=commit, runtime=runtime, day=t0_wall[:10])
+
+
+def is_run(folder: Path) -> bool:
+    """Whether `folder` has the manifest of a run, in whatever format. Web pages have a manifest.json, too."""
+    try:
+        data = json.loads(read_bytes(folder / "manifest.json"))
+    except (LabError, ValueError, RecursionError):
+        return False
+    return isinstance(data, dict) and data.keys() >= OF_ANY_FORMAT and isinstance(data.get("format", 1), int)
 
 
 def read_manifest(folder: Path) -> Manifest:

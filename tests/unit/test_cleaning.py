@@ -1,5 +1,6 @@
 """Cleaning up: all or nothing, and no run begins meanwhile."""
 
+import json
 import os
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from lab import paths
 from lab.cli import cleaning
 from lab.model import LabError
+from lab.model.campaigns import Campaign, CampaignKind
+from lab.record.campaigns import CampaignFolder
 from lab.runtime.ownership.belonging import make_folder
 from lab.runtime.ownership.ledger import FOLDER
 from lab.runtime.ownership.lock import run_lock
@@ -93,8 +96,9 @@ def test_root_does_not_forget_what_another_user_has_running(lab: Lab, user: int)
     os.chown(ledger, user, user)
     code, _, err = lab("clean")
     who = "nobody" if user == 65_534 else "user 64999"
-    said = f"lab: {ledger} belongs to {who}, who alone can end what it names. As {who}: bin/lab clean\n"
-    assert (code, err) == (3, said)
+    assert code == 3
+    assert err.startswith(f"lab: {ledger} belongs to {who}, who alone can end what it names.")
+    assert err.endswith(f" As {who}: bin/lab clean\n")
     assert ledger.exists()
 
 
@@ -114,3 +118,50 @@ def test_a_ledger_that_a_kill_left_empty_keeps_nobody_from_cleaning_up(lab: Lab)
     forged_ledger(paths.STATE, RUN).write_text("")
     assert lab("clean")[0] == 0
     assert not paths.STATE.exists()
+
+
+def manifest(folder: Path, **members: object) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(json.dumps(members))
+    return folder
+
+
+OLD = dict.fromkeys(("run", "scenario", "runtime", "lab_version", "t0_wall"), "")
+
+
+@pytest.mark.parametrize(
+    ("name", "members"),
+    [
+        ("kept", OLD),
+        ("kept", {**OLD, "format": 2}),
+        ("kept", {**OLD, "format": 9}),
+        ("20261121-080000-s01-db-latency-3fa9", {}),
+    ],
+)
+def test_a_run_of_any_format_is_a_run_and_so_is_what_has_the_name_of_one(
+    tmp_path: Path, name: str, members: dict[str, object]
+) -> None:
+    assert cleaning.is_ours(manifest(tmp_path / name, **members))
+
+
+@pytest.mark.parametrize("members", [{}, {"run": "x"}, {"name": "Shop"}, {**OLD, "format": "zip"}])
+def test_a_manifest_of_something_else_makes_no_run(tmp_path: Path, members: dict[str, object]) -> None:
+    assert not cleaning.is_ours(manifest(tmp_path / "shop", **members))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", "[" * 100_000])
+def test_a_manifest_that_cannot_be_read_makes_no_run(tmp_path: Path, text: str) -> None:
+    (manifest(tmp_path / "shop") / "manifest.json").write_text(text)
+    assert not cleaning.is_ours(tmp_path / "shop")
+
+
+def test_a_campaign_is_one_by_its_plan(tmp_path: Path) -> None:
+    plan = Campaign(kind=CampaignKind.SWEEP, scenario="s99", quick=True, runtime="local", seed=7, cells=())
+    assert cleaning.is_ours(CampaignFolder.create(tmp_path / "kept", plan).folder)
+
+
+def test_a_link_called_latest_that_names_no_run_stays(tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "latest").symlink_to("thesis")
+    assert cleaning.remove_runs(tmp_path) == 0
+    assert (tmp_path / "latest").is_symlink()

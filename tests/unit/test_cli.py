@@ -218,17 +218,23 @@ def test_clean_empties_a_folder_of_runs_that_is_a_link_and_touches_nothing_else_
     lab: Lab, tmp_path: Path
 ) -> None:
     elsewhere = tmp_path / "big disk"
+    elsewhere.mkdir()
+    for name in ("thesis", "20240131-180000-holiday", "shop", "campaigns"):
+        (elsewhere / name).mkdir()
+    (elsewhere / "shop" / "manifest.json").write_text('{"name": "Shop", "start_url": "/", "icons": []}')
+    (elsewhere / "campaigns" / "campaign.json").write_text('{"kind": "newsletter"}')
+    theirs = set(elsewhere.rglob("*"))
     make_run(elsewhere / "20261121-080000-s01-a", Fabricated(requests=10))
-    (elsewhere / "thesis").mkdir()
     (elsewhere / "latest").symlink_to("20261121-080000-s01-a")
     (tmp_path / "runs").symlink_to(elsewhere)
-    (tmp_path / "scratch").mkdir()
-    (tmp_path / "scratch" / "some.log").touch()
+    (tmp_path / "scratch" / "logs" / "run").mkdir(parents=True)
+    for name in ("guardian.log", "some.log"):
+        (tmp_path / "scratch" / name).touch()
     (tmp_path / "state").symlink_to(tmp_path / "scratch")
     code, out, err = lab("clean", "--runs")
     assert (code, out.splitlines()[-2:]) == (0, ["removed 1 runs", "Clean."]), err
-    assert [path.name for path in elsewhere.iterdir()] == ["thesis"]
-    assert list((tmp_path / "scratch").iterdir()) == []
+    assert set(elsewhere.rglob("*")) == theirs
+    assert [path.name for path in (tmp_path / "scratch").iterdir()] == ["some.log"]
 
 
 def test_the_newest_report_is_opened_in_a_browser(
