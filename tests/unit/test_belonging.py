@@ -95,7 +95,9 @@ def test_a_folder_of_the_run_goes_also_where_the_kill_came_before_its_mark(tmp_p
     assert heal(tmp_path / "state") == [f"removed {folder}" for folder in ours]
 
 
-@pytest.mark.parametrize("name", [f"failure-lab-{RUN}-17", f"failure-lab-{RUN}-2-17", "scratch"])
+@pytest.mark.parametrize(
+    "name", [f"failure-lab-{RUN}-17", f"failure-lab-{RUN}-2-17", "scratch"], ids=["ours", "alike", "scratch"]
+)
 def test_an_empty_mark_beside_anything_else_or_in_another_folder_marks_nothing(
     tmp_path: Path, name: str
 ) -> None:
