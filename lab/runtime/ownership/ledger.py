@@ -132,8 +132,8 @@ class Ledger:
             self._append(record="disown", kind=thing.kind, key=thing.key)
 
     def running(self) -> bool:
-        """Whether a process that is owned still runs."""
-        return any(process_alive(thing) for thing in read(self.path).owned)
+        """Whether a process that is owned still runs; no if somebody has removed the ledger."""
+        return self.path.exists() and any(process_alive(thing) for thing in read(self.path).owned)
 
     def left_standing(self, published: Mapping[str, Mapping[str, str]]) -> None:
         """The stack is to outlive this process, until `lab down`."""
