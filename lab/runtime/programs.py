@@ -14,8 +14,8 @@ import pwd
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from lab.paths import ROOT
 from lab.runtime.effects import about_to
 
 LINES_TOLD = 3
+TIDY_TIMEOUT_S, POLL_S = 5.0, 0.02
 HOMELESS = "/nonexistent"
 
 
@@ -98,6 +99,10 @@ def build_environment(shell: Mapping[str, str] | None = None, /, **extra: str) -
     return BUILDS.environment(os.environ if shell is None else shell, **extra)
 
 
+class Overdue(LabError):
+    """A program that took too long."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ended:
     """A program that has ended, and what it printed."""
@@ -126,7 +131,7 @@ def ended(
 ) -> Ended:  # fmt: skip
     """Run `command` to its end; `shown` lets people read along. Raises LabError if it cannot start or takes too long.
 
-    It leads a group of its own, which is killed as a whole when the time is over or we are interrupted.
+    It leads a group of its own, which is ended as a whole when the time is over or we are interrupted.
     """
     return Started(command, env=env, cwd=cwd, user=user, shown=shown).finish(text, timeout_s)
 
@@ -140,6 +145,7 @@ class Started:
     ) -> None:  # fmt: skip
         """As for `ended`."""
         self._name = Path(command[0]).name
+        self._shown = shown
         about_to(f"spawn: {' '.join([self._name, *command[1:2]])}")
         try:
             self._popen = subprocess.Popen(
@@ -158,22 +164,45 @@ class Started:
             raise LabError(f"{self._name} cannot be started: {error.strerror}.") from error
 
     def finish(self, text: str, timeout_s: float) -> Ended:
-        """Give it `text` and wait for its end. Raises LabError if it takes too long; it is gone in any case."""
+        """Give it `text` and wait for its end. Raises Overdue if it takes too long; it is gone in any case."""
         with self._popen:
             try:
                 stdout, stderr = self._popen.communicate(text, timeout_s)
             except subprocess.TimeoutExpired:
-                self._kill()
-                raise LabError(f"{self._name} did not end within {timeout_s:g} s.") from None
+                self.end()
+                raise Overdue(f"{self._name} did not end within {timeout_s:g} s.") from None
             except BaseException:
-                self._kill()
+                self.end()
                 raise
         return Ended(name=self._name, code=self._popen.returncode, stdout=stdout or "", stderr=stderr or "")
 
-    def _kill(self) -> None:
-        if self._popen.poll() is None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._popen.pid, signal.SIGKILL)
+    def end(self) -> None:
+        """End its whole group, from any thread. What people watch may first remove what it has begun."""
+        if self._popen.returncode is not None:
+            return
+        try:
+            if self._shown:
+                self._signal(signal.SIGTERM)
+                self._await_end()
+        finally:
+            self._signal(signal.SIGKILL)
+
+    def _await_end(self) -> None:
+        """Wait, but not for long, until its group is empty."""
+        give_up = time.monotonic() + TIDY_TIMEOUT_S
+        while time.monotonic() < give_up:
+            self._popen.poll()  # else it stays in the group
+            if not self._signal(0):
+                return
+            time.sleep(POLL_S)
+
+    def _signal(self, number: int) -> bool:
+        """Whether anybody was there to get it."""
+        try:
+            os.killpg(self._popen.pid, number)
+        except (ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
+            return False
+        return True
 
 
 def output(command: Sequence[str], **options: Any) -> str:

@@ -14,10 +14,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from lab import provenance
 from lab.model import LabError
+from lab.runtime import programs
 from lab.runtime.programs import build_environment, ended, environment, output
 
 ROOT = Path(__file__).parents[2]
@@ -206,3 +208,34 @@ def test_a_program_that_fails_is_named_with_its_last_words() -> None:
 def test_a_program_that_is_missing_is_named() -> None:
     with pytest.raises(LabError, match=r"gizmo cannot be started: No such file or directory"):
         output(["/nowhere/gizmo"], timeout_s=30)
+
+
+def runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_what_a_program_left_running_is_ended_although_it_has_ended_itself(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="did not end"):
+        ended(["sh", "-c", "sleep 30 & echo $! >pid"], timeout_s=0.5, cwd=tmp_path)
+    time.sleep(0.1)
+    assert not runs(int((tmp_path / "pid").read_text()))
+
+
+# It ends itself; what it has started is still tidying up then.
+TIDY = "mkdir work; sh -c \"trap 'sleep 0.3; rmdir work; exit' TERM; sleep 30 & wait\" & sleep 30"
+STUBBORN = "trap '' TERM; mkdir work; sleep 30"
+
+
+@pytest.mark.parametrize(("program", "left"), [(TIDY, False), (STUBBORN, True)])
+def test_a_program_that_people_watch_may_remove_what_it_has_begun_but_not_take_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, left: bool
+) -> None:
+    monkeypatch.setattr(programs, "TIDY_TIMEOUT_S", 2.0)
+    started = time.monotonic()
+    with pytest.raises(LabError, match="did not end"):
+        ended(["sh", "-c", program], timeout_s=0.5, cwd=tmp_path, shown=True)
+    assert (tmp_path / "work").exists() == left
+    assert time.monotonic() - started < 10
