@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 from docker.models.containers import Container
@@ -48,6 +49,7 @@ RESETS = LinkState(toxics=(Toxic(type="reset_peer", stream="downstream", attribu
 DOWN = LinkState(enabled=False)
 PROBED_S = 0.6
 ENDS_S = 30.0
+STOPS_S = 6.0
 
 pytestmark = [pytest.mark.usefixtures("needs_docker"), pytest.mark.timeout(300)]
 
@@ -67,6 +69,22 @@ testbed.actuator("naive", a_link(DATABASE)).set(LinkState(enabled=False))
 print("up", flush=True)
 if not linger:
     time.sleep({ENDS_S * 2})
+"""
+
+# Its user presses Ctrl-C while it starts.
+STARTER = """
+import signal, sys
+from pathlib import Path
+from lab.runtime.containers.testbed import DockerTestbed
+from lab.workload.booking import BOOKING
+from tests.standing import Heard, a_stack
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it
+testbed = DockerTestbed(a_stack(sys.argv[2]), BOOKING, Path(sys.argv[1]))
+try:
+    testbed.up(Heard())
+except KeyboardInterrupt:
+    testbed.down()
 """
 
 
@@ -473,3 +491,23 @@ class TestDockerStores(StoresSuite):
 
 class TestDockerCharges(ChargesSuite):
     """On the stack that stands."""
+
+
+def composing(pid: int) -> bool:
+    return any(child.name() == "docker" for child in psutil.Process(pid).children())
+
+
+@pytest.mark.parametrize("when", ["begins", "creates"])
+def test_a_start_that_is_interrupted_ends_at_once_and_leaves_nothing(tmp_path: Path, when: str) -> None:
+    """When Compose begins to run, and when it has created something."""
+    run = f"docker-{when}"
+    command = [sys.executable, "-c", STARTER, str(tmp_path), run]
+    with subprocess.Popen(command, cwd=ROOT) as starter:
+        assert becomes_true(lambda: composing(starter.pid) if when == "begins" else bool(left_of(run)))
+        starter.send_signal(signal.SIGINT)
+        began_at = time.monotonic()
+        assert starter.wait(ENDS_S) == 0
+    assert time.monotonic() - began_at < STOPS_S
+    time.sleep(2)  # for what the engine may still have been asked for
+    assert left_of(run) == []
+    assert holdings(tmp_path) == []

@@ -2,36 +2,87 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
 from lab.runtime.containers import testbed
 from lab.runtime.containers.testbed import DockerTestbed
+from lab.runtime.ownership import engine, heal
 from lab.runtime.ownership.engine import PASSES_MAX
+from lab.runtime.ownership.ledger import CONTAINER, read
 from lab.workload.booking import BOOKING
+from tests.forged import forged_ledger
 from tests.standing import a_stack
 
+EMPTY, SOME = False, True
+EVER = [SOME] * 99
 
-@pytest.mark.parametrize(
-    ("late", "looks", "forgotten"),
-    [(0, 1, True), (2, 3, True), (PASSES_MAX - 1, PASSES_MAX, True), (99, PASSES_MAX, False)],
-)
-def test_down_looks_until_nothing_is_left_but_not_for_ever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: int, looks: int, forgotten: bool
-) -> None:
-    """`late`: at so many looks there is something again. While there is, the ledger stays for `heal`."""
-    found = [["removed container x"]] * late
-    looked: list[str] = []
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "PAUSE_S", 0.0)
+
+
+def looks(found: list[bool], looked: list[str]) -> Callable[[str], list[str]]:
+    """What each look finds, one after the other, and nothing after that."""
+    turns = iter(found)
 
     def look(run: str) -> list[str]:
         looked.append(run)
-        return found.pop() if found else []
+        return ["removed container x"] if next(turns, EMPTY) else []
 
-    monkeypatch.setattr(testbed, "remove_leftovers", look)
+    return look
+
+
+@pytest.mark.parametrize(
+    ("found", "times", "forgotten"),
+    [
+        ([], 2, True),
+        ([SOME, SOME], 4, True),
+        ([EMPTY, SOME], 4, True),  # the engine was about to make it
+        ([SOME] * (PASSES_MAX - 2), PASSES_MAX, True),
+        ([SOME] * (PASSES_MAX - 1), PASSES_MAX, False),
+        (EVER, PASSES_MAX, False),
+    ],
+)
+def test_down_looks_until_nothing_comes_any_more_but_not_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: list[bool], times: int, forgotten: bool
+) -> None:
+    """While there is something, the ledger stays for `heal`."""
+    looked: list[str] = []
+    monkeypatch.setattr(testbed, "remove_leftovers", looks(found, looked))
     standing = DockerTestbed(a_stack("down"), BOOKING, tmp_path)
     ledger = standing._open_ledger()
     standing.down()
-    assert looked == ["down"] * looks
+    assert looked == ["down"] * times
     assert (standing._ledger is None) == forgotten
     ledger.close()
+
+
+def test_while_a_twin_may_still_be_starting_nothing_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(testbed, "remove_leftovers", looks([], []))
+    monkeypatch.setattr(testbed, "END_TIMEOUT_S", 0.01)
+    standing = DockerTestbed(a_stack("down"), BOOKING, tmp_path)
+    starting: Future[None] = Future()
+    standing._starting.append(starting)
+    ledger = standing._open_ledger()
+    standing.down()
+    assert ledger.path.exists()
+    starting.set_result(None)
+    standing.down()
+    assert not ledger.path.exists()
+
+
+def test_healing_looks_again_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = looks([EMPTY, SOME], looked := [])
+    own = {"record": "own", "kind": CONTAINER, "key": "x", "details": {}}
+    run = read(forged_ledger(tmp_path, "r", own))
+    monkeypatch.setattr(engine, "unreachable_for", lambda _run: None)
+    monkeypatch.setattr(heal, "_ended", lambda run, _things: (look(run.run), []))
+    assert heal._end_in_docker(run) == (["removed container x"], [])
+    assert len(looked) == 4

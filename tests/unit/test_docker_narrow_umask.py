@@ -32,11 +32,13 @@ def modes(clone: Path) -> set[int]:
     return {stat.S_IMODE((clone / name).stat().st_mode) for name in MOUNTED}
 
 
-def test_what_is_mounted_can_be_read_before_compose_is_called(
-    clone: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_mounted_can_be_read_before_compose_is_called(clone: Path) -> None:
     seen: list[set[int]] = []
-    monkeypatch.setattr(project, "output", lambda *_, **__: seen.append(modes(clone)))
+
+    def run(*_: Any, **__: Any) -> str:
+        seen.append(modes(clone))
+        return ""
+
     images = Images(service="s:1", load="l:1", **{name: f"{name}:1" for name in BASES})
     Project(
         plan=PLANS[0],
@@ -44,7 +46,7 @@ def test_what_is_mounted_can_be_read_before_compose_is_called(
         workload=WORKING,
         images=images,
         published=Published(edge=7001, toxiproxy=7002),
-    ).up()
+    ).up(run)
     assert seen == [{0o644}]
     assert stat.S_IMODE((clone / ".env").stat().st_mode) == 0o600
 

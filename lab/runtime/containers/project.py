@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.model import (
@@ -24,7 +24,6 @@ from lab.runtime.containers.images import COMPOSE, Images
 from lab.runtime.docker_client import docker_environment
 from lab.runtime.ownership.ledger import RUN_MARK
 from lab.runtime.ports_free import LOOPBACK
-from lab.runtime.programs import output
 from lab.runtime.settings import balancer_environment, roles_environment, server_options, service_urls
 from lab.workload import Workload
 
@@ -38,6 +37,7 @@ SERVICE_PORT = 8000
 SEED, TOXIPROXY = "seed", "toxiproxy"  # beside the parts of a topology
 PROFILES = (CACHE, QUEUE, WORKER)  # the balancer's comes later
 UP_TIMEOUT_S = 120.0
+Run = Callable[..., str]  # as `lab.runtime.programs.output`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,27 +89,27 @@ class Project:
     def container(self, part: str, member: str = "1") -> str:
         return f"{self.name}-{part}-{member}"
 
-    def up(self) -> None:
-        """Start everything but the balancer. Raises LabError with the output of Compose."""
+    def up(self, run: Run) -> None:
+        """Have `run` start everything but the balancer. Raises LabError with the output of Compose."""
         if WORKER in self.stack.topology.parts and not self.workload.worker:
             raise LabError(f"The workload {self.workload.name} has no worker: remove it from the topology.")
         make_readable()
         profiles = [part for part in PROFILES if part in self.stack.topology.parts]
-        self._compose(profiles, "up", "--scale", f"{SERVICE}={self.stack.topology.replicas}")
+        self._compose(run, profiles, "up", "--scale", f"{SERVICE}={self.stack.topology.replicas}")
 
-    def balance(self, replicas: Sequence[str]) -> None:
-        """Start the balancer before `replicas` (host:port), which answer by now."""
+    def balance(self, run: Run, replicas: Sequence[str]) -> None:
+        """Have `run` start the balancer before `replicas` (host:port), which answer by now."""
         upstreams = balancer_environment(self.stack.topology.balancing, replicas)
         told = {f"LAB_BALANCER_{name}": value for name, value in upstreams.items()}
-        self._compose([BALANCER], "up", "--no-deps", BALANCER, **told)
+        self._compose(run, [BALANCER], "up", "--no-deps", BALANCER, **told)
 
-    def _compose(self, profiles: Iterable[str], verb: str, *arguments: str, **extra: str) -> None:
+    def _compose(self, run: Run, profiles: Iterable[str], verb: str, *arguments: str, **extra: str) -> None:
         options = [word for profile in profiles for word in ("--profile", profile)]
         files = [word for file in (*FILES, "-") for word in ("-f", str(file))]
         detached = ("--detach", "--no-build", "--pull", "never")
         command = ("docker", "compose", *files, "-p", self.name, *options, verb, *detached, *arguments)
         more = particulars(self.stack.topology, self.workload)
-        output(command, timeout_s=UP_TIMEOUT_S, env=self._environment(**extra), text=more)
+        run(command, timeout_s=UP_TIMEOUT_S, env=self._environment(**extra), text=more)
 
     def _environment(self, **extra: str) -> Mapping[str, str]:
         topology = self.stack.topology

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from lab.runtime.containers.project import Project, Published
 from lab.runtime.containers.servers import Spending, environments_of, limits_of
 from lab.runtime.containers.twin import DockerTwin
 from lab.runtime.docker_client import engine_address
-from lab.runtime.ownership.engine import PASSES_MAX
+from lab.runtime.ownership.engine import emptied
 from lab.runtime.ports_free import Ports
 from lab.runtime.testbed import PACKAGES, Twins
 from lab.runtime.toxiproxy.client import Toxiproxy
@@ -51,6 +51,7 @@ OFFERED = frozenset(
         Capability.BOUNDS,
     }
 )
+END_TIMEOUT_S = 10.0  # of what was going on when a start was broken off
 # How each server tells its version.
 VERSIONS = {
     BALANCER: ("caddy", "version"),
@@ -67,6 +68,7 @@ class DockerTestbed(Twins[DockerTwin]):
     def __init__(self, stack: Stack, workload: Workload, state_dir: Path) -> None:
         super().__init__(stack, workload, state_dir)
         self._spending = Spending()
+        self._starting: list[Future[None]] = []  # one for each twin
 
     def offers(self) -> Mapping[Capability, str]:
         told = {
@@ -80,7 +82,10 @@ class DockerTestbed(Twins[DockerTwin]):
         return told
 
     def up(self, journal: Journal) -> None:
-        """Start everything, all twins side by side. After a failure, logs stay readable until `down`."""
+        """Start everything, all twins side by side. After a failure, logs stay readable until `down`.
+
+        A failure or an interrupt stops all twins at once: nothing is started any more.
+        """
         self._journal = journal
         images = build_images(self._stack.topology)  # does nothing unless a source was edited just now
         ledger = self._guarded()
@@ -94,9 +99,7 @@ class DockerTestbed(Twins[DockerTwin]):
             )
             for plan in self._stack.twins
         }
-        with ThreadPoolExecutor(max_workers=len(self._twins), thread_name_prefix="up") as threads:
-            for started in [threads.submit(twin.up, journal) for twin in self._twins.values()]:
-                started.result()
+        self._bring_up(journal)
         self._facts = self._learn(images)
         self._stand()
 
@@ -115,18 +118,34 @@ class DockerTestbed(Twins[DockerTwin]):
     def down(self) -> None:
         """Remove everything that `up` and `spawn` started; harmless if there is nothing.
 
-        Looks until nothing is found: the engine still finishes what a killed Compose asked for.
+        Looks until nothing is found: the engine still finishes what a killed Compose asked for. While somebody may
+        still be starting something, the ledger stays.
         """
         if self._ledger is None:
             return
-        for twin in self._twins.values():
-            twin.stop()
-        gone = any(not remove_leftovers(self._stack.run) for _ in range(PASSES_MAX))
-        self._let_go(everything_gone=gone)
+        self._stop()
+        ended = not wait(self._starting, END_TIMEOUT_S).not_done
+        gone = emptied(lambda: bool(remove_leftovers(self._stack.run)))
+        self._let_go(everything_gone=ended and gone)
 
     def spawn(self, twin: str, module: str, config: Mapping[str, Any], folder: Path, name: str) -> Child:
         (folder / f"{name}.config.json").write_text(json.dumps(config, indent=1))
         return self._twins[twin].spawn(module, folder.resolve(), name)
+
+    def _bring_up(self, journal: Journal) -> None:
+        with ThreadPoolExecutor(max_workers=len(self._twins), thread_name_prefix="up") as threads:
+            try:
+                for twin in self._twins.values():
+                    self._starting.append(threads.submit(twin.up, journal))
+                for started in self._starting:
+                    started.result()
+            except BaseException:
+                self._stop()  # now, so that the threads end too
+                raise
+
+    def _stop(self) -> None:
+        for twin in self._twins.values():
+            twin.stop()
 
     def _project(self, plan: TwinPlan, images: Images, ports: Published) -> Project:
         return Project(plan=plan, stack=self._stack, workload=self._workload, images=images, published=ports)

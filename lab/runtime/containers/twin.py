@@ -28,9 +28,10 @@ from lab.runtime.containers.asking import ANSWER_TIMEOUT_S, address, answers, he
 from lab.runtime.containers.child import ContainerChild
 from lab.runtime.containers.control import ContainerControl
 from lab.runtime.containers.engine import TWIN_LABEL, answering, client
-from lab.runtime.containers.project import PROXIES, SEED, SERVICE_PORT, TOXIPROXY, Project, routes
+from lab.runtime.containers.project import PROXIES, SEED, SERVICE_PORT, TOXIPROXY, Project, Run, routes
 from lab.runtime.containers.replica import DockerReplica
 from lab.runtime.containers.servers import servers_of
+from lab.runtime.containers.stoppable import Stoppable
 from lab.runtime.ownership.ledger import NETWORK, RUN_LABEL, Ledger
 from lab.runtime.parts import Parts, Tell
 from lab.runtime.restarter import Restarting
@@ -70,6 +71,7 @@ class DockerTwin:
         self._tell = tell
         self.breakable = Parts(self._controls, ledger)
         self._restarting: Restarting | None = None
+        self._starting = Stoppable(f"The {project.plan.name} twin")
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -105,7 +107,8 @@ class DockerTwin:
         self._look_after_replicas(journal)
 
     def stop(self) -> None:
-        """Start nothing any more."""
+        """Start nothing any more, and wait for nothing."""
+        self._starting.stop()
         if self._restarting is not None:
             self._restarting.stop()
 
@@ -174,10 +177,11 @@ class DockerTwin:
         members = enumerate(self.containers.get(part, ()), start=1)
         return [ContainerControl(part, str(n), container, self._tell) for n, container in members]
 
-    def _start(self, start: Callable[[], None]) -> None:
+    def _start(self, start: Callable[[Run], None]) -> None:
         try:
-            start()
+            start(self._starting.output)
         except LabError as error:
+            self._starting.check()
             name = self._project.plan.name
             raise LabError(f"The {name} twin cannot be started. {error}{self._tail(SEED)}") from error
 
@@ -211,7 +215,8 @@ class DockerTwin:
         """Started when the replicas answer: one that fails the balancer's first check must wait for the second."""
         for replica in self.replicas:
             self._await(SERVICE, partial(replica.answers, READY_PATH, ANSWER_TIMEOUT_S), give_up)
-        self._start(lambda: self._project.balance([replica.host_port for replica in self.replicas]))
+        replicas = [replica.host_port for replica in self.replicas]
+        self._start(lambda run: self._project.balance(run, replicas))
         self._find([BALANCER])
 
     def _look_after_replicas(self, journal: Journal) -> None:
@@ -223,6 +228,7 @@ class DockerTwin:
     def _await(self, part: str, ready: Callable[[], bool], give_up: float) -> None:
         """Return once `ready()`. Raises LabError if a container ends first, or if it takes too long."""
         while not ready():
+            self._starting.check()
             for container in self.containers[part]:
                 with answering():
                     container.reload()

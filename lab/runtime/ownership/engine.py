@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lab.model import LabError
@@ -15,7 +16,8 @@ from lab.runtime.reach import unreachable
 
 ANSWER_TIMEOUT_S = 5.0
 TIMEOUT_S = 30.0
-PASSES_MAX = 5  # the engine still finishes what a client asked for that has died since
+# The engine still finishes what a client asked for that has died since.
+PASSES_MAX, PAUSE_S, EMPTY_PASSES = 5, 0.5, 2
 NOTHING = re.compile(
     r"no such (container|network|volume|object)|(container|network|volume) \S+ not found", re.IGNORECASE
 )
@@ -39,6 +41,17 @@ class Found:
     name: str
     state: str
     job: bool
+
+
+def emptied(pass_found: Callable[[], bool]) -> bool:
+    """Whether passes, one after the other with a pause between, come to find nothing any more."""
+    empty = 0
+    for turn in range(PASSES_MAX):
+        time.sleep(PAUSE_S if turn else 0.0)
+        empty = 0 if pass_found() else empty + 1
+        if empty == EMPTY_PASSES:
+            return True
+    return False
 
 
 def docker(run: Holdings, *command: str, timeout_s: float = TIMEOUT_S) -> str | None:

@@ -92,16 +92,20 @@ def _heal_run(run: Holdings) -> Iterator[str]:
 
 
 def _end_in_docker(run: Holdings) -> tuple[list[str], list[str]]:
-    """Repeats `_ended` until nothing is left: see `engine.PASSES_MAX`."""
+    """Repeats `_ended` until nothing is left: see `engine.emptied`."""
     things = [thing for thing in run.owned if thing.kind in engine.REMOVE]
     if things and (why := engine.unreachable_for(run)):
         return [], [Failure(why)]
     told: list[str] = []
-    for _ in range(engine.PASSES_MAX):
-        more, stuck = _ended(run, things)
-        told += more
-        if not more:
-            break
+    stuck: list[str] = []
+
+    def pass_found() -> bool:
+        more, stuck[:] = _ended(run, things)
+        told.extend(more)
+        return bool(more)
+
+    if things:
+        engine.emptied(pass_found)
     return told, stuck
 
 
