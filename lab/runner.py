@@ -82,8 +82,7 @@ class Runner:
             self._manifest(Status.COMPLETE)
             self._writer.seal()
         except BaseException:
-            self._testbed.down()
-            self._writer.open_up()
+            self._stop()
             raise
 
     # -- what surrounds the walk ------------------------------------------------------------------------------
@@ -95,13 +94,11 @@ class Runner:
             yield
         except LabError as error:
             problem = str(what_has_gone(error, self._testbed) or error)
-            self._writer.open_up()
             self._manifest(Status.ABORTED, problem=problem)
             if self._t0:  # mid-run: the request was right, the run was spoiled
                 raise Spoiled(problem) from error
             raise
         except BaseException:
-            self._writer.open_up()
             self._manifest(Status.ABORTED)
             raise
 
@@ -117,9 +114,14 @@ class Runner:
             try:
                 self._collect()
             finally:
-                self._testbed.down()
+                self._stop()
             raise
         self._collect()
+
+    def _stop(self) -> None:
+        """Take the stack down. Others may read its passwords in the folder only if that has worked."""
+        self._testbed.down()
+        self._writer.open_up()
 
     def _collect(self) -> None:
         for twin in self._plan.names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -594,3 +595,28 @@ def test_what_fails_before_the_load_begins_is_no_run_at_all(
         run(testbed, clock, tmp_path / "r")
     assert not isinstance(told.value, Spoiled)
     assert RunRecord(tmp_path / "r").manifest.problem == "no PostgreSQL"
+
+
+@pytest.mark.parametrize("early", [True, False])
+@pytest.mark.parametrize("works", [True, False])
+def test_others_may_read_a_folder_only_if_its_stack_was_taken_down(
+    testbed: Testbed, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, early: bool, works: bool
+) -> None:
+    """`early`: the run breaks off; else only its folder cannot be finished. The passwords of the stack are in it."""
+
+    def down() -> None:
+        if not works:
+            raise LabError("The engine does not answer.")
+
+    def full(_writer: RunWriter) -> None:
+        raise OSError(28, "No space left on device")
+
+    if early:
+        clock.at[5.0] = KeyboardInterrupt()
+    monkeypatch.setattr(testbed, "down", down)
+    monkeypatch.setattr(RunWriter, "seal", full)
+    folder = tmp_path / "r"
+    journal, writer = FolderJournal(tmp_path / "events.jsonl", clock.now), RunWriter(folder)
+    with pytest.raises((KeyboardInterrupt, OSError) if works else LabError):
+        Runner(plan_of(LATENCY), testbed, writer, journal, clock).run()
+    assert bool(stat.S_IMODE(folder.stat().st_mode) & 0o055) == works
