@@ -64,16 +64,17 @@ class Injector:
         """
         links = [a_link(name) for name in self._plan.scenario.topology.links]
         broken = [target for target in targets(self._faults) if target.kind is not Kind.LOAD]
-        errors = []
+        errors: list[LabError | OSError] = []
         for twin in self._plan.names:
             for target in dict.fromkeys((*links, *broken)):
                 try:
                     actuator = self._actuator(twin, target)
                     actuator.set(actuator.healthy)
-                except LabError as exc:
-                    errors.append(str(exc))
+                except (LabError, OSError) as exc:
+                    errors.append(exc)
         if errors:
-            raise LabError("Could not heal: " + "; ".join(errors) + ". Run: bin/lab heal")
+            told = "; ".join(map(str, errors))
+            raise LabError(f"Could not heal: {told}. Run: bin/lab heal") from errors[0]
 
     def _switch(self, switch: Switch, active: frozenset[int]) -> None:
         """Turn one fault on or off, and record when, what was requested and what the target reports."""

@@ -620,3 +620,19 @@ def test_others_may_read_a_folder_only_if_its_stack_was_taken_down(
     with pytest.raises((KeyboardInterrupt, OSError) if works else LabError):
         Runner(plan_of(LATENCY), testbed, writer, journal, clock).run()
     assert bool(stat.S_IMODE(folder.stat().st_mode) & 0o055) == works
+
+
+def test_a_target_that_breaks_off_leaves_no_other_unhealed(
+    testbed: Testbed, clock: Clock, tmp_path: Path
+) -> None:
+    def reset() -> None:
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    testbed.actuator(NAIVE, a_link("edge")).takes = reset
+    with closing(FolderJournal(tmp_path / "events.jsonl", clock.now)) as journal:
+        injector = Injector(plan_of(LATENCY), testbed, journal, clock)
+        with pytest.raises(LabError, match=r"Could not heal: .*reset by peer\. Run: bin/lab heal") as failed:
+            injector.heal()
+        injector.close()
+    assert isinstance(failed.value.__cause__, ConnectionResetError)
+    assert len(testbed.changes) == 2 * len(LINKS) - 1
