@@ -11,10 +11,10 @@ gc.set_threshold(10_000)
 try:
     from lab.shell import settle
 
-    interrupts = settle()
+    settle()
     from lab.cli import main
 
-    main(interrupts)
+    main()
 except KeyboardInterrupt:  # before anything was begun
     print("lab: Interrupted.", file=sys.stderr)  # noqa: T201
     sys.exit(INTERRUPTED)

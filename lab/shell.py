@@ -35,14 +35,14 @@ class Inherited:
 INHERITED = Inherited()
 
 
-def settle() -> Interrupts:
-    """Put everything in order; returns the counter of interrupts from now on."""
+def settle() -> None:
+    """Put everything in order."""
     _open_streams()
     INHERITED.umask = os.umask(UMASK)
     _allow_descriptors()
     _forget_settings()
     _have_a_home()
-    return _take_signals()
+    _take_signals()
 
 
 class Interrupts:
@@ -59,7 +59,7 @@ class Interrupts:
         raise KeyboardInterrupt
 
 
-def _take_signals() -> Interrupts:
+def _take_signals() -> None:
     """Handle signals; those ignored on purpose (nohup, a background job of a script) stay ignored."""
     interrupts = Interrupts()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would hide how our children end
@@ -67,7 +67,6 @@ def _take_signals() -> Interrupts:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, interrupts)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    return interrupts
 
 
 def _open_streams() -> None:

@@ -1,8 +1,8 @@
 """The command line: parses, assembles, prints. It makes no decisions of its own.
 
 Exit codes: 0 as the scenario expects, 1 known not to be as expected, 2 wrong usage or an unsuitable machine, 3 invalid,
-inconclusive or not healed, 70 a bug in the lab itself, 130 interrupted (healed; after a third Ctrl-C the run's guardian
-does the healing), 141 nobody read the output.
+inconclusive or not healed, 70 a bug in the lab itself, 130 interrupted (healed, or the message says what is left), 141
+nobody read the output.
 """
 
 import errno
@@ -10,16 +10,16 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Annotated, NoReturn, ParamSpec, TypeVar
 
 import typer
 
-from lab import __version__
+from lab import __version__, paths
 from lab.cli.commands import COMMANDS
 from lab.cli.output import Gone, printable
 from lab.errors import LabError
-from lab.shell import Interrupts
 
 OURS, INTERRUPTED, UNREAD = 70, 130, 141
 COMPLETION = "_LAB_COMPLETE"  # set by the shell that wants to complete a line
@@ -68,7 +68,7 @@ def _options(
     pass
 
 
-def main(interrupts: Interrupts | None = None) -> None:
+def main() -> None:
     """Run the command line and exit. What a user can fix is one sentence on stderr, never a traceback."""
     try:
         app(prog_name=program())
@@ -76,7 +76,7 @@ def main(interrupts: Interrupts | None = None) -> None:
         fail(str(error), error.exit_code)
     except SystemExit as leaving:
         if leaving.code == INTERRUPTED:  # typer turns KeyboardInterrupt into this
-            fail(interrupted(interrupts), INTERRUPTED)
+            fail(interrupted(), INTERRUPTED)
         _last_words()
         raise
     except Gone:
@@ -99,9 +99,18 @@ def program() -> str:
     return "lab" if completing else "bin/lab"
 
 
-def interrupted(interrupts: Interrupts | None) -> str:
-    if interrupts is not None and interrupts.count > 2:
+def interrupted() -> str:
+    """What to say after an interrupt: by what is left of what was running, ours or of a lab that has ended."""
+    from lab.runtime.ownership.ledger import Holdings, holdings  # only now: few commands need it
+
+    left: list[Holdings] = []
+    with suppress(OSError):  # somebody else's, for we can read our own
+        known = [run for run in holdings(paths.STATE) if run.genuine]
+        left = [run for run in known if run.owner_pid == os.getpid() or not run.owner_alive]
+    if not all(run.standing for run in left):
         return "Interrupted before healing ended. The run's guardian does the rest; to check: bin/lab heal"
+    if left:
+        return "Interrupted. The twins that are up stay up; to stop them: bin/lab down"
     return "Interrupted. Everything is healed and stopped."
 
 

@@ -16,6 +16,7 @@ from lab.cli import assembly
 from lab.cli.console import console, say, told
 from lab.cli.healed import say_all, tell_failures
 from lab.model import LabError, Secrets, Stack
+from lab.ports import Testbed
 from lab.record import NoJournal
 from lab.runtime.ownership.heal import heal as heal_all
 from lab.runtime.ownership.heal import take_down
@@ -47,12 +48,19 @@ def bring_up(runtime: str, defences: str) -> None:
         told(f"Starting both twins on the {testbed.runtime} runtime …")
         try:
             testbed.up(NoJournal())
-        except BaseException:  # an interrupt too: what has been started is gone when the command says so
+            tell_how_to_reach(testbed, stack, workload.token(stack.secrets.token_key))
+        except BaseException:  # an interrupt too: nothing runs that nobody was told of
             testbed.down()
+            header().unlink(missing_ok=True)
             raise
+
+
+def tell_how_to_reach(testbed: Testbed, stack: Stack, token: str) -> None:
+    """Print the addresses of a stack that is up, and what to try there."""
     addresses = {twin.name: testbed.published(twin.name) for twin in stack.twins}
+    token_file = write_header(token)
     print_addresses(addresses)
-    print_experiment(addresses, write_header(workload.token(stack.secrets.token_key)))
+    print_experiment(addresses, token_file)
 
 
 def take_all_down() -> None:

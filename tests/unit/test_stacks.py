@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from lab import cli
 from lab.cli import assembly, stacks
 from lab.runtime.ownership import engine
 from lab.runtime.ownership.engine import Found
-from lab.runtime.ownership.ledger import CONTAINER, Holdings, Owned
+from lab.runtime.ownership.ledger import CONTAINER, Holdings, Ledger, Owned
 from lab.runtime.ownership.stopped import stopped
+from tests.forged import forged_ledger
 
 NAMES = ("running", "created", "missing", "exited")
 UP = {"naive": {"edge": "http://127.0.0.1:1"}}
@@ -67,3 +69,54 @@ def test_an_interrupt_while_a_stack_starts_takes_it_down_at_once(
     with pytest.raises(KeyboardInterrupt):
         stacks.bring_up("local", "all")
     assert testbed.downs == 1
+
+
+class Up(Interrupted):
+    """One that comes up. Its guardian has been dismissed by then."""
+
+    def up(self, _journal: object) -> None:
+        pass
+
+    def published(self, _twin: str) -> dict[str, str]:
+        return dict.fromkeys(("edge", "toxiproxy"), "http://127.0.0.1:1")
+
+
+def full(_token: str) -> Path:
+    raise OSError(28, "No space left on device", "up.header")
+
+
+def interrupted_while_telling(_text: str) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("function", "fails", "error"),
+    [("write_header", full, OSError), ("say", interrupted_while_telling, KeyboardInterrupt)],
+)
+def test_a_stack_is_left_up_only_if_its_addresses_were_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, function: str, fails: Any, error: type[BaseException]
+) -> None:
+    testbed = Up()
+    monkeypatch.setattr(stacks.paths, "STATE", tmp_path)
+    monkeypatch.setattr(assembly, "testbed", lambda *_: testbed)
+    monkeypatch.setattr(stacks, function, fails)
+    with pytest.raises(error):
+        stacks.bring_up("local", "all")
+    assert testbed.downs == 1
+    assert not stacks.header().exists()
+
+
+def test_what_an_interrupt_says_is_what_is_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(cli.paths, "STATE", tmp_path)
+    all_gone = "Interrupted. Everything is healed and stopped."
+    assert cli.interrupted() == all_gone
+    ledger = Ledger(tmp_path, "mine")
+    assert "before healing ended" in cli.interrupted()
+    ledger.own_container("mine-service-1")
+    ledger.left_standing(UP)
+    assert cli.interrupted().endswith("stay up; to stop them: bin/lab down")
+    forged_ledger(tmp_path, "dead")
+    assert "to check: bin/lab heal" in cli.interrupted()
+    ledger.close()
+    forged_ledger(tmp_path, "dead", genuine=False)  # a copy, which healing leaves alone
+    assert cli.interrupted() == all_gone
