@@ -1,5 +1,6 @@
 """Where the engine comes from. The compiler is a fake: a script that "builds" a script."""
 
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -202,3 +203,17 @@ def test_what_a_killed_build_left_is_removed_by_the_next(environ: dict[str, str]
     program(tmp_path / "bin" / "go", FAKE_GO)
     toxiproxy_server.find(environ)
     assert not left.parent.exists()
+
+
+def test_the_build_of_another_clone_is_waited_for_but_not_for_ever(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(toxiproxy_build, "WAIT_TIMEOUT_S", 0.3, raising=False)
+    folder = toxiproxy_build.cached(environ).parent
+    folder.mkdir(parents=True)
+    with (folder / "lock").open("w") as held:  # as by one that is suspended
+        fcntl.flock(held, fcntl.LOCK_EX)
+        engine = toxiproxy_server.find(environ)
+    assert engine.name == EMBEDDED
+    assert "another build has not ended within 0.3 s" in engine.reason
+    assert "waiting for it" in capsys.readouterr().err

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from lab.model import LabError
 from lab.paths import ROOT
@@ -27,6 +28,7 @@ GO_REQUIREMENTS = ROOT / "requirements" / "go.txt"
 PROGRAM = "toxiproxy-server"
 BUILD_TIMEOUT_S = 180
 INSTALL_TIMEOUT_S = 180
+WAIT_TIMEOUT_S, POLL_S = BUILD_TIMEOUT_S + INSTALL_TIMEOUT_S, 0.1  # for the build of somebody else
 ANSWER_TIMEOUT_S = 5
 SCRATCH = "building-"  # prefix of the folders in which it is built
 FAILURE_KEPT_S = 3600  # without a network every run would wait for the same failure
@@ -127,8 +129,30 @@ def _install_go(folder: Path, environ: Mapping[str, str]) -> Path:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """One build at a time on this machine; the kernel frees the lock when its holder dies."""
+    """One build at a time on this machine; the kernel frees the lock when its holder dies.
+
+    Raises LabError if somebody else holds it for longer than any build takes.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _taken(lock):
+            print("Toxiproxy is being built by another clone; waiting for it …", file=sys.stderr, flush=True)
+            _take(lock)
         yield
+
+
+def _take(lock: TextIO) -> None:
+    give_up = time.monotonic() + WAIT_TIMEOUT_S
+    while not _taken(lock):
+        if time.monotonic() > give_up:
+            raise LabError(f"another build has not ended within {WAIT_TIMEOUT_S:g} s; it holds {lock.name}")
+        time.sleep(POLL_S)
+
+
+def _taken(lock: TextIO) -> bool:
+    """Whether it is ours now."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
