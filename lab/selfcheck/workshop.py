@@ -17,7 +17,7 @@ from lab import paths
 from lab.model import LabError
 from lab.model.selfcheck import Case, Mutation
 from lab.runtime.ownership.lock import exclusive
-from lab.runtime.programs import Ended, ended
+from lab.runtime.programs import Ended, Overdue, ended
 
 SOURCES = ("lab", "scenarios", "services", "loadtests", "reports", "compose")
 MARK = "mutant ran: "
@@ -54,6 +54,7 @@ class Workshop:
         self.folder = folder
         self.runs = folder / paths.RUNS.name
         self.state = folder / paths.STATE.name
+        self._case = ""  # the one that is being tried
 
     def open(self) -> None:
         """Copy the sources as they are now."""
@@ -62,6 +63,7 @@ class Workshop:
 
     def prepare(self, case: Case) -> None:
         """Restore the services, apply the mutation of `case`, and remove all runs."""
+        self._case = case.name
         _renew(paths.ROOT / "services", self.folder / "services")
         shutil.rmtree(self.runs, ignore_errors=True)
         if case.mutation is not None:
@@ -74,7 +76,11 @@ class Workshop:
             if not free:
                 raise LabError(f"A run in {self.folder} is still going on. Stop it, then try again.")
         # Our own environment, which lab/shell.py has put in order.
-        return ended(command, timeout_s=RUN_TIMEOUT_S, env=dict(os.environ), cwd=self.folder)
+        try:
+            return ended(command, timeout_s=RUN_TIMEOUT_S, env=dict(os.environ), cwd=self.folder)
+        except Overdue as error:
+            late = f"The case {self._case} took longer than {RUN_TIMEOUT_S:g} s."
+            raise Overdue(f"{late} Run the same command to try it again.") from error
 
     def run(self, case: Case, runtime: str, seed: int, again: int) -> Ended:
         """The run of `case`, judged, without a report."""

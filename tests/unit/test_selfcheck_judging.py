@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from lab.cli.selfcheck import BEGIN, END, exit_code, others, scored
-from lab.model import FAULT, RunVerdict, TwinVerdict, Verdict
+from lab.model import FAULT, LabError, RunVerdict, TwinVerdict, Verdict
 from lab.model.selfcheck import Case, CaseKind, CaseResult, Finding, Mutation, Sabotage, as_it_must, scores
 from lab.record.files import write_value
-from lab.selfcheck import walking
+from lab.selfcheck import walking, workshop
 from lab.selfcheck.judging import Trial, found
 from lab.selfcheck.reading import cases as every_case
 from lab.selfcheck.walking import RESULTS, Plan, SelfcheckFolder, unfinished, walk
@@ -259,3 +259,16 @@ def test_a_result_is_json_for_machines(tmp_path: Path) -> None:
     folder = SelfcheckFolder.create(tmp_path / "one", the_plan("c"))
     folder.add(a_result())
     assert json.loads((folder.folder / RESULTS / "c.json").read_text())["finding"] == "caught"
+
+
+def test_a_case_that_takes_too_long_is_named_with_the_next_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workshop, "START", "import time; time.sleep(30)")
+    monkeypatch.setattr(workshop, "RUN_TIMEOUT_S", 0.2)
+    shop, case = Workshop(tmp_path), a_case(CaseKind.SAME, name="same-twice")
+    shop.prepare(case)
+    with pytest.raises(
+        LabError, match=r"same-twice took longer than 0\.2 s\. Run the same command to try it"
+    ):
+        shop.run(case, "local", 1, 0)
