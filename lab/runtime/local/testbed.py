@@ -107,8 +107,8 @@ class LocalTestbed(Twins[LocalTwin]):
         return child
 
     def _up(self, journal: Journal) -> None:
-        require_space(self._folder.parent)
-        require_space(self._state_dir)
+        require_space(self._folder.parent, "set TMPDIR to a folder on another disk")
+        require_space(self._state_dir, "work in a clone on another disk")
         remove_old_logs(self._logs.parent, keep={run.run for run in holdings(self._state_dir)})
         self._logs.mkdir(parents=True)
         self._logs.chmod(0o700)  # whatever the umask: logs quote what they are about
@@ -158,14 +158,14 @@ class LocalTestbed(Twins[LocalTwin]):
         self._ports.release()
 
 
-def require_space(folder: Path) -> None:
-    """Raises LabError if a run would fill the disk."""
+def require_space(folder: Path, otherwise: str) -> None:
+    """Raises LabError if a run would fill the disk of `folder`; `otherwise`: what to do but free some space."""
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     free = shutil.disk_usage(there).free
     if free < DISK_NEEDED_BYTES:
         raise LabError(
             f"The disk of {folder} is too full: {free // 1_000_000} MB are free, and a run needs "
-            f"{DISK_NEEDED_BYTES // 1_000_000} MB. Free some space, or set TMPDIR to a folder on another disk."
+            f"{DISK_NEEDED_BYTES // 1_000_000} MB. Free some space, or {otherwise}."
         )
 
 
