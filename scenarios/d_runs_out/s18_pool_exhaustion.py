@@ -31,7 +31,7 @@ SCENARIO = Scenario(
     mirrors="Flagsmith: a backlog of locks exhausted the database's connections "
     "(status.flagsmith.com/incidents/h64tzjy7btly)",
     quick=replace(QUICK, fault_s=12, recovery_s=10),
-    load=Load(rate_rps=24, mix={"create_booking": 1, "get_booking": 1}, good_within_ms=500),
+    load=Load(rate_rps=24, mix={"create_booking": 1, "get_booking": 1}, good_within_ms=1_000),
     topology=Topology(profile=ServerProfile(threads=64)),  # enough: it is the connections that run out
     baseline_good_min=0.9,
     faults=(Latency(link=PAYMENTS, latency_ms=4_000),),
