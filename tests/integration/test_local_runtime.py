@@ -229,27 +229,15 @@ def test_gunicorn_never_waits_for_a_disk_to_count_or_to_show_that_it_lives(testb
         assert [path for path in written if not in_memory.is_in_memory(Path(path).parent)] == []
 
 
-@pytest.mark.skipif(not IN_MEMORY.is_dir(), reason="this system has no folder in memory")
-def test_no_answer_waits_for_the_disk_of_a_database(testbed: LocalTestbed) -> None:
-    servers = [process for process in processes_of("run-standing") if process.name() == "postgres"]
-
-    assert servers
-    assert [server for server in servers if not in_memory.is_in_memory(Path(server.cwd()))] == []
-
-
-@pytest.mark.parametrize("needed", ["NEEDED_BYTES", "DATA_NEEDED_BYTES"])
 def test_where_there_is_no_room_in_memory_a_stack_does_without(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needed: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(in_memory, needed, 1 << 60)
+    monkeypatch.setattr(in_memory, "NEEDED_BYTES", 1 << 60)
     testbed = LocalTestbed(a_stack("run-no-room", PAIR[:1]), BOOKING, tmp_path)
     try:
         testbed.up(Heard())
         assert get(testbed.targets(NAIVE)["direct_edge"], "/metrics") == 200
-        places = {folder.parent for folder in folders_of("run-no-room")}
-        assert places == {Path(tempfile.gettempdir())} | (
-            {IN_MEMORY} if needed == "DATA_NEEDED_BYTES" else set()
-        )
+        assert [folder.parent for folder in folders_of("run-no-room")] == [Path(tempfile.gettempdir())]
     finally:
         testbed.down()
     assert folders_of("run-no-room") == []

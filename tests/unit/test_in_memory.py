@@ -8,12 +8,11 @@ import stat
 from pathlib import Path
 from types import SimpleNamespace
 
-import psutil
 import pytest
 
 from lab.model import LabError
 from lab.runtime.local import in_memory
-from lab.runtime.local.in_memory import folder_for_data, is_in_memory, make_folder_in_memory
+from lab.runtime.local.in_memory import is_in_memory, make_folder_in_memory
 from lab.runtime.local.parts import postgres
 from lab.runtime.ownership.heal import heal
 from lab.runtime.ownership.ledger import FOLDER, Ledger, read
@@ -103,25 +102,6 @@ def test_where_there_is_no_room_in_memory_nothing_is_tried(
     assert make_folder_in_memory(ordinary, ledger) == ordinary
     assert folders_in(ledger) == []
     assert not shared.exists() or list(shared.iterdir()) == []
-
-
-def test_the_data_of_postgres_is_there_too_if_there_is_room_for_it(
-    ordinary: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert folder_for_data(ordinary, shared, 2) == shared
-    assert folder_for_data(ordinary, ordinary, 2) == ordinary
-
-    monkeypatch.setattr(in_memory, "DATA_NEEDED_BYTES", 1 << 60)
-    assert folder_for_data(ordinary, shared, 2) == ordinary
-
-
-def test_a_folder_in_memory_may_be_larger_than_the_memory_that_is_left(
-    ordinary: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=200_000_000))
-
-    assert folder_for_data(ordinary, shared, 1) == shared
-    assert folder_for_data(ordinary, shared, 2) == ordinary
 
 
 @pytest.mark.parametrize(

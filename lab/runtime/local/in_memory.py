@@ -1,8 +1,7 @@
-"""A folder in memory, for what servers write while they answer: metrics, heartbeats of workers, and the database.
+"""A folder in memory, for what servers write while they answer: their metrics, and their workers' heartbeats.
 
 On a disk such a write now and then waits for the disk, and the whole worker with it, for some tenths of a second: the
-twin would be blamed. (In Docker metrics and heartbeats are in memory too.) And copying a database's 700 files takes a
-second on some disks.
+twin would be blamed. In Docker these files are in memory too.
 """
 
 from __future__ import annotations
@@ -11,8 +10,6 @@ import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
-
-import psutil
 
 from lab.runtime.ownership.belonging import make_folder
 from lab.runtime.ownership.ledger import Ledger
@@ -23,12 +20,11 @@ SYSTEMS = (b"tmpfs", b"ramfs")
 # Four files of 64 KiB for each worker, of which there are six to fifteen; more of them after crashes. When memory is
 # full, a worker that writes there dies (SIGBUS), so there must be some to spare.
 NEEDED_BYTES = 16_000_000
-DATA_NEEDED_BYTES = 150_000_000  # the data folder of a PostgreSQL server, with its write-ahead log
 
 
 def make_folder_in_memory(ordinary: Path, ledger: Ledger) -> Path:
     """A new folder in memory with the name of `ordinary`; `ordinary` itself where there can be none, or no need."""
-    if is_in_memory(ordinary) or not _has_room(NEEDED_BYTES):
+    if is_in_memory(ordinary) or not _has_room():
         return ordinary
     folder = SHARED / ordinary.name
     owned = ledger.own_folder(folder)
@@ -38,13 +34,6 @@ def make_folder_in_memory(ordinary: Path, ledger: Ledger) -> Path:
         ledger.disowned(owned)
         return ordinary
     return folder
-
-
-def folder_for_data(ordinary: Path, in_memory: Path, servers: int) -> Path:
-    """`in_memory` if there is memory for the data of so many PostgreSQL servers, too, else `ordinary`."""
-    needed = NEEDED_BYTES + servers * DATA_NEEDED_BYTES
-    free = psutil.virtual_memory().available
-    return in_memory if in_memory != ordinary and _has_room(needed) and free >= needed else ordinary
 
 
 def is_in_memory(folder: Path) -> bool:
@@ -57,7 +46,7 @@ def is_in_memory(folder: Path) -> bool:
     return False
 
 
-def _has_room(needed_bytes: int) -> bool:
+def _has_room() -> bool:
     with suppress(OSError):
-        return is_in_memory(SHARED) and shutil.disk_usage(SHARED).free >= needed_bytes
+        return is_in_memory(SHARED) and shutil.disk_usage(SHARED).free >= NEEDED_BYTES
     return False

@@ -18,7 +18,7 @@ from typing import Any
 from lab.model import BALANCER, CACHE, POSTGRES, QUEUE, Capability, LabError, Stack, Topology, TwinPlan
 from lab.ports import Child, Journal
 from lab.runtime.cores import listed, shares, usable
-from lab.runtime.local.in_memory import folder_for_data, make_folder_in_memory
+from lab.runtime.local.in_memory import make_folder_in_memory
 from lab.runtime.local.parts import WHEELS, installing
 from lab.runtime.local.parts.stranger import let_through, stranger
 from lab.runtime.local.processes import Process
@@ -57,7 +57,7 @@ class LocalTestbed(Twins[LocalTwin]):
     def __init__(self, stack: Stack, workload: Workload, state_dir: Path) -> None:
         super().__init__(stack, workload, state_dir)
         self._folder = scratch_folder() / f"failure-lab-{stack.run}-{os.getpid()}"
-        self._in_memory = self._data = self._folder  # until `up` has made better ones
+        self._in_memory = self._folder  # until `up` has made a better one
         # An error names them, so they outlive the stack.
         self._logs = state_dir.absolute() / "logs" / stack.run
         self._children: list[Process] = []
@@ -116,8 +116,6 @@ class LocalTestbed(Twins[LocalTwin]):
         ledger.own_folder(self._folder)
         make_folder(self._folder, self._stack.run)
         self._in_memory = make_folder_in_memory(self._folder, ledger)
-        if not self._stack.linger:  # systemd empties /dev/shm when a user logs out
-            self._data = folder_for_data(self._folder, self._in_memory, len(self._stack.twins))
         programs, engine = find_programs(self._stack.topology), toxiproxy_server.find()
         if programs.postgres is not None and not enters(self._folder.parent):
             raise LabError(
@@ -143,7 +141,7 @@ class LocalTestbed(Twins[LocalTwin]):
     def _twin(self, plan: TwinPlan, cores: Sequence[int], programs: Programs, ledger: Ledger) -> LocalTwin:
         return LocalTwin(
             plan, self._stack, self._workload, programs, self._folder / plan.name,
-            self._in_memory / plan.name, self._data / plan.name / "data", self._logs / plan.name, self._ports,
+            self._in_memory / plan.name, self._folder / plan.name / "data", self._logs / plan.name, self._ports,
             ledger, self._telling(plan.name), cores,
         )  # fmt: skip
 

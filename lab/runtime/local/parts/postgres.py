@@ -88,8 +88,8 @@ def require_room(data: Path) -> None:
         free = shutil.disk_usage(data / "base").free
     except FileNotFoundError:
         raise LabError(
-            f"The files of a database, {data}, were removed mid-run, so no twin is judged. In memory systemd does "
-            "that when a user logs out (RemoveIPC=yes): stay logged in while a run goes on."
+            f"The files of a database, {data}, were removed mid-run, so no twin is judged. See what cleans "
+            "that folder, or set TMPDIR to another, then run it again."
         ) from None
     if free < ROOM_LEAST_BYTES:
         raise LabError(
