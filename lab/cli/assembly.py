@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import secrets
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -117,7 +118,7 @@ def check(folder: Path) -> None:
     if plain(read_verdict(folder)) != plain(_judged(folder)):
         raise LabError(
             f"{folder / 'verdict.json'} does not match the evidence of the run. Judge it again: "
-            f"bin/lab regrade {folder}"
+            f"bin/lab regrade {shlex.quote(str(folder))}"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 from collections.abc import Sequence
 from functools import partial
 
@@ -75,15 +76,13 @@ def alternation_of(
 def walk(plan: Campaign, again: int = 1, *, new: bool | None = None) -> tuple[CampaignFolder, Table]:
     """Make the missing runs of the newest campaign like `plan`, or of a new one; returns its folder and table.
 
-    `new` is None if the command has no option --new.
-
-    Every run must be possible before the first begins.
+    `new` is None if the command has no option --new. Every run must be possible before the first begins.
     """
     for cell in plan.cells:
         _planned(plan, cell)
     found = None if new else unfinished(paths.RUNS, plan)
     if found:
-        other = f"rm -r {found.folder}" if new is None else "--new"
+        other = f"rm -r {shlex.quote(str(found.folder))}" if new is None else "--new"
         told(f"Continuing {found.folder.name} (seed {found.campaign.seed}). To start a new one: {other}")
     else:
         name = assembly.new_run(f"{plan.kind}-{plan.scenario}")

@@ -7,6 +7,7 @@ an environment of ours. Importing it takes a second, so a run starts that progra
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -41,7 +42,9 @@ class Drawer:
         try:
             return report(folder, ahead)
         except (LabError, OSError) as error:
-            told(f"The report could not be written: {error} Try again: bin/lab report {folder}")
+            told(
+                f"The report could not be written: {error} Try again: bin/lab report {shlex.quote(str(folder))}"
+            )
             return None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab import cli, paths
+from lab.runtime.local import in_memory
 
 Lab = Callable[..., tuple[int, str, str]]
 
@@ -27,3 +28,13 @@ def lab(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
         return (code if isinstance(code, int) else 0, *capsys.readouterr())
 
     return command
+
+
+@pytest.fixture
+def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the machine has in memory, empty."""
+    folder = tmp_path / "shm"
+    folder.mkdir()
+    monkeypatch.setattr(in_memory, "SHARED", folder)
+    monkeypatch.setattr(in_memory, "is_in_memory", lambda path: path == folder)
+    return folder

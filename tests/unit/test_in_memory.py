@@ -34,16 +34,6 @@ def ordinary(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What the machine has in memory, empty."""
-    folder = tmp_path / "shm"
-    folder.mkdir()
-    monkeypatch.setattr(in_memory, "SHARED", folder)
-    monkeypatch.setattr(in_memory, "is_in_memory", lambda path: path == folder)
-    return folder
-
-
-@pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     return Ledger(tmp_path / "state", RUN)
 

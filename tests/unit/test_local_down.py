@@ -27,16 +27,6 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture
-def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What the machine has in memory, empty."""
-    folder = tmp_path / "shm"
-    folder.mkdir()
-    monkeypatch.setattr(in_memory, "SHARED", folder)
-    monkeypatch.setattr(in_memory, "is_in_memory", lambda path: path == folder)
-    return folder
-
-
 @pytest.mark.parametrize("steps", [0, 1, 2])
 @pytest.mark.parametrize("module", [testbed, in_memory], ids=["on the disk", "in memory"])
 def test_an_interrupt_while_a_folder_is_made_leaves_none(
