@@ -318,6 +318,20 @@ def test_twins_with_different_limits_are_not_compared() -> None:
     assert names(run) == {LIMITS_ALIKE}
 
 
+def test_of_several_limits_that_differ_the_same_is_told_every_time() -> None:
+    """Not one by the hash seed of the process: a verdict that is judged again must come out the same."""
+    run = run_of()
+    other = {"cpus_max": 0.5, "memory_max_bytes": 1, "descriptors_max": 1}
+    run.twins[1].events = [
+        replace(event, changed={**ALL, "service/1": replace(ALL["service/1"], **other)})
+        if isinstance(event, ServersRead) and event.changed
+        else event
+        for event in run.twins[1].events
+    ]
+    (gate,) = failed(run)
+    assert "CPU limit of service/1" in gate.sentence
+
+
 @pytest.mark.parametrize(
     "scenario",
     [{"faults": (Kill(part=SERVICE),)}, {"topology": Topology(restarter=Restarter())}],
