@@ -24,7 +24,7 @@ from lab.runtime.parts import HEALTHY
 from tests.forged import forged_ledger
 from tests.parts import PROGRAM, PartSuite, Start, eventually
 
-pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("needs_docker"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.usefixtures("needs_docker"), pytest.mark.timeout(120)]
 
 RUN = os.environ.get("LAB_TEST_PARTS") or f"docker-parts-{os.getpid()}"
 FAMILY = 4  # with the engine's init before it

@@ -18,8 +18,6 @@ from services.hardened.db import session
 from tests.defended import HoldingProxy, defended, sample
 from tests.roles import owner_of
 
-pytestmark = pytest.mark.alone
-
 SCHEMA = """
 DROP TABLE IF EXISTS idempotency, wallets, effects;
 CREATE TABLE idempotency (

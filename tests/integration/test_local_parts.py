@@ -29,7 +29,7 @@ from lab.runtime.ports_free import LOOPBACK, Ports
 from lab.runtime.programs import environment
 from tests.parts import PROGRAM, PartSuite, Start, eventually
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.timeout(60)]
 
 FAMILY = 3
 RUN = f"run-parts-{os.getpid()}"  # a mark of our own: others may run these tests beside us

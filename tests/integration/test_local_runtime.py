@@ -49,7 +49,7 @@ SLOW = LinkState(
 ENDS_S = 10.0
 SEGMENTS = Path("/proc/sysvipc/shm")
 
-pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("needs_local"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.usefixtures("needs_local"), pytest.mark.timeout(120)]
 
 HOLDER = f"""
 import json, sys, time

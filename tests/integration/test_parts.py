@@ -29,8 +29,6 @@ from lab.runtime.settings import readiness
 from loadtests.probes import probe
 from tests.conftest import lacking
 
-pytestmark = pytest.mark.alone
-
 PASSWORD = "1234567890"  # looks like a number, to those who guess
 QUICK = Balancing(health_path="/healthz", health_period_s=0.1, health_timeout_s=1.0)
 PROBED = {"request_bytes": 0, "reply_bytes": 0, "timeout_s": 2.0}

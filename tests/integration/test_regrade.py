@@ -14,8 +14,6 @@ import pytest
 from lab.cli import assembly
 from tests.fabricated.folder import Fabricated, make_run
 
-pytestmark = pytest.mark.alone
-
 ROOT = Path(__file__).parents[2]
 MADE = ("verdict.json", "report.html", "summary.md", "junit.xml")
 
