@@ -51,11 +51,12 @@ def server(needs_local):
 
 @pytest.fixture(scope="session")
 def owner(server):
-    """The owner's URL of a database for twins. Deadlocks are found after 0.1 s, to save time."""
+    """The owner's URL of a database for twins. To save time, deadlocks are found after 0.1 s, and to log in is cheap."""
     name = "twins"
     with psycopg.connect(owner_of(server), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
         connection.execute(f"ALTER DATABASE {name} SET deadlock_timeout = '100ms'")
+        connection.execute(f"ALTER DATABASE {name} SET scram_iterations = 1")
     return owner_of(server, name)
 
 
