@@ -42,4 +42,4 @@ class Phases:
 
 
 FULL = Phases(warmup_s=10, baseline_s=20, fault_s=30, recovery_s=20, drain_s=10)
-QUICK = Phases(warmup_s=3, baseline_s=5, fault_s=8, recovery_s=8, drain_s=1)
+QUICK = Phases(warmup_s=3, baseline_s=5, fault_s=8, recovery_s=5, drain_s=1)

@@ -30,7 +30,7 @@ SCENARIO = Scenario(
     mirrors="GitHub, March 2022: peak load and slow queries drove the database proxy to its limit of connections "
     "(github.blog/2022-03-23-an-update-on-recent-service-disruptions)",
     load=Load(rate_rps=6, mix={"user_bookings": 5, "get_booking": 1}, good_within_ms=1000),
-    quick=replace(QUICK, fault_s=10),
+    quick=replace(QUICK, fault_s=10, recovery_s=8),  # what has piled up takes a while
     sizes={"users": 5_000, "bookings": 200_000},
     baseline_alike=10.0,  # reading the whole table is slow for a single client, too
     faults=(Surge(times=10),),

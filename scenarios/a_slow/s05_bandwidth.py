@@ -25,7 +25,7 @@ SCENARIO = Scenario(
         "s, so thirteen lists a second need 39 connections. The two pools have 30.",
     ),
     mirrors="Google Cloud, June 2019: congestion (status.cloud.google.com/incident/cloud-networking/19009)",
-    load=Load(rate_rps=26, mix={"user_bookings": 1, "get_booking": 1}, good_within_ms=500),
+    load=Load(rate_rps=22, mix={"user_bookings": 1, "get_booking": 1}, good_within_ms=500),
     sizes={"users": 40, "bookings": 12_000, "wallets": 40},
     baseline_alike=8.0,  # three hundred rows take longer than a page, whatever the bandwidth
     faults=(Bandwidth(link=DATABASE, rate_kb_s=10),),

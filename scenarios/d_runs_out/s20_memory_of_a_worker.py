@@ -30,7 +30,7 @@ SCENARIO = Scenario(
     ),
     mirrors="Twilio, July 2013: balances lived in an in-memory store that came back empty "
     "(twilio.com/blog/2013/07/billing-incident-post-mortem)",
-    quick=replace(QUICK, fault_s=20, recovery_s=10),
+    quick=replace(QUICK, fault_s=20),
     load=Load(rate_rps=14, mix={"create_hold_read": 2, "get_booking": 3}, good_within_ms=1_000),
     topology=Topology(restarter=Restarter(period_s=0.5)),
     baseline_good_min=0.6,  # with two workers, some of the naive twin's holds are missing from the start

@@ -45,7 +45,7 @@ SCENARIO = Scenario(
     ),
     mirrors="Stack Exchange, July 2016: the page that the balancer used as its health check was slow, and it took all "
     "servers out (stackstatus.net/post/147710624694)",
-    quick=replace(QUICK, fault_s=24, recovery_s=10),
+    quick=replace(QUICK, fault_s=24),
     load=Load(
         rate_rps=16, mix={"create_booking": 2, "get_booking": 4, "rooms_search": 2}, good_within_ms=500
     ),
