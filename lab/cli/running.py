@@ -23,6 +23,7 @@ from lab.judge.gates import spoiled_by_the_machine
 from lab.model import LabError, RunVerdict, Secrets, Spoiled, Stack
 from lab.plan.arrivals import plan_arrivals, surges
 from lab.plan.runs import RunPlan
+from lab.ports import Testbed
 from lab.provenance import commit
 from lab.record import FolderJournal, RunRecord, RunWriter
 from lab.record.journal import Listener
@@ -178,10 +179,15 @@ def performed(plan: RunPlan, runtime: str, folder: Path, *listeners: Listener) -
             _show_as_latest(writer)
             raise
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="down") as thread:
-        down = thread.submit(testbed.down)
+        down = thread.submit(_take_down, testbed, writer)
         _show_as_latest(writer)
         yield
         down.result()
+
+
+def _take_down(testbed: Testbed, writer: RunWriter) -> None:
+    """In one step, so that a folder is opened up whenever its stack is down, however its judging ends."""
+    testbed.down()
     writer.open_up()
 
 
