@@ -104,7 +104,7 @@ def interrupted() -> str:
     from lab.runtime.ownership.ledger import Holdings, holdings  # only now: few commands need it
 
     left: list[Holdings] = []
-    with suppress(OSError):  # somebody else's, for we can read our own
+    with suppress(OSError):  # the whole folder is somebody else's, so nothing in it is ours
         known = [run for run in holdings(paths.STATE) if run.genuine]
         left = [run for run in known if run.owner_pid == os.getpid() or not run.owner_alive]
     if not all(run.standing for run in left):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import re
 import shlex
 import shutil
@@ -17,6 +15,7 @@ from lab.cli.healed import parted
 from lab.errors import LabError, Unhealed
 from lab.record.campaigns import is_campaign
 from lab.record.manifest import is_run
+from lab.runtime.ownership import foreign
 from lab.runtime.ownership.heal import heal, take_down
 from lab.runtime.ownership.ledger import holdings
 from lab.runtime.ownership.lock import RUN_LOCK, run_lock
@@ -54,19 +53,11 @@ def not_ours(state: Path) -> Iterator[str]:
             file = run.path.lstat()
             if run.genuine or not file.st_size:
                 continue
-            if file.st_uid != os.geteuid():
-                who = _name_of(file.st_uid)
-                yield f"{run.path} belongs to {who}, who alone can end what it names. As {who}: bin/lab clean"
+            if owner := foreign.owner_of(run.path):
+                yield foreign.for_its_owner(run.path, owner, "clean")
             else:
                 hint = f"If none of it runs: rm {shlex.quote(str(run.path))}"
                 yield f"What {run.path} names was not started here. {hint}"
-
-
-def _name_of(user: int) -> str:
-    try:
-        return pwd.getpwuid(user).pw_name
-    except KeyError:
-        return f"user {user}"
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from lab.cli.healed import say_all, tell_failures
 from lab.model import LabError, Secrets, Stack
 from lab.ports import Testbed
 from lab.record import NoJournal
+from lab.runtime.ownership import foreign
 from lab.runtime.ownership.heal import heal as heal_all
 from lab.runtime.ownership.heal import take_down
 from lab.runtime.ownership.ledger import CONTAINER, PROCESS, Holdings, holdings
@@ -75,11 +76,14 @@ def heal_and_tell() -> None:
 
 def print_standing(*, as_json: bool) -> None:
     """What is running, which of its parts have stopped, and which of its links are broken."""
-    known = [run for state in paths.states() for run in holdings(state) if run.genuine]
+    every = [run for state in paths.states() for run in holdings(state)]
+    known = [run for run in every if run.genuine]
     found = [run for run in known if not run.leftover]
     if as_json:
         print(json.dumps([told_of(run) for run in found], indent=2))
         return
+    for line in foreign.told_of(every):
+        say(line, style="red")
     if not found:
         console.print("Nothing is running. Start both twins: bin/lab up")
     for run in (run for run in known if run.leftover):

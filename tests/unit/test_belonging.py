@@ -313,7 +313,9 @@ def test_the_ledger_of_another_user_is_for_him_to_heal(tmp_path: Path) -> None:
     """Root would start what it names as root."""
     path = forged_ledger(tmp_path, RUN)
     os.chown(path, 65_534, 65_534)
-    assert heal(tmp_path) == [f"left alone {path}: it belongs to another user, who can heal it"]
+    said = f"left alone: {path} belongs to nobody, who alone can end what it names. As nobody: bin/lab"
+    assert heal(tmp_path) == [f"{said} heal"]
+    assert take_down(tmp_path) == [f"{said} down"]
     assert path.exists()
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from lab.model import LabError
-from lab.runtime.ownership import belonging, engine, shared_memory
+from lab.runtime.ownership import belonging, engine, foreign, shared_memory
 from lab.runtime.ownership.ledger import (
     FOLDER,
     PROCESS,
@@ -51,9 +51,10 @@ def heal(state_dir: Path) -> list[str]:
 def take_down(state_dir: Path) -> list[str]:
     """End every stack that was left up on purpose, and say what was ended."""
     with healing(state_dir):
-        found = [run for run in holdings(state_dir) if run.genuine]
-        standing = [run for run in found if run.published is not None and not run.owner_alive]
-        return [line for run in standing for line in _heal_run(run)]
+        found = holdings(state_dir)
+        standing = [run for run in found if run.genuine and run.published is not None and not run.owner_alive]
+        others = [f"left alone: {line}" for line in foreign.told_of(found, "down")]
+        return others + [line for run in standing for line in _heal_run(run)]
 
 
 def heal_leftovers(state_dir: Path) -> list[str]:
@@ -109,17 +110,16 @@ def _end_in_docker(run: Holdings) -> tuple[list[str], list[str]]:
     return told, stuck
 
 
-def _told_of(foreign: Path) -> Iterator[str]:
+def _told_of(ledger: Path) -> Iterator[str]:
     """Leave alone a ledger that is not ours, and say so; remove one that a kill left empty."""
     with suppress(FileNotFoundError):
-        file = foreign.lstat()
-        if file.st_uid != os.geteuid():
-            yield f"left alone {foreign}: it belongs to another user, who can heal it"
-        elif file.st_size:
+        if owner := foreign.owner_of(ledger):
+            yield f"left alone: {foreign.for_its_owner(ledger, owner)}"
+        elif ledger.lstat().st_size:
             why = "that file was not written here, but copied, or by another machine or container"
-            yield f"left alone what {foreign} names: {why}. If none of it runs: rm {foreign}"
+            yield f"left alone what {ledger} names: {why}. If none of it runs: rm {ledger}"
         else:
-            foreign.unlink()
+            ledger.unlink()
 
 
 def _ended(run: Holdings, things: list[Owned]) -> tuple[list[str], list[str]]:

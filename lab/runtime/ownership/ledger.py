@@ -47,6 +47,7 @@ class Holdings:
     """A ledger as read back. `published` (addresses by twin) is there once the stack was left up on purpose.
 
     One that was copied, unpacked or damaged, not written here by us, is not `genuine`: nothing that it says counts.
+    Nor is one that we may not read, because another user has written it.
     """
 
     run: str
@@ -175,7 +176,7 @@ def read(path: Path) -> Holdings:
     """What the ledger at `path` says is still owned."""
     try:
         return _read(path)
-    except (KeyError, TypeError, ValueError, AttributeError):  # no lab has written that
+    except (KeyError, TypeError, ValueError, AttributeError, PermissionError):  # no lab of ours wrote it
         return Holdings(run=path.stem, path=path, genuine=False, owner_pid=0, owner_alive=False, since=0.0)
 
 

@@ -1,0 +1,38 @@
+"""Ledgers of other users, which we may not even be able to read: whose they are, and what to do about them."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from lab.runtime.ownership.ledger import Holdings
+
+
+def owner_of(ledger: Path) -> str | None:
+    """The other user whom the file belongs to; None if it is ours, or has gone."""
+    with suppress(FileNotFoundError):
+        user = ledger.lstat().st_uid
+        return None if user == os.geteuid() else _name_of(user)
+    return None
+
+
+def for_its_owner(ledger: Path, owner: str, command: str = "heal") -> str:
+    """The sentence that leaves it to `owner`, to be ended by `bin/lab` with this command."""
+    return f"{ledger} belongs to {owner}, who alone can end what it names. As {owner}: bin/lab {command}"
+
+
+def told_of(runs: Iterable[Holdings], command: str = "heal") -> Iterator[str]:
+    """That sentence for each ledger of another user, whatever it names: we may not be able to read it."""
+    for run in runs:
+        if owner := owner_of(run.path):
+            yield for_its_owner(run.path, owner, command)
+
+
+def _name_of(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"user {user}"
