@@ -1,8 +1,13 @@
 """Where the engine comes from. The compiler is a fake: a script that "builds" a script."""
 
 import fcntl
+import json
 import os
+import socket
 import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -149,6 +154,58 @@ def test_a_command_names_address_and_birthmark_and_keeps_the_log_short(
 
 def test_where_nobody_answers_no_birthmark_is_seen() -> None:
     assert not Birthmark.of("test").seen_at("http://127.0.0.1:1")
+
+
+@contextmanager
+def answering(said: bytes) -> Iterator[str]:
+    """The address of a program that answers the first question with `said`, whatever it was."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection = server.accept()[0]
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(said)
+
+        answerer = threading.Thread(target=answer)
+        answerer.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        answerer.join()
+
+
+MARK = Birthmark(name="birthmark-test-0123")
+OURS = {"name": MARK.name, "listen": MARK.listen, "upstream": MARK.upstream, "enabled": False, "toxics": []}
+
+
+def ok(body: str) -> bytes:
+    return f"HTTP/1.0 200 OK\r\n\r\n{body}".encode()
+
+
+def test_a_birthmark_is_seen_at_the_server_that_has_it() -> None:
+    with answering(ok(json.dumps(OURS))) as url:
+        assert MARK.seen_at(url)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ok("Welcome!"),
+        ok(""),
+        ok("[]"),
+        ok("[" * 4_096),
+        ok(json.dumps({})),
+        ok(json.dumps({**OURS, "name": "database"})),
+        ok(json.dumps({**OURS, "enabled": True})),
+        b"HTTP/1.0 404 Not Found\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nhalf",
+        b"HTTP/1.0 200 OK\r\n" + b"X: y\r\n" * 200,
+        b"",
+    ],
+)
+def test_what_answers_anything_else_is_not_ours(said: bytes) -> None:
+    with answering(said) as url:
+        assert not MARK.seen_at(url)
 
 
 def test_a_relative_path_is_told_from_where_the_user_stands(

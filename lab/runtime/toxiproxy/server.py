@@ -14,6 +14,7 @@ import sys
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 from lab.model import LabError
@@ -31,6 +32,7 @@ TOXIPROXY = "toxiproxy"
 EMBEDDED = "embedded"
 BIRTHMARK = "birthmark-"  # prefix of the name of the proxy that identifies a server of the lab's
 BUILT = "built from its pinned Go module"
+ANSWER_MAX_BYTES = 4_096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,18 +78,22 @@ class Birthmark:
     def write(self, folder: Path) -> Path:
         """The file with which the server is to be started."""
         path = folder / "toxiproxy.json"
-        proxy = {"name": self.name, "listen": self.listen, "upstream": self.upstream, "enabled": False}
-        path.write_text(json.dumps([proxy]))
+        path.write_text(json.dumps([self._told()]))
         return path
 
     def seen_at(self, url: str) -> bool:
-        """Whether the server that answers at `url` is the one; False also where none answers yet."""
+        """Whether the server that answers at `url` is the one; False also where none answers, or not in HTTP."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(f"{url}/proxies/{self.name}", timeout=ANSWER_TIMEOUT_S) as answer:
-                return bool(answer.status == 200)
-        except (OSError, ValueError):
+                told = json.loads(answer.read(ANSWER_MAX_BYTES))
+        except (OSError, HTTPException, ValueError, RecursionError):
             return False
+        return isinstance(told, dict) and self._told().items() <= told.items()
+
+    def _told(self) -> dict[str, str | bool]:
+        """The proxy in Toxiproxy's own words."""
+        return {"name": self.name, "listen": self.listen, "upstream": self.upstream, "enabled": False}
 
 
 def find(environ: Mapping[str, str] = os.environ) -> Engine:
