@@ -7,7 +7,6 @@ Standard library only: nothing else is there yet.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shlex
 import shutil
@@ -15,13 +14,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-from lab.runtime.programs import build_environment  # noqa: E402 - found only from here on
+from lab.errors import LabError  # noqa: E402 - found only from here on
+from lab.runtime.ownership.lock import exclusive  # noqa: E402
+from lab.runtime.programs import build_environment  # noqa: E402
 from lab.runtime.toxiproxy.build import cache  # noqa: E402
 
 VENV = ROOT / ".venv"
@@ -32,6 +33,7 @@ UV = cache() / "uv"  # where pip installs it, for all clones
 # For each set of pins, the sets that an environment made from it has: test.txt contains all of run.txt.
 CONTAINS = {"run": ("run",), "test": ("run", "test")}
 STEP_TIMEOUT_S = 900
+WAIT_TIMEOUT_S = 2 * STEP_TIMEOUT_S  # for another setup: of its steps one takes long, the download
 ANSWER_TIMEOUT_S = 60
 LOG_LINES_SHOWN = 8
 USAGE, INTERRUPTED = 2, 130
@@ -196,13 +198,17 @@ def run(command: Sequence[str]) -> None:
 
 @contextmanager
 def locked() -> Iterator[None]:
-    """One setup at a time in this clone; the kernel lets go of the lock when its holder dies."""
-    with (STATE / "prepare.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    """One setup at a time in this clone. Raises PrepareError if another holds the lock for longer than any needs."""
+    path = STATE / "prepare.lock"
+    with ExitStack() as lock:
+        if not lock.enter_context(exclusive(path, timeout_s=0.0)):
             say("Another command is setting up the environment; waiting for it …")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not lock.enter_context(exclusive(path, timeout_s=WAIT_TIMEOUT_S)):
+                raise PrepareError(
+                    f"Another command has not finished setting it up within {WAIT_TIMEOUT_S:g} s: "
+                    f"pid {path.read_text().strip() or 'unknown'}, which holds {path}. It may only be stopped "
+                    "(Ctrl-Z) in another terminal. Let it go on, or end it, then try again."
+                )
         yield
 
 
@@ -224,7 +230,7 @@ def fail(reason: str) -> NoReturn:
 if __name__ == "__main__":
     try:
         main(sys.argv[1])
-    except PrepareError as error:
+    except (PrepareError, LabError) as error:
         fail(str(error))
     except OSError as error:
         fail(

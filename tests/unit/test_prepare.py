@@ -1,5 +1,6 @@
 """bin/prepare: when an environment counts as fresh, and what is said when it cannot be made."""
 
+import fcntl
 import importlib.util
 import os
 import shutil
@@ -97,6 +98,25 @@ def test_an_installation_that_fails_leaves_no_stamp_and_shows_the_end_of_the_log
     with pytest.raises(prepare.PrepareError, match="no matching hash"):
         prepare.main("run")
     assert not prepare.fresh("run")
+
+
+def test_another_setup_is_waited_for_but_not_for_ever(
+    prepare: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(prepare, "WAIT_TIMEOUT_S", 0.3, raising=False)
+    done = installs(prepare, monkeypatch)
+    lock = prepare.STATE / "prepare.lock"
+    with lock.open("w") as held:  # as by one that is suspended
+        fcntl.flock(held, fcntl.LOCK_EX)
+        held.write("4711")
+        held.flush()
+        with pytest.raises(
+            prepare.PrepareError, match=f"within 0.3 s: pid 4711, which holds {lock}.*try again"
+        ):
+            prepare.main("run")
+    assert "waiting for it" in capsys.readouterr().err
+    prepare.main("run")
+    assert done == ["run.txt"]
 
 
 def without_python(clone: Path) -> subprocess.CompletedProcess[str]:
