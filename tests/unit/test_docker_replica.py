@@ -39,5 +39,8 @@ def test_a_container_in_which_nothing_can_be_started_does_not_answer() -> None:
 
 def test_an_engine_that_refuses_is_not_said_to_be_gone() -> None:
     refusing = replica(docker.errors.APIError("409", explanation="no such process"), directly=True)
-    with pytest.raises(LabError, match=r"^Docker refused: no such process$"):
+    with pytest.raises(
+        LabError,
+        match=r"^Docker refused: no such process\. Fix that, then try again\. .*: journalctl -u docker$",
+    ):
         refusing.running()

@@ -70,7 +70,10 @@ def answering() -> Iterator[None]:
     try:
         yield
     except APIError as error:  # it answered
-        raise LabError(f"Docker refused: {error.explanation or error}") from error
+        why = str(error.explanation or error).strip().rstrip(".")
+        raise LabError(
+            f"Docker refused: {why}. Fix that, then try again. The engine's log may say more: journalctl -u docker"
+        ) from error
     except (DockerException, requests.RequestException) as error:
         raise LabError(f"Docker: {error}. Is the engine still running? See: docker info") from error
 
