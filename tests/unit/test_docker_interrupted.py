@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from lab.model import LabError
-from lab.runtime.containers import testbed
+from lab.runtime.containers import images, testbed
 from lab.runtime.containers.images import BASES, Images
 from lab.runtime.containers.project import Project, Published
 from lab.runtime.containers.stoppable import Stoppable
@@ -58,6 +59,28 @@ def test_a_start_that_is_broken_off_waits_for_no_twin(
     assert time.monotonic() - began_at < PATIENCE_S
 
 
+DOCKER = """#!/bin/sh
+case "$*" in *failure-lab/service:*) exit 1 ;; esac
+sleep 30
+"""
+
+
+def test_a_build_that_is_broken_off_waits_for_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "docker"
+    program.write_text(DOCKER)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
+    ours = ("failure-lab/service:", "failure-lab/load:")
+    monkeypatch.setattr(images, "identity", lambda image: None if image.startswith(ours) else "sha256:0")
+    began_at = time.monotonic()
+    with pytest.raises(LabError, match="docker failed with exit code 1"):
+        images.build_images(say=lambda _text: None)
+    assert time.monotonic() - began_at < PATIENCE_S
+
+
 def soon(stop: object) -> None:
     threading.Timer(0.2, stop.stop).start()  # type: ignore[attr-defined]
 
@@ -65,10 +88,10 @@ def soon(stop: object) -> None:
 @pytest.fixture
 def twin(tmp_path: Path) -> DockerTwin:
     """One of which nothing runs yet."""
-    images = Images(service="s:1", load="l:1", **{name: f"{name}:1" for name in BASES})
+    made = Images(service="s:1", load="l:1", **{name: f"{name}:1" for name in BASES})
     ports = Published(edge=7001, toxiproxy=7002)
     stack = everything("stopped")
-    project = Project(plan=PLANS[0], stack=stack, workload=WORKING, images=images, published=ports)
+    project = Project(plan=PLANS[0], stack=stack, workload=WORKING, images=made, published=ports)
     return DockerTwin(project, Ledger(tmp_path, "stopped"), lambda *_: None)
 
 

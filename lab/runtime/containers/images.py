@@ -22,6 +22,7 @@ from docker.errors import APIError, ImageNotFound
 from lab.model import BALANCER, CACHE, QUEUE, LabError, Topology
 from lab.paths import ROOT
 from lab.runtime.containers.engine import answering, client
+from lab.runtime.containers.stoppable import Stoppable
 from lab.runtime.docker_client import chosen_engine
 from lab.runtime.programs import build_environment, ended, output
 
@@ -99,34 +100,31 @@ def build_images(topology: Topology = PLAIN, say: Callable[[str], None] = tell) 
     if not images.missing():
         return images
     say("building the lab's Docker images (under a minute, the first time)")
-    with ThreadPoolExecutor(max_workers=len(SOURCES), thread_name_prefix="build") as threads:
-        list(threads.map(partial(_build, images), SOURCES))
+    _build_all(images)
     remove_outdated(images)
     return images
 
 
-def _build(images: Images, name: str) -> None:
+def _build_all(images: Images) -> None:
+    """Our own images, side by side. A failure or an interrupt ends all builds at once."""
+    builds = Stoppable("The build of the images")
+    with ThreadPoolExecutor(max_workers=len(SOURCES), thread_name_prefix="build") as threads:
+        try:
+            list(threads.map(partial(_build, builds, images), SOURCES))
+        except BaseException:
+            builds.stop()  # now, so that the threads end too
+            raise
+
+
+def _build(builds: Stoppable, images: Images, name: str) -> None:
     """Our own image called `name`, by the engine itself: another builder would not see images that are only here.
 
     A build that fails leaves no container behind, which would keep its half of an image.
     """
-    dockerfile = str(ROOT / SOURCES[name][0])
-    based = f"PYTHON_IMAGE={images.python}"
-    tag = images.references[name]
-    command = (
-        "docker",
-        "build",
-        "--force-rm",
-        "--tag",
-        tag,
-        "--file",
-        dockerfile,
-        "--build-arg",
-        based,
-        str(ROOT),
-    )
+    tag, file, based = images.references[name], str(ROOT / SOURCES[name][0]), f"PYTHON_IMAGE={images.python}"
+    command = ("docker", "build", "--force-rm", "--tag", tag, "--file", file, "--build-arg", based, str(ROOT))
     surroundings = build_environment(**chosen_engine(), BUILDX_BUILDER="default")
-    output(command, timeout_s=BUILD_TIMEOUT_S, env=surroundings)
+    builds.output(command, timeout_s=BUILD_TIMEOUT_S, env=surroundings)
 
 
 @cache
