@@ -1,4 +1,7 @@
-"""The one error that a user sees as a sentence."""
+"""The one error that a user sees as a sentence, and how a second one is told beside it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class LabError(Exception):
@@ -17,3 +20,22 @@ class Unhealed(LabError):
     """Something that a run left behind cannot be healed just now."""
 
     exit_code = 3
+
+
+@contextmanager
+def told_beside(error: BaseException) -> Iterator[None]:
+    """For tidying up after `error`: a LabError inside the block does not hide it, but becomes a note of it."""
+    try:
+        yield
+    except LabError as also:
+        error.add_note(str(also))
+
+
+def notes_of(error: BaseException) -> list[str]:
+    """What was noted on `error` and on what has caused it, each once."""
+    notes: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        notes += getattr(cause, "__notes__", ())
+        cause = cause.__cause__
+    return list(dict.fromkeys(notes))

@@ -105,7 +105,10 @@ class Testbed(Protocol):
         ...
 
     def down(self) -> None:
-        """Stop everything that `up` started. Safe to call twice, and after a failed `up`."""
+        """Stop everything that `up` started. Safe to call twice, and after a failed `up`.
+
+        Raises LabError where something may be left.
+        """
         ...
 
     def actuator(self, twin: str, target: Target) -> Actuator:

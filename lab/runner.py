@@ -13,7 +13,18 @@ from contextlib import contextmanager
 from functools import partial
 
 from lab.injector import Injector, Step
-from lab.model import FAULT, PHASES, CpuRead, LabError, LoadEnded, PhaseStarted, Spoiled, StepTaken, in_words
+from lab.model import (
+    FAULT,
+    PHASES,
+    CpuRead,
+    LabError,
+    LoadEnded,
+    PhaseStarted,
+    Spoiled,
+    StepTaken,
+    in_words,
+    told_beside,
+)
 from lab.plan import programs
 from lab.plan.arrivals import plan_arrivals, surges
 from lab.plan.runs import RunPlan
@@ -81,8 +92,8 @@ class Runner:
         try:
             self._manifest(Status.COMPLETE)
             self._writer.seal()
-        except BaseException:
-            self._stop()
+        except BaseException as error:
+            self._stop(error)
             raise
 
     # -- what surrounds the walk ------------------------------------------------------------------------------
@@ -110,18 +121,20 @@ class Runner:
             self._planned = self._plan_load()
             self._testbed.up(self._journal)
             yield
-        except BaseException:
+        except BaseException as error:
             try:
-                self._collect()
+                with told_beside(error):
+                    self._collect()
             finally:
-                self._stop()
+                self._stop(error)
             raise
         self._collect()
 
-    def _stop(self) -> None:
-        """Take the stack down. Others may read its passwords in the folder only if that has worked."""
-        self._testbed.down()
-        self._writer.open_up()
+    def _stop(self, error: BaseException) -> None:
+        """After `error`, take the stack down. Others may read its passwords in the folder only if that has worked."""
+        with told_beside(error):
+            self._testbed.down()
+            self._writer.open_up()
 
     def _collect(self) -> None:
         for twin in self._plan.names:

@@ -19,7 +19,7 @@ import typer
 from lab import __version__, paths
 from lab.cli.commands import COMMANDS
 from lab.cli.output import Gone, printable
-from lab.errors import LabError
+from lab.errors import LabError, notes_of
 
 OURS, INTERRUPTED, UNREAD = 70, 130, 141
 COMPLETION = "_LAB_COMPLETE"  # set by the shell that wants to complete a line
@@ -73,7 +73,7 @@ def main() -> None:
     try:
         app(prog_name=program())
     except LabError as error:
-        fail(str(error), error.exit_code)
+        fail("\n".join([str(error), *notes_of(error)]), error.exit_code)
     except SystemExit as leaving:
         if leaving.code == INTERRUPTED:  # typer turns KeyboardInterrupt into this
             fail(interrupted(), INTERRUPTED)
@@ -87,7 +87,7 @@ def main() -> None:
             sys.stdout.flush()
         except OSError:  # it was the output that could not be written
             _forget_output()
-        fail(sentence(error), 2)
+        fail("\n".join([sentence(error), *notes_of(error)]), 2)
     except Exception:  # noqa: BLE001 - whatever it is, its exit code must not pass for a verdict
         traceback.print_exc()
         fail("This is a bug in the lab itself. Please report it, with the lines above.", OURS)

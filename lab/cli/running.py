@@ -19,8 +19,9 @@ from lab.cli.drawing import Drawer
 from lab.cli.healed import tell_failures
 from lab.cli.progress import progress
 from lab.cli.verdicts import print_answer, print_repeat, print_verdict
+from lab.errors import notes_of
 from lab.judge.gates import spoiled_by_the_machine
-from lab.model import LabError, RunVerdict, Secrets, Spoiled, Stack
+from lab.model import LabError, RunVerdict, Secrets, Spoiled, Stack, told_beside
 from lab.plan.arrivals import plan_arrivals, surges
 from lab.plan.runs import RunPlan
 from lab.ports import Testbed
@@ -88,9 +89,11 @@ def judged_run(
                     told(f"{verdict.sentence}\nThe machine was too busy, so the run is repeated.")
                     if drawer:
                         drawer.draw(folder)
-            except Spoiled:  # its folder says what ended, so it is an invalid run like any other
+            except Spoiled as spoiled:  # its folder says what ended, so it is an invalid run like any other
                 verdict = assembly.grade(folder)
                 tell(verdict, folder)
+                for note in notes_of(spoiled):
+                    told(note)
                 return verdict, folder
     raise AssertionError("the last turn returns")
 
@@ -181,7 +184,12 @@ def performed(plan: RunPlan, runtime: str, folder: Path, *listeners: Listener) -
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="down") as thread:
         down = thread.submit(_take_down, testbed, writer)
         _show_as_latest(writer)
-        yield
+        try:
+            yield
+        except BaseException as error:
+            with told_beside(error):
+                down.result()
+            raise
         down.result()
 
 

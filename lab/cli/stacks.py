@@ -15,7 +15,7 @@ from lab import paths
 from lab.cli import assembly
 from lab.cli.console import console, say, told
 from lab.cli.healed import say_all, tell_failures
-from lab.model import LabError, Secrets, Stack
+from lab.model import LabError, Secrets, Stack, told_beside
 from lab.ports import Testbed
 from lab.record import NoJournal
 from lab.runtime.ownership import foreign
@@ -50,8 +50,9 @@ def bring_up(runtime: str, defences: str) -> None:
         try:
             testbed.up(NoJournal())
             tell_how_to_reach(testbed, stack, workload.token(stack.secrets.token_key))
-        except BaseException:  # an interrupt too: nothing runs that nobody was told of
-            testbed.down()
+        except BaseException as error:  # an interrupt too: nothing runs that nobody was told of
+            with told_beside(error):
+                testbed.down()
             header().unlink(missing_ok=True)
             raise
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from lab.model import Unhealed
 from lab.runtime.containers import testbed
 from lab.runtime.containers.testbed import DockerTestbed
 from lab.runtime.ownership import engine, heal
@@ -51,12 +53,13 @@ def looks(found: list[bool], looked: list[str]) -> Callable[[str], list[str]]:
 def test_down_looks_until_nothing_comes_any_more_but_not_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: list[bool], times: int, forgotten: bool
 ) -> None:
-    """While there is something, the ledger stays for `heal`."""
+    """While there is something, it is said, and the ledger stays for `heal`."""
     looked: list[str] = []
     monkeypatch.setattr(testbed, "remove_leftovers", looks(found, looked))
     standing = DockerTestbed(a_stack("down"), BOOKING, tmp_path)
     ledger = standing._open_ledger()
-    standing.down()
+    with nullcontext() if forgotten else pytest.raises(Unhealed, match=r"container x\. .*: bin/lab heal"):
+        standing.down()
     assert looked == ["down"] * times
     assert (standing._ledger is None) == forgotten
     ledger.close()
@@ -71,7 +74,8 @@ def test_while_a_twin_may_still_be_starting_nothing_is_forgotten(
     starting: Future[None] = Future()
     standing._starting.append(starting)
     ledger = standing._open_ledger()
-    standing.down()
+    with pytest.raises(Unhealed, match="still being started"):
+        standing.down()
     assert ledger.path.exists()
     starting.set_result(None)
     standing.down()

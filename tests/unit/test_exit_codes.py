@@ -65,7 +65,7 @@ WHY = "The program 'load' beside the naive twin ended mid-run, with exit code -9
 
 @pytest.mark.thorough
 def test_a_generator_that_dies_in_mid_run_leaves_an_invalid_run_with_a_verdict(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Not a mistake in usage, and not a folder without a verdict: an invalid run, which says what has gone."""
     folder = tmp_path / "run"
@@ -75,7 +75,9 @@ def test_a_generator_that_dies_in_mid_run_leaves_an_invalid_run_with_a_verdict(
         make_run(folder, Fabricated(requests=200, status=Status.ABORTED, problem=WHY))
         for name in ("load.json", "final.json", "requests.bin"):
             (folder / "naive" / name).unlink()
-        raise Spoiled(WHY)
+        spoiled = Spoiled(WHY)
+        spoiled.add_note("Container x is left.")
+        raise spoiled
         yield
 
     heard: list[RunVerdict] = []
@@ -87,6 +89,7 @@ def test_a_generator_that_dies_in_mid_run_leaves_an_invalid_run_with_a_verdict(
         lambda: stack, "local", 1, lambda _plan: folder, lambda verdict, _folder: heard.append(verdict)
     )  # type: ignore[arg-type]
     assert heard == [verdict]
+    assert "Container x is left." in capsys.readouterr().err
     assert not verdict.valid
     assert verdict.sentence == f"Invalid run, no twin is judged: run complete: {WHY}"
     assert json.loads((folder / "verdict.json").read_text())["valid"] is False

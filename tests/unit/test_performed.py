@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lab.cli import assembly, running
+from lab.errors import notes_of
 from lab.model import LabError
 from lab.plan.runs import RunPlan
 from lab.record import FolderJournal
@@ -62,6 +63,19 @@ def test_a_folder_is_opened_up_when_its_stack_is_down_also_if_judging_breaks_off
     with pytest.raises(type(broken_off)), perform(monkeypatch, folder, Standing()):
         raise broken_off
     assert is_open(folder)
+
+
+def test_what_broke_off_the_judging_is_not_hidden_by_what_is_left_of_the_stack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standing = Standing(LabError("Container x is left."))
+    with (
+        pytest.raises(OSError, match="No space left") as told,
+        perform(monkeypatch, tmp_path / "r", standing),
+    ):
+        raise OSError(28, "No space left on device")
+    assert notes_of(told.value) == ["Container x is left."]
+    assert not is_open(tmp_path / "r")
 
 
 def test_a_folder_stays_closed_whose_stack_could_not_be_taken_down(

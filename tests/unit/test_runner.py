@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import pytest
 
 from lab import watching
+from lab.errors import notes_of
 from lab.faults import Down, Latency, Surge
 from lab.injector import Injector
 from lab.model import (
@@ -597,6 +598,26 @@ def test_what_fails_before_the_load_begins_is_no_run_at_all(
     assert RunRecord(tmp_path / "r").manifest.problem == "no PostgreSQL"
 
 
+@pytest.mark.parametrize("mid_run", [True, False])
+def test_what_ended_a_run_is_not_hidden_by_what_is_left_of_its_stack(
+    testbed: Testbed, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mid_run: bool
+) -> None:
+    def fails() -> None:
+        testbed.is_up = False
+        raise LabError("Container x is left.")
+
+    why = LabError("no PostgreSQL")
+    if mid_run:
+        clock.at[5.0] = why
+    else:
+        testbed.up_error = why
+    monkeypatch.setattr(testbed, "down", fails)
+    with pytest.raises(Spoiled if mid_run else LabError, match=r"^no PostgreSQL") as told:
+        run(testbed, clock, tmp_path / "r")
+    assert notes_of(told.value) == ["Container x is left."]
+    assert RunRecord(tmp_path / "r").manifest.problem == "no PostgreSQL"
+
+
 @pytest.mark.parametrize("early", [True, False])
 @pytest.mark.parametrize("works", [True, False])
 def test_others_may_read_a_folder_only_if_its_stack_was_taken_down(
@@ -617,8 +638,9 @@ def test_others_may_read_a_folder_only_if_its_stack_was_taken_down(
     monkeypatch.setattr(RunWriter, "seal", full)
     folder = tmp_path / "r"
     journal, writer = FolderJournal(tmp_path / "events.jsonl", clock.now), RunWriter(folder)
-    with pytest.raises((KeyboardInterrupt, OSError) if works else LabError):
+    with pytest.raises(KeyboardInterrupt if early else OSError) as told:
         Runner(plan_of(LATENCY), testbed, writer, journal, clock).run()
+    assert notes_of(told.value) == ([] if works else ["The engine does not answer."])
     assert bool(stat.S_IMODE(folder.stat().st_mode) & 0o055) == works
 
 

@@ -9,11 +9,13 @@ import pytest
 
 from lab import cli
 from lab.cli import assembly, stacks
+from lab.model import LabError, Unhealed
 from lab.runtime.ownership import engine
 from lab.runtime.ownership.engine import Found
 from lab.runtime.ownership.ledger import CONTAINER, Holdings, Ledger, Owned
 from lab.runtime.ownership.stopped import stopped
 from tests.forged import forged_ledger
+from tests.unit.conftest import Lab
 
 NAMES = ("running", "created", "missing", "exited")
 UP = {"naive": {"edge": "http://127.0.0.1:1"}}
@@ -69,6 +71,25 @@ def test_an_interrupt_while_a_stack_starts_takes_it_down_at_once(
     with pytest.raises(KeyboardInterrupt):
         stacks.bring_up("local", "all")
     assert testbed.downs == 1
+
+
+class Left(Interrupted):
+    """One that does not come up, and of which something stays."""
+
+    def up(self, _journal: object) -> None:
+        raise LabError("No PostgreSQL.")
+
+    def down(self) -> None:
+        raise Unhealed("Container x is left. Remove it: bin/lab heal")
+
+
+def test_why_a_stack_did_not_start_is_told_before_what_is_left_of_it(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assembly, "testbed", lambda *_: Left())
+    code, _, err = lab("up", "--runtime", "local")
+    assert code == 2
+    assert err.endswith("lab: No PostgreSQL.\nContainer x is left. Remove it: bin/lab heal\n")
 
 
 class Up(Interrupted):

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-from lab.model import BALANCER, CACHE, QUEUE, Capability, LabError, MachineSample, Stack, TwinPlan
+from lab.model import BALANCER, CACHE, QUEUE, Capability, LabError, MachineSample, Stack, TwinPlan, Unhealed
 from lab.ports import Child, Journal
 from lab.runtime.containers import real_time
 from lab.runtime.containers.engine import (
@@ -118,15 +118,25 @@ class DockerTestbed(Twins[DockerTwin]):
     def down(self) -> None:
         """Remove everything that `up` and `spawn` started; harmless if there is nothing.
 
-        Looks until nothing is found: the engine still finishes what a killed Compose asked for. While somebody may
-        still be starting something, the ledger stays.
+        Looks until nothing is found: the engine still finishes what a killed Compose asked for. Raises Unhealed where
+        something may be left; then the ledger and its guardian stay.
         """
         if self._ledger is None:
             return
         self._stop()
         ended = not wait(self._starting, END_TIMEOUT_S).not_done
-        gone = emptied(lambda: bool(remove_leftovers(self._stack.run)))
-        self._let_go(everything_gone=ended and gone)
+        came: list[str] = []  # what the last look that found anything has removed
+
+        def found() -> bool:
+            removed = remove_leftovers(self._stack.run)
+            came[:] = removed or came
+            return bool(removed)
+
+        if not emptied(found):
+            raise self._left("Docker makes things of it again and again; the last look " + ", ".join(came))
+        if not ended:
+            raise self._left("a twin is still being started")
+        self._let_go()
 
     def spawn(self, twin: str, module: str, config: Mapping[str, Any], folder: Path, name: str) -> Child:
         (folder / f"{name}.config.json").write_text(json.dumps(config, indent=1))
@@ -142,6 +152,10 @@ class DockerTestbed(Twins[DockerTwin]):
             except BaseException:
                 self._stop()  # now, so that the threads end too
                 raise
+
+    def _left(self, why: str) -> Unhealed:
+        stand = "bin/lab down, then bin/lab heal" if self._stack.linger else "bin/lab heal"
+        return Unhealed(f"Not all of {self._stack.run} is gone: {why}. Remove what is left: {stand}")
 
     def _stop(self) -> None:
         for twin in self._twins.values():
