@@ -51,7 +51,7 @@ def server(needs_local):
 
 @pytest.fixture(scope="session")
 def owner(server):
-    """The owner's URL of a database for twins. To save time, deadlocks are found after 0.1 s, and to log in is cheap."""
+    """The owner's URL of a database for twins. To save time, deadlocks are found after 0.1 s, and a login is cheap."""
     name = "twins"
     with psycopg.connect(owner_of(server), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
