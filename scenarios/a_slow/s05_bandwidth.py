@@ -5,9 +5,11 @@ holds one of the pool's connections for all that time, and when all of them are 
 behind the lists. The limit is per connection, so the small answers themselves would not be slow at all.
 """
 
+from dataclasses import replace
+
 from lab.checks.slos import GoodRatio, RightAnswers
 from lab.faults import Bandwidth
-from lab.model import DATABASE, FAULT, Load, Question, Scenario, Verdict
+from lab.model import DATABASE, FAULT, QUICK, Load, Question, Scenario, Verdict
 
 SCENARIO = Scenario(
     name="s05-bandwidth",
@@ -25,6 +27,7 @@ SCENARIO = Scenario(
         "s, so thirteen lists a second need 39 connections. The two pools have 30.",
     ),
     mirrors="Google Cloud, June 2019: congestion (status.cloud.google.com/incident/cloud-networking/19009)",
+    quick=replace(QUICK, fault_s=10),
     load=Load(rate_rps=22, mix={"user_bookings": 1, "get_booking": 1}, good_within_ms=500),
     sizes={"users": 40, "bookings": 12_000, "wallets": 40},
     baseline_alike=8.0,  # three hundred rows take longer than a page, whatever the bandwidth
