@@ -40,37 +40,40 @@ class Picture:
     problem: str = ""
 
 
+DOTTED = "Dotted: X, the time within which an answer counts as good."
 WAITS = Plan(
     name="waits",
     title="How long each client waited",
     reading="Each dot is one request. Its height is how long the client waited to learn the outcome: an answer, a "
-    "refusal, an error, or giving up (dashed line). Dotted: the limit X. Dots that would cover each other are drawn "
-    "once.",
+    "refusal, an error, or giving up (dashed line). Its colour and shape are the outcome, in words that are explained "
+    f'under "What became of the requests". {DOTTED} Dots that would cover each other are drawn once.',
 )
 TIMELINES = Plan(
     name="timelines",
     title="Second by second",
-    reading="Requests are shown in the second in which they were due. Grey: a fault was really on. Dotted: the limit "
-    "X. p50 and p95 count every planned request; one without an ok answer counts as later than any other.",
+    reading="Requests are shown in the second in which they were due; the grey line counts them all. Shaded: a fault "
+    f"was really on. {DOTTED} p50 and p95 count every planned request; one without a right answer counts as later than "
+    "any other, and lies in the pink band.",
 )
 HEATMAPS = Plan(
     name="heatmaps",
     title="Every request",
     reading="The colour of a cell is the number of requests in that time span and range of answer times, on one scale "
-    "for all twins. The strips above count requests without an ok answer.",
+    "for all twins. The strips above count requests without a right answer.",
 )
 PERCENTILES = Plan(
     name="percentiles",
     title="The slowest tenth, hundredth, thousandth",
-    reading="Answer time by percentile, over all planned requests. A curve that reaches the top has run out of ok "
-    "answers. It ends where the phase has too few requests to go on.",
+    reading="Answer time by percentile, over all planned requests. A curve that reaches the pink band has run out of "
+    "right answers. It ends where the phase has too few requests to go on.",
 )
 OUTCOMES = Plan(
     name="outcomes",
     title="What became of the requests",
-    reading="Good: correct and within X. Late: correct, but after X. Conflict: told that somebody else was first. "
-    "Refused: certainly had no effect, for any other reason. Failed: a read that got an error or no answer. Unknown: a "
-    "write of which the client cannot know whether it had an effect. Wrong: answered as a success, with wrong content.",
+    reading="Good: a right answer (acknowledged, with the right content) within X. Late: a right answer after X. "
+    "Conflict: told that somebody else was first. Refused: certainly had no effect, for any other reason. Failed: a "
+    "read that got an error or no answer. Unknown: a write of which the client cannot know whether it had an effect. "
+    "Wrong: acknowledged, with wrong content.",
 )
 PROBES = Plan(
     name="probes",

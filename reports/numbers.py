@@ -11,6 +11,7 @@ from lab.model import BASELINE, FAULT, RECOVERY, PhaseNumbers, Role, RunVerdict,
 from reports import words
 
 SHOWN_PHASES = (BASELINE, FAULT, RECOVERY)
+CONTROL = "s00-control"  # the scenario that is all about the cost
 Rows = tuple[tuple[str, tuple[str, ...]], ...]
 Shown = Mapping[str, tuple[str, Callable[[Any], str]]]
 
@@ -19,7 +20,7 @@ Shown = Mapping[str, tuple[str, Callable[[Any], str]]]
 class NumbersTable:
     """`by_phase` has a cell for each phase and twin, `by_run` one for each twin.
 
-    `cost` says what the treatment costs compared with the control when nothing is wrong.
+    `cost` says what the treatment costs compared with the control when nothing is wrong, and from how many requests.
     """
 
     twins: tuple[str, ...]
@@ -38,6 +39,7 @@ def numbers_table(verdict: RunVerdict, comparable: bool) -> NumbersTable:
     each_phase: Shown = {
         "planned": ("requests planned", words.grouped),
         "good_ratio": ("good ÷ planned", words.percent),
+        "served_ratio": ("served ÷ planned", words.percent),
         "goodput_rps": ("good per second", _decimal),
         "p50_ms": ("p50", words.milliseconds),
         "p95_ms": ("p95", words.milliseconds),
@@ -56,7 +58,7 @@ def numbers_table(verdict: RunVerdict, comparable: bool) -> NumbersTable:
         phases=SHOWN_PHASES,
         by_phase=tuple(_rows(each_phase, phases)),
         by_run=tuple(_rows(each_run, [twin.numbers for twin in twins])),
-        cost=_cost(twins, comparable),
+        cost=_cost(twins, comparable, verdict.scenario),
     )
 
 
@@ -68,8 +70,8 @@ def _rows(shown: Shown, described: Sequence[object]) -> Iterator[tuple[str, tupl
             yield title, tuple(words.NONE if value is None else write(value) for value in values)
 
 
-def _cost(twins: Sequence[TwinVerdict], comparable: bool) -> str:
-    """How much more or less the treatment takes than the control when nothing is wrong."""
+def _cost(twins: Sequence[TwinVerdict], comparable: bool, scenario: str) -> str:
+    """What the treatment takes more or less than the control when nothing is wrong, and how sure that is."""
     by_role = {twin.role: twin for twin in twins}
     if not {Role.CONTROL, Role.TREATMENT} <= by_role.keys():
         return ""
@@ -77,7 +79,11 @@ def _cost(twins: Sequence[TwinVerdict], comparable: bool) -> str:
     told = [_compared("CPU per request", control, treatment, lambda twin: twin.numbers.cpu_ms_per_request)]
     if comparable:
         told.insert(0, _compared("median answer", control, treatment, lambda twin: _baseline(twin).p50_ms))
-    return "; ".join(part for part in told if part)
+    compared = "; ".join(part for part in told if part)
+    asked = min(_baseline(twin).planned for twin in (control, treatment))
+    better = "" if scenario == CONTROL else f" To measure the cost, run {CONTROL} without --quick."
+    few = f"From about {words.grouped(asked)} requests of one baseline: a small difference may be chance."
+    return f"{compared}. {few}{better}" if compared else ""
 
 
 def _baseline(twin: TwinVerdict) -> PhaseNumbers:
@@ -91,10 +97,8 @@ def _compared(
     if without is None or with_it is None or not math.isfinite(without + with_it) or without <= 0:
         return ""
     more = f"{100 * (with_it / without - 1):+.0f} %".replace("-", "−")
-    return (
-        f"{what} {words.milliseconds(with_it)} ({treatment.twin}) against {words.milliseconds(without)} "
-        f"({control.twin}), {more}"
-    )
+    mine, theirs = words.alike(with_it, without)
+    return f"{what} {mine} ({treatment.twin}) against {theirs} ({control.twin}), {more}"
 
 
 def _decimal(value: float) -> str:

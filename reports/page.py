@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from lab.model import FAULT, CheckResult, Gate, RunVerdict, Verdict
+from lab.model import BASELINE, FAULT, CheckResult, Gate, RunVerdict, TwinVerdict, Verdict
 from lab.record import Isolation, Manifest, Status
 from reports import canary, words
 from reports.gallery import PROBES, Picture
@@ -120,10 +121,20 @@ def _checks(verdict: RunVerdict) -> Iterator[dict[str, Any]]:
 
 
 def _measured(verdict: RunVerdict) -> Iterator[tuple[str, str]]:
-    """For each twin what the check that the scenario is about found, to compare with the arithmetic."""
+    """What each twin did in the check that the scenario is about, and its medians, to compare with the arithmetic."""
     for twin in verdict.twins:
         if twin.about:
-            yield twin.twin, twin.about.sentence
+            yield twin.twin, twin.about.sentence + _medians(twin)
+
+
+def _medians(twin: TwinVerdict) -> str:
+    """How long a right answer took before the fault and during it; "" if either is not known."""
+    found = (twin.numbers.phases.get(phase) for phase in (BASELINE, FAULT))
+    before_ms, during_ms = (None if phase is None else phase.p50_ms for phase in found)
+    if before_ms is None or during_ms is None or not math.isfinite(before_ms + during_ms):
+        return ""
+    before, during = map(words.milliseconds, (before_ms, during_ms))
+    return f" Median answer time of all requests: {before} in the baseline, {during} in the fault phase."
 
 
 def _numbered(checks: Sequence[CheckResult]) -> Iterator[tuple[tuple[str, int], CheckResult]]:

@@ -7,12 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lab.model import PHASES, Fault, Load, TwinPlan
-from lab.record import Manifest
+from lab.record import Isolation, Manifest
 from reports import words
 
 ALL, NONE = "all", "none"  # defences
 TOLD_ALREADY = ("engine", "runtime")  # among the facts
 FOR_MACHINES = ("environment",)  # too long for the page; it is in the manifest
+ISOLATED = {
+    Isolation.SHARED: "none: there were fewer cores than twins",
+    Isolation.PINNED: "each twin had cores of its own",
+    Isolation.UNPINNED: "none, but there were enough cores for all twins",
+}
+BYTES = "_bytes"
 
 
 def provenance(manifest: Manifest) -> list[tuple[str, str]]:
@@ -63,7 +69,7 @@ def _place(manifest: Manifest) -> Iterator[tuple[str, str]]:
     """Where it was made: runtime, engine, versions, limits, machine, the lab itself."""
     yield "Runtime", manifest.runtime
     yield "Proxy engine", engine(manifest)
-    yield "Pinning", manifest.isolation
+    yield "Isolation", ISOLATED[manifest.isolation]
     facts = manifest.facts
     single = {name: fact for name, fact in facts.items() if not isinstance(fact, Mapping)}
     yield "Versions", _listed({name: fact for name, fact in single.items() if name not in TOLD_ALREADY})
@@ -105,9 +111,12 @@ def _load(load: Load, workload: str) -> str:
 
 
 def _listed(facts: Mapping[str, Any]) -> str:
-    """Facts on one line; nested ones are prefixed with their names."""
-    named = ((name.replace("_", " "), value) for name, value in facts.items() if value not in (None, ""))
-    return ", ".join(
-        f"{name} ({_listed(value)})" if isinstance(value, Mapping) else f"{name} {value}"
-        for name, value in named
-    )
+    """Facts on one line; nested ones are prefixed with their names, and bytes are written as people read them."""
+    return ", ".join(_fact(name, value) for name, value in facts.items() if value not in (None, ""))
+
+
+def _fact(name: str, value: Any) -> str:
+    if name.endswith(BYTES) and isinstance(value, int):
+        name, value = name.removesuffix(BYTES), words.size(value)
+    told = name.replace("_", " ")
+    return f"{told} ({_listed(value)})" if isinstance(value, Mapping) else f"{told} {value}"

@@ -138,5 +138,5 @@ def _latency_ms(state: object) -> int | None:
 
 def _delay(target: str, window: Window, each_ms: int) -> Asked:
     trips = ROUND_TRIPS.get(target.removeprefix("link/"), 1)
-    words = f"{trips} × {each_ms} ms" if trips > 1 else f"{each_ms} ms"
+    words = f"{trips} round trips × {each_ms} ms" if trips > 1 else f"{each_ms} ms"
     return Asked(target=target, window=window, delay_ms=float(trips * each_ms), words=words)

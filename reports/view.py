@@ -53,7 +53,7 @@ class TwinView:
         return float(np.mean(chosen == kind)) if chosen.size else float("nan")
 
     def answer_ms(self, window: Window) -> Floats:
-        """Sorted answer times of the requests planned in `window`; infinite where no ok answer came."""
+        """Sorted answer times of the requests planned in `window`; infinite where no right answer came."""
         chosen = (self.at_s >= window[0]) & (self.at_s < window[1])
         return np.sort(np.where(self.kind[chosen] <= Ending.LATE, self.latency_ms[chosen], np.inf))
 
@@ -100,8 +100,8 @@ class Seconds:
     planned: Floats  # per second
     good: Floats  # per second
     ratio: Floats  # good among planned, nan where nothing was planned
-    unanswered: Floats  # share without an ok answer
-    p50_ms: Floats  # over all planned, infinite where no ok answer came
+    unanswered: Floats  # share without a right answer
+    p50_ms: Floats  # over all planned, infinite where no right answer came
     p95_ms: Floats
 
     @property

@@ -9,16 +9,32 @@ from lab import model
 
 NONE = "–"
 NBSP = "\u00a0"  # a number and its unit stay on one line
+NARROW = "\u202f"  # between thousands
 
 
 def milliseconds(ms: float | None) -> str:
     if ms is None or math.isnan(ms):
         return NONE
     if math.isinf(ms):
-        return "beyond the ok answers"
-    if abs(ms) < 10:
-        return f"{ms:.1f}{NBSP}ms"
-    return f"{grouped(round(ms))}{NBSP}ms"
+        return "none"
+    return _in_ms(ms, fine=_is_fine(ms))
+
+
+def alike(first_ms: float, second_ms: float) -> tuple[str, str]:
+    """Two times to compare, with the same number of digits after the point."""
+    fine = _is_fine(min(first_ms, second_ms))
+    return _in_ms(first_ms, fine=fine), _in_ms(second_ms, fine=fine)
+
+
+def _is_fine(ms: float) -> bool:
+    """Whether tenths matter."""
+    return abs(round(ms, 1)) < 10
+
+
+def _in_ms(ms: float, *, fine: bool) -> str:
+    digits = 1 if fine else 0
+    number = round(ms, digits) + 0.0  # there is no −0
+    return f"{number:,.{digits}f}{NBSP}ms".replace(",", NARROW)
 
 
 def limit(ms: float) -> str:
@@ -31,9 +47,14 @@ def percent(share: float | None) -> str:
     return NONE if share is None or math.isnan(share) else model.percent(share).replace(" ", NBSP)
 
 
+def size(count: float) -> str:
+    """Bytes in the unit that people use: 1 GiB, 256 MiB."""
+    unit, name = (2**30, "GiB") if count >= 2**30 else (2**20, "MiB")
+    return f"{count / unit:.4g}{NBSP}{name}"
+
+
 def grouped(number: int) -> str:
-    """With a narrow no-break space between thousands."""
-    return f"{number:,}".replace(",", "\u202f")
+    return f"{number:,}".replace(",", NARROW)
 
 
 def series(parts: Iterable[str]) -> str:

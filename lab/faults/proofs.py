@@ -79,8 +79,9 @@ def delayed(
     slack_share: float = DELAY_SLACK_SHARE,
     slack_ms: float = DELAY_SLACK_MS,
     share: float = LOW,
+    why: str = "",
 ) -> Proof:
-    """The typical `reading` grew by `expected_ms`, plus or minus the slack."""
+    """The typical `reading` grew by `expected_ms`, plus or minus the slack. `why` is the reason to expect that much."""
     if missing := too_few(before, during):
         return missing
     grown_ms = typical(during, reading, share) - typical(before, reading, share)
@@ -96,13 +97,18 @@ def delayed(
         value=off_ms,
         limit=slack_ms,
         unit="ms off",
-        sentence=f"{what} came {grown_ms:.1f} ms later than before; {expected_ms:.0f} ms were expected",
+        sentence=f"{what} came {grown_ms:.1f} ms later than before; {expected_ms:.0f} ms were expected{why}",
         exceeds=grown_ms > expected_ms + slack_ms,
     )
 
 
 def too_late(
-    before: Sequence[LinkSample], during: Sequence[LinkSample], *, expected_ms: float, spread_ms: float
+    before: Sequence[LinkSample],
+    during: Sequence[LinkSample],
+    *,
+    expected_ms: float,
+    spread_ms: float,
+    why: str = "",
 ) -> Proof | None:
     """A failed proof if many answers came much later than asked, however punctual the fastest were; else None."""
     for share, slack_ms, slack_share in LATER:
@@ -112,7 +118,7 @@ def too_late(
             sentence = (
                 f"{percent(1 - share)} of the answers came more than {grown_ms:.1f} ms later than before; "
             )
-            sentence += f"{expected_ms:.0f} ms were expected"
+            sentence += f"{expected_ms:.0f} ms were expected{why}"
             return Proof(proved=False, value=late_ms, limit=limit_ms, unit="ms off", sentence=sentence)
     return None
 

@@ -109,4 +109,4 @@ def _told(by_cell: Mapping[str, CellResult], cell: str, twin: str) -> str:
 def _ms(number: float | None) -> str:
     if number is None:
         return LEFT_OUT
-    return "no ok answer" if math.isinf(number) else f"{number:.0f}"
+    return "no right answer" if math.isinf(number) else f"{number:.0f}"

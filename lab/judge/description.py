@@ -19,6 +19,7 @@ from lab.judge.statistics import (
     ending_counts,
     is_answered,
     is_good,
+    is_sound,
     lost_good_s,
     quantile,
     ratio,
@@ -56,6 +57,7 @@ def _phase(twin: TwinEvidence, phase: str) -> PhaseNumbers:
         p99_ms=_quantile_ms(planned, 0.99),
         endings=ending_counts(planned, within_ms),
         statements_per_request=statements[0] if statements else None,
+        served_ratio=_told(ratio(is_sound(planned, within_ms))),
     )
 
 

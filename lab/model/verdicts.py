@@ -56,6 +56,7 @@ class PhaseNumbers:
     p99_ms: float | None
     endings: Mapping[str, int]  # how many requests ended in each way, by the words of Ending
     statements_per_request: float | None = None
+    served_ratio: float | None = None  # good, or told of a conflict in time
 
     @property
     def tally(self) -> str:

@@ -26,11 +26,11 @@ FIRST = 1.6  # 1 / (1 - p): the axis begins a little below the median
 
 
 def claim(run: RunView) -> str:
-    """How long each twin takes when nothing is wrong; of the ok answers alone if most answers are conflicts."""
+    """How long each twin takes when nothing is wrong; of the right answers alone if most answers are conflicts."""
     answers = [(twin.name, twin.answer_ms(run.window(BASELINE))) for twin in run.twins]
     what = "answer time"
     if any(np.isinf(quantile(answer_ms, 0.5)) for _, answer_ms in answers):
-        what = "answer time of the ok answers"
+        what = "answer time of the right answers"
         answers = [(name, answer_ms[np.isfinite(answer_ms)]) for name, answer_ms in answers]
     told = words.series(
         f"{name} {words.milliseconds(quantile(answer_ms, 0.5))}" for name, answer_ms in answers
@@ -56,7 +56,7 @@ def draw(run: RunView) -> Figure:
     for axes, phase in zip(grid[0], SHOWN_PHASES, strict=True):
         weight = "bold" if phase == FAULT else "normal"
         axes.set_title(PHASE_WORDS[phase], fontsize=10, fontweight=weight, loc="left")
-    said = "share of the planned requests that got an ok answer within this time"
+    said = "share of the planned requests that got a right answer within this time"
     figure.supxlabel(said, fontsize=9, y=0.05 / height)
     return figure
 

@@ -84,7 +84,7 @@ def _commanded(axes: Axes, twin: TwinView, target: str, samples: Sequence[LinkSa
         axes.hlines(usual + asked.delay_ms, *asked.window, color=look.INK, linewidth=1.2, zorder=4)
     for asked in delays[:1]:
         axes.annotate(
-            f"requested: {asked.words}", (asked.window[0], usual + asked.delay_ms), xytext=(4, -12),
+            f"expected: {asked.words}", (asked.window[0], usual + asked.delay_ms), xytext=(4, -12),
             textcoords="offset points", fontsize=8, zorder=4, path_effects=look.HALO,
         )  # fmt: skip
 

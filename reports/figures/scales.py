@@ -10,12 +10,12 @@ from reports import look, words
 from reports.view import Floats, RunView
 
 FIRST_MS = 1.0
-BEYOND, TOP = 1.45, 2.2  # times the client's timeout: where "no ok answer" is drawn, and where the axis ends
+BEYOND, TOP = 1.45, 2.2  # times the client's timeout: where "none" is drawn, and where the axis ends
 DECADES_MS = (1, 10, 100, 1_000, 10_000, 100_000)
 
 
 def answer_time_axis(axes: Axes, run: RunView, beyond: bool) -> None:
-    """Set up the y axis; with `beyond`, a band above the client's timeout shows what got no ok answer."""
+    """Set up the y axis; with `beyond`, a band above the client's timeout shows what got no right answer."""
     limit = run.client_timeout_ms
     ticks = [float(ms) for ms in DECADES_MS if ms < limit]
     labels = [words.limit(ms) for ms in ticks]
@@ -23,7 +23,7 @@ def answer_time_axis(axes: Axes, run: RunView, beyond: bool) -> None:
     axes.set_ylim(FIRST_MS, limit * TOP if beyond else limit)
     if beyond:
         axes.axhspan(limit, limit * TOP, facecolor=look.BEYOND_BAND, linewidth=0, zorder=0.5)
-        ticks, labels = [*ticks, limit * BEYOND], [*labels, "no ok"]
+        ticks, labels = [*ticks, limit * BEYOND], [*labels, "none"]
     axes.set_yticks(ticks, labels)
     axes.yaxis.set_minor_locator(NullLocator())
     axes.axhline(run.good_within_ms, color=look.INK, linewidth=0.9, linestyle=":", zorder=2.5)

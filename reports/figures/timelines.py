@@ -12,7 +12,7 @@ from reports.figures.scales import answer_time_axis, drawn_ms, name_limit
 from reports.figures.shading import mark_phases, name_phases, shade_faults
 from reports.view import LOADED_PHASES, Floats, RunView, Seconds, TwinView, seconds
 
-LABELS = ("good\nper second", "good\n÷ planned", "answer\ntime", "no ok\nanswer")
+LABELS = ("good\nper second", "good\n÷ planned", "answer\ntime", "no right\nanswer")
 MARKERS_MAX = 70  # above that, one marker per second becomes a smear
 
 
@@ -22,7 +22,7 @@ def claim(run: RunView) -> str:
     refused = any(twin.share(Ending.REFUSED, run.window(FAULT)) > 0 for twin in run.twins)
     beside = f" Certainly refused: {_shares(run, Ending.REFUSED)}." if refused else ""
     good = _shares(run, Ending.GOOD)
-    return f"Good (correct within {limit}) during the fault: {good} of all planned requests.{beside}"
+    return f"Good (a right answer within {limit}) during the fault: {good} of all planned requests.{beside}"
 
 
 def _shares(run: RunView, kind: int) -> str:
@@ -52,7 +52,7 @@ def _column(column: list[Axes], run: RunView, twin: TwinView, each: Seconds) -> 
         mark_phases(axes, run)
         axes.grid(axis="y", color=look.GRID, linewidth=0.7)
         axes.set_xlim(*run.span)
-    look.twin_title(column[0], twin, f"grey: {words.grouped(twin.planned)} planned")
+    look.twin_title(column[0], twin, f"grey line: {words.grouped(twin.planned)} planned")
     name_phases(column[0], run)
     if not twin.at_s.size:
         look.nothing_here(column[2], f"nothing was recorded for {twin.name}")
@@ -74,7 +74,7 @@ def _ratio(axes: Axes, run: RunView, twin: TwinView, each: Seconds) -> None:
 
 
 def _latency(axes: Axes, run: RunView, twin: TwinView, each: Seconds) -> None:
-    """p95 and p50 over all planned requests; what got no ok answer lies in the band above the client's timeout."""
+    """p95 and p50 over all planned requests; what got no right answer lies in the band above the client's timeout."""
     answer_time_axis(axes, run, beyond=True)
     name_limit(axes, run)
     p50, p95 = drawn_ms(run, each.p50_ms), drawn_ms(run, each.p95_ms)

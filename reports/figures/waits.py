@@ -1,6 +1,6 @@
 """Waits: one dot per request, at the time its client waited for the outcome, coloured by the outcome.
 
-The only figure that tells a quick refusal from a hanging request: everywhere else both are "no ok answer".
+The only figure that tells a quick refusal from a hanging request: everywhere else both are "no right answer".
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ SCENARIO = Scenario(
     title="Database latency",
     hypothesis="With 100 ms on the way back from the database, reads still answer within 250 ms.",
     question=Question(
-        text="100 ms on the database link: how much longer does the naive twin take to read one booking?",
+        text="100 ms on the database link: how much longer does the naive twin take to read one booking "
+        "over an open connection?",
         choices={
             "a": "100 ms",
             "b": "300 ms",

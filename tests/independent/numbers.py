@@ -32,6 +32,7 @@ def of_phase(run: Run, twin: Twin, phase: str) -> Row:
     start_s, end_s = run.window(phase)
     asked = due(of_users(twin.requests), start_s, end_s)
     good = sum(is_good(request, run.within_ms) for request in asked)
+    served = sum(is_served(request, run.within_ms) for request in asked)
     endings = Counter(ending(request, run.within_ms) for request in asked)
     counted = statements(twin.metrics, start_s, end_s)
     return {
@@ -43,6 +44,7 @@ def of_phase(run: Run, twin: Twin, phase: str) -> Row:
         "p99_ms": told_quantile(asked, 0.99),
         "endings": {word: endings[word] for word in ENDINGS},
         "statements_per_request": counted[0] if counted else None,
+        "served_ratio": served / len(asked) if asked else None,
     }
 
 

@@ -85,7 +85,7 @@ def test_the_table_of_a_sweep_has_a_line_for_each_twin_and_value(tmp_path: Path)
     assert [row[:2] for row in found.rows] == [
         (f"fault.latency_ms={value}", twin) for value in (50, 100) for twin in ("old", "new")
     ]
-    assert found.rows[0][2:] == ("broken", "90", "95", "1", "2", "0", "2", "100", "12", "no ok answer")
+    assert found.rows[0][2:] == ("broken", "90", "95", "1", "2", "0", "2", "100", "12", "no right answer")
 
 
 def test_an_invalid_run_judges_nobody_in_the_table() -> None:

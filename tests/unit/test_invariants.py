@@ -622,7 +622,7 @@ def test_a_refusal_for_want_of_health_needs_no_conflict(status: int) -> None:
     assert judged(JustifiedRefusals(), FabricatedTwin(history=history)).verdict is INCONCLUSIVE
     served = judged(JustifiedRefusals(), FabricatedTwin(history=[HELD_HOUR, *history]))
     assert served.verdict is HELD
-    assert "2 bookings, none of which was refused for good" in served.sentence
+    assert "2 bookings in the whole run; no request was refused for good" in served.sentence
 
 
 @pytest.mark.parametrize("check", [RefusedMeansRefused(), JustifiedRefusals()], ids=lambda c: c.invariant)
@@ -631,7 +631,7 @@ def test_a_twin_that_refuses_nothing_has_refused_nothing_wrongly(check: Check) -
     history = [update(f"p{n}", user=n) for n in range(5)]
     result = judged(check, FabricatedTwin(history=history))
     assert (result.verdict, result.looked) == (HELD, 5)
-    assert "5 profile updates, none of which was refused" in result.sentence
+    assert "5 profile updates in the whole run" in result.sentence
     nobody = [update(f"p{n}", Outcome.UNKNOWN, user=n) for n in range(5)]
     assert judged(check, FabricatedTwin(history=nobody)).verdict is INCONCLUSIVE
 

@@ -40,7 +40,9 @@ def latency(latency_ms: int = 100) -> Latency:
 
 
 def test_a_fault_is_proved_by_the_probes_of_its_window() -> None:
-    assert proof(0, [latency()], WHOLE, probes(9, 19, answer_ms=202)).proved
+    found = proof(0, [latency()], WHOLE, probes(9, 19, answer_ms=202))
+    assert found.proved
+    assert found.sentence.endswith("200 ms were expected, since the probe makes 2 round trips")
 
 
 def test_without_a_window_nothing_is_proved() -> None:

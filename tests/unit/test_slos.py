@@ -66,7 +66,7 @@ def test_a_service_that_calls_itself_ready_while_it_serves_nobody_has_served_nob
     twin = FabricatedTwin(requests=with_fault_phase(together(failing, lies)), fault_windows=WINDOW)
     assert judged(GoodRatio(phase=FAULT, at_least=0.1), twin.requests).value == 0
     told = describe(twin).phases[FAULT]
-    assert (told.planned, told.good_ratio, told.goodput_rps) == (len(failing), 0, 0)
+    assert (told.planned, told.good_ratio, told.served_ratio, told.goodput_rps) == (len(failing), 0, 0, 0)
 
 
 def test_an_honest_no_of_the_readiness_probe_is_no_loss() -> None:
@@ -154,7 +154,7 @@ def test_a_share_too_near_its_limit_is_inconclusive_whichever_side_it_is_on() ->
     for bad in (10, 20):  # 96.8 % and 93.8 % good
         result = judged(GoodRatio(phase=FAULT, at_least=0.95), share_of(bad, **CRASH))
         assert result.verdict is INCONCLUSIVE
-        assert "too near 95 % to tell" in result.sentence
+        assert "contains the limit of 95 %: too few or too uneven requests to tell" in result.sentence
         assert result.value == pytest.approx(300 / (300 + bad))
     doubtful = judged(CleanRefusals(phase=FAULT, at_most=0.05), share_of(15, **CRASH))
     assert doubtful.verdict is INCONCLUSIVE
@@ -236,6 +236,14 @@ def test_silence_breaks_it_however_short_the_client_waited() -> None:
     result = judged(AnswersWithin(phase=FAULT, at_most_ms=1_500), in_fault_phase(**reset))
     assert (result.verdict, result.value) == (BROKEN, math.inf)
     assert "reset" in result.examples[0]
+
+
+def test_errors_that_came_late_are_told_from_no_answer_at_all() -> None:
+    late = in_fault_phase(**CRASH, latency_ms=2_500)
+    rows = together(in_fault_phase(), late, in_fault_phase(**SILENCE))
+    result = judged(AnswersWithin(phase=FAULT, at_most_ms=2_000), rows)
+    assert "200 of 600 requests got an answer of any kind within 2000 ms" in result.sentence
+    assert "200 got one later, 200 got none at all" in result.sentence
 
 
 def test_a_share_may_be_asked_of_and_the_rest_may_be_late() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.checks.wording import counted, of_which
+from lab.checks.wording import counted
 from lab.lazily import np
 from lab.model import Check, CheckResult, Evidence, Operation, Outcome
 from lab.workload.booking.history import (
@@ -66,9 +66,17 @@ class JustifiedRefusals(Check):
             [*found, *reads],
             "unjustified refusal",
             "unjustified refusals",
-            among=f"{summary(wanted)}, {of_which(len(refused))} refused for good",
+            among=f"{summary(wanted) or 'no writes'} in the whole run; {_for_good(len(refused) + len(reads))}",
             looked=len(wanted) + len(reads),
         )
+
+
+def _for_good(count: int) -> str:
+    """How many requests were; one that is repeated may be refused twice."""
+    if not count:
+        return "no request was refused for good"
+    many = "one request was" if count == 1 else f"{count} requests were"
+    return f"{many} refused for good (a conflict or another 4xx)"
 
 
 def _is_final(each: Operation) -> bool:

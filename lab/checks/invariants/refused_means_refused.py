@@ -29,6 +29,7 @@ class RefusedMeansRefused(Check):
         if not any(intent.acked for intent in wanted):
             return self.undecided("No write was acknowledged, so refusals cannot be told from an outage.")
         refused = [intent for intent in wanted if intent.refused]
+        too = " (conflicts included)" if refused else ""
         found = [
             text
             for kind in {intent.kind for intent in refused}
@@ -39,7 +40,7 @@ class RefusedMeansRefused(Check):
             found,
             "refused request with an effect",
             "refused requests with an effect",
-            among=f"{summary(wanted)}, {of_which(len(refused))} refused",
+            among=f"{summary(wanted)} in the whole run, {of_which(len(refused))} refused{too}",
             looked=len(wanted),
         )
 

@@ -1,4 +1,4 @@
-"""What the checks on a share of requests have in common: how many they need, and when it is too near to tell."""
+"""What the checks on a share of requests have in common: how many they need, and when they are too few to tell."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from lab.model import CheckResult, Verdict, percent
 
 @dataclass(frozen=True, kw_only=True)
 class ShareCheck(PhaseCheck):
-    """Judged by how it varies from second to second, a share clearly keeps its limit, clearly breaks it, or is too
-    near to tell. With a limit of all or none it is never too near.
+    """Judged by how it varies from second to second, a share clearly keeps its limit, clearly breaks it, or leaves it
+    open: its 95 % interval contains the limit. A limit of all or none is never left open.
     """
 
     def judged(
@@ -22,17 +22,18 @@ class ShareCheck(PhaseCheck):
         """The share of `mask` must be from `least` to `most`; `told` says what it is a share of, without the number."""
         share, limit = ratio(mask), least if least > 0 else most
         low, high = ratio_interval(planned, mask)
-        near = low < limit < high and limit not in (0, 1)
-        unsure = (
-            f"; the true share may be {percent(low)} to {percent(high)}, too near {percent(limit)} to tell"
+        unclear = low < limit < high and limit not in (0, 1)
+        why = (
+            f"; the 95 % interval of this share, {percent(low)} to {percent(high)}, contains the limit of "
+            f"{percent(limit)}: too few or too uneven requests to tell"
         )
         return result(
             self,
-            Verdict.INCONCLUSIVE if near else decided(least <= share <= most),
+            Verdict.INCONCLUSIVE if unclear else decided(least <= share <= most),
             value=share,
             threshold=limit,
             unit="share",
-            sentence=f"{percent(share)} {told}{unsure if near else ''}.",
+            sentence=f"{percent(share)} {told}{why if unclear else ''}.",
             looked=len(planned),
         )
 

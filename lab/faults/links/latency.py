@@ -43,6 +43,7 @@ class Latency(ToxicFault):
             expected_ms=self._trips() * self.latency_ms,
             slack_ms=DELAY_SLACK_MS + self.jitter_ms / 2,
             share=MIDDLE if self.jitter_ms else LOW,
+            why=self._why(),
         )
 
     def observed(self, before: Seen, during: Seen) -> Proof:
@@ -52,7 +53,11 @@ class Latency(ToxicFault):
             return proof
         expected_ms, spread_ms = self._trips() * self.latency_ms, self._trips() * self.jitter_ms
         samples = link_samples(before), link_samples(during)
-        return too_late(*samples, expected_ms=expected_ms, spread_ms=spread_ms) or proof
+        late = too_late(*samples, expected_ms=expected_ms, spread_ms=spread_ms, why=self._why())
+        return late or proof
 
     def _trips(self) -> int:
         return ROUND_TRIPS.get(self.link, 1)
+
+    def _why(self) -> str:
+        return f", since the probe makes {trips} round trips" if (trips := self._trips()) > 1 else ""

@@ -38,4 +38,6 @@ class DropSessions(StoreFault, ActionFault):
         if kept_s < KEPT_MIN_S:
             sentence = f"there was no session to end: none had been open for {KEPT_MIN_S:g} s"
         proved = left == 0 and kept_s >= KEPT_MIN_S
-        return Proof(proved=proved, value=left, limit=0, unit="samples", sentence=sentence)
+        return Proof(
+            proved=proved, value=left, limit=0, unit="samples with an old session", sentence=sentence
+        )

@@ -54,7 +54,7 @@ class StoreFault(Fault):
         if not back:
             sentence += ", but the service did not reconnect"
         proved = held == 0 and back and told >= WELL_ANSWERED_MIN
-        return Proof(proved=proved, value=held, limit=0, unit="sessions", sentence=sentence)
+        return Proof(proved=proved, value=held, limit=0, unit="sessions held", sentence=sentence)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,7 @@ def as_asked(manifest: Planned, twin: TwinEvidence) -> Iterator[Gate]:
         passed=not wrong and len(made) == planned,
         value=len(wrong) + abs(planned - len(made)),
         limit=0,
-        unit="changes",
+        unit="changes not as asked",
         sentence=sentence.rstrip(),
         twin=twin.twin,
     )

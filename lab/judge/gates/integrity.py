@@ -41,7 +41,7 @@ def as_scheduled(run: RunEvidence, twin: TwinEvidence) -> Gate:
         sentence = (
             f"{count} of {len(recorded)} requests differ from the schedule{_first(known, off_s, wrong)}."
         )
-    return _counted(AS_SCHEDULED, count, "requests", sentence, twin)
+    return _counted(AS_SCHEDULED, count, "requests off schedule", sentence, twin)
 
 
 def _first(known: Any, off_s: Numbers, wrong: Mask) -> str:
@@ -89,7 +89,8 @@ def history_complete(run: RunEvidence, twin: TwinEvidence) -> Gate:
     ops = [number for number, name in enumerate(twin.ops) if name in run.manifest.history_ops]
     sent = int(np.isin(twin.requests["op"], ops).sum())
     sentence = f"The history has {twin.history_lines} lines for the {sent} requests that it must cover."
-    return _counted(HISTORY_COMPLETE, abs(sent - twin.history_lines), "lines", sentence, twin)
+    off = abs(sent - twin.history_lines)
+    return _counted(HISTORY_COMPLETE, off, "lines missing or extra", sentence, twin)
 
 
 def observed_throughout(twin: TwinEvidence) -> Gate:
@@ -115,7 +116,7 @@ def observed_throughout(twin: TwinEvidence) -> Gate:
         sentence += f"{'; '.join(wrong)}."
     elif gaps:
         sentence = f"The lab's own readings stopped for a while: {gaps[0]}."
-    return _counted(THROUGHOUT, len(wrong) + len(gaps), "series", sentence, twin)
+    return _counted(THROUGHOUT, len(wrong) + len(gaps), "gaps", sentence, twin)
 
 
 def _gaps(twin: TwinEvidence) -> Iterator[str]:

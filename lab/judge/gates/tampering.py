@@ -24,7 +24,7 @@ def untouched(twin: TwinEvidence) -> Gate:
         passed=bool(read) and not wrong,
         value=len(wrong) if read else None,
         limit=0,
-        unit="readings",
+        unit="odd readings",
         sentence=sentence,
         twin=twin.twin,
     )
