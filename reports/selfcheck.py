@@ -84,10 +84,11 @@ def made_at(checked: Checked) -> str:
         return "Nothing has been tried yet. `bin/lab selfcheck` does it, and continues where it stopped."
     days = sorted({result.day for result in checked.results})
     commits = series([f"`{commit}`" for commit in dict.fromkeys(result.commit for result in checked.results)])
+    differed = " (+: files differed from it)" if "+" in commits else ""
     machine = checked.machine
     return (
-        f"Made on {' to '.join(dict.fromkeys([days[0], days[-1]]))}, runtime {checked.runtime}, at commit {commits}, "
-        f"on {machine.get('cores')} cores, {machine.get('system')} {machine.get('kernel')}."
+        f"Made on {' to '.join(dict.fromkeys([days[0], days[-1]]))}, runtime {checked.runtime}, at commit {commits}"
+        f"{differed}, on {machine.get('cores')} cores, {machine.get('system')} {machine.get('kernel')}."
     )
 
 

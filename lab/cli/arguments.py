@@ -29,6 +29,13 @@ def _runtimes(start: str) -> list[str]:
     return [name for name in assembly.RUNTIMES if name.startswith(start)]
 
 
+def _known_runtime(name: str) -> str:
+    """Before anything is done: a lock, or a run that somebody waits for, may come first."""
+    from lab.cli import assembly
+
+    return assembly.check_runtime(name)
+
+
 ScenarioName = Annotated[
     str,
     typer.Argument(
@@ -42,7 +49,10 @@ RunName = Annotated[
         help='A run: its id or part of it, its folder, CAMPAIGN/RUN, or "latest".', autocompletion=_runs
     ),
 ]
-Runtime = Annotated[str, typer.Option(help="auto, local or docker.", autocompletion=_runtimes)]
+Runtime = Annotated[
+    str,
+    typer.Option(help="auto, local or docker.", autocompletion=_runtimes, callback=_known_runtime),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Seed = Annotated[
     int | None, typer.Option(help="The seed of the schedule; random by default, and always recorded.", min=0)

@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lab import __version__, paths
+from lab.cli.console import told
 from lab.judge.verdict import judge
-from lab.model import Capability, LabError, RunVerdict, Stack, TwinPlan, line_up
+from lab.model import Capability, LabError, RunVerdict, Stack, Topology, TwinPlan, line_up
 from lab.ports import Testbed
 from lab.record import RunRecord, Status, list_runs, read_verdict, write_verdict
 from lab.record.campaigns import PLAN
@@ -27,6 +28,11 @@ from lab.workload import Workload
 RUNTIMES = ("auto", "local", "docker")
 SHORT_TIMEOUT_S = 30
 LATEST = "latest"
+LEFT_BY_A_RUN = ("schedule.jsonl", "events.jsonl", "verdict.json")
+NO_IMAGES = (
+    "Docker is not used, because the images of these sources are not all there "
+    "(build them: bin/lab prefetch --runtime docker). Running locally."
+)
 
 
 def new_run(scenario: str) -> str:
@@ -39,19 +45,35 @@ def testbed(runtime: str, stack: Stack, workload: Workload, needs: frozenset[Cap
 
     Raises LabError, before anything is started, where it cannot do what the run needs.
     """
-    if runtime not in RUNTIMES:
-        raise LabError(f"There is no runtime called {runtime!r}. Choose one of {', '.join(RUNTIMES)}.")
+    check_runtime(runtime)
     if runtime == "local":
         return _able(LocalTestbed(stack, workload, paths.STATE), needs)
     from lab.runtime.containers import testbed as docker
 
     reason = docker.available()
-    if runtime == "auto" and (reason or not docker.images_present(stack.topology)):
+    if runtime == "auto" and (reason or _lacks_images(stack.topology)):
         return _able(LocalTestbed(stack, workload, paths.STATE), needs)
     if reason:
         raise LabError(f"The docker runtime cannot be used: {reason} See: bin/lab doctor")
     docker.build_images(stack.topology)
     return _able(docker.DockerTestbed(stack, workload, paths.STATE), needs)
+
+
+def _lacks_images(topology: Topology) -> bool:
+    """Whether Docker could not start a run at once, as after an edit. Says so: nobody asked for another runtime."""
+    from lab.runtime.containers import testbed as docker
+
+    if docker.images_present(topology):
+        return False
+    told(NO_IMAGES)
+    return True
+
+
+def check_runtime(runtime: str) -> str:
+    """Returns `runtime`; raises LabError if there is none of that name."""
+    if runtime not in RUNTIMES:
+        raise LabError(f"There is no runtime called {runtime!r}. Choose one of {', '.join(RUNTIMES)}.")
+    return runtime
 
 
 def _able(chosen: Testbed, needs: frozenset[Capability]) -> Testbed:
@@ -158,6 +180,11 @@ def run_folder(name: str) -> Path:
         return (paths.RUNS / name).resolve()
     found = [folder for folder in list_runs(paths.RUNS) if name and name in folder.name]
     if not found:
+        if damaged := _damaged(name):
+            where = damaged[0].resolve()
+            raise LabError(
+                f"{where} has no manifest.json: it is damaged. Remove it: rm -r {shlex.quote(str(where))}"
+            )
         campaign = name and (paths.RUNS / name / PLAN).exists()
         hint = f"It is a campaign; name one of its runs: {name}/RUN." if campaign else "See: bin/lab runs"
         raise LabError(f"There is no run called {name!r}. {hint}")
@@ -171,3 +198,9 @@ def _is_run(folder: Path) -> bool:
         return (folder / "manifest.json").exists()
     except (OSError, ValueError):  # too long for a name, or no name at all
         return False
+
+
+def _damaged(name: str) -> list[Path]:
+    """The folders called `name`, or with it in their names, that a run has made and that have lost its manifest."""
+    folders = [folder for folder in paths.RUNS.glob("*") if name and name in folder.name and folder.is_dir()]
+    return [folder for folder in folders if any((folder / left).exists() for left in LEFT_BY_A_RUN)]

@@ -73,8 +73,8 @@ def _alone() -> Iterator[list[Path]]:
 
 def _remover_of_images() -> Callable[[], list[str]]:
     """What removes the images. Raises LabError, with the reason, if no engine can be reached."""
-    from lab.runtime.containers.engine import answering, available, client  # rarely needed, slow to import
-    from lab.runtime.containers.images import remove_images
+    from lab.runtime.containers.claims import remove_images  # rarely needed, slow to import
+    from lab.runtime.containers.engine import answering, available, client
 
     try:
         with answering():

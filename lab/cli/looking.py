@@ -12,6 +12,7 @@ from lab import catalogue, paths
 from lab.catalogue import Entry
 from lab.cli.console import columns, console
 from lab.model import PHASES, Check, Fault, Phases, Scenario, in_words
+from lab.settings import PLACES
 
 
 def print_list() -> None:
@@ -74,10 +75,18 @@ def print_scenario(entry: Entry, answer: bool) -> None:
     table.add_row("Set", "\n".join(settings(found)))
     table.add_row("Limits", "with Docker: --set limits.service.cpus=0.5 or limits.postgres.memory_mib=256 …")
     console.print(table)
-    predict = f" --predict {'|'.join(question.choices)}" if question else ""
-    console.print(f"\nRun it: bin/lab run {found.name} --quick{predict}")
+    _print_how_to_run(found)
     if not answer:
         console.print("What happens, and why, is shown once you have run it, or with --answer.")
+
+
+def _print_how_to_run(scenario: Scenario) -> None:
+    question = scenario.question
+    predict = " --predict LETTER" if question else ""
+    console.print(f"\nRun it: bin/lab run {scenario.name} --quick{predict}")
+    if question:
+        *others, last = question.choices
+        console.print(f"LETTER is your answer: {', '.join(others)} or {last}.")
 
 
 def has_run(entry: Entry) -> bool:
@@ -126,5 +135,5 @@ def settings(scenario: Scenario) -> list[str]:
 
 
 def _parameters(target: str, fault: Fault) -> list[str]:
-    skip = ("link", "part", "member", "during", "burst")
+    skip = (*PLACES, "during", "burst")
     return [f"{target}.{name}={value}" for name, value in asdict(fault).items() if name not in skip]

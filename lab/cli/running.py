@@ -73,7 +73,7 @@ def judged_run(
 ) -> tuple[RunVerdict, Path]:
     """(verdict, folder) of one run, repeated up to `again` times if the machine was too busy to be on time.
 
-    `tell` is called with the last of them while its stack goes down; `drawer` draws the others.
+    `tell` gets the verdict of the last run while its stack goes down; `drawer` draws the runs before it.
     """
     for left in range(again, -1, -1):
         plan = planned()
@@ -137,7 +137,7 @@ def make_plan(
     """The plan of a run. Raises LabError for anything that cannot be run."""
     found, phases = catalogue.configure(catalogue.find(scenario).scenario, quick, settings)
     if predicted and found.question:
-        found.question.check(predicted)
+        predicted = found.question.chosen(predicted)
     workload = workloads.find(found.workload)
     stack = Stack(
         run=assembly.new_run(found.name),

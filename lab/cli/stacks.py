@@ -157,15 +157,19 @@ def print_experiment(addresses: Mapping[str, Mapping[str, str]], token_file: Pat
     """Lines to try, in this order: how long a page takes, the same over a slow link, and back."""
     say(f"\nThe token is in {token_file}, which only you can read.")
     toxic = shlex.quote(json.dumps({"name": "slow", "type": "latency", "attributes": {"latency": 100}}))
-    timed = 'curl -s -o /dev/null -w "%{time_total} s\\n" -H @"$TOKEN"'
     links = {twin: f"{places['toxiproxy']}/proxies/database/toxics" for twin, places in addresses.items()}
+    timed = 'curl -s -o /dev/null -w "{twin} %{{time_total}} s\\n" -H @"$TOKEN"'
     reads = [
-        f"{timed} '{places['edge']}/users/?include=bookings'   # {twin}" for twin, places in addresses.items()
+        f"{timed.format(twin=twin)} '{places['edge']}/users/?include=bookings'"
+        for twin, places in addresses.items()
     ]
     steps = {
-        "Time the same page on each twin:": [f"TOKEN={shlex.quote(str(token_file))}", *reads],
+        "Time the same page on each twin, twice, because the first request is slower:": [
+            f"TOKEN={shlex.quote(str(token_file))}",
+            *reads,
+        ],
         "Delay the answers of both databases by 100 ms:": [
-            f"curl -s -d {toxic} {link}" for link in links.values()
+            f"curl -s -d {toxic} {link}; echo" for link in links.values()
         ],
         "Time them again. One twin queries once for each user, the other once for all users:": reads,
         "Undo it, as bin/lab heal would:": [f"curl -s -X DELETE {link}/slow" for link in links.values()],

@@ -1,4 +1,4 @@
-"""What the whole machine was doing during a run: it tells what other programs did from what the twins did."""
+"""What the whole machine did in a run, so that the work of other programs can be told apart from that of the twins."""
 
 from __future__ import annotations
 

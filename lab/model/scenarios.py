@@ -58,12 +58,13 @@ class Question:
         """A choice in words: "b: 300 ms"."""
         return f"{letter}: {self.choices[letter]}"
 
-    def check(self, letter: str) -> None:
-        """Raises LabError if `letter` is none of the choices."""
-        if letter not in self.choices:
+    def chosen(self, letter: str) -> str:
+        """`letter` as the choices have it, whatever its case. Raises LabError if it is none of them."""
+        if letter.lower() not in self.choices:
             raise LabError(
                 f"There is no choice {letter!r}. The choices are: {'; '.join(map(self.said, self.choices))}."
             )
+        return letter.lower()
 
 
 @dataclass(frozen=True, kw_only=True)

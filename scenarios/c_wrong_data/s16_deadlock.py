@@ -21,8 +21,8 @@ from lab.model import DATABASE, FAULT, QUICK, Load, Question, Scenario, Verdict
 SCENARIO = Scenario(
     name="s16-deadlock",
     title="Deadlock between transfers",
-    hypothesis="Transfers in both directions between the same wallets never deadlock, none has an unknown outcome, "
-    "and nine in ten take at most a second.",
+    hypothesis="Transfers in both directions between the same wallets never deadlock, hardly any has an unknown "
+    "outcome, and nine in ten take at most a second.",
     question=Question(
         text="A pays B while B pays A, and each holds the lock that the other needs. Who ends that, and after how "
         "long?",
@@ -47,7 +47,7 @@ SCENARIO = Scenario(
     faults=(Latency(link=DATABASE, latency_ms=30),),
     checks=(
         NoDeadlocks(),
-        CleanRefusals(phase=FAULT, at_most=0.0),
+        CleanRefusals(phase=FAULT, at_most=0.05),
         LatencyQuantile(phase=FAULT, quantile=0.9, at_most_ms=1_000, ops=("crossing_transfer",)),
         RightAnswers(),
         ExactlyOnce(),

@@ -1,5 +1,6 @@
 """Which defences there are, and what a choice among them says. It needs no Flask: the seed reads a choice, too."""
 
+import difflib
 import sys
 
 NAMES = (
@@ -50,7 +51,8 @@ def parse(text: str) -> frozenset[str]:
 def known(name: str) -> str:
     """Returns `name`; raises ValueError if there is no such defence."""
     if name not in NAMES:
-        raise ValueError(f"There is no defence called {name!r}. Choose from {', '.join(NAMES)}")
+        near = "".join(f"Did you mean {one}? " for one in difflib.get_close_matches(name, NAMES, n=1))
+        raise ValueError(f"There is no defence called {name!r}. {near}Choose from {', '.join(NAMES)}")
     return name
 
 

@@ -15,15 +15,9 @@ import pytest
 
 from lab.model import Topology
 from lab.paths import ROOT
+from lab.runtime.containers.claims import INPUTS_LABEL, remove_outdated
 from lab.runtime.containers.engine import client
-from lab.runtime.containers.images import (
-    INPUTS_LABEL,
-    Images,
-    base,
-    build_images,
-    identity,
-    remove_outdated,
-)
+from lab.runtime.containers.images import Images, base, build_images, identity
 from lab.runtime.ports_free import Ports
 
 pytestmark = [pytest.mark.usefixtures("needs_docker"), pytest.mark.timeout(120)]
@@ -178,6 +172,6 @@ def test_what_a_build_by_hand_has_replaced_goes_with_the_next_of_the_lab() -> No
         build = ["docker", "build", "--tag", tag, "-"]
         subprocess.run(build, input=text, text=True, capture_output=True, check=True)
     assert nameless() - others
-    remove_outdated(Images.wanted(Topology()))
+    remove_outdated(Images.wanted(Topology()).ours)
     assert nameless() <= others
     assert identity(tag) is None

@@ -10,6 +10,7 @@ from lab.judge.statistics import READINESS
 from lab.model import (
     BALANCER,
     CACHE,
+    DATABASE,
     FAULT,
     PAYMENTS,
     POSTGRES,
@@ -28,6 +29,7 @@ from tests.fabricated.evidence import a_scenario
 
 S01 = "s01-db-latency"
 SEEDS = 10
+NOTHING_ELSE, COME_AND_GO = "show that nothing else was wrong", "see the fault come and go"
 
 
 def scenario(name: str = S01):  # type: ignore[no-untyped-def]
@@ -91,8 +93,9 @@ def test_whatever_the_seed_a_quick_run_asks_often_enough_whether_the_twins_are_r
                 )
 
 
-def test_a_scenario_is_found_by_the_start_of_its_name() -> None:
-    assert scenario("s01").name == S01
+@pytest.mark.parametrize("name", ["s01", "S01", "S01-DB-Latency"])
+def test_a_scenario_is_found_by_the_start_of_its_name_in_any_case(name: str) -> None:
+    assert scenario(name).name == S01
 
 
 @pytest.mark.parametrize(
@@ -114,12 +117,14 @@ def test_a_setting_turns_its_knob_and_no_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "least"),
-    [("phases.baseline_s=2", "2.25"), ("phases.fault_s=0.5", "1"), ("phases.recovery_s=1", "2"),
-     ("load.good_within_ms=4000", "6")],
+    ("setting", "least", "why"),
+    [("phases.baseline_s=2", "2.25", NOTHING_ELSE), ("load.good_within_ms=4000", "6", NOTHING_ELSE),
+     ("phases.fault_s=0.5", "1", COME_AND_GO), ("phases.recovery_s=1", "2", COME_AND_GO)],
 )  # fmt: skip
-def test_phases_in_which_no_run_can_be_valid_are_refused_before_it(setting: str, least: str) -> None:
-    with pytest.raises(LabError, match=f"it must be at least {least}"):
+def test_phases_in_which_no_run_can_be_valid_are_refused_before_it(
+    setting: str, least: str, why: str
+) -> None:
+    with pytest.raises(LabError, match=f"it must be at least {least}, or the probes have no time to {why}"):
         configured(setting)
 
 
@@ -145,7 +150,8 @@ def test_a_setting_reaches_one_fault_by_its_number() -> None:
     [
         ("latency_ms=200", "Write it like"),
         ("fault.latency_ms", "Write it like"),
-        ("fault.latancy_ms=200", "they have .*latency_ms"),
+        ("fault.latancy_ms=200", "they have direction, jitter_ms, latency_ms\\."),
+        ("fault.link=edge", "have no 'link'"),
         ("fault2.latency_ms=200", "has 1 fault"),
         ("fault.latency_ms=soon", "takes a whole number"),
         ("fault.latency_ms=-1", "latency_ms"),
@@ -157,6 +163,32 @@ def test_a_setting_reaches_one_fault_by_its_number() -> None:
 def test_a_setting_that_does_not_fit_is_named(setting: str, said: str) -> None:
     with pytest.raises(LabError, match=said):
         configured(setting)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "said"),
+    [
+        ("s01", ("fault.latency_ms=0",), "--set fault.latency_ms=0: latency_ms must be a whole number from 1 to"),
+        ("s01", ("load.rate_rps=9", "fault.jitter_ms=150"), "--set fault.jitter_ms=150: jitter_ms must be at most"),
+        ("s01", ("fault.latency_ms=9", "fault.jitter_ms=10"),
+         "--set fault.latency_ms=9 --set fault.jitter_ms=10: jitter_ms must be at most latency_ms"),
+        ("s03", ("fault.times=0",), "--set fault.times=0: times must be a number from 2 to 100"),
+        ("s01", ("limits.service.cpus=100",), "--set limits.service.cpus=100: cpus must be from 0.05 to 64"),
+        ("s07", ("fault.latency_ms=5",), "--set fault.latency_ms=5: the faults of s07-partition have nothing to set."),
+    ],
+)  # fmt: skip
+def test_a_value_that_is_refused_is_told_with_its_setting(
+    name: str, settings: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(LabError) as refused:
+        catalogue.configure(scenario(name), quick=True, settings=settings)
+    assert str(refused.value).startswith(said)
+
+
+def test_what_is_wrong_with_a_scenario_itself_is_blamed_on_no_setting() -> None:
+    wrong = a_scenario(faults=(Latency(link=DATABASE, latency_ms=-1),))
+    with pytest.raises(LabError, match=r"^latency: latency_ms must be"):
+        catalogue.configure(wrong, True, ["load.rate_rps=20"])
 
 
 def test_a_setting_on_a_scenario_without_faults_says_so() -> None:

@@ -22,6 +22,7 @@ from lab.model import Capability, LabError, RunVerdict, Undo
 from lab.runtime.local.testbed import LocalTestbed
 from lab.runtime.ownership import relief
 from lab.runtime.ownership.ledger import PROCESS, Ledger
+from lab.runtime.ownership.lock import run_lock
 from lab.workload.booking import BOOKING
 from tests.fabricated.folder import Fabricated, make_run
 from tests.fabricated.verdicts import make_verdict
@@ -56,6 +57,9 @@ ROOT = Path(__file__).parents[2]
         (("run", "s01", "--set", "speed=3"), "fault.latency_ms=200"),
         (("run", "s01", "--defences", "all,-courage"), "circuit_breaker"),
         (("run", "s01", "--runtime", "kubernetes"), "auto, local, docker"),
+        (("up", "--runtime", "dokcer"), "There is no runtime called 'dokcer'"),
+        (("sweep", "s01", "fault.latency_ms=1,2", "--runtime", "dokcer"), "no runtime called 'dokcer'"),
+        (("run", "s01", "--defences", "all,-deadlin"), "Did you mean deadline?"),
         (("run", "s01", "--set", "phases.drain_s=1e9"), "more than a day"),
         (("run", "s01", "--set", "load.client_timeout_s=1e9"), "at most 600"),
         (("run", "s01", "--set", "load.rate_rps=1e-9"), "no request at all"),
@@ -123,6 +127,7 @@ def test_a_scenario_is_shown_without_its_answer_until_it_was_run(lab: Lab, tmp_p
     _, asked, _ = lab("show", "s16")
     assert "Who ends that" in asked
     assert "b: the database" in asked
+    assert "bin/lab run s16-deadlock --quick --predict LETTER\nLETTER is your answer: a, b" in asked
     for told in ("Answer", "deadlock_timeout", "lock_order", "Expected"):
         assert told not in asked
     _, answered, _ = lab("show", "s16", "--answer")
@@ -141,6 +146,32 @@ def test_a_prediction_must_be_one_of_the_choices(lab: Lab) -> None:
     code, _, err = lab("run", "s16", "--quick", "--predict", "b", "--alternate")
     assert code == 2
     assert "--alternate makes four" in err
+
+
+def test_a_prediction_is_kept_in_the_case_of_the_choices(lab: Lab) -> None:
+    plan = running.make_plan("S16", True, 1, "all", [], [], "B")
+    assert (plan.scenario.name, plan.predicted) == ("s16-deadlock", "b")
+
+
+def test_a_runtime_that_does_not_exist_is_told_at_once_even_while_a_run_is_in_progress(
+    lab: Lab, tmp_path: Path
+) -> None:
+    with run_lock(tmp_path / "state"):
+        code, _, err = lab("run", "s01", "--quick", "--runtime", "dokcer")
+    assert (code, err) == (
+        2,
+        "lab: There is no runtime called 'dokcer'. Choose one of auto, local, docker.\n",
+    )
+
+
+def test_a_run_without_its_manifest_is_called_damaged(lab: Lab, tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "runs" / "20261121-080000-s01-dmgd", Fabricated(requests=10))
+    (folder / "manifest.json").unlink()
+    (tmp_path / "runs" / "20261121-080000-mine").mkdir()
+    code, _, err = lab("report", "dmgd")
+    assert code == 2
+    assert err == f"lab: {folder} has no manifest.json: it is damaged. Remove it: rm -r {folder}\n"
+    assert "There is no run called 'mine'" in lab("report", "mine")[2]
 
 
 def test_a_mistake_of_the_lab_itself_makes_no_verdict(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -442,6 +473,26 @@ def test_a_missing_runtime_is_told_with_where_to_look(monkeypatch: pytest.Monkey
     stack = a_stack("r")
     with pytest.raises(LabError, match="See: bin/lab doctor"):
         assembly.testbed("docker", stack, BOOKING, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("reason", "present", "said"),
+    [(None, False, assembly.NO_IMAGES), ("no engine answers.", False, "")],
+    ids=["images of other sources", "no engine"],
+)
+def test_who_might_expect_docker_is_told_why_a_run_is_local(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    reason: str | None,
+    present: bool,
+    said: str,
+) -> None:
+    from lab.runtime.containers import testbed as docker
+
+    monkeypatch.setattr(docker, "available", lambda: reason)
+    monkeypatch.setattr(docker, "images_present", lambda _topology: present)
+    assert assembly.testbed("auto", a_stack("r"), BOOKING, frozenset()).runtime == "local"
+    assert capsys.readouterr() == ("", f"{said}\n" if said else "")
 
 
 class Incapable(LocalTestbed):

@@ -47,7 +47,8 @@ def test_the_seed_names_an_unknown_defence_too(monkeypatch, capsys):
     )
     with pytest.raises(SystemExit):
         seed.main()
-    assert "There is no defence called 'dedline'. Choose from batched_reads, " in capsys.readouterr().err
+    said = "There is no defence called 'dedline'. Did you mean deadline? Choose from batched_reads, "
+    assert said in capsys.readouterr().err
 
 
 def test_a_setting_must_start_from_all_or_none():

@@ -12,17 +12,10 @@ from typing import Any
 import pytest
 
 from lab.model import QUEUE, Topology
+from lab.runtime.containers import claims
 from lab.runtime.containers import images as docker_images
-from lab.runtime.containers.images import (
-    BASES,
-    Images,
-    base,
-    digest,
-    officials,
-    pinned,
-    remove_images,
-    remove_outdated,
-)
+from lab.runtime.containers.claims import claim, claimed, remove_images, remove_outdated
+from lab.runtime.containers.images import BASES, Images, base, digest, officials, pinned
 
 
 @pytest.fixture
@@ -125,15 +118,22 @@ class FakeImages:
     """An engine's images, each with all of its tags; one that a container uses stays."""
 
     def __init__(self, *tagged: tuple[str, ...]) -> None:
-        self.tagged = tagged
+        self.tagged = [list(tags) for tags in tagged]
         self.untagged: list[str] = []
 
     def list(self, name: str) -> Any:
         found = [tags for tags in self.tagged if any(fnmatchcase(tag, f"{name}:*") for tag in tags)]
         return [SimpleNamespace(tags=list(tags)) for tags in found]
 
+    def get(self, reference: str) -> Any:
+        (tags,) = [tags for tags in self.tagged if reference in tags]
+        return SimpleNamespace(tags=list(tags), tag=lambda name, tag: tags.append(f"{name}:{tag}"))
+
     def remove(self, tag: str) -> None:
         self.untagged.append(tag)
+        for tags in self.tagged:
+            if tag in tags:
+                tags.remove(tag)
 
     def prune(self, filters: object) -> None:
         pass
@@ -147,7 +147,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> FakeImages:
         ("failure-lab/offline-python:latest", "me/python:mine"),
         ("postgres:18.4",),
     )
-    monkeypatch.setattr(docker_images, "client", lambda: SimpleNamespace(images=images))
+    monkeypatch.setattr(claims, "client", lambda: SimpleNamespace(images=images))
     return images
 
 
@@ -160,7 +160,53 @@ def test_only_the_labs_own_tags_of_an_image_are_removed(engine: FakeImages) -> N
     assert len(engine.untagged) == 3
 
 
+OURS = ("failure-lab/service:new", "failure-lab/load:new")
+
+
 def test_of_an_older_image_only_the_labs_own_tags_are_removed(engine: FakeImages) -> None:
-    bases = dict.fromkeys(("python", "postgres", "toxiproxy"), "base")
-    remove_outdated(Images(**bases, service="failure-lab/service:new", load="failure-lab/load:new"))
+    remove_outdated(OURS)
     assert engine.untagged == ["failure-lab/service:old"]
+
+
+@pytest.fixture
+def build(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], list[str]]:
+    """Lets a clone build, or share, the image of some sources; returns what its engine has then."""
+    images = FakeImages()
+    monkeypatch.setattr(claims, "client", lambda: SimpleNamespace(images=images))
+
+    def built(clone: str, sources: str) -> list[str]:
+        monkeypatch.setattr(claims, "ROOT", Path(clone))
+        reference = f"failure-lab/service:{sources}"
+        if not any(reference in tags for tags in images.tagged):
+            images.tagged.append([reference])
+        for _ in range(2):
+            claim([reference])
+        remove_outdated([reference])
+        tags = [tag for tags in images.tagged for tag in tags]
+        assert claimed(reference) in tags
+        return sorted(tag.rpartition(":")[2] for tag in tags if "." not in tag)
+
+    return built
+
+
+def test_no_clone_removes_an_image_that_another_one_uses(build: Callable[[str, str], list[str]]) -> None:
+    assert build("/before", "one") == ["one"]
+    assert build("/after", "one") == ["one"]  # shared
+    assert build("/after", "two") == ["one", "two"]
+    assert build("/after", "three") == ["one", "three"]
+    assert build("/before", "three") == ["three"]
+
+
+def test_who_built_an_image_that_is_shared_may_go_on_alone(build: Callable[[str, str], list[str]]) -> None:
+    build("/before", "one")
+    build("/after", "one")
+    assert build("/before", "two") == ["one", "two"]
+
+
+def test_cleaning_gives_up_claims_before_images_and_tells_of_images_only(
+    engine: FakeImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "tagged", [["failure-lab/load:new"]])
+    claim(["failure-lab/load:new"])
+    assert remove_images() == ["removed image failure-lab/load:new"]
+    assert engine.untagged == [claimed("failure-lab/load:new"), "failure-lab/load:new"]

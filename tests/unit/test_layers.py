@@ -92,7 +92,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "lab.runtime.toxiproxy",
     },
     "scenarios": {"lab.model", "lab.faults", "lab.checks", "lab.checks.slos", "lab.checks.invariants"},
-    "lab.catalogue": {"lab.model", "lab.faults", "scenarios"},
+    "lab.settings": {"lab.model"},
+    "lab.catalogue": {"lab.model", "lab.faults", "lab.settings", "scenarios"},
     "lab.campaign": {"lab.model", "lab.judge", "lab.record"},
     "lab.selfcheck": {
         "lab.model",

@@ -141,3 +141,17 @@ def test_what_an_interrupt_says_is_what_is_left(monkeypatch: pytest.MonkeyPatch,
     ledger.close()
     forged_ledger(tmp_path, "dead", genuine=False)  # a copy, which healing leaves alone
     assert cli.interrupted() == all_gone
+
+
+def test_each_line_to_try_says_whose_time_it_is_and_ends_its_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    places = {"edge": "http://127.0.0.1:1", "toxiproxy": "http://127.0.0.1:2"}
+    stacks.print_experiment({"naive": places, "mine": places}, tmp_path / "header")
+    said = capsys.readouterr().out
+    for twin in ("naive", "mine"):
+        line = f'-w "{twin} %{{time_total}} s\\n" -H @"$TOKEN" '
+        line += "'http://127.0.0.1:1/users/?include=bookings'\n"
+        assert said.count(line) == 2
+    assert said.count("/proxies/database/toxics; echo\n") == 2
+    assert "twice, because the first request is slower" in said

@@ -11,16 +11,15 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cache, partial
 from pathlib import Path
 
-from docker.errors import APIError, ImageNotFound
+from docker.errors import ImageNotFound
 
 from lab.model import BALANCER, CACHE, QUEUE, LabError, Topology
 from lab.paths import ROOT
+from lab.runtime.containers.claims import claim, claimed, remove_outdated
 from lab.runtime.containers.engine import answering, client
 from lab.runtime.containers.stoppable import Stoppable
 from lab.runtime.docker_client import chosen_engine
@@ -36,7 +35,6 @@ SOURCES = {
     "service": ("compose/Dockerfile.service", "requirements/services.txt", "services"),
     "load": ("compose/Dockerfile.load", "requirements/loadtests.txt", "loadtests"),
 }
-INPUTS_LABEL = "failure-lab.inputs"  # on every image that is built here, and on its stages
 PLAIN = Topology()
 PULL_TIMEOUT_S = 600
 BUILD_TIMEOUT_S = 900
@@ -66,6 +64,11 @@ class Images:
     @property
     def references(self) -> Mapping[str, str]:
         return {name: reference for name, reference in vars(self).items() if reference}
+
+    @property
+    def ours(self) -> tuple[str, ...]:
+        """Those that are built from our sources."""
+        return self.service, self.load
 
     def environment(self) -> dict[str, str]:
         """The variables of the files in compose/."""
@@ -97,11 +100,12 @@ def build_images(topology: Topology = PLAIN, say: Callable[[str], None] = tell) 
         if identity(base(name)) is None:
             provide(name, say)
     images = Images.wanted(topology)
-    if not images.missing():
-        return images
-    say("building the lab's Docker images (under a minute, the first time)")
-    _build_all(images)
-    remove_outdated(images)
+    if missing := images.missing():
+        say("building the lab's Docker images (under a minute, the first time)")
+        _build_all(images)
+    claim(images.ours)
+    if missing:
+        remove_outdated(images.ours)
     return images
 
 
@@ -122,7 +126,9 @@ def _build(builds: Stoppable, images: Images, name: str) -> None:
     A build that fails leaves no container behind, which would keep its half of an image.
     """
     tag, file, based = images.references[name], str(ROOT / SOURCES[name][0]), f"PYTHON_IMAGE={images.python}"
-    command = ("docker", "build", "--force-rm", "--tag", tag, "--file", file, "--build-arg", based, str(ROOT))
+    # Claimed at once, so that no other clone takes it for an outdated one.
+    tags = ("--tag", tag, "--tag", claimed(tag))
+    command = ("docker", "build", "--force-rm", *tags, "--file", file, "--build-arg", based, str(ROOT))
     surroundings = build_environment(**chosen_engine(), BUILDX_BUILDER="default")
     builds.output(command, timeout_s=BUILD_TIMEOUT_S, env=surroundings)
 
@@ -175,43 +181,6 @@ def identity(reference: str) -> str | None:
             return str(client().images.get(reference).id)
         except ImageNotFound:
             return None
-
-
-def remove_outdated(images: Images) -> None:
-    """Our own images of older sources, but for those that a container still uses."""
-    with answering():
-        for name in SOURCES:
-            _untag(tag for tag in _tags(f"failure-lab/{name}") if tag != images.references[name])
-        _prune()
-
-
-def remove_images() -> list[str]:
-    """Every image that was built here, base images included; says which went. Those that were pulled stay."""
-    with answering():
-        gone = _untag(_tags("failure-lab/*"))
-        _prune()
-    return [f"removed image {tag}" for tag in gone]
-
-
-def _prune() -> None:
-    """Images of ours without a name: another has taken it, or they were a stage of a build."""
-    client().images.prune(filters={"dangling": True, "label": INPUTS_LABEL})
-
-
-def _tags(pattern: str) -> list[str]:
-    """The tags whose repository fits `pattern`: an image that has one is listed with all of its tags."""
-    tags = [tag for image in client().images.list(name=pattern) for tag in image.tags]
-    return [tag for tag in tags if fnmatchcase(tag.rpartition(":")[0], pattern)]
-
-
-def _untag(tags: Iterable[str]) -> list[str]:
-    """Which went: an image that a container uses stays."""
-    gone = []
-    for tag in tags:
-        with suppress(APIError):
-            client().images.remove(tag)
-            gone.append(tag)
-    return gone
 
 
 def digest(made_of: str, paths: Iterable[str]) -> str:

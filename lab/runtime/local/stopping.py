@@ -32,6 +32,6 @@ class Stopper:
         return reason in self._reasons
 
     def forget(self) -> None:
-        """Forget all reasons: its processes are new ones, and run."""
+        """Forget all reasons: the member has new processes, and none of them is stopped."""
         with self._changing:
             self._reasons.clear()

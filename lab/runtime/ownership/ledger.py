@@ -137,7 +137,7 @@ class Ledger:
         return self.path.exists() and any(process_alive(thing) for thing in read(self.path).owned)
 
     def left_standing(self, published: Mapping[str, Mapping[str, str]]) -> None:
-        """The stack is to outlive this process, until `lab down`."""
+        """Note that the stack is to outlive this process, until `lab down`."""
         by_twin = {twin: dict(addresses) for twin, addresses in published.items()}
         self._append(sync=True, record="standing", published=by_twin)
 
