@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,20 @@ def test_a_process_with_a_hidden_environment_is_known_by_the_folder_it_works_in(
 
         assert heal(tmp_path) == [f"stopped a server (pid {ours.pid})"]
         assert ours.wait(5) < 0
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_a_process_that_is_just_becoming_another_program_is_known_a_moment_later(
+    hidden: bool, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Meanwhile Linux shows neither words nor environment, though whoever started it was told that it runs."""
+    looks = count()
+    words, environment = psutil.Process.cmdline, {RUN_MARK: RUN}
+    monkeypatch.setattr(psutil.Process, "cmdline", lambda it: words(it) if next(looks) > 2 else [])
+    if not hidden:
+        monkeypatch.setattr(psutil.Process, "environ", lambda it: environment if next(looks) > 2 else {})
+    with sleeping("-D", f"{folder}/naive/data") as ours:
+        assert belonging.has_process(RUN, ours.pid)
 
 
 def test_so_is_one_that_did_not_get_into_the_ledger(folder: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ from lab.runtime.effects import about_to
 from lab.runtime.ownership.ledger import FOLDER, RUN_MARK, Ledger, read
 
 FILE = ".failure-lab"  # in the folder of a run: its id
+EXEC_S, POLL_S = 0.5, 0.005  # how long a process may take to become another program
 
 
 def make_folder(path: Path, run: str) -> None:
@@ -88,11 +90,22 @@ def processes(run: str) -> Iterator[psutil.Process]:
 
 def _has(run: str, process: psutil.Process) -> bool:
     with suppress(psutil.Error, OSError):  # it has just ended
+        _await_its_words(process)
         try:
             return bool(process.environ().get(RUN_MARK) == run)
         except psutil.AccessDenied:
             return _works_in_folder(run, process.cmdline())
     return False
+
+
+def _await_its_words(process: psutil.Process) -> None:
+    """Wait while `process` is in execve: it has a program, but no words or environment yet.
+
+    Whoever started it was told already that it runs. A thread of the kernel never has a program.
+    """
+    give_up = time.monotonic() + EXEC_S
+    while not process.cmdline() and process.exe() and time.monotonic() < give_up:
+        time.sleep(POLL_S)
 
 
 def _works_in_folder(run: str, command: Sequence[str]) -> bool:
