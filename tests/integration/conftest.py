@@ -107,7 +107,13 @@ def settings(owner: str, payments_url: str, defences: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def make(owner, payments_url):
+def deadline_s() -> float:
+    """The budget of a request: far more than it needs, since a busy machine must not decide what a twin answers."""
+    return 10.0
+
+
+@pytest.fixture
+def make(owner, payments_url, deadline_s):
     """Makes a twin with its defences, on fresh data."""
     apps = []
 
@@ -120,6 +126,7 @@ def make(owner, payments_url):
         with mock.patch.dict(os.environ, environment):
             os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
             apps.append(importlib.import_module(f"services.{twin}.app").create_app())
+        apps[-1].config["DEADLINE_S"] = deadline_s
         return apps[-1]
 
     yield make

@@ -139,7 +139,7 @@ def test_at_every_point(app, owner, company, ways, name, way, keyed, how):
                 break
         else:
             lies.append(f"never came to point {point}")
-    change(owner, "UPDATE bookings SET created_at = created_at - interval '10 seconds'")
+    change(owner, "UPDATE bookings SET created_at = created_at - interval '1 minute'")
     app.extensions["sweeper"].turn()
     lies += [
         f"torn: {what} {rows(owner, query)}" for what, query in NOTHING_TORN.items() if rows(owner, query)
@@ -201,7 +201,8 @@ def tried(app, owner, way, write: Write, number: int, point: int, how: Cut, keye
     if not keyed:
         return wrong
     again = [first] if first.status_code < 300 else []
-    older = "UPDATE bookings SET created_at = created_at - interval '2 seconds' WHERE status = 'pending'"
+    # Older than a request can be, though not so old that the sweeper undoes it.
+    older = "UPDATE bookings SET created_at = created_at - interval '11 seconds' WHERE status = 'pending'"
     for _ in range(TRIES_MAX):
         change(owner, older)
         again.append(ask(app, *request, key=key))

@@ -28,6 +28,12 @@ BUSY_MACHINE_S = 0.25
 TRANSFER = {"from_wallet_id": 1, "to_wallet_id": 2, "amount_cents": 10, "reference": "intent-1"}
 
 
+@pytest.fixture
+def deadline_s() -> float:
+    """The product's own: here it is what counts."""
+    return deadline.DEADLINE_S
+
+
 def in_all(*values):
     """Values that `bin/test --all` tries, too: between those that the others try."""
     return [pytest.param(value, marks=pytest.mark.long) for value in values]

@@ -9,7 +9,7 @@ import pytest
 import requests
 from werkzeug.wrappers import Response
 
-from services.defences import saga
+from services.defences import deadline, saga
 from services.defences.choice import NAMES
 from tests import payments
 from tests.stub_service import eventually
@@ -50,7 +50,7 @@ def taken(app) -> list:
 
 def long_ago(owner: str) -> None:
     """Make every booking so old that nobody can still be paying for it."""
-    change(owner, "UPDATE bookings SET created_at = created_at - interval '10 seconds'")
+    change(owner, "UPDATE bookings SET created_at = created_at - interval '1 minute'")
 
 
 def test_one_reference_for_two_bookings_is_two_charges(make, owner, company):
@@ -138,7 +138,7 @@ NUL_ID = Response('{"id": "ch_\\u0000"}', 201, {"Content-Type": "application/jso
 DEEP = Response("[" * 50_000, 201, {"Content-Type": "application/json"})
 BAD_ANSWERS = {
     "declined": (payments.refusing(402), 402),
-    "busy": (payments.refusing(429, Retry_After="7"), 503),
+    "busy": (payments.refusing(429, Retry_After="70"), 503),
     "busy for ever": (payments.refusing(429, Retry_After="9" * 400), 503),
     "redirect": (payments.refusing(302, Location="/elsewhere"), 503),
     "failing": (payments.refusing(500), 503),
@@ -179,8 +179,8 @@ def test_without_the_saga_nothing_is_left_pending_but_the_money_may_be_gone(make
 
 def test_the_wait_that_busy_payments_ask_for_is_passed_on(make, company):
     app = make(*HARDENED)
-    company.answers_charges = payments.refusing(429, Retry_After="7")
-    assert int(ask(app, "POST", "/bookings/", SLOT).headers["Retry-After"]) >= 7
+    company.answers_charges = payments.refusing(429, Retry_After="70")
+    assert int(ask(app, "POST", "/bookings/", SLOT).headers["Retry-After"]) >= 70
 
 
 def test_a_room_is_free_again_when_payments_are_away(make, owner):
@@ -192,6 +192,7 @@ def test_a_room_is_free_again_when_payments_are_away(make, owner):
 
 def test_a_charge_that_comes_after_its_booking_was_undone_is_refused(make, owner, company):
     app, late, go_on = make(*HARDENED), [], threading.Event()
+    app.config["DEADLINE_S"] = deadline.DEADLINE_S  # it must be missed
 
     def too_late(do):
         go_on.wait(5)
