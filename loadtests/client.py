@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import gevent
 from geventhttpclient.client import HTTPClient
@@ -25,6 +26,7 @@ JSON = "application/json"
 NO_RETRIES = -1
 OUT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
 FAR_AWAY_S = 3_600.0  # the whole-request timeout ends every wait before these do
+IDLE_MAX_S = 4.0  # less than the 5 s of services/gunicorn.conf.py
 
 
 @dataclass
@@ -56,7 +58,23 @@ class Exchange:
 
 
 class TellingPool(ConnectionPool):
-    """Records in the current greenlet's exchange when it got a socket, and whether that was a new one."""
+    """Records in the current greenlet's exchange when it got a socket, and whether that was a new one.
+
+    A connection is dropped before the service drops it: a request that meets a connection just being closed would
+    look like a failure of the service.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._idle_since: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
+
+    def return_socket(self, sock: Any) -> None:
+        self._idle_since[sock] = time.monotonic()
+        super().return_socket(sock)
+
+    def _is_socket_alive(self, sock: Any) -> bool:
+        idle_s = time.monotonic() - self._idle_since[sock]
+        return idle_s < IDLE_MAX_S and bool(super()._is_socket_alive(sock))
 
     def get_socket(self) -> Any:
         sock = super().get_socket()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 
 from lab.model import Failure, Outcome
 from lab.record import REQUEST
+from loadtests.client import IDLE_MAX_S
 from tests.stub_service import StubService, eventually, stub_service
 
 pytestmark = pytest.mark.alone
@@ -133,6 +135,15 @@ def test_all_that_is_planned_is_recorded_once_at_its_instant(player: Player) -> 
     assert playing.summary["planned"] == playing.summary["recorded"] == 101
     assert playing.summary["oracle"] == {}  # nothing was expected
     assert playing.summary["errors"] == []
+
+
+def test_a_connection_is_used_again_but_never_after_the_service_may_have_closed_it(player: Player) -> None:
+    """The service closes what is idle for `keepalive`; a request that meets the closing would look like its failure."""
+    keepalive_s = runpy.run_path(str(ROOT / "services" / "gunicorn.conf.py"))["keepalive"]
+    assert keepalive_s > IDLE_MAX_S + 0.5
+    instants = (0.0, 0.5, 0.5 + IDLE_MAX_S + 0.1)
+    playing = player.play([{"at_s": at_s, "op": "read", "method": "GET", "path": "/ok"} for at_s in instants])
+    assert (playing.requests["flags"] & 1).tolist() == [0, 1, 0]
 
 
 def test_a_stall_delays_no_arrival_and_counts_from_the_intended_instant(

@@ -22,7 +22,7 @@ from lab.runtime.effects import about_to
 from lab.runtime.ownership.ledger import FOLDER, RUN_MARK, Ledger, read
 
 FILE = ".failure-lab"  # in the folder of a run: its id
-EXEC_S, POLL_S = 0.5, 0.005  # how long a process may take to become another program
+EXEC_S, POLL_S = 2.0, 0.005  # how long a process may take to become another program
 
 
 def make_folder(path: Path, run: str) -> None:
