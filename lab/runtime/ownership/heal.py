@@ -95,19 +95,12 @@ def _heal_run(run: Holdings) -> Iterator[str]:
 def _end_in_docker(run: Holdings) -> tuple[list[str], list[str]]:
     """Repeats `_ended` until nothing is left: see `engine.emptied`."""
     things = [thing for thing in run.owned if thing.kind in engine.REMOVE]
-    if things and (why := engine.unreachable_for(run)):
+    if not things:
+        return [], []
+    if why := engine.unreachable_for(run):
         return [], [Failure(why)]
-    told: list[str] = []
-    stuck: list[str] = []
-
-    def pass_found() -> bool:
-        more, stuck[:] = _ended(run, things)
-        told.extend(more)
-        return bool(more)
-
-    if things:
-        engine.emptied(pass_found)
-    return told, stuck
+    done = engine.emptied(lambda: _ended(run, things))
+    return done.removed, done.stuck
 
 
 def _told_of(ledger: Path) -> Iterator[str]:
