@@ -45,7 +45,8 @@ def heal(state_dir: Path) -> list[str]:
     with healing(state_dir):
         standing = [run for run in holdings(state_dir) if run.standing and not run.owner_alive]
         relieved = [line for run in standing for line in undo_faults(run, stays=True)]
-        return relieved + heal_leftovers(state_dir)
+        others = [f"left alone: {line}" for line in foreign.closed(state_dir)]
+        return others + relieved + heal_leftovers(state_dir)
 
 
 def take_down(state_dir: Path) -> list[str]:
@@ -53,7 +54,7 @@ def take_down(state_dir: Path) -> list[str]:
     with healing(state_dir):
         found = holdings(state_dir)
         standing = [run for run in found if run.genuine and run.published is not None and not run.owner_alive]
-        others = [f"left alone: {line}" for line in foreign.told_of(found, "down")]
+        others = [f"left alone: {line}" for line in foreign.told_of(state_dir, "down")]
         return others + [line for run in standing for line in _heal_run(run)]
 
 
