@@ -11,7 +11,7 @@ class LabError(Exception):
 
 
 class Unfit(LabError):
-    """A parameter has a value that does not fit. `parameters`: the names of all that the sentence is about."""
+    """A parameter has a value that does not fit. `parameters`: the names of all that it depends on."""
 
     def __init__(self, sentence: str, *parameters: str) -> None:
         super().__init__(sentence)

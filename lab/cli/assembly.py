@@ -62,7 +62,7 @@ def testbed(runtime: str, stack: Stack, workload: Workload, needs: frozenset[Cap
 
 
 def _tell_why_local(reason: str | None) -> None:
-    """Say why Docker is not used though nobody asked for another runtime: for `reason`, or for want of images.
+    """Say why the local runtime is taken, which nobody asked for: for `reason`, or for want of images.
 
     After an edit they are not there yet. Where there is no engine at all, nobody expects Docker to be used.
     """

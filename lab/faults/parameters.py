@@ -46,7 +46,7 @@ def require_number(fault: Fault, name: str, low: float, high: float) -> float:
 
 
 def identifier(fault: Fault, name: str) -> str:
-    """The parameter `name` of `fault`, a table or a column, quoted for SQL; otherwise Unfit, which names both."""
+    """The parameter `name` of `fault`, a table or a column, quoted for SQL; else Unfit, which names both."""
     value = getattr(fault, name)
     if not isinstance(value, str) or not IDENTIFIER.fullmatch(value):
         raise Unfit(

@@ -38,13 +38,13 @@ class NoSocketError(OSError):
 
 
 class Absent(str):
-    """No engine is where Docker has it by default, and nobody has named another: no reason needs to be told."""
+    """No engine is at the default address, and nobody has named another: this surprises nobody."""
 
     __slots__ = ()
 
 
 def unreachable(address: Address, said: str, step: str = "") -> str:
-    """No engine answers at `address`; `said` is what the client said, `step` what to do if that engine is needed.
+    """No engine answers at `address`; `said` is what the client said, `step` what to do if it is needed.
 
     Absent where that is the ordinary case.
     """
