@@ -31,7 +31,7 @@ from lab.model import (
     a_link,
     a_part,
 )
-from lab.settings import applied, blamed
+from lab.settings import applied, blaming
 
 # Anything longer is a typo, and would keep the machine busy for as long as it says.
 PHASES_MAX_S = 24 * 3600
@@ -80,11 +80,9 @@ def configure(scenario: Scenario, quick: bool, settings: Iterable[str]) -> tuple
         scenario, phases = applied(setting, scenario, phases)
     _check_length(scenario.load, phases)
     _check_proofs(scenario, phases)
-    for fault in scenario.faults:
-        try:
+    for number, fault in enumerate(scenario.faults):
+        with blaming(given, scenario, number):
             check(fault)
-        except LabError as error:
-            raise blamed(error, fault, given) from error
         _check_there(fault, scenario.topology)
     _check_members(scenario.faults)
     return scenario, phases

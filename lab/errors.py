@@ -10,6 +10,14 @@ class LabError(Exception):
     exit_code = 2
 
 
+class Unfit(LabError):
+    """A parameter has a value that does not fit. `parameters`: the names of all that it depends on."""
+
+    def __init__(self, sentence: str, *parameters: str) -> None:
+        super().__init__(sentence)
+        self.parameters = parameters
+
+
 class Spoiled(LabError):
     """Something that the measurement needs has ended mid-run: no twin can be judged."""
 

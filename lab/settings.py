@@ -7,12 +7,13 @@ a part of the twins. Every error is a LabError that begins with the setting.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from lab.model import SERVICE, Fault, LabError, Limits, Load, Phases, Scenario, Topology
+from lab.model import SERVICE, Fault, LabError, Limits, Load, Phases, Scenario, Topology, Unfit
 
 T = TypeVar("T", Load, Phases, Fault, Limits)
 WORDS = {int: "a whole number", float: "a number", str: "a word"}
@@ -31,11 +32,23 @@ def applied(setting: str, scenario: Scenario, phases: Phases) -> tuple[Scenario,
     return _with_fault(scenario, target, name, text, setting), phases
 
 
-def blamed(error: LabError, fault: Fault, settings: Iterable[str]) -> LabError:
-    """`error` of `fault` with those of `settings` that it is about; as it is if it is about none."""
-    said = str(error).removeprefix(f"{fault.kind}: ")
-    guilty = [each for each in settings if each.startswith("fault") and _parse(each)[1] in said]
-    return LabError(f"--set {' --set '.join(guilty)}: {said}") if guilty else error
+@contextmanager
+def blaming(settings: Iterable[str], scenario: Scenario, fault: int) -> Iterator[None]:
+    """Tells an Unfit of that fault, raised inside the block, with those of `settings` that it is about."""
+    try:
+        yield
+    except Unfit as error:
+        guilty = [each for each in settings if _reaches(each, scenario, fault, error.parameters)]
+        if not guilty:
+            raise
+        said = str(error).removeprefix(f"{scenario.faults[fault].kind}: ")
+        raise LabError(f"--set {' --set '.join(guilty)}: {said}") from error
+
+
+def _reaches(setting: str, scenario: Scenario, fault: int, parameters: Collection[str]) -> bool:
+    """Whether `setting`, which was applied, is one of these parameters of that fault."""
+    target, name, _ = _parse(setting)
+    return target.startswith("fault") and name in parameters and fault in _chosen(scenario, target, setting)
 
 
 def _parse(setting: str) -> tuple[str, str, str]:

@@ -100,12 +100,15 @@ def program() -> str:
 
 
 def interrupted() -> str:
-    """What to say after an interrupt: by what is left of what was running, ours or of a lab that has ended."""
+    """What to say after an interrupt: by what is left of what was running, ours or of a lab that has ended.
+
+    One that has ended may be that of a self-check: the interrupt killed it, and its guardian is healing.
+    """
     from lab.runtime.ownership.ledger import Holdings, holdings  # only now: few commands need it
 
     left: list[Holdings] = []
     with suppress(OSError):  # the whole folder is somebody else's, so nothing in it is ours
-        known = [run for run in holdings(paths.STATE) if run.genuine]
+        known = [run for state in paths.states() for run in holdings(state) if run.genuine]
         left = [run for run in known if run.owner_pid == os.getpid() or not run.owner_alive]
     if not all(run.standing for run in left):
         return "Interrupted before healing ended. The run's guardian does the rest; to check: bin/lab heal"

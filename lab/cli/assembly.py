@@ -16,13 +16,14 @@ from pathlib import Path
 from lab import __version__, paths
 from lab.cli.console import told
 from lab.judge.verdict import judge
-from lab.model import Capability, LabError, RunVerdict, Stack, Topology, TwinPlan, line_up
+from lab.model import Capability, LabError, RunVerdict, Stack, TwinPlan, line_up
 from lab.ports import Testbed
 from lab.record import RunRecord, Status, list_runs, read_verdict, write_verdict
 from lab.record.campaigns import PLAN
 from lab.record.codec import plain
 from lab.runtime.local.testbed import LocalTestbed
 from lab.runtime.programs import ended, output
+from lab.runtime.reach import Absent
 from lab.workload import Workload
 
 RUNTIMES = ("auto", "local", "docker")
@@ -51,7 +52,8 @@ def testbed(runtime: str, stack: Stack, workload: Workload, needs: frozenset[Cap
     from lab.runtime.containers import testbed as docker
 
     reason = docker.available()
-    if runtime == "auto" and (reason or _lacks_images(stack.topology)):
+    if runtime == "auto" and (reason or not docker.images_present(stack.topology)):
+        _tell_why_local(reason)
         return _able(LocalTestbed(stack, workload, paths.STATE), needs)
     if reason:
         raise LabError(f"The docker runtime cannot be used: {reason} See: bin/lab doctor")
@@ -59,14 +61,13 @@ def testbed(runtime: str, stack: Stack, workload: Workload, needs: frozenset[Cap
     return _able(docker.DockerTestbed(stack, workload, paths.STATE), needs)
 
 
-def _lacks_images(topology: Topology) -> bool:
-    """Whether Docker could not start a run at once, as after an edit. Says so: nobody asked for another runtime."""
-    from lab.runtime.containers import testbed as docker
+def _tell_why_local(reason: str | None) -> None:
+    """Say why the local runtime is taken, which nobody asked for: for `reason`, or for want of images.
 
-    if docker.images_present(topology):
-        return False
-    told(NO_IMAGES)
-    return True
+    After an edit they are not there yet. Where there is no engine at all, nobody expects Docker to be used.
+    """
+    if not isinstance(reason, Absent):
+        told(f"{reason} Running locally." if reason else NO_IMAGES)
 
 
 def check_runtime(runtime: str) -> str:

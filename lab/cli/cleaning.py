@@ -47,7 +47,8 @@ def clean_up(*, runs: bool, images: bool) -> None:
 
 
 def not_ours(state: Path) -> Iterator[str]:
-    """For each ledger that we may not heal, who can. One that a kill left empty names nothing."""
+    """For each ledger that we may not heal, or not even see, who can. An empty one names nothing."""
+    yield from foreign.closed(state, "clean")
     for run in holdings(state):
         with suppress(FileNotFoundError):  # its run has just ended
             file = run.path.lstat()

@@ -77,13 +77,12 @@ def heal_and_tell() -> None:
 
 def print_standing(*, as_json: bool) -> None:
     """What is running, which of its parts have stopped, and which of its links are broken."""
-    every = [run for state in paths.states() for run in holdings(state)]
-    known = [run for run in every if run.genuine]
+    known = [run for state in paths.states() for run in holdings(state) if run.genuine]
     found = [run for run in known if not run.leftover]
     if as_json:
         print(json.dumps([told_of(run) for run in found], indent=2))
         return
-    for line in foreign.told_of(every):
+    for line in (line for state in paths.states() for line in foreign.told_of(state)):
         say(line, style="red")
     if not found:
         console.print("Nothing is running. Start both twins: bin/lab up")

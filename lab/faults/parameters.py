@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lab.model import Fault, LabError, StateFault
+from lab.model import Fault, LabError, StateFault, Unfit
 
 BURST_S_MIN = 0.05
 IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -30,26 +30,27 @@ def require_times(fault: Fault) -> None:
 
 
 def require(fault: Fault, name: str, low: int, high: int) -> int:
-    """The parameter `name` of `fault`, a whole number in [low, high]; otherwise a LabError that names both."""
+    """The parameter `name` of `fault`, a whole number in [low, high]; otherwise Unfit, which names both."""
     value = getattr(fault, name)
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise LabError(f"{fault.kind}: {name} must be a whole number from {low} to {high}, not {value!r}.")
+        raise Unfit(f"{fault.kind}: {name} must be a whole number from {low} to {high}, not {value!r}.", name)
     return value
 
 
 def require_number(fault: Fault, name: str, low: float, high: float) -> float:
-    """The parameter `name` of `fault`, any number in [low, high]; otherwise a LabError that names both."""
+    """The parameter `name` of `fault`, any number in [low, high]; otherwise Unfit, which names both."""
     value = getattr(fault, name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise LabError(f"{fault.kind}: {name} must be a number from {low:g} to {high:g}, not {value!r}.")
+        raise Unfit(f"{fault.kind}: {name} must be a number from {low:g} to {high:g}, not {value!r}.", name)
     return float(value)
 
 
 def identifier(fault: Fault, name: str) -> str:
-    """The parameter `name` of `fault`, a table or a column, quoted for SQL; otherwise a LabError that names both."""
+    """The parameter `name` of `fault`, a table or a column, quoted for SQL; else Unfit, which names both."""
     value = getattr(fault, name)
     if not isinstance(value, str) or not IDENTIFIER.fullmatch(value):
-        raise LabError(
-            f"{fault.kind}: {name} must be a name of lower-case letters, digits and underscores, not {value!r}."
+        raise Unfit(
+            f"{fault.kind}: {name} must be a name of lower-case letters, digits and underscores, not {value!r}.",
+            name,
         )
     return f'"{value}"'

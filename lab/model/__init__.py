@@ -6,7 +6,7 @@ the start of warm-up. Fractions are 0-1. Units end names.
 What only campaigns and the check of the lab itself need is in lab.model.campaigns and lab.model.selfcheck alone.
 """
 
-from lab.errors import LabError, Spoiled, Unhealed, told_beside
+from lab.errors import LabError, Spoiled, Unfit, Unhealed, told_beside
 from lab.model.events import (
     EVENTS,
     CpuRead,
@@ -193,6 +193,7 @@ __all__ = [
     "TwinPlan",
     "TwinVerdict",
     "Undo",
+    "Unfit",
     "Unhealed",
     "Verdict",
     "WakeUps",

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,8 @@ class Started:
                 raise Overdue(f"{self._name} did not end within {timeout_s:g} s.") from None
             except BaseException:
                 self.end()
+                with suppress(subprocess.TimeoutExpired):  # after an interrupt, Popen itself does not wait
+                    self._popen.wait(TIDY_TIMEOUT_S)
                 raise
         return Ended(name=self._name, code=self._popen.returncode, stdout=stdout or "", stderr=stderr or "")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from lab.runtime.docker_client import Address
+from lab.runtime.docker_client import DEFAULT, Address
 from lab.runtime.programs import as_root
 
 UNIX, TCP, SSH = "unix://", "tcp://", "ssh://"
@@ -37,8 +37,17 @@ class NoSocketError(OSError):
     """Where the engine's socket should be is something else."""
 
 
+class Absent(str):
+    """No engine is at the default address, and nobody has named another: this surprises nobody."""
+
+    __slots__ = ()
+
+
 def unreachable(address: Address, said: str, step: str = "") -> str:
-    """No engine answers at `address`; `said` is what the client said, `step` what to do if that engine is needed."""
+    """No engine answers at `address`; `said` is what the client said, `step` what to do if it is needed.
+
+    Absent where that is the ordinary case.
+    """
     error = _obstacle(address.host)
     if isinstance(error, PermissionError) and address.host.startswith(UNIX):
         return (
@@ -47,7 +56,8 @@ def unreachable(address: Address, said: str, step: str = "") -> str:
     why = WHY.get(type(error)) or getattr(error, "strerror", None) or str(error or said).rstrip(".")
     if isinstance(error, NoSocketError) and address.is_default:
         step = _clear(_path(address))
-    return f"No Docker engine answers at {address}: {why}. {step or _next_step(address, error)}"
+    sentence = f"No Docker engine answers at {address}: {why}. {step or _next_step(address, error)}"
+    return Absent(sentence) if error is not None and address.named_by == DEFAULT else sentence
 
 
 def _next_step(address: Address, error: Exception | None) -> str:

@@ -5,7 +5,7 @@ import pytest
 from lab import catalogue
 from lab.checks.slos.of_phase import PhaseCheck
 from lab.checks.slos.truthful_readiness import PROBES_MIN, TruthfulReadiness
-from lab.faults import CpuLimit, Latency, Pause, TableLock
+from lab.faults import CpuLimit, Latency, Pause, RowLock, TableLock
 from lab.judge.statistics import READINESS
 from lab.model import (
     BALANCER,
@@ -173,6 +173,7 @@ def test_a_setting_that_does_not_fit_is_named(setting: str, said: str) -> None:
         ("s01", ("fault.latency_ms=9", "fault.jitter_ms=10"),
          "--set fault.latency_ms=9 --set fault.jitter_ms=10: jitter_ms must be at most latency_ms"),
         ("s03", ("fault.times=0",), "--set fault.times=0: times must be a number from 2 to 100"),
+        ("s01", ("fault.direction=up",), "--set fault.direction=up: direction must be downstream or upstream"),
         ("s01", ("limits.service.cpus=100",), "--set limits.service.cpus=100: cpus must be from 0.05 to 64"),
         ("s07", ("fault.latency_ms=5",), "--set fault.latency_ms=5: the faults of s07-partition have nothing to set."),
     ],
@@ -185,10 +186,24 @@ def test_a_value_that_is_refused_is_told_with_its_setting(
     assert str(refused.value).startswith(said)
 
 
+def test_a_setting_whose_name_only_appears_in_the_error_is_not_blamed() -> None:
+    locked = a_scenario(faults=(RowLock(table="bookings"),))
+    with pytest.raises(LabError, match=r"^--set fault\.table=rows-2: table must be a name of") as refused:
+        catalogue.configure(locked, True, ["fault.rows=2", "fault.table=rows-2"])
+    assert str(refused.value).endswith("not 'rows-2'.")
+
+
+def test_a_setting_of_another_fault_is_not_blamed() -> None:
+    slow = tuple(Latency(link=link, latency_ms=10) for link in (DATABASE, PAYMENTS))
+    with pytest.raises(LabError, match=r"^--set fault2\.latency_ms=0: latency_ms must be"):
+        catalogue.configure(a_scenario(faults=slow), True, ["fault1.latency_ms=20", "fault2.latency_ms=0"])
+
+
 def test_what_is_wrong_with_a_scenario_itself_is_blamed_on_no_setting() -> None:
     wrong = a_scenario(faults=(Latency(link=DATABASE, latency_ms=-1),))
-    with pytest.raises(LabError, match=r"^latency: latency_ms must be"):
+    with pytest.raises(LabError, match=r"^latency: latency_ms must be") as refused:
         catalogue.configure(wrong, True, ["load.rate_rps=20"])
+    assert refused.value.__cause__ is None, "who follows the causes to their end would never come to one"
 
 
 def test_a_setting_on_a_scenario_without_faults_says_so() -> None:

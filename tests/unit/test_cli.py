@@ -23,6 +23,7 @@ from lab.runtime.local.testbed import LocalTestbed
 from lab.runtime.ownership import relief
 from lab.runtime.ownership.ledger import PROCESS, Ledger
 from lab.runtime.ownership.lock import run_lock
+from lab.runtime.reach import Absent
 from lab.workload.booking import BOOKING
 from tests.fabricated.folder import Fabricated, make_run
 from tests.fabricated.verdicts import make_verdict
@@ -475,10 +476,17 @@ def test_a_missing_runtime_is_told_with_where_to_look(monkeypatch: pytest.Monkey
         assembly.testbed("docker", stack, BOOKING, frozenset())
 
 
+LASTING = "Docker Compose is missing. Install its plugin."
+
+
 @pytest.mark.parametrize(
     ("reason", "present", "said"),
-    [(None, False, assembly.NO_IMAGES), ("no engine answers.", False, "")],
-    ids=["images of other sources", "no engine"],
+    [
+        (None, False, assembly.NO_IMAGES),
+        (LASTING, False, f"{LASTING} Running locally."),
+        (Absent("No engine answers."), False, ""),
+    ],
+    ids=["images of other sources", "an engine that cannot be used", "no engine"],
 )
 def test_who_might_expect_docker_is_told_why_a_run_is_local(
     monkeypatch: pytest.MonkeyPatch,

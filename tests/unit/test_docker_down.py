@@ -13,7 +13,7 @@ from lab.model import Unhealed
 from lab.runtime.containers import testbed
 from lab.runtime.containers.testbed import DockerTestbed
 from lab.runtime.ownership import engine, heal
-from lab.runtime.ownership.engine import PASSES_MAX
+from lab.runtime.ownership.engine import PASSES_MAX, Emptied, emptied
 from lab.runtime.ownership.ledger import CONTAINER, read
 from lab.workload.booking import BOOKING
 from tests.forged import forged_ledger
@@ -80,6 +80,24 @@ def test_while_a_twin_may_still_be_starting_nothing_is_forgotten(
     starting.set_result(None)
     standing.down()
     assert not ledger.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("passes", "told"),
+    [
+        ([(["a"], ["b is busy"]), (["b"], [])], Emptied(removed=["a", "b"], stuck=[], coming=[])),
+        ([(["a"], ["b is busy"]), ([], ["b is busy"]), ([], ["b hangs"])],
+         Emptied(removed=["a"], stuck=["b hangs"], coming=[])),
+        ([(["a"], [])] * (PASSES_MAX - 2) + [(["b"], [])],
+         Emptied(removed=["a"] * (PASSES_MAX - 2) + ["b"], stuck=[], coming=["b"])),
+    ],
+    ids=["all removed", "one is stuck", "they come again and again"],
+)  # fmt: skip
+def test_passes_tell_what_all_removed_what_the_last_could_not_and_what_still_comes(
+    passes: list[tuple[list[str], list[str]]], told: Emptied
+) -> None:
+    turns = iter(passes)
+    assert emptied(lambda: next(turns, ([], []))) == told
 
 
 def test_healing_looks_again_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

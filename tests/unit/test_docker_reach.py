@@ -15,7 +15,7 @@ import pytest
 from lab.runtime import reach
 from lab.runtime.containers import real_time
 from lab.runtime.docker_client import DEFAULT, DEFAULT_HOST, Address
-from lab.runtime.reach import elsewhere, foreign, remapped, unreachable
+from lab.runtime.reach import Absent, elsewhere, foreign, remapped, unreachable
 
 UNSET = "unset DOCKER_HOST"
 
@@ -174,6 +174,17 @@ def test_an_address_that_is_none(host: str) -> None:
 
 def test_somebody_who_answers_but_is_no_engine(listening: Path) -> None:
     assert "400 Client Error" in told(f"unix://{listening}")
+
+
+def test_only_a_default_engine_that_is_not_there_surprises_nobody(
+    listening: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = f"unix://{tmp_path}/nowhere.sock"
+    assert isinstance(unreachable(named(nowhere, DEFAULT), ""), Absent)
+    assert not isinstance(unreachable(named(nowhere), ""), Absent)
+    assert not isinstance(unreachable(named(f"unix://{listening}", DEFAULT), "400 Client Error"), Absent)
+    monkeypatch.setattr(reach, "_connect", refusing(PermissionError(13, "Permission denied")))
+    assert not isinstance(unreachable(named(f"unix://{listening}", DEFAULT), ""), Absent)
 
 
 def test_an_engine_over_ssh_may_be_on_this_machine_and_still_counts_as_another() -> None:

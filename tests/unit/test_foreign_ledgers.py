@@ -1,4 +1,4 @@
-"""A ledger that another user has written, and that we may not read: it is named, and nothing else is hidden."""
+"""Ledgers that another user has written, and we may not read: they are named, and nothing else is hidden."""
 
 from __future__ import annotations
 
@@ -24,24 +24,40 @@ def own(kind: str, key: object) -> dict[str, object]:
     return {"record": "own", "kind": kind, "key": str(key), "details": {}}
 
 
+def give_to_nobody(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lstat = Path.lstat
+
+    def of_nobody(self: Path) -> os.stat_result:
+        found = lstat(self)
+        return os.stat_result((*found[:UID], NOBODY, *found[UID + 1 :])) if self == path else found
+
+    monkeypatch.setattr(Path, "lstat", of_nobody)
+
+
 @pytest.fixture
 def foreign(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One that names a container. Root may read every file, so the calls themselves have to refuse."""
     path = forged_ledger(paths.STATE, "20261129-080000-up-0001", own(CONTAINER, "x"))
-    read_bytes, lstat = Path.read_bytes, Path.lstat
+    read_bytes = Path.read_bytes
 
     def refusing(self: Path) -> bytes:
         if self == path:
             raise PermissionError(13, "Permission denied", str(self))
         return read_bytes(self)
 
-    def of_nobody(self: Path) -> os.stat_result:
-        found = lstat(self)
-        return os.stat_result((*found[:UID], NOBODY, *found[UID + 1 :])) if self == path else found
-
     monkeypatch.setattr(Path, "read_bytes", refusing)
-    monkeypatch.setattr(Path, "lstat", of_nobody)
+    give_to_nobody(path, monkeypatch)
     return path
+
+
+@pytest.fixture
+def closed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of ledgers that its owner has closed. Root may enter any, so the call itself has to refuse."""
+    folder, access = paths.STATE / "owned", os.access
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != folder and access(path, mode))
+    give_to_nobody(folder, monkeypatch)
+    return folder
 
 
 def sentence(ledger: Path) -> str:
@@ -81,6 +97,14 @@ def test_taking_down_and_cleaning_up_name_it(lab: Lab, foreign: Path) -> None:
     code, _, err = lab("clean")
     assert (code, err) == (3, f"lab: {sentence(foreign)} clean\n")
     assert foreign.exists()
+
+
+def test_a_folder_of_ledgers_that_we_may_not_list_is_named_by_every_command(lab: Lab, closed: Path) -> None:
+    assert lab("heal")[:2] == (0, f"left alone: {sentence(closed)} heal\n")
+    assert lab("down")[:2] == (0, f"left alone: {sentence(closed)} down\n")
+    assert f"{sentence(closed)} heal\n" in lab("ps")[1]
+    assert lab("clean") == (3, "", f"lab: {sentence(closed)} clean\n")
+    assert closed.exists()
 
 
 def test_runs_are_listed_and_an_interrupt_still_knows_what_is_left(

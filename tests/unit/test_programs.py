@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ import pytest
 from lab import provenance
 from lab.model import LabError
 from lab.runtime import programs
-from lab.runtime.programs import build_environment, ended, environment, output
+from lab.runtime.programs import Started, build_environment, ended, environment, output
 
 ROOT = Path(__file__).parents[2]
 SHELL = {
@@ -222,6 +224,20 @@ def test_what_a_program_left_running_is_ended_although_it_has_ended_itself(tmp_p
         ended(["sh", "-c", "sleep 30 & echo $! >pid"], timeout_s=0.5, cwd=tmp_path)
     time.sleep(0.1)
     assert not runs(int((tmp_path / "pid").read_text()))
+
+
+def test_a_program_is_dead_when_the_interrupt_that_ended_it_is_told() -> None:
+    """What it owned counts as left over only then, and whoever tells what is left asks at once."""
+    program, main = Started(["sleep", "30"]), threading.main_thread().ident
+    assert main is not None
+    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGUSR1)).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            program.finish("", timeout_s=30)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert program._popen.returncode == -signal.SIGKILL
 
 
 # It ends itself; what it has started is still tidying up then.

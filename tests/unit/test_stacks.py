@@ -143,6 +143,17 @@ def test_what_an_interrupt_says_is_what_is_left(monkeypatch: pytest.MonkeyPatch,
     assert cli.interrupted() == all_gone
 
 
+def test_an_interrupted_selfcheck_says_that_its_run_may_not_be_healed_yet(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The run is in the copy of the sources, and its ledger is in the state of that copy."""
+    monkeypatch.setattr(cli.paths, "STATE", tmp_path)
+    ledger = forged_ledger(cli.paths.workshop() / tmp_path.name, "20261129-090000-s00-control-0001")
+    assert "to check: bin/lab heal" in cli.interrupted()
+    ledger.unlink()
+    assert cli.interrupted() == "Interrupted. Everything is healed and stopped."
+
+
 def test_each_line_to_try_says_whose_time_it_is_and_ends_its_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

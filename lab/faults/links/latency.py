@@ -9,7 +9,7 @@ from typing import ClassVar
 from lab.faults.links.toxics import DELAY_MS_MAX, PROBE_WAIT_S, ToxicFault, link_samples
 from lab.faults.parameters import require
 from lab.faults.proofs import DELAY_SLACK_MS, LOW, MIDDLE, delayed, first_byte_ms, too_late
-from lab.model import ROUND_TRIPS, LabError, LinkSample, Probe, Proof, Seen
+from lab.model import ROUND_TRIPS, LinkSample, Probe, Proof, Seen, Unfit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,11 @@ class Latency(ToxicFault):
         latency_ms = require(self, "latency_ms", 1, DELAY_MS_MAX)
         jitter_ms = require(self, "jitter_ms", 0, DELAY_MS_MAX)
         if jitter_ms > latency_ms:
-            raise LabError(f"latency: jitter_ms must be at most latency_ms ({latency_ms}), not {jitter_ms}.")
+            raise Unfit(
+                f"latency: jitter_ms must be at most latency_ms ({latency_ms}), not {jitter_ms}.",
+                "jitter_ms",
+                "latency_ms",
+            )
         return {"latency": latency_ms, "jitter": jitter_ms}
 
     def describe(self) -> str:

@@ -11,7 +11,7 @@ from typing import ClassVar
 from lab.faults.links.toxics import DOWNSTREAM, PROBE_WAIT_S, ToxicFault
 from lab.faults.parameters import require
 from lab.faults.proofs import EFFECT_SHARE_MAX, last_byte_ms, too_few, typical
-from lab.model import LabError, LinkSample, Probe, Proof
+from lab.model import LinkSample, Probe, Proof, Unfit
 
 PROBE_SLICES = 16
 
@@ -32,8 +32,10 @@ class Slicer(ToxicFault):
         size = require(self, "average_size_bytes", 1, 4_096)
         variation = require(self, "size_variation_bytes", 0, 4_095)
         if variation >= size:
-            raise LabError(
-                f"slicer: size_variation_bytes must be below average_size_bytes ({size}), not {variation}."
+            raise Unfit(
+                f"slicer: size_variation_bytes must be below average_size_bytes ({size}), not {variation}.",
+                "size_variation_bytes",
+                "average_size_bytes",
             )
         delay_us = require(self, "delay_us", 1_000, 1_000_000)
         return {"average_size": size, "size_variation": variation, "delay": delay_us}

@@ -29,6 +29,7 @@ from lab.model import (
     StateFault,
     Target,
     Toxic,
+    Unfit,
     a_link,
 )
 
@@ -112,7 +113,9 @@ class ToxicFault(LinkFault):
     def state(self) -> LinkState:
         require_place(self)
         if self.direction not in DIRECTIONS:
-            raise LabError(f"fault.direction must be downstream or upstream, not {self.direction!r}.")
+            raise Unfit(
+                f"{self.kind}: direction must be downstream or upstream, not {self.direction!r}.", "direction"
+            )
         return LinkState(toxics=(Toxic(type=self.kind, stream=self.direction, attributes=self.attributes()),))
 
     def way(self) -> str:

@@ -125,15 +125,8 @@ class DockerTestbed(Twins[DockerTwin]):
             return
         self._stop()
         ended = not wait(self._starting, END_TIMEOUT_S).not_done
-        came: list[str] = []  # what the last look that found anything has removed
-
-        def found() -> bool:
-            removed = remove_leftovers(self._stack.run)
-            came[:] = removed or came
-            return bool(removed)
-
-        if not emptied(found):
-            raise self._left("Docker makes things of it again and again; the last look " + ", ".join(came))
+        if coming := emptied(lambda: (remove_leftovers(self._stack.run), [])).coming:
+            raise self._left("Docker makes things of it again and again; the last look " + ", ".join(coming))
         if not ended:
             raise self._left("a twin is still being started")
         self._let_go()

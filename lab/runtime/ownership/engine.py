@@ -43,15 +43,33 @@ class Found:
     job: bool
 
 
-def emptied(pass_found: Callable[[], bool]) -> bool:
-    """Whether passes, one after the other with a pause between, come to find nothing any more."""
+@dataclass(frozen=True, kw_only=True)
+class Emptied:
+    """Of passes over things in Docker: a line for each that any has removed, or the last could not remove.
+
+    `coming` is what the last pass that found anything has removed, unless they came to find nothing more.
+    """
+
+    removed: list[str]
+    stuck: list[str]
+    coming: list[str]
+
+
+def emptied(one_pass: Callable[[], tuple[list[str], list[str]]]) -> Emptied:
+    """Repeats `one_pass` until it finds nothing more. It returns what it removed, and what it could not."""
+    removed: list[str] = []
+    stuck: list[str] = []
+    coming: list[str] = []
     empty = 0
     for turn in range(PASSES_MAX):
         time.sleep(PAUSE_S if turn else 0.0)
-        empty = 0 if pass_found() else empty + 1
+        found, stuck = one_pass()
+        removed += found
+        coming = found or coming
+        empty = 0 if found else empty + 1
         if empty == EMPTY_PASSES:
-            return True
-    return False
+            return Emptied(removed=removed, stuck=stuck, coming=[])
+    return Emptied(removed=removed, stuck=stuck, coming=coming)
 
 
 def docker(run: Holdings, *command: str, timeout_s: float = TIMEOUT_S) -> str | None:

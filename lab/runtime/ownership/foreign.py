@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from lab.runtime.ownership.ledger import Holdings
+from lab.runtime.ownership.ledger import holdings, ledgers
 
 
 def owner_of(ledger: Path) -> str | None:
@@ -24,9 +24,17 @@ def for_its_owner(ledger: Path, owner: str, command: str = "heal") -> str:
     return f"{ledger} belongs to {owner}, who alone can end what it names. As {owner}: bin/lab {command}"
 
 
-def told_of(runs: Iterable[Holdings], command: str = "heal") -> Iterator[str]:
+def closed(state_dir: Path, command: str = "heal") -> Iterator[str]:
+    """The same sentence for the folder of all ledgers, if its owner lets nobody else look into it."""
+    folder = ledgers(state_dir)
+    if not os.access(folder, os.R_OK | os.X_OK) and (owner := owner_of(folder)):
+        yield for_its_owner(folder, owner, command)
+
+
+def told_of(state_dir: Path, command: str = "heal") -> Iterator[str]:
     """That sentence for each ledger of another user, whatever it names: we may not be able to read it."""
-    for run in runs:
+    yield from closed(state_dir, command)
+    for run in holdings(state_dir):
         if owner := owner_of(run.path):
             yield for_its_owner(run.path, owner, command)
 

@@ -45,7 +45,8 @@ def heal(state_dir: Path) -> list[str]:
     with healing(state_dir):
         standing = [run for run in holdings(state_dir) if run.standing and not run.owner_alive]
         relieved = [line for run in standing for line in undo_faults(run, stays=True)]
-        return relieved + heal_leftovers(state_dir)
+        others = [f"left alone: {line}" for line in foreign.closed(state_dir)]
+        return others + relieved + heal_leftovers(state_dir)
 
 
 def take_down(state_dir: Path) -> list[str]:
@@ -53,7 +54,7 @@ def take_down(state_dir: Path) -> list[str]:
     with healing(state_dir):
         found = holdings(state_dir)
         standing = [run for run in found if run.genuine and run.published is not None and not run.owner_alive]
-        others = [f"left alone: {line}" for line in foreign.told_of(found, "down")]
+        others = [f"left alone: {line}" for line in foreign.told_of(state_dir, "down")]
         return others + [line for run in standing for line in _heal_run(run)]
 
 
@@ -95,19 +96,12 @@ def _heal_run(run: Holdings) -> Iterator[str]:
 def _end_in_docker(run: Holdings) -> tuple[list[str], list[str]]:
     """Repeats `_ended` until nothing is left: see `engine.emptied`."""
     things = [thing for thing in run.owned if thing.kind in engine.REMOVE]
-    if things and (why := engine.unreachable_for(run)):
+    if not things:
+        return [], []
+    if why := engine.unreachable_for(run):
         return [], [Failure(why)]
-    told: list[str] = []
-    stuck: list[str] = []
-
-    def pass_found() -> bool:
-        more, stuck[:] = _ended(run, things)
-        told.extend(more)
-        return bool(more)
-
-    if things:
-        engine.emptied(pass_found)
-    return told, stuck
+    done = engine.emptied(lambda: _ended(run, things))
+    return done.removed, done.stuck
 
 
 def _told_of(ledger: Path) -> Iterator[str]:

@@ -81,7 +81,7 @@ class Ledger:
 
     def __init__(self, state_dir: Path, run: str) -> None:
         self.run = run
-        self.path = _folder(state_dir) / f"{run}.jsonl"
+        self.path = ledgers(state_dir) / f"{run}.jsonl"
         self._lock = threading.Lock()
         self._cut = False  # whether the last record may have no end
         try:
@@ -161,7 +161,7 @@ class Ledger:
 def holdings(state_dir: Path) -> list[Holdings]:
     """Every run that owns something, oldest first."""
     found = []
-    for path in sorted(_folder(state_dir).glob("*.jsonl")):
+    for path in sorted(ledgers(state_dir).glob("*.jsonl")):
         with suppress(FileNotFoundError):  # its run has just ended
             found.append(read(path))
     return found
@@ -245,5 +245,6 @@ def _records(path: Path) -> list[dict[str, Any]]:
     return records
 
 
-def _folder(state_dir: Path) -> Path:
+def ledgers(state_dir: Path) -> Path:
+    """The folder of all ledgers."""
     return state_dir / "owned"
