@@ -24,7 +24,7 @@ def steadily(tried: Callable[[], Found]) -> Found:
         with Canary() as canary:
             try:
                 return tried()
-            except AssertionError as error:
+            except (AssertionError, OSError) as error:
                 failure = error
         if not canary.late:
             raise failure
