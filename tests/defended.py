@@ -10,11 +10,13 @@ from flask import Flask
 from services.common import metrics, problems
 from services.defences import deadline, honest_errors, switch
 
+PATIENT_S = 10.0  # the budget of a request: far more than it needs, since a busy machine must not decide
+
 
 def defended(defences: str = "all", without: switch.Table | None = None, **settings: object) -> Flask:
-    """An app with `defences` on, problem documents and metrics, and nothing else."""
+    """An app with `defences` on, problem documents and metrics, and nothing else. Its requests have time enough."""
     app = Flask("defended")
-    app.config.update(DEFENCES=defences, **settings)
+    app.config.update({"DEADLINE_S": PATIENT_S, "DEFENCES": defences, **settings})
     switch.init_app(app, without)
     problems.init_app(app)
     honest_errors.init_app(app)

@@ -42,7 +42,7 @@ def probe_config(link: str, targets: Mapping[str, str], **changes: Any) -> dict[
     return {
         "target": f"link/{link}", "protocol": protocol, "address": targets[link], "path": "/healthz", "user": user,
         "database": database, "password": password, "token": password, "interval_s": 0.1, "request_bytes": 0,
-        "reply_bytes": 0, "timeout_s": 2.0, **changes,
+        "reply_bytes": 0, "timeout_s": 20.0, **changes,
     }  # fmt: skip
 
 

@@ -52,6 +52,12 @@ class StubService(ThreadingHTTPServer):
     def address(self) -> str:
         return f"127.0.0.1:{self.server_port}"
 
+    def forget(self) -> None:
+        """As if nobody had asked yet."""
+        self.asked.clear()
+        self.paths.clear()
+        self.headers.clear()
+
     def handle_error(self, *_: Any) -> None:
         """A client that has gone is what these tests are about."""
 

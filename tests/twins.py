@@ -1,9 +1,10 @@
 """What the tests of the twins share: how to ask one, look into its database, and make two requests meet."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import psycopg
 from sqlalchemy import event
@@ -21,7 +22,8 @@ SLOT = {
     "reference": "intent-1",
 }
 PROFILE = {"display_name": "Ada", "bio": "", "reference": "intent-1"}
-MEETING_S = 0.4  # how long one request waits in the gap for the other
+MEETING_S = 5.0  # how long one request waits in the gap for the other, at most
+LOCKED_OUT = "SELECT FROM pg_stat_activity WHERE usename = 'app' AND wait_event_type = 'Lock'"
 
 # A twin and its defences. The one in the middle must do as naive does.
 NAIVE, UNDEFENDED, HARDENED = ("naive", "none"), ("hardened", "none"), ("hardened", "all")
@@ -52,16 +54,21 @@ def change(owner: str, statement: str) -> None:
 
 
 @contextmanager
-def meeting_after(app, statement: str):
-    """In the block, two requests of `app` wait for each other once each has run its first `statement`."""
-    barrier, met = threading.Barrier(2), threading.local()
+def meeting_after(app, owner: str, statement: str):
+    """In the block, two requests of `app` wait for each other once each has run its first `statement`.
+
+    The first goes on alone as soon as the other waits for a lock of its, and so cannot come.
+    """
+    came, mine = [], threading.local()
     engine = app.extensions["engine"]
 
     def meet(connection, cursor, text, *rest):
-        if statement in text and not getattr(met, "once", False):
-            met.once = True
-            with suppress(threading.BrokenBarrierError):
-                barrier.wait(MEETING_S)
+        if statement in text and not getattr(mine, "came", False):
+            mine.came = True
+            came.append(text)
+            ends_at = time.monotonic() + MEETING_S
+            while len(came) < 2 and not rows(owner, LOCKED_OUT) and time.monotonic() < ends_at:
+                time.sleep(0.01)
 
     event.listen(engine, "after_cursor_execute", meet)
     yield
@@ -76,7 +83,7 @@ def dying_before(app, owner: str, statement: str):
     def kill(connection, cursor, text, *rest):
         if statement in text:
             killed.append(connection.connection.dbapi_connection.info.backend_pid)
-            change(owner, f"SELECT pg_terminate_backend({killed[-1]}, 1000)")
+            change(owner, f"SELECT pg_terminate_backend({killed[-1]}, 20000)")
 
     event.listen(engine, "before_cursor_execute", kill)
     yield

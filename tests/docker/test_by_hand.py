@@ -37,8 +37,8 @@ from concurrent.futures import ThreadPoolExecutor
 def tried(address):
     host, _, port = address.rpartition(":")
     try:
-        with socket.create_connection((host, int(port)), 2) as connection:
-            connection.settimeout(2)
+        with socket.create_connection((host, int(port)), 10) as connection:
+            connection.settimeout(10)
             connection.sendall(b"GET /version HTTP/1.0\\r\\n\\r\\n")
             return "reached" if connection.recv(99) else "closed"
     except OSError:

@@ -8,8 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,7 @@ from tests.charges import ChargesSuite
 from tests.fabricated.evidence import HARDENED, NAIVE, PAIR
 from tests.standing import LINKS, SECRETS, SMALL, TOKEN, Heard, a_stack, probe_config
 from tests.stores import StoresSuite
+from tests.timing import quickest_s, steadily
 
 ROOT = Path(__file__).parents[2]
 RUN = "docker-standing"
@@ -117,6 +121,13 @@ def status(url: str, token: str = "") -> int:
         return int(response.status)
 
 
+def well(url: str, token: str = "") -> bool:
+    """Whether the answer is 200, which it may not be from a hardened twin whose deadline has passed."""
+    with suppress(urllib.error.HTTPError):
+        return status(url, token) == 200
+    return False
+
+
 def containers(run: str) -> list[Container]:
     return list(
         client().containers.list(all=True, ignore_removed=True, filters={"label": f"{RUN_LABEL}={run}"})
@@ -171,8 +182,8 @@ def test_a_twin_answers_people_at_its_published_edge(testbed: DockerTestbed, twi
     edge = testbed.published(twin)["edge"]
 
     assert edge.startswith("http://127.0.0.1:")
-    assert status(f"{edge}/readyz") == 200
-    assert status(f"{edge}/users/1/bookings/", token=TOKEN) == 200
+    assert becomes_true(lambda: well(f"{edge}/readyz"))
+    assert becomes_true(lambda: well(f"{edge}/users/1/bookings/", token=TOKEN))
 
 
 def test_resets_refusals_and_delays_arrive_inside_the_network_as_they_are(
@@ -251,10 +262,9 @@ def test_cpu_time_of_the_service_grows_with_its_work_and_is_told_at_once(testbed
     before = testbed.cpu_s(HARDENED)
     for _ in range(20):
         status(f"{testbed.published(HARDENED)['edge']}/users/?include=bookings", token=TOKEN)
-    started = time.monotonic()
     after = testbed.cpu_s(HARDENED)
 
-    assert time.monotonic() - started < 0.1
+    assert quickest_s(lambda: testbed.cpu_s(HARDENED)) < 0.1
     assert before is not None
     assert after is not None
     assert after > before
@@ -494,20 +504,28 @@ class TestDockerCharges(ChargesSuite):
 
 
 def composing(pid: int) -> bool:
-    return any(child.name() == "docker" for child in psutil.Process(pid).children())
+    with suppress(psutil.NoSuchProcess):  # another program that it had started
+        return any(child.name() == "docker" for child in psutil.Process(pid).children())
+    return False
 
 
 @pytest.mark.parametrize("when", ["begins", "creates"])
 def test_a_start_that_is_interrupted_ends_at_once_and_leaves_nothing(tmp_path: Path, when: str) -> None:
     """When Compose begins to run, and when it has created something."""
-    run = f"docker-{when}"
-    command = [sys.executable, "-c", STARTER, str(tmp_path), run]
-    with subprocess.Popen(command, cwd=ROOT) as starter:
-        assert becomes_true(lambda: composing(starter.pid) if when == "begins" else bool(left_of(run)))
-        starter.send_signal(signal.SIGINT)
-        began_at = time.monotonic()
-        assert starter.wait(ENDS_S) == 0
-    assert time.monotonic() - began_at < STOPS_S
-    time.sleep(2)  # for what the engine may still have been asked for
-    assert left_of(run) == []
-    assert holdings(tmp_path) == []
+    numbers = count()
+
+    def interrupted() -> None:
+        run = f"docker-{when}-{next(numbers)}"
+        command = [sys.executable, "-c", STARTER, str(tmp_path), run]
+        with subprocess.Popen(command, cwd=ROOT) as starter:
+            assert becomes_true(lambda: composing(starter.pid) if when == "begins" else bool(left_of(run)))
+            starter.send_signal(signal.SIGINT)
+            began_at = time.monotonic()
+            assert starter.wait(ENDS_S) == 0
+        took_s = time.monotonic() - began_at
+        time.sleep(2)  # for what the engine may still have been asked for
+        assert left_of(run) == []
+        assert holdings(tmp_path) == []
+        assert took_s < STOPS_S
+
+    steadily(interrupted)

@@ -12,12 +12,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from lab.runtime.ownership.ledger import holdings
 from lab.runtime.toxiproxy.build import cache
 from tests.e2e.machines import clone, may_be_apart, offline, unkind
 from tests.independent.comparing import differences
+from tests.stub_service import eventually
 
 ROOT = Path(__file__).parents[2]
 STOPS_S = 30
@@ -108,9 +110,11 @@ def test_two_interrupts_leave_nothing(needs_local: None, phase: str) -> None:
         assert lab.stderr
         assert any(line.startswith(f"  {phase}") for line in lab.stderr)
         time.sleep(0.5)
-        for _ in range(2):
-            lab.send_signal(signal.SIGTERM)  # handled as Ctrl-C is, which whoever runs the tests may ignore
-            time.sleep(0.02)  # the first is being handled, and has stopped little
+        programs = [program for program in psutil.Process(lab.pid).children() if not ended(program)]
+        lab.send_signal(signal.SIGTERM)  # handled as Ctrl-C is, which whoever runs the tests may ignore
+        # It is being handled, and has stopped little: two signals that nobody has seen yet are one.
+        eventually(lambda: lab.poll() is not None or any(map(ended, programs)))
+        lab.send_signal(signal.SIGTERM)
         told = lab.stderr.read()
         assert lab.wait(STOPS_S) == 130
     if phase == "warmup":  # to end what has hardly begun to start may be quicker than the second signal
@@ -118,3 +122,10 @@ def test_two_interrupts_leave_nothing(needs_local: None, phase: str) -> None:
     assert "Traceback" not in told
     assert told.endswith("lab: Interrupted. Everything is healed and stopped.\n")
     assert [run for run in holdings(ROOT / ".lab") if run.leftover] == []
+
+
+def ended(program: psutil.Process) -> bool:
+    try:
+        return program.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
@@ -20,14 +22,21 @@ from lab.runtime.ownership.ledger import Ledger
 from lab.runtime.ports_free import LOOPBACK, Ports
 from lab.runtime.toxiproxy.server import Birthmark, find
 from services import seed
-from services.defences import choice
+from services.defences import choice, connection_pool, deadline, http_retry, saga, server_timeouts
 from services.dependencies import payments
+from tests.defended import PATIENT_S
 from tests.integration.links import Link
 from tests.integration.proxy_bench import ApiClient, eventually
 from tests.roles import PASSWORDS, admit, as_service, owner_of
 from tests.served import served
 from tests.standing import IN_MEMORY
 from tests.twins import KEY, SIZES
+
+SERVER_TIMEOUTS_S = {  # as the product has them
+    "lock_timeout": server_timeouts.LOCK_MS / 1000,
+    "statement_timeout": server_timeouts.STATEMENT_MS / 1000,
+    "idle_in_transaction_session_timeout": 2.0,
+}
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +118,14 @@ def settings(owner: str, payments_url: str, defences: str) -> dict[str, str]:
 @pytest.fixture
 def deadline_s() -> float:
     """The budget of a request: far more than it needs, since a busy machine must not decide what a twin answers."""
-    return 10.0
+    return PATIENT_S
+
+
+@pytest.fixture
+def patient_payments(monkeypatch):
+    """Each call of payments has time enough, too: a first one that a busy machine delays is not made again."""
+    monkeypatch.setattr(http_retry, "FIRST_TRY_S", PATIENT_S / 2)
+    monkeypatch.setattr(saga, "REFUND_S", PATIENT_S)
 
 
 @pytest.fixture
@@ -123,7 +139,7 @@ def make(owner, payments_url, deadline_s):
         environment = settings(owner, payments, defences)
         if database:
             environment["DATABASE_URL"] = re.sub(r":\d+/", f":{database}/", environment["DATABASE_URL"])
-        with mock.patch.dict(os.environ, environment):
+        with mock.patch.dict(os.environ, environment), patience(deadline_s):
             os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
             apps.append(importlib.import_module(f"services.{twin}.app").create_app())
         apps[-1].config["DEADLINE_S"] = deadline_s
@@ -137,13 +153,25 @@ def make(owner, payments_url, deadline_s):
             app.extensions["sweeper"].close()
 
 
+@contextmanager
+def patience(deadline_s: float) -> Iterator[None]:
+    """In the block, the time-outs of PostgreSQL are as much longer as the deadline is, and a pool can warm up."""
+    longer = deadline_s / deadline.DEADLINE_S
+    timeouts = {name: f"{1000 * longer * seconds:.0f}ms" for name, seconds in SERVER_TIMEOUTS_S.items()}
+    with (
+        mock.patch.dict(server_timeouts.SETTINGS, timeouts),
+        mock.patch.object(connection_pool, "WARM_UP_S", PATIENT_S),
+    ):
+        yield
+
+
 @pytest.fixture
 def serve(owner, payments_url, tmp_path):
     """Serves a twin with its defences by gunicorn, on fresh data, for a `with` block."""
 
     def serve(twin: str, defences: str):
         seed.load(dsn=owner, schema=twin, defences=choice.parse(defences), passwords=PASSWORDS, **SIZES)
-        app = f"services.{twin}.app:create_app()"
+        app = f"tests.patient:create_app('{twin}')"
         return served(app, tmp_path / "log", **settings(owner, payments_url, defences))
 
     return serve

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 LOOPBACK = "127.0.0.1"
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 
 
 @dataclass

@@ -32,7 +32,7 @@ from tests.standing import Heard, a_stack, folders_of
 TOPOLOGY = Topology(parts=(POSTGRES, PAYMENTS, CACHE, QUEUE))
 SECRETS = Secrets.fresh()
 STRANGER = 65_534
-SILENT_S = 0.5
+PATIENCE_S, SILENT_S = 20.0, 0.5  # until the answer begins, and between two parts of it
 # Told the folders and the secrets by standard input. Reads all that it can of files, command lines and environments.
 PROGRAM = """
 import json, os, sys
@@ -105,10 +105,12 @@ def said(address: str, question: bytes) -> bytes:
     """All that comes back until the server hangs up or has nothing more to say."""
     host, port = address.split(":")
     answer = b""
-    with socket.create_connection((host, int(port)), SILENT_S) as connection, suppress(TimeoutError):
+    with socket.create_connection((host, int(port)), PATIENCE_S) as connection, suppress(TimeoutError):
         connection.sendall(question)
         while more := connection.recv(65_536):
             answer += more
+            greeted = answer.startswith(b"INFO")  # by NATS, which has not answered yet
+            connection.settimeout(PATIENCE_S if greeted else SILENT_S)
     return answer
 
 

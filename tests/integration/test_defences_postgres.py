@@ -3,20 +3,24 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask, g, request
 
-from services.defences import deadline, one_transaction
-from services.defences.circuit_breaker import FAILURES_MAX, RESET_S
+from services.defences import circuit_breaker, connection_pool, deadline, one_transaction, server_timeouts
+from services.defences.circuit_breaker import FAILURES_MAX
 from services.defences.idempotency import once
 from services.defences.switch import switchable
 from services.defences.transaction_retry import retried
 from services.hardened import db
 from services.hardened.db import session
-from tests.defended import HoldingProxy, defended, sample
+from tests.defended import PATIENT_S, HoldingProxy, defended, sample
 from tests.roles import owner_of
+from tests.timing import quickest_s, steadily
+
+MEETING_S = 20.0
 
 SCHEMA = """
 DROP TABLE IF EXISTS idempotency, wallets, effects;
@@ -54,16 +58,19 @@ def connect(app: Flask, port: int) -> sa.Engine:
 @pytest.fixture
 def patient_grace(monkeypatch):
     """Time enough for a cancel on a machine that is busy with other tests."""
-    monkeypatch.setattr(deadline, "GRACE_S", 2.0)
+    monkeypatch.setattr(deadline, "GRACE_S", PATIENT_S)
 
 
 @pytest.fixture
-def serve(proxy):
+def serve(proxy, monkeypatch):
     """Makes an app with a read, a slow read, a keyed write, and transfers that can deadlock."""
     engines = []
+    monkeypatch.setattr(connection_pool, "WARM_UP_S", PATIENT_S)
+    for name in ("lock_timeout", "statement_timeout"):
+        monkeypatch.setitem(server_timeouts.SETTINGS, name, f"{PATIENT_S:.0f}s")
 
-    def made(defences: str = "all") -> Flask:
-        app = defended(defences, {"lock_order": {lock: lock_in_order_of_arguments}})
+    def made(defences: str = "all", deadline_s: float = PATIENT_S) -> Flask:
+        app = defended(defences, {"lock_order": {lock: crossing()}}, DEADLINE_S=deadline_s)
         engines.append(connect(app, proxy.port))
         app.add_url_rule("/read", view_func=read)
         app.add_url_rule("/slow", view_func=slow)
@@ -81,7 +88,7 @@ def read():
 
 
 def slow():
-    return {"answer": session().scalar(sa.text("SELECT pg_sleep(5)"))}
+    return {"answer": session().scalar(sa.text("SELECT pg_sleep(60)"))}
 
 
 @once
@@ -92,10 +99,17 @@ def effect():
         return {"id": row.scalar_one()}
 
 
-def lock_in_order_of_arguments(connection, source, target):
-    for wallet in (source, target):
-        connection.execute(sa.text("SELECT FROM wallets WHERE id = :id FOR UPDATE"), {"id": wallet})
-        time.sleep(0.05)  # wide enough for the other transfer to take its first lock
+def crossing():
+    """Locks in the order of the arguments. The first two transfers wait for each other, each with its first lock."""
+    both, taken = threading.Barrier(2), count()
+
+    def lock_in_order_of_arguments(connection, source, target):
+        for wallet in (source, target):
+            connection.execute(sa.text("SELECT FROM wallets WHERE id = :id FOR UPDATE"), {"id": wallet})
+            if next(taken) < 2:
+                both.wait(MEETING_S)
+
+    return lock_in_order_of_arguments
 
 
 @switchable
@@ -134,25 +148,34 @@ def rows(server: int, query: str):
 
 
 def test_a_blackhole_in_mid_query_costs_the_budget_and_one_grace(proxy, serve):
-    app = serve("all,-circuit_breaker")
-    assert ask(app, ("GET", "/read"))[0][0].json == {"answer": 42}
-    proxy.holding = True
-    for answer, seconds in ask(app, *[("GET", "/read")] * 4):
-        assert (answer.status_code, answer.json["detail"]) == (503, "unavailable: no answer")
-        assert seconds < deadline.DEADLINE_S + deadline.GRACE_S + 0.2
-    assert sample(app, "db_pool_in_use") == 0
+    def asked() -> None:
+        proxy.holding = False
+        app = serve("all,-circuit_breaker", deadline.DEADLINE_S)
+        assert ask(app, ("GET", "/read"))[0][0].json == {"answer": 42}
+        proxy.holding = True
+        for answer, seconds in ask(app, *[("GET", "/read")] * 4):
+            assert (answer.status_code, answer.json["detail"]) == (503, "unavailable: no answer")
+            assert seconds < deadline.DEADLINE_S + deadline.GRACE_S + 0.2
+        assert sample(app, "db_pool_in_use") == 0
+
+    steadily(asked)
 
 
-def test_after_the_blackhole_the_first_requests_succeed(proxy, serve):
-    app = serve()
+def test_after_the_blackhole_the_first_requests_succeed(proxy, serve, monkeypatch):
+    monkeypatch.setattr(circuit_breaker, "RESET_S", 60.0)
+    app = serve(deadline_s=deadline.DEADLINE_S)
     ask(app, *[("GET", "/read")] * 8)
     proxy.holding = True
     ask(app, *[("GET", "/read")] * 8)
-    answer, seconds = ask(app, ("GET", "/read"))[0]
-    assert (answer.json["detail"], answer.json["effect"]) == ("unavailable: circuit open", "none")
-    assert seconds < 0.05
+
+    def refused() -> None:
+        answer, _ = ask(app, ("GET", "/read"))[0]
+        assert (answer.json["detail"], answer.json["effect"]) == ("unavailable: circuit open", "none")
+
+    assert quickest_s(refused) < 0.05
     proxy.holding = False
-    time.sleep(RESET_S)
+    monkeypatch.setattr(circuit_breaker, "RESET_S", 0.0)
+    app.config["DEADLINE_S"] = PATIENT_S
     assert ask(app, ("GET", "/read"))[0][0].status_code == 200
     assert all(answer.status_code == 200 for answer, _ in ask(app, *[("GET", "/read")] * 8))
 
@@ -170,16 +193,19 @@ def test_a_slow_query_that_is_given_up_keeps_its_connection_and_stops_on_the_ser
 ):
     app = serve("all,-server_timeouts")
     ask(app, ("GET", "/read"))
-    connected = (
-        "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-    )
-    before = rows(server, connected)
+    before = backends(app)
     ask(app, ("GET", "/slow"), headers={"X-Deadline-S": "0.2"})
-    assert rows(server, connected) == before
+    assert backends(app) == before
+    assert before <= set(rows(server, "SELECT pid FROM pg_stat_activity"))
     assert (
-        rows(server, "SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(5)'")
+        rows(server, "SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(60)'")
         == []
     )
+
+
+def backends(app: Flask) -> set[tuple[int]]:
+    """Those of the connections that the pool of `app` has kept."""
+    return {(record.dbapi_connection.info.backend_pid,) for record in app.extensions["engine"].pool._idle}
 
 
 def test_eight_requests_at_once_with_one_key_have_one_effect_and_one_answer(serve, server):

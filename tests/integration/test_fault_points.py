@@ -17,7 +17,7 @@ from tests import payments
 from tests.cutting import Cut, CuttingProxy
 from tests.twins import HARDENED, PROFILE, SLOT, ask, change, rows
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("patient_payments")]
 
 POINTS_MAX = 60
 TRIES_MAX = 5

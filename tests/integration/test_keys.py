@@ -159,7 +159,7 @@ def test_a_refund_that_keeps_failing_does_not_keep_the_sweeper_from_forgetting_k
 
 def lost_database(app, owner: str) -> None:
     change(owner, "ALTER ROLE app NOLOGIN")
-    change(owner, "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE usename = 'app'")
+    change(owner, "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE usename = 'app'")
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from lab.model import Failure, Outcome
 from lab.record import REQUEST
 from loadtests.client import IDLE_MAX_S
 from tests.stub_service import StubService, eventually, stub_service
+from tests.timing import steadily
 
 pytestmark = pytest.mark.alone
 
@@ -124,17 +125,22 @@ def every(interval_s: float, until_s: float, path: str = "/ok", **members: Any) 
 
 
 def test_all_that_is_planned_is_recorded_once_at_its_instant(player: Player) -> None:
-    playing = player.play([*every(0.01, 1.0), {"at_s": 1.0, "op": "last", "method": "GET", "path": "/ok"}])
-    requests = playing.requests
-    assert requests["i"].tolist() == list(range(101))
-    assert requests["intended"] == pytest.approx(playing.t0 + np.arange(101) / 100)
-    assert (requests["started"] >= requests["intended"]).all()
-    assert np.median(requests["sent"] - requests["intended"]) < 0.1
-    assert set(requests["outcome"]) == {Outcome.OK}
-    assert playing.summary["ops"] == ["read", "last"]
-    assert playing.summary["planned"] == playing.summary["recorded"] == 101
-    assert playing.summary["oracle"] == {}  # nothing was expected
-    assert playing.summary["errors"] == []
+    schedule = [*every(0.01, 1.0), {"at_s": 1.0, "op": "last", "method": "GET", "path": "/ok"}]
+
+    def played() -> None:
+        playing = player.play(schedule)
+        requests = playing.requests
+        assert requests["i"].tolist() == list(range(101))
+        assert requests["intended"] == pytest.approx(playing.t0 + np.arange(101) / 100)
+        assert (requests["started"] >= requests["intended"]).all()
+        assert np.median(requests["sent"] - requests["intended"]) < 0.1
+        assert set(requests["outcome"]) == {Outcome.OK}
+        assert playing.summary["ops"] == ["read", "last"]
+        assert playing.summary["planned"] == playing.summary["recorded"] == 101
+        assert playing.summary["oracle"] == {}  # nothing was expected
+        assert playing.summary["errors"] == []
+
+    steadily(played)
 
 
 def test_a_connection_is_used_again_but_never_after_the_service_may_have_closed_it(player: Player) -> None:
@@ -149,18 +155,22 @@ def test_a_connection_is_used_again_but_never_after_the_service_may_have_closed_
 def test_a_stall_delays_no_arrival_and_counts_from_the_intended_instant(
     player: Player, service: StubService
 ) -> None:
-    playing = player.launch(every(0.01, 1.0, "/stall"))
-    playing.start()
-    time.sleep(LEAD_S + 1.5)
-    released = time.monotonic()
-    service.released.set()
-    assert playing.ended() == 0
-    requests = playing.requests
-    assert (requests["started"] - requests["intended"]).max() < 0.5  # a closed loop: 1 s and more
-    assert (requests["end"] > released).all()
-    waited = requests["end"] - requests["intended"]
-    assert waited[0] > 1.4
-    assert waited[0] - waited[-1] > 0.7  # nearly the second that lies between the two
+    def played() -> None:
+        service.released.clear()
+        playing = player.launch(every(0.01, 1.0, "/stall"))
+        playing.start()
+        time.sleep(LEAD_S + 1.5)
+        released = time.monotonic()
+        service.released.set()
+        assert playing.ended() == 0
+        requests = playing.requests
+        assert (requests["started"] - requests["intended"]).max() < 0.5  # a closed loop: 1 s and more
+        assert (requests["end"] > released).all()
+        waited = requests["end"] - requests["intended"]
+        assert waited[0] > 1.4
+        assert waited[0] - waited[-1] > 0.7  # nearly the second that lies between the two
+
+    steadily(played)
 
 
 def test_what_the_service_did_is_told_apart_and_nothing_is_asked_twice(
@@ -179,15 +189,20 @@ def test_what_the_service_did_is_told_apart_and_nothing_is_asked_twice(
     }
     one = {"op": "write", "method": "PUT", "body": {"a": 1}, "key": "k", "expect": {"id": 1}}
     schedule = [{"at_s": 0.05 * i, "path": path, **one} for i, path in enumerate(kinds)]
-    playing = player.play(schedule, client_timeout_s=1.0)
-    requests = playing.requests
-    found = zip(requests["status"], requests["failure"], requests["outcome"], strict=True)
-    assert dict(zip(kinds, found, strict=True)) == kinds
-    assert ((requests["flags"] & 2) != 0).tolist() == [path == "/wrong" for path in kinds]
-    assert service.asked == {f"naive-{i}": 1 for i in range(len(kinds))}
-    assert (requests["end"] - requests["intended"])[-2:] == pytest.approx(1.0, abs=0.3)
-    assert len(playing.history) == len(kinds)
-    assert playing.history[0]["answered"] == {"id": 1, "status": "ok"}
+
+    def played() -> None:
+        service.forget()
+        playing = player.play(schedule, client_timeout_s=1.0)
+        requests = playing.requests
+        found = zip(requests["status"], requests["failure"], requests["outcome"], strict=True)
+        assert dict(zip(kinds, found, strict=True)) == kinds
+        assert ((requests["flags"] & 2) != 0).tolist() == [path == "/wrong" for path in kinds]
+        assert service.asked == {f"naive-{i}": 1 for i in range(len(kinds))}
+        assert (requests["end"] - requests["intended"])[-2:] == pytest.approx(1.0, abs=0.3)
+        assert len(playing.history) == len(kinds)
+        assert playing.history[0]["answered"] == {"id": 1, "status": "ok"}
+
+    steadily(played)
 
 
 def test_a_repetition_is_sent_only_if_the_first_was_not_answered(
@@ -204,16 +219,21 @@ def test_a_repetition_is_sent_only_if_the_first_was_not_answered(
         for i, first in enumerate(firsts)
     ]
     schedule = [{name: value for name, value in each.items() if value is not None} for each in firsts + again]
-    playing = player.play(schedule, client_timeout_s=2.0)
-    requests = playing.requests
-    not_needed = (requests["flags"] & 4) != 0
-    assert dict(zip(kinds, 2 - not_needed[len(kinds) :], strict=True)) == kinds
-    assert service.asked == {f"naive-{i}": 1 for i in range(10) if not not_needed[i]}
-    assert playing.summary["planned"] == playing.summary["recorded"] == len(requests) == 10
-    assert set(requests["sent"][not_needed]) == {0.0}
-    assert [line["i"] for line in playing.history if not_needed[line["i"]]] == []
-    gave_up = requests["end"] - requests["intended"]
-    assert gave_up[[4, 9]] == pytest.approx([0.5, 2.0], abs=0.3)
+
+    def played() -> None:
+        service.forget()
+        playing = player.play(schedule, client_timeout_s=2.0)
+        requests = playing.requests
+        not_needed = (requests["flags"] & 4) != 0
+        assert dict(zip(kinds, 2 - not_needed[len(kinds) :], strict=True)) == kinds
+        assert service.asked == {f"naive-{i}": 1 for i in range(10) if not not_needed[i]}
+        assert playing.summary["planned"] == playing.summary["recorded"] == len(requests) == 10
+        assert set(requests["sent"][not_needed]) == {0.0}
+        assert [line["i"] for line in playing.history if not_needed[line["i"]]] == []
+        gave_up = requests["end"] - requests["intended"]
+        assert gave_up[[4, 9]] == pytest.approx([0.5, 2.0], abs=0.3)
+
+    steadily(played)
 
 
 def test_what_was_made_is_read_at_the_id_of_its_answer_and_what_was_not_is_not_read(
@@ -223,11 +243,17 @@ def test_what_was_made_is_read_at_the_id_of_its_answer_and_what_was_not_is_not_r
     made = {"op": "write", "method": "POST", "body": {"a": 1}, "read_back": True}
     read = {"op": "own", "method": "GET", "path": "/things/{id}/", "expect": {"status": "ok"}}
     writes = [{"at_s": 0.05 * i, "path": path, "key": path, **made} for i, path in enumerate(paths)]
-    playing = player.play([*writes, *({"at_s": 0.6, "reads": i, **read} for i in range(len(paths)))])
-    assert service.paths[3:] == ["/things/1/"]
-    requests = playing.requests
-    assert ((requests["flags"] & 4) != 0).tolist() == [False, False, False, False, True, True]
-    assert (requests["outcome"][3], requests["flags"][3] & 2) == (Outcome.OK, 0)
+    schedule = [*writes, *({"at_s": 0.6, "reads": i, **read} for i in range(len(paths)))]
+
+    def played() -> None:
+        service.forget()
+        playing = player.play(schedule)
+        assert service.paths[3:] == ["/things/1/"]
+        requests = playing.requests
+        assert ((requests["flags"] & 4) != 0).tolist() == [False, False, False, False, True, True]
+        assert (requests["outcome"][3], requests["flags"][3] & 2) == (Outcome.OK, 0)
+
+    steadily(played)
 
 
 def test_a_write_names_its_caller_and_the_version_that_the_client_has_seen(
@@ -238,9 +264,15 @@ def test_a_write_names_its_caller_and_the_version_that_the_client_has_seen(
         for i, path in enumerate(("/tagged", "/ok"))
     ]
     save = {"op": "write", "method": "PUT", "path": "/ok", "body": {"a": 1}, "caller": 7}
-    player.play([*opened, *({"at_s": 0.6 + 0.05 * i, "reads": i, **save} for i in range(2))])
-    seen = [(sent["If-Match"], sent["Authorization"]) for sent in service.headers]
-    assert seen == [(None, "Bearer t"), (None, "Bearer t"), ('"3"', "Bearer seven"), (None, "Bearer seven")]
+    schedule = [*opened, *({"at_s": 0.6 + 0.05 * i, "reads": i, **save} for i in range(2))]
+
+    def played() -> None:
+        service.forget()
+        player.play(schedule)
+        seen = [(sent["If-Match"], sent["Authorization"]) for sent in service.headers]
+        assert seen == [(None, "Bearer t")] * 2 + [('"3"', "Bearer seven"), (None, "Bearer seven")]
+
+    steadily(played)
 
 
 def test_who_is_refused_is_told_when_to_come_back_or_not(player: Player) -> None:
@@ -266,7 +298,7 @@ def test_only_operations_that_an_invariant_reads_have_a_history(player: Player) 
 
 
 def test_a_request_beyond_the_cap_is_recorded_as_shed(player: Player) -> None:
-    playing = player.play(every(0.01, 0.1, "/hang"), max_in_flight=4, client_timeout_s=1.0)
+    playing = player.play(every(0.01, 0.1, "/hang"), max_in_flight=4, client_timeout_s=4.0)
     assert playing.requests["failure"].tolist() == [Failure.TIMEOUT] * 4 + [Failure.SHED] * 6
     assert playing.summary["cap_hits"] == 6
 

@@ -65,6 +65,12 @@ os.kill(os.getpid(), 9)
 """
 
 
+@pytest.fixture(autouse=True)
+def patient_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was told to stop has time enough to do so on a busy machine."""
+    monkeypatch.setattr(trees, "STILL_TIMEOUT_S", 20.0)
+
+
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     return Ledger(tmp_path / "state", RUN)
@@ -152,7 +158,7 @@ class TestLocalParts(PartSuite):
         self, member: Callable[[str], Member]
     ) -> None:
         codes = []
-        for grace_s in (2.0, 0.0):
+        for grace_s in (20.0, 0.0):
             made = member("idle")
             popen = made.process._popen
             LocalControl(made, lambda *_told: None).bring(PartState(life=Life.DEAD, grace_s=grace_s))

@@ -30,8 +30,9 @@ from loadtests.probes import probe
 from tests.conftest import lacking
 
 PASSWORD = "1234567890"  # looks like a number, to those who guess
-QUICK = Balancing(health_path="/healthz", health_period_s=0.1, health_timeout_s=1.0)
-PROBED = {"request_bytes": 0, "reply_bytes": 0, "timeout_s": 2.0}
+PATIENCE_S = 30.0
+QUICK = Balancing(health_path="/healthz", health_period_s=0.1, health_timeout_s=10.0)
+PROBED = {"request_bytes": 0, "reply_bytes": 0, "timeout_s": PATIENCE_S}
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def installed(wheel: Wheel) -> Any:
 def cache(tmp_path: Path, ports: Ports, processes: Processes) -> tuple[Process, int]:
     port = ports.reserve()
     server = valkey.start(installed(valkey.VALKEY), tmp_path, port, PASSWORD, processes)
-    server.wait_until(lambda: replies(port, *readiness(CACHE, PASSWORD)), 10)
+    server.wait_until(lambda: replies(port, *readiness(CACHE, PASSWORD)), PATIENCE_S)
     return server, port
 
 
@@ -69,7 +70,7 @@ def cache(tmp_path: Path, ports: Ports, processes: Processes) -> tuple[Process, 
 def queue(tmp_path: Path, ports: Ports, processes: Processes) -> tuple[Process, int]:
     port = ports.reserve()
     server = nats.start(installed(nats.NATS), tmp_path, port, PASSWORD, processes)
-    server.wait_until(lambda: replies(port, *readiness(QUEUE, PASSWORD)), 10)
+    server.wait_until(lambda: replies(port, *readiness(QUEUE, PASSWORD)), PATIENCE_S)
     return server, port
 
 
@@ -128,7 +129,7 @@ def balanced(
     port = ports.reserve()
     upstreams = [replica.port for replica in replicas]
     server = caddy.start(installed(caddy.CADDY), tmp_path, port, upstreams, QUICK, processes)
-    server.wait_until(lambda: answers(port, "/healthz"), 10)
+    server.wait_until(lambda: answers(port, "/healthz"), PATIENCE_S)
     yield server, port, replicas
     processes.stop()
     for replica in replicas:
@@ -144,7 +145,7 @@ def ask(port: int, path: str = "/", method: str = "GET", body: bytes | None = No
         connection.close()
 
 
-def eventually(true: Callable[[], bool], timeout_s: float = 10.0) -> None:
+def eventually(true: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
     give_up = time.monotonic() + timeout_s
     while not true():
         assert time.monotonic() < give_up
@@ -195,7 +196,7 @@ def test_a_probe_carries_as_much_as_it_is_asked_to(
         "address": f"{LOOPBACK}:{port}",
         secret: PASSWORD,
     }
-    sample = probed(**{**config, "request_bytes": 256_000, "reply_bytes": 1_200_000, "timeout_s": 10.0})
+    sample = probed(**{**config, "request_bytes": 256_000, "reply_bytes": 1_200_000, "timeout_s": PATIENCE_S})
     assert sample.error == ""
     assert sample.received_bytes >= 1_200_000
 
@@ -234,7 +235,7 @@ def test_no_other_replica_is_asked_unless_retries_are_asked_for_and_never_for_a_
     upstreams = [replica.port for replica in replicas]
     server = caddy.start(installed(caddy.CADDY), tmp_path, port, upstreams, balancing, processes)
     try:
-        server.wait_until(lambda: answers(port, "/healthz"), 10)
+        server.wait_until(lambda: answers(port, "/healthz"), PATIENCE_S)
         for replica in replicas:
             replica.dying = True
         assert (ask(port, "/rooms"), ask(port, "/bookings/", "POST", b"{}")) == (502, 502)

@@ -9,6 +9,7 @@ import pytest
 from services import seed
 from services.defences import connection_pool
 from tests.defended import sample
+from tests.stub_service import eventually
 from tests.twins import (
     HARDENED,
     NAIVE,
@@ -37,7 +38,7 @@ pytestmark = pytest.mark.timeout(60)
 )
 def test_two_bookings_that_meet_before_the_insert(make, owner, twin, statuses, confirmed):
     app = make(*twin)
-    with meeting_after(app, "FROM rooms"), meeting_after(app, "bookings.ends_at >"):
+    with meeting_after(app, owner, "FROM rooms"), meeting_after(app, owner, "bookings.ends_at >"):
         answers = together(
             lambda: ask(app, "POST", "/bookings/", SLOT),
             lambda: ask(app, "POST", "/bookings/", SLOT | {"reference": "intent-2"}),
@@ -81,7 +82,7 @@ def test_two_transfers_that_cross(make, owner, twin, statuses):
     app = make(*twin)
     there = {"from_wallet_id": 1, "to_wallet_id": 2, "amount_cents": 10, "reference": "there"}
     back = {"from_wallet_id": 2, "to_wallet_id": 1, "amount_cents": 10, "reference": "back"}
-    with meeting_after(app, "FOR UPDATE"):
+    with meeting_after(app, owner, "FOR UPDATE"):
         answers = together(
             lambda: ask(app, "POST", "/transfers/", there),
             lambda: ask(app, "POST", "/transfers/", back),
@@ -118,7 +119,7 @@ def test_where_a_hold_is_kept(make, owner, twin, kept):
 def test_readiness_without_a_database(make, owner, twin, status):
     app = make(*twin)
     change(owner, "ALTER ROLE app NOLOGIN")
-    change(owner, "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE usename = 'app'")
+    change(owner, "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE usename = 'app'")
     assert ask(app, "GET", "/readyz").status_code == status
     assert ask(app, "GET", "/healthz").status_code == 200
 
@@ -141,10 +142,8 @@ def test_connections_kept_after_a_request(make, owner, twin, in_use):
     app = make(*twin)
     assert ask(app, "GET", "/bookings/1/").status_code == 200
     mine = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'"
-    for _ in range(50):  # a closed connection takes the server a moment
-        if rows(owner, mine) == [(in_use,)]:
-            return
-    pytest.fail(f"{rows(owner, mine)} connections, not {in_use}")
+    # A closed connection takes the server a moment.
+    eventually(lambda: rows(owner, mine) == [(in_use,)])
 
 
 @pytest.mark.parametrize("twin", [NAIVE, UNDEFENDED])

@@ -89,10 +89,11 @@ def test_a_client_that_asks_first_is_told_413_before_it_sends_80_mb(serve):
 @pytest.mark.parametrize(("twin", "status"), [(NAIVE, None), (UNCHECKED, None), (HARDENED, 408)])
 def test_a_body_that_comes_letter_by_letter(serve, twin, status):
     """The sender never stops for long; hardened still frees the thread at the deadline, naive never does."""
+    letters = BODY[:-1] if status else BODY[:20]
     with serve(*twin) as server, server.connect() as connection:
         connection.sendall(head(more="X-Deadline-S: 0.5"))
         answered = None
-        for letter in BODY[:20]:
+        for letter in letters:
             connection.sendall(bytes([letter]))
             if select.select([connection], [], [], 0.1)[0]:
                 answered = first_status(connection)
@@ -105,7 +106,7 @@ def test_a_body_that_is_too_long_and_comes_letter_by_letter_is_not_awaited_after
     with serve(*HARDENED) as server, server.connect() as connection:
         connection.sendall(head(length=MEGABYTE, more="X-Deadline-S: 0.5"))
         assert first_status(connection) == 413
-        ends_at = time.monotonic() + 4
+        ends_at = time.monotonic() + 15
         with suppress(ConnectionError):
             while time.monotonic() < ends_at:
                 connection.sendall(b"x")

@@ -293,6 +293,7 @@ def test_what_of_a_standing_stack_is_dead_is_told(lab: Lab, tmp_path: Path) -> N
         try:
             assert "dead: naive's payments. Start it again: bin/lab heal" in lab("ps")[1]
             os.kill(alive.pid, signal.SIGSTOP)
+            os.waitpid(alive.pid, os.WUNTRACED)
             (told,) = json.loads(lab("ps", "--json")[1])
             assert told["not_running"] == {"naive's payments": "dead", "naive's service": "paused"}
             assert "paused: naive's service. Start afresh: bin/lab down, then bin/lab up" in lab("ps")[1]

@@ -6,6 +6,7 @@ import pytest
 from services.defences import bulkhead
 from services.defences.bulkhead import RESERVED, SHARED_MAX, BulkheadFull, slot
 from tests.defended import defended, sample
+from tests.stub_service import eventually
 
 ALL = RESERVED + SHARED_MAX
 
@@ -60,7 +61,7 @@ def test_a_slot_is_given_back_when_the_work_fails():
 
 
 def test_one_who_waits_gets_the_slot_that_becomes_free(monkeypatch):
-    monkeypatch.setattr(bulkhead, "WAIT_S", 5.0)
+    monkeypatch.setattr(bulkhead, "WAIT_S", 60.0)
     app, got_in = defended("none,+bulkhead"), threading.Event()
 
     def wait_for_slot():
@@ -72,9 +73,9 @@ def test_one_who_waits_gets_the_slot_that_becomes_free(monkeypatch):
             held.enter_context(slot("database", "GET /"))
         waiter = threading.Thread(target=wait_for_slot)
         waiter.start()
+        eventually(lambda: sample(app, "bulkhead_waiting", name="database GET /") == 1)
         assert not got_in.wait(0.02)
-        assert sample(app, "bulkhead_waiting", name="database GET /") == 1
-    waiter.join(5)
+    waiter.join(60)
     assert got_in.is_set()
     assert sample(app, "bulkhead_waiting", name="database GET /") == 0
 
@@ -89,7 +90,8 @@ def test_who_may_wait_is_limited_over_all_compartments(monkeypatch):
 
 def test_where_slots_come_back_quickly_anybody_may_wait(monkeypatch):
     monkeypatch.setattr(bulkhead, "WAITING_MAX", 0)
-    monkeypatch.setattr(bulkhead, "WAIT_S", 5.0)
+    monkeypatch.setattr(bulkhead, "WAIT_S", 60.0)
+    monkeypatch.setattr(bulkhead, "QUICK_S", 60.0)
     app, served = defended("none,+bulkhead"), []
 
     def ask():

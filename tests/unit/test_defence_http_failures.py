@@ -80,6 +80,7 @@ def test_a_status_has_the_rule_that_its_meaning_asks_for(status, rule):
     assert rule_of_status(status) is rule
 
 
+BRIEF_S, PATIENT_S = 0.2, 20.0  # a time-out for who is silent on purpose, and for who answers
 HTML = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>"
 JSON = b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%s"
 CHUNKED = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -132,14 +133,15 @@ def status(line: str, *more: str) -> bytes:
     ],
 )
 def test_each_way_to_answer_badly_has_its_rule(answer, closes, rule):
+    how = {"timeout": BRIEF_S if rule is SILENT else PATIENT_S, "allow_redirects": False}
     with silent_server(answer, closes=closes) as port, pytest.raises(requests.RequestException) as caught:
-        document(requests.post(f"http://127.0.0.1:{port}/", timeout=0.2, allow_redirects=False), {"id": str})
+        document(requests.post(f"http://127.0.0.1:{port}/", **how), {"id": str})
     assert rule_of(caught.value) is rule
 
 
 def test_a_good_answer_is_its_document():
     with silent_server(answered(b'{"id": "ch_1", "more": 1}')) as port:
-        answer = requests.post(f"http://127.0.0.1:{port}/", timeout=1)
+        answer = requests.post(f"http://127.0.0.1:{port}/", timeout=PATIENT_S)
     assert document(answer, {"id": str}) == {"id": "ch_1", "more": 1}
 
 
@@ -147,7 +149,7 @@ def test_a_connection_that_is_refused_had_certainly_no_effect():
     with silent_server() as port:
         pass
     with pytest.raises(requests.RequestException) as caught:
-        requests.post(f"http://127.0.0.1:{port}/", timeout=1)
+        requests.post(f"http://127.0.0.1:{port}/", timeout=PATIENT_S)
     assert rule_of(caught.value) is UNREACHABLE
 
 

@@ -1,5 +1,3 @@
-import time
-
 import pytest
 import requests
 
@@ -8,6 +6,7 @@ from services.defences.circuit_breaker import CircuitOpen
 from services.defences.http_retry import ATTEMPTS_MAX, FIRST_TRY_S, Patience, retried
 from services.defences.transaction_retry import BUDGET_MAX, PER_CALL
 from tests.defended import defended, sample, silent_server
+from tests.timing import quickest_s
 
 
 @pytest.fixture(autouse=True)
@@ -124,12 +123,12 @@ def test_all_calls_together_have_a_budget_of_retries(monkeypatch):
     assert sum(call.calls for call in calls) == len(calls) + retries
 
 
-@pytest.mark.parametrize(("asked_s", "calls"), [("1", 2), ("3", 1)])
+@pytest.mark.parametrize(("asked_s", "calls"), [("1", 2), ("30", 1)])
 def test_retry_after_is_kept_where_the_budget_allows_and_else_passed_on(monkeypatch, asked_s, calls):
     pauses = []
     monkeypatch.setattr("stamina._core._smart_sleep", pauses.append, raising=False)
     monkeypatch.setattr("time.sleep", pauses.append)
-    app = defended("none,+honest_errors,+http_retry,+deadline", DEADLINE_S=2.0)
+    app = defended("none,+honest_errors,+http_retry,+deadline", DEADLINE_S=20.0)
     call = failing(answer(429, asked_s), times=1)
     app.add_url_rule("/", view_func=lambda: {"charge": call()})
     response = app.test_client().get("/")
@@ -138,21 +137,26 @@ def test_retry_after_is_kept_where_the_budget_allows_and_else_passed_on(monkeypa
     if calls == 2:
         assert pauses == [1]
     else:
-        assert int(response.headers["Retry-After"]) >= 3
+        assert int(response.headers["Retry-After"]) >= 30
 
 
 def test_a_half_dead_connection_costs_the_first_try_its_time_and_no_more():
-    app, accepted = defended("none,+http_retry,+deadline"), []
     good = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-    with silent_server(good, accepted=accepted) as port, app.test_request_context():
-        app.preprocess_request()
-        session = deadline_http.session()
-        call = retried(lambda: session.get(f"http://127.0.0.1:{port}/").status_code)
-        assert call() == 200  # after which the server keeps the connection and never answers on it again
-        began = time.monotonic()
-        assert call() == 200
-        assert FIRST_TRY_S <= time.monotonic() - began < 3 * FIRST_TRY_S
-    assert len(accepted) == 2
+
+    def call():
+        app, accepted = defended("none,+http_retry,+deadline"), []
+        with silent_server(good, accepted=accepted) as port, app.test_request_context():
+            app.preprocess_request()
+            session = deadline_http.session()
+
+            def get() -> int:
+                return session.get(f"http://127.0.0.1:{port}/").status_code
+
+            assert get() == 200  # after which the server keeps the connection and never answers on it again
+            assert retried(get)() == 200
+        assert len(accepted) == 2
+
+    assert FIRST_TRY_S <= quickest_s(call) < 3 * FIRST_TRY_S
 
 
 def test_a_service_that_is_merely_slow_is_given_the_time_it_needs():

@@ -23,7 +23,7 @@ from lab.workload.booking import BOOKING
 from tests.standing import Heard, a_stack
 from tests.topologies import PLANS, WORKING, everything
 
-PATIENCE_S = 5.0
+PATIENCE_S = 10.0
 
 
 class Twin:

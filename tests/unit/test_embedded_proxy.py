@@ -76,7 +76,7 @@ def test_a_giver_that_waits_for_room_follows_a_change_of_its_output() -> None:
         await asyncio.sleep(0)
         stub.output = fresh
         full.wake()
-        await asyncio.wait_for(giving, 1)
+        await asyncio.wait_for(giving, 20)
         return fresh.chunks[0].data
 
     assert asyncio.run(follows()) == b"second"

@@ -136,7 +136,7 @@ def test_an_engine_that_hangs_is_waited_for_once(
     left_in_docker(tmp_path / "state", silent)
     started = time.monotonic()
     lines = heal(tmp_path / "state")
-    assert time.monotonic() - started < 2 * engine.ANSWER_TIMEOUT_S + 3
+    assert time.monotonic() - started < 10
     assert [type(line) for line in lines] == [Failure]
     assert "docker did not end within 0.5 s. Start it again" in lines[0]
     assert holdings(tmp_path / "state") != []

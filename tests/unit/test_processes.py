@@ -81,7 +81,7 @@ def test_wait_until_is_bounded(run: Any) -> None:
     begun = time.monotonic()
     with pytest.raises(LabError, match=r"not ready within 0\.03 s"):
         run("exec sleep 20").wait_until(lambda: False, 0.03)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10
 
 
 def test_stop_kills_what_does_not_listen_and_its_children(run: Any, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_the_lock_of_a_killed_run_is_free(tmp_path: Path) -> None:
 def _ends(pid: int) -> bool:
     """Whether the process is gone shortly: a killed orphan is reaped by someone else, in their own time."""
     gone = threading.Event()
-    for _ in range(50):
+    for _ in range(1_000):
         if started(pid) is None:
             return True
         gone.wait(0.01)

@@ -23,6 +23,7 @@ from lab import provenance
 from lab.model import LabError
 from lab.runtime import programs
 from lab.runtime.programs import Started, build_environment, ended, environment, output
+from tests.stub_service import eventually
 
 ROOT = Path(__file__).parents[2]
 SHELL = {
@@ -220,10 +221,12 @@ def runs(pid: int) -> bool:
 
 
 def test_what_a_program_left_running_is_ended_although_it_has_ended_itself(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    program = Started(["sh", "-c", "sleep 30 & echo $! >pid"], cwd=tmp_path)
+    eventually(lambda: pid.exists() and bool(pid.read_text()))
     with pytest.raises(LabError, match="did not end"):
-        ended(["sh", "-c", "sleep 30 & echo $! >pid"], timeout_s=0.5, cwd=tmp_path)
-    time.sleep(0.1)
-    assert not runs(int((tmp_path / "pid").read_text()))
+        program.finish("", timeout_s=0.5)
+    eventually(lambda: not runs(int(pid.read_text())))
 
 
 def test_a_program_is_dead_when_the_interrupt_that_ended_it_is_told() -> None:
@@ -241,17 +244,19 @@ def test_a_program_is_dead_when_the_interrupt_that_ended_it_is_told() -> None:
 
 
 # It ends itself; what it has started is still tidying up then.
-TIDY = "mkdir work; sh -c \"trap 'sleep 0.3; rmdir work; exit' TERM; sleep 30 & wait\" & sleep 30"
+TIDY = "sh -c \"trap 'sleep 0.3; rmdir work; exit' TERM; mkdir work; sleep 30 & wait\" & sleep 30"
 STUBBORN = "trap '' TERM; mkdir work; sleep 30"
 
 
-@pytest.mark.parametrize(("program", "left"), [(TIDY, False), (STUBBORN, True)])
+@pytest.mark.parametrize(("program", "tidy_s", "left"), [(TIDY, 30.0, False), (STUBBORN, 1.0, True)])
 def test_a_program_that_people_watch_may_remove_what_it_has_begun_but_not_take_for_ever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, left: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, tidy_s: float, left: bool
 ) -> None:
-    monkeypatch.setattr(programs, "TIDY_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(programs, "TIDY_TIMEOUT_S", tidy_s)
+    watched = Started(["sh", "-c", program], cwd=tmp_path, shown=True)
+    eventually((tmp_path / "work").exists)
     started = time.monotonic()
     with pytest.raises(LabError, match="did not end"):
-        ended(["sh", "-c", program], timeout_s=0.5, cwd=tmp_path, shown=True)
+        watched.finish("", timeout_s=0.5)
     assert (tmp_path / "work").exists() == left
     assert time.monotonic() - started < 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
-import time
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -57,6 +57,7 @@ from lab.runner import Runner
 from lab.workload.booking import BOOKING
 from tests.fabricated.evidence import HARDENED, NAIVE, PAIR, THREE, a_scenario
 from tests.standing import a_stack
+from tests.stub_service import eventually
 
 HEALTHY = LinkState()
 PHASES = Phases(warmup_s=1, baseline_s=2, fault_s=4, recovery_s=2, drain_s=1)
@@ -186,6 +187,7 @@ class Testbed:
         self.was_up = False
         self.up_error: Exception | None = None
         self.gone: LabError | None = None
+        self.checks = 0
 
     def offers(self) -> Mapping[Capability, str]:
         return dict.fromkeys(Capability, "")
@@ -196,6 +198,7 @@ class Testbed:
         self.is_up = self.was_up = True
 
     def check(self) -> None:
+        self.checks += 1
         if self.gone:
             raise self.gone
 
@@ -412,24 +415,34 @@ def test_an_interruption_in_mid_fault_heals_and_takes_all_down(
     assert status(tmp_path / "r") is Status.ABORTED
 
 
-class SlowClock(Clock):
-    """As the other, but a second of the run takes a twentieth in truth: threads get to see it."""
+class WatchedClock(Clock):
+    """As the other, but each of its steps lasts until the thread that sees who is alive has looked again, or ended."""
+
+    def __init__(self, testbed: Testbed) -> None:
+        super().__init__()
+        self._testbed = testbed
 
     def sleep_until(self, at: float) -> None:
-        time.sleep(max(0.0, at - self.time) / 20)
         super().sleep_until(at)
+        checks = self._testbed.checks
+        # A look that finds something missing asks the testbed twice.
+        eventually(lambda: self._testbed.checks > checks + 2 or not looking())
+
+
+def looking() -> bool:
+    return any(thread.name == "alive" for thread in threading.enumerate())
 
 
 def test_a_program_that_dies_in_mid_run_ends_it_at_once_and_judges_nobody(
     testbed: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "ALIVE_EVERY_S", 0.01)
-    clock = SlowClock()
+    monkeypatch.setattr(watching, "ALIVE_EVERY_S", 0.001)
+    clock = WatchedClock(testbed)
 
     def kill_observer(at: float) -> None:
         if at > 1_004:
             testbed.spawned["hardened", "observe"].code = 137
-        SlowClock.sleep_until(clock, at)
+        WatchedClock.sleep_until(clock, at)
 
     monkeypatch.setattr(clock, "sleep_until", kill_observer)
     with pytest.raises(
@@ -446,10 +459,10 @@ def test_a_program_that_dies_in_mid_run_ends_it_at_once_and_judges_nobody(
 def test_an_engine_that_goes_in_mid_run_ends_it_too(
     testbed: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "ALIVE_EVERY_S", 0.01)
+    monkeypatch.setattr(watching, "ALIVE_EVERY_S", 0.001)
     testbed.gone = LabError("no engine")
     with pytest.raises(Spoiled, match="no engine"):
-        run(testbed, SlowClock(), tmp_path / "r")
+        run(testbed, WatchedClock(testbed), tmp_path / "r")
     assert not testbed.is_up
 
 
@@ -494,19 +507,19 @@ def test_what_fails_for_want_of_the_engine_does_not_hide_that_it_has_gone(
         does(*words)
         raise LabError(f"cannot {step}")
 
-    monkeypatch.setattr(watching, "ALIVE_EVERY_S", 0.01)
+    monkeypatch.setattr(watching, "ALIVE_EVERY_S", 0.001)
     monkeypatch.setattr(testbed, step, fails)
     testbed.gone = LabError("no engine")
     with pytest.raises(Spoiled, match="no engine"):
-        run(testbed, SlowClock(), tmp_path / "r")
+        run(testbed, WatchedClock(testbed), tmp_path / "r")
     assert status(tmp_path / "r") is Status.ABORTED
 
 
 def test_what_cannot_be_healed_because_it_has_gone_is_told_as_gone(
     testbed: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "ALIVE_EVERY_S", 0.01)
-    clock, heal = SlowClock(), Injector.heal
+    monkeypatch.setattr(watching, "ALIVE_EVERY_S", 0.001)
+    clock, heal = WatchedClock(testbed), Injector.heal
 
     def healing(injector: Injector) -> None:
         if testbed.gone:
@@ -515,7 +528,7 @@ def test_what_cannot_be_healed_because_it_has_gone_is_told_as_gone(
 
     def kill_proxies(at: float) -> None:
         testbed.gone = LabError("The proxies have ended.") if at > 1_004 else None
-        SlowClock.sleep_until(clock, at)
+        WatchedClock.sleep_until(clock, at)
 
     monkeypatch.setattr(Injector, "heal", healing)
     monkeypatch.setattr(clock, "sleep_until", kill_proxies)

@@ -79,7 +79,7 @@ def test_a_look_is_found_by_its_protocol() -> None:
         "target": "store/database",
         "dsn": "postgresql://lab@127.0.0.1:1/lab",
         "mark": "m",
-        "timeout_s": 1.0,
+        "timeout_s": 20.0,
     }
     sample = asyncio.run(look_of({**config, "protocol": "sessions"})(0.0))
     assert (sample["type"], sample["error"]) == ("SessionsSample", "refused")

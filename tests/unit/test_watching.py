@@ -1,5 +1,6 @@
 """What looks at a run from a thread of its own must not end unseen."""
 
+import threading
 import time
 
 import pytest
@@ -9,7 +10,12 @@ from lab.watching import Periodic
 
 
 class Failing(Periodic):
+    def __init__(self) -> None:
+        super().__init__("machine", 0.001)
+        self.looked = threading.Event()
+
     def again(self) -> bool:
+        self.looked.set()
         raise OSError("no space left on device")
 
 
@@ -21,15 +27,15 @@ class Quiet(Periodic):
 def test_an_observer_that_failed_spoils_the_run() -> None:
     with (
         pytest.raises(Spoiled, match=r"stopped observing \(machine\) .*no space left"),
-        Failing("machine", 0.001),
+        Failing() as observer,
     ):
-        time.sleep(0.05)
+        observer.looked.wait(20)
 
 
 def test_the_error_that_ended_the_run_is_told_first() -> None:
     def interrupted() -> None:
-        with Failing("machine", 0.001):
-            time.sleep(0.05)
+        with Failing() as observer:
+            observer.looked.wait(20)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -55,7 +55,7 @@ class Squatter:
                     self._talk(client)
 
     def _talk(self, client: socket.socket) -> None:
-        client.settimeout(5)
+        client.settimeout(20)
         while len(client.recv(1_024)) == ASKS_FIRST_BYTES:
             client.sendall(NOT_THAT)
         client.sendall(self._question)
@@ -71,11 +71,11 @@ def break_the_database(dsn: str) -> None:
 
 
 def read_at_the_end(dsn: str) -> None:
-    final_state.read({"direct_dsn": dsn, "timeout_s": 2.0, "tables": ()})
+    final_state.read({"direct_dsn": dsn, "timeout_s": 20.0, "tables": ()})
 
 
 def look_at_the_sessions(dsn: str) -> None:
-    config = {"dsn": dsn, "target": "store/database", "mark": "m", "timeout_s": 2.0}
+    config = {"dsn": dsn, "target": "store/database", "mark": "m", "timeout_s": 20.0}
     assert asyncio.run(SessionsProbe(config).look(0.0))["error"]
 
 
