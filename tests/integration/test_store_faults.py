@@ -224,6 +224,7 @@ def clients_of(owner: str) -> int:
     with psycopg.connect(owner) as connection:
         return len(connection.execute(query).fetchall())
 
+
 def test_a_look_that_is_not_answered_gives_up_in_time_and_the_next_one_connects_anew(owner: str) -> None:
     async def looked() -> tuple[dict[str, object], float, dict[str, object]]:
         config = {"target": str(STORE), "dsn": owner, "mark": MARK, "timeout_s": SEEN_S}
