@@ -16,7 +16,9 @@ from lab.runtime.ownership.trees import CHILDREN_KNOWN
 from lab.runtime.servers import life
 
 SERVER = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"
-pytestmark = pytest.mark.skipif(not CHILDREN_KNOWN, reason="this kernel does not tell whose child a process is")
+pytestmark = pytest.mark.skipif(
+    not CHILDREN_KNOWN, reason="this kernel does not tell whose child a process is"
+)
 
 
 @pytest.fixture
