@@ -19,6 +19,7 @@ from lab.model import (
     ARRIVALS,
     SERVICE,
     STORE,
+    THIRDS,
     ActionFault,
     Fault,
     Kind,
@@ -37,6 +38,7 @@ from lab.settings import applied, blaming
 PHASES_MAX_S = 24 * 3600
 CLIENT_TIMEOUT_MAX_S = 600
 PROBED_S = 2.0  # the probes need this long to show anything
+THIRD_S = 0.9  # and this long in each third of a fault of a link: eight of them, clear of its edges
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +81,11 @@ def configure(scenario: Scenario, quick: bool, settings: Iterable[str]) -> tuple
     for setting in given:
         scenario, phases = applied(setting, scenario, phases)
     _check_length(scenario.load, phases)
-    _check_proofs(scenario, phases)
     for number, fault in enumerate(scenario.faults):
         with blaming(given, scenario, number):
             check(fault)
         _check_there(fault, scenario.topology)
+    _check_proofs(scenario, phases)
     _check_members(scenario.faults)
     return scenario, phases
 
@@ -116,13 +118,22 @@ def _check_proofs(scenario: Scenario, phases: Phases) -> None:
     }
     if scenario.faults:
         seen = "see the fault come and go"
-        least_s |= {"fault_s": (PROBED_S / 2, seen), "recovery_s": (PROBED_S, seen)}
+        fault_s = max(map(_probed_s, scenario.faults))
+        least_s |= {"fault_s": (fault_s, seen), "recovery_s": (PROBED_S, seen)}
     for name, (seconds, why) in least_s.items():
         if getattr(phases, name) < seconds:
             raise LabError(
                 f"phases.{name} is {getattr(phases, name):g}; with this scenario it must be at least {seconds:g}, "
                 f"or the probes have no time to {why}."
             )
+
+
+def _probed_s(fault: Fault) -> float:
+    """How long the fault phase must be, that probes can show this fault."""
+    if fault.target().kind is not Kind.LINK or getattr(fault, "burst", None) is not None:
+        return PROBED_S / 2
+    start, end = fault.during
+    return round(THIRDS * THIRD_S / (end - start), 1)
 
 
 def _check_there(fault: Fault, topology: Topology) -> None:

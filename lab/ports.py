@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -160,6 +160,10 @@ class Testbed(Protocol):
 
     def servers(self, twin: str) -> Mapping[str, Server]:
         """Every server of the twin as it is now, its Toxiproxy included, by "part/member"."""
+        ...
+
+    def paused(self, servers: Mapping[str, Server]) -> Collection[str] | None:
+        """Which of `servers`, as they were read last, have a stopped process just now; None if that is not cheap."""
         ...
 
     def cpu_s(self, twin: str) -> float | None:

@@ -31,7 +31,7 @@ from lab.plan.runs import RunPlan
 from lab.ports import Child, Clock, Testbed
 from lab.provenance import cores_of, manifest
 from lab.record import FolderJournal, RunWriter, Status
-from lab.watching import Alive, Machine, Watch, must_not_have_failed, what_has_gone
+from lab.watching import Alive, Machine, Pauses, Watch, must_not_have_failed, what_has_gone
 
 LEAD_S = 0.3  # from the start signal to T0: time for every child to see it
 READY_TIMEOUT_S = 30.0
@@ -60,6 +60,7 @@ class Runner:
         self._injector = Injector(plan, testbed, journal, clock)
         self._watch = Watch(plan, testbed, writer, journal)
         self._machine = Machine(plan.names, testbed, writer, journal)
+        self._pauses = Pauses(plan.names, testbed, journal, self._machine)
         self._t0 = 0.0
         self._planned = 0
 
@@ -77,7 +78,7 @@ class Runner:
                 with self._children() as children:
                     self._await_ready(children)
                     self._go()
-                    with self._watch, self._machine, Alive(children, self._testbed) as alive:
+                    with self._watch, self._machine, self._pauses, Alive(children, self._testbed) as alive:
                         try:
                             self._walk(alive)
                         finally:

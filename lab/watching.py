@@ -1,20 +1,20 @@
 """Observes a run while it goes on, a few times a second.
 
 `Watch` observes the parts that break (alive or not, limits, memory, CPU) if the scenario breaks parts or has a
-restarter; otherwise its thread ends at once. `Machine` observes the machine and all servers. `Alive` checks that
-everything that measures is still running.
+restarter; otherwise its thread ends at once. `Machine` observes the machine and all servers, `Pauses` more often
+whether one of these stands still. `Alive` checks that everything that measures is still running.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from lab.model import SERVICE, Kind, LabError, Server, ServersRead, Spoiled, Target, a_part
+from lab.model import SERVICE, Kind, LabError, Life, Server, ServersRead, Spoiled, Target, a_part
 from lab.plan.programs import probes
 from lab.plan.runs import RunPlan
 from lab.ports import Child, Journal, Testbed, Watched
@@ -23,6 +23,7 @@ from lab.record import RunWriter
 EVERY_S = 0.2
 ALIVE_EVERY_S = 0.5
 MACHINE_EVERY_S = 0.5
+PAUSES_EVERY_S = 0.2  # a server that is stopped for half a second must be seen
 END_TIMEOUT_S = 5.0
 
 
@@ -98,6 +99,10 @@ class Machine(Periodic):
         self._journal = journal
         self._known: dict[str, Mapping[str, Server]] = {}
 
+    def servers(self, twin: str) -> Mapping[str, Server]:
+        """As they were read last."""
+        return self._known.get(twin, {})
+
     def __enter__(self) -> Self:
         self._look(tell_all=True)
         return super().__enter__()
@@ -124,6 +129,33 @@ class Machine(Periodic):
             self._known[twin] = now
             if changed or tell_all:
                 self._journal.tell(ServersRead(twin=twin, at_s=self._journal.now_s(), changed=changed))
+
+
+class Pauses(Periodic):
+    """Records which servers of every twin are stopped, and which continue, between two looks of `machine`."""
+
+    def __init__(self, twins: Sequence[str], testbed: Testbed, journal: Journal, machine: Machine) -> None:
+        super().__init__("pauses", PAUSES_EVERY_S)
+        self._testbed = testbed
+        self._journal = journal
+        self._machine = machine
+        self._paused: dict[str, Collection[str]] = dict.fromkeys(twins, ())
+
+    def again(self) -> bool:
+        for twin, before in self._paused.items():
+            servers = self._machine.servers(twin)
+            now = self._testbed.paused(servers)
+            if now is None:
+                return False
+            changed = {
+                name: replace(server, life=Life.PAUSED if name in now else Life.RUNNING)
+                for name, server in servers.items()
+                if (name in now) != (name in before)
+            }
+            self._paused[twin] = now
+            if changed:
+                self._journal.tell(ServersRead(twin=twin, at_s=self._journal.now_s(), changed=changed))
+        return True
 
 
 class Alive(Periodic):

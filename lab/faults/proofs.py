@@ -2,6 +2,11 @@
 
 The limits are wider than a quiet machine needs (Toxiproxy is less than 1 ms late), because the lab may share two cores
 with everything it measures. They never exceed half of the effect, so a toxic that was not applied never passes.
+
+A link with a fault is probed ten times a second, one whose fault comes and goes twenty times. A probe of the database
+is a session of its own and costs it 10 ms of CPU time: at ten a second that is a tenth of a core for each twin, at
+twenty it would be a load that shows in what is measured. Ten a second are 12 probes in a third of the shortest fault
+(half of eight seconds, S11), and 26 in most.
 """
 
 from __future__ import annotations
@@ -11,9 +16,11 @@ from collections.abc import Callable, Collection, Sequence
 
 from lab.judge.statistics import quantile
 from lab.lazily import np
-from lab.model import LinkSample, Proof, percent
+from lab.model import BASELINE, FAULT, RECOVERY, LinkSample, Proof, longer, percent, thirds
 
-SAMPLES_MIN = 3
+SAMPLES_MIN = (
+    5  # of a part of a fault that comes and goes; of any other, lab.judge.gates.proofs asks for more
+)
 LOW, MIDDLE, HIGH = 0.05, 0.5, 0.9  # quantiles
 # How much later than asked half and nine tenths of the answers may come: in ms, and as a share of what was asked. In 93
 # runs on two cores they came up to 6 and 16 ms later.
@@ -25,9 +32,14 @@ EFFECT_SHARE_MAX = 0.5  # of the effect: no slack is larger
 REFUSED_SHARE_MIN = 0.9  # a probe that a busy machine delays before its connect may fall outside the fault
 
 WELL_SLACK_MS = 15.0
-WELL_SLACK_SHARE = 0.5  # of the baseline, or of the effect of the fault
-WELL_SLACK_MS_MAX = 100.0
+WELL_SLACK_SHARE = 0.5  # of the baseline
 WELL_ANSWERED_MIN = 0.95
+WELL_SAMPLES = 8  # a third of the time after healing has more, unless the recovery is short
+
+LARGER = (
+    "So small an effect can hardly be told from what a busy machine does: enlarge the fault (bin/lab show prints its "
+    "parameters for --set), or run it again on a quiet machine."
+)
 
 Reading = Callable[[LinkSample], float | None]
 
@@ -60,13 +72,16 @@ def typical(samples: Sequence[LinkSample], reading: Reading, share: float = LOW)
 
 def too_few(before: Sequence[LinkSample], during: Sequence[LinkSample]) -> Proof | None:
     """A failed proof if there is too little to compare, else None."""
-    for when, samples in (("before the fault", before), ("during it", during)):
+    for phase, when, samples in ((BASELINE, "before the fault", before), (FAULT, "during it", during)):
         if len(samples) < SAMPLES_MIN:
-            sentence = f"there were only {len(samples)} probes {when}; at least {SAMPLES_MIN} are needed"
-            return Proof(
-                proved=False, value=len(samples), limit=SAMPLES_MIN, unit="probes", sentence=sentence
-            )
+            return few(len(samples), SAMPLES_MIN, f"there were only {len(samples)} probes {when}", phase)
     return None
+
+
+def few(count: int, least: int, sentence: str, phase: str, unit: str = "probes") -> Proof:
+    """The failed proof of a phase that was too short for it."""
+    told = f"{sentence}; at least {least} are needed"
+    return Proof(proved=False, value=count, limit=least, unit=unit, sentence=told, step=longer(phase))
 
 
 def delayed(
@@ -85,12 +100,12 @@ def delayed(
     if missing := too_few(before, during):
         return missing
     grown_ms = typical(during, reading, share) - typical(before, reading, share)
-    slack_ms = min(max(slack_ms, slack_share * expected_ms), EFFECT_SHARE_MAX * expected_ms)
+    usual_ms, most_ms = max(slack_ms, slack_share * expected_ms), EFFECT_SHARE_MAX * expected_ms
+    slack_ms = min(usual_ms, most_ms)
     if not math.isfinite(grown_ms):
-        sentence = (
-            f"many probes did not get {what}, which was expected {expected_ms:.0f} ms later than before"
+        return _unanswered(
+            during, reading, f"{what}, which was expected {expected_ms:.0f} ms later than before"
         )
-        return Proof(proved=False, value=None, limit=slack_ms, unit="ms off", sentence=sentence)
     off_ms = abs(grown_ms - expected_ms)
     return Proof(
         proved=off_ms <= slack_ms,
@@ -99,7 +114,14 @@ def delayed(
         unit="ms off",
         sentence=f"{what} came {grown_ms:.1f} ms later than before; {expected_ms:.0f} ms were expected{why}",
         exceeds=grown_ms > expected_ms + slack_ms,
+        step=LARGER if most_ms < usual_ms else "",
     )
+
+
+def _unanswered(samples: Sequence[LinkSample], reading: Reading, what: str) -> Proof:
+    share = sum(not sample.error and reading(sample) is not None for sample in samples) / len(samples)
+    sentence = f"only {percent(share)} of the probes got {what}"
+    return Proof(proved=False, value=share, limit=ANSWERED_MIN, unit="share", sentence=sentence)
 
 
 def too_late(
@@ -141,13 +163,8 @@ def ended_by(
     sentence = f"{hit} of {len(during)} probes were {what}"
     if sound < REFUSED_SHARE_MIN:
         sentence += f", but before the fault only {percent(sound)} were answered"
-    return Proof(
-        proved=share >= share_min and sound >= REFUSED_SHARE_MIN,
-        value=share,
-        limit=share_min,
-        unit="share",
-        sentence=sentence,
-    )
+        return Proof(proved=False, value=sound, limit=REFUSED_SHARE_MIN, unit="share", sentence=sentence)
+    return Proof(proved=share >= share_min, value=share, limit=share_min, unit="share", sentence=sentence)
 
 
 def connected(sample: LinkSample) -> bool:
@@ -155,39 +172,30 @@ def connected(sample: LinkSample) -> bool:
     return sample.connect_ms is not None
 
 
-def link_healed(
-    before: Sequence[LinkSample], during: Sequence[LinkSample], after: Sequence[LinkSample]
-) -> Proof:
-    """Whether probes are answered as before the fault: without errors, and as fast.
+def link_healed(before: Sequence[LinkSample], after: Sequence[LinkSample]) -> Proof:
+    """Whether probes are answered as before the fault: without errors, and in each third of the time as fast.
 
-    A twin that works off its backlog keeps the machine busy, which delays probes. Where the fault delayed answers, up
-    to half of that delay may remain.
+    However large the fault was, nothing of it may remain. A twin that works off its backlog delays most probes, but not
+    the fastest twentieth: in 21 quick runs it was back within 2.4 ms in each of 96 thirds, and the median within 22 ms.
     """
-    if min(len(before), len(after)) < SAMPLES_MIN:
-        sentence = (
-            f"there were only {len(before)} probes before the fault and {len(after)} after healing; "
-            f"at least {SAMPLES_MIN} of each are needed"
-        )
-        return Proof(proved=False, value=None, limit=SAMPLES_MIN, unit="probes", sentence=sentence)
+    for phase, when, samples in ((BASELINE, "before the fault", before), (RECOVERY, "after healing", after)):
+        if len(samples) < WELL_SAMPLES:
+            return few(len(samples), WELL_SAMPLES, f"there were only {len(samples)} probes {when}", phase)
     answered = sum(not sample.error for sample in after) / len(after)
     if answered < WELL_ANSWERED_MIN:
         sentence = f"{percent(answered)} of {len(after)} probes were answered after healing"
         return Proof(proved=False, value=answered, limit=WELL_ANSWERED_MIN, unit="share", sentence=sentence)
-    base_ms, well_ms = _answer_ms(before), _answer_ms(after)
-    limit_ms = max(WELL_SLACK_MS, WELL_SLACK_SHARE * base_ms, _slack_of_effect_ms(base_ms, during))
+    base_ms = _answer_ms(before)
+    well_ms = max(_answer_ms(third) for third in thirds(after, WELL_SAMPLES))
+    limit_ms = max(WELL_SLACK_MS, WELL_SLACK_SHARE * base_ms)
     return Proof(
         proved=well_ms - base_ms <= limit_ms,
         value=well_ms - base_ms,
         limit=limit_ms,
         unit="ms",
-        sentence=f"a probe took {well_ms:.1f} ms after healing, and {base_ms:.1f} ms before the fault",
+        sentence=f"a probe took {base_ms:.1f} ms before the fault, and {well_ms:.1f} ms in the slowest third of the "
+        "time after healing",
     )
-
-
-def _slack_of_effect_ms(base_ms: float, during: Sequence[LinkSample]) -> float:
-    """Half of what the fault added to an answer; nothing where nobody got one, for then nothing was late."""
-    effect_ms = _answer_ms(during) - base_ms
-    return min(WELL_SLACK_SHARE * effect_ms, WELL_SLACK_MS_MAX) if math.isfinite(effect_ms) else 0.0
 
 
 def _answer_ms(samples: Sequence[LinkSample]) -> float:

@@ -26,8 +26,31 @@ from lab.model.faults import ActionFault, Burst, Fault, FaultWindow, Shot, State
 from lab.model.load import Arrival, Json, Load, Operation
 from lab.model.machine import MachineSample, Server, WakeUps
 from lab.model.outcomes import Ending, Failure, Outcome, Verdict
-from lab.model.phases import BASELINE, DRAIN, FAULT, FULL, PHASES, QUICK, RECOVERY, WARMUP, Phases, Window
-from lab.model.probes import ROUND_TRIPS, LinkSample, PartSample, Probe, Proof, Sample, Seen, SessionsSample
+from lab.model.phases import (
+    BASELINE,
+    DRAIN,
+    FAULT,
+    FULL,
+    PHASES,
+    QUICK,
+    RECOVERY,
+    WARMUP,
+    Phases,
+    Window,
+    longer,
+)
+from lab.model.probes import (
+    ROUND_TRIPS,
+    THIRDS,
+    LinkSample,
+    PartSample,
+    Probe,
+    Proof,
+    Sample,
+    Seen,
+    SessionsSample,
+    thirds,
+)
 from lab.model.scenarios import Check, Question, Scenario
 from lab.model.shares import percent, plural
 from lab.model.targets import (
@@ -113,6 +136,7 @@ __all__ = [
     "ROUND_TRIPS",
     "SERVICE",
     "STORE",
+    "THIRDS",
     "TWINS_MAX",
     "WARMUP",
     "WORKER",
@@ -202,8 +226,10 @@ __all__ = [
     "a_part",
     "in_words",
     "line_up",
+    "longer",
     "percent",
     "plural",
     "session_mark",
+    "thirds",
     "told_beside",
 ]

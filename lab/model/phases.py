@@ -14,6 +14,14 @@ PHASES = (WARMUP, BASELINE, FAULT, RECOVERY, DRAIN)
 Window = tuple[float, float]  # [start, end), seconds from T0
 
 
+def longer(phase: str) -> str:
+    """What to do where a phase was too short to show what it should."""
+    return (
+        f"Run it without --quick, or lengthen the {phase} phase with --set phases.{phase}_s=N; bin/lab show prints how "
+        "long it is."
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Phases:
     """How long each phase lasts, in seconds, in the order of a run."""

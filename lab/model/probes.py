@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
 
 from lab.model.targets import Life, Target
 from lab.model.topology import DATABASE
@@ -15,6 +17,7 @@ from lab.model.topology import DATABASE
 # Answers that a probe waits for until its last byte: PostgreSQL's to the start-up packet and the password, which go out
 # together (loadtests/probes/postgres.py), then to the query.
 ROUND_TRIPS: Mapping[str, int] = {DATABASE: 2}
+THIRDS = 3  # a fault, and its healing, must be seen from beginning to end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,9 @@ class Sample:
     def end_s(self) -> float:
         """When it had certainly ended; the start, if there was no answer, since nothing else is known."""
         return self.start_s
+
+
+AnySample = TypeVar("AnySample", bound=Sample)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +131,7 @@ class Proof:
     """Whether a fault (or its healing) was observed: the number beside its limit, in one sentence.
 
     `exceeds`: not proved, but only because the effect is larger than asked, as a busy machine makes it.
+    `step`: what to do if it is not proved; "" where a quiet machine is what was missing.
     """
 
     proved: bool
@@ -133,3 +140,12 @@ class Proof:
     unit: str
     sentence: str
     exceeds: bool = False
+    step: str = ""
+
+
+def thirds(samples: Sequence[AnySample], least: int) -> list[Sequence[AnySample]]:
+    """Samples taken at an even pace, by time, in three equal parts; in fewer if each would have less than `least`."""
+    by_time = sorted(samples, key=lambda sample: sample.start_s)
+    count = max(1, min(THIRDS, len(by_time) // max(least, 1)))
+    edges = [len(by_time) * number // count for number in range(count + 1)]
+    return [by_time[start:end] for start, end in pairwise(edges)]

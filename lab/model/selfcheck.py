@@ -44,6 +44,7 @@ class Sabotage:
     after_s: float = 0.0
     for_s: float = 0.0
     of: str = ""  # which process or link
+    ms: int = 100  # of a toxic
 
 
 @dataclass(frozen=True, kw_only=True)

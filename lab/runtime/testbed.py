@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from lab.model import SERVICE, STORE, Kind, LabError, MachineSample, Restarted, Server, Stack, Target
+from lab.model import SERVICE, STORE, Kind, LabError, Life, MachineSample, Restarted, Server, Stack, Target
 from lab.ports import Actuator, Journal, Performer, Proxies, Watched
 from lab.runtime.machine import Counters
 from lab.runtime.ownership.guardian import Guardian
 from lab.runtime.ownership.ledger import Ledger
+from lab.runtime.ownership.trees import CHILDREN_KNOWN
 from lab.runtime.parts import Parts, Tell
+from lab.runtime.servers import life
 from lab.workload import Workload
 
 if TYPE_CHECKING:
@@ -94,6 +96,11 @@ class Twins(Generic[AnyTwin]):
 
     def look(self) -> MachineSample | None:
         return self._machine.look()
+
+    def paused(self, servers: Mapping[str, Server]) -> Collection[str] | None:
+        if not CHILDREN_KNOWN:  # then each look goes through all processes of the machine
+            return None
+        return {name for name, server in servers.items() if life(server.pid) is Life.PAUSED}
 
     def cpu_s(self, twin: str) -> float | None:
         return self._twins[twin].cpu_s()

@@ -24,7 +24,7 @@ END_TIMEOUT_S = 1.0
 BURN = "import sys, time\nend = time.monotonic() + float(sys.argv[1])\nwhile time.monotonic() < end: pass"
 SLOW_TURN_S, SLOW_SHARE = 0.1, 0.8  # a process that is slowed is stopped for this share of each turn
 SESSION = ": app "  # in the command line of a session of the service
-EXTRA = {"name": "sabotage", "type": "latency", "stream": "downstream", "attributes": {"latency": 100}}
+SABOTAGE = "sabotage"  # the name of a toxic that a saboteur adds
 
 
 class Saboteur(threading.Thread):
@@ -68,7 +68,7 @@ def toxics_removed_for_a_while(run: Standing, how: Sabotage) -> None:
 
 def toxics_doubled(run: Standing, how: Sabotage) -> None:
     for toxic in _toxics(run, how.of):
-        call("POST", f"{run.proxies()}/proxies/{how.of}/toxics", {**toxic, "name": "sabotage"})
+        call("POST", f"{run.proxies()}/proxies/{how.of}/toxics", {**toxic, "name": SABOTAGE})
 
 
 def toxics_moved(run: Standing, how: Sabotage) -> None:
@@ -80,13 +80,14 @@ def toxics_moved(run: Standing, how: Sabotage) -> None:
 
 
 def toxic_added(run: Standing, how: Sabotage) -> None:
-    call("POST", f"{run.proxies()}/proxies/{how.of}/toxics", EXTRA)
+    toxic = {"name": SABOTAGE, "type": "latency", "stream": "downstream", "attributes": {"latency": how.ms}}
+    call("POST", f"{run.proxies()}/proxies/{how.of}/toxics", toxic)
 
 
 def toxic_added_for_a_while(run: Standing, how: Sabotage) -> None:
     toxic_added(run, how)
     time.sleep(how.for_s)
-    call("DELETE", f"{run.proxies()}/proxies/{how.of}/toxics/{EXTRA['name']}")
+    call("DELETE", f"{run.proxies()}/proxies/{how.of}/toxics/{SABOTAGE}")
 
 
 def stopped(run: Standing, how: Sabotage) -> None:

@@ -97,6 +97,14 @@ def generator_held_back(folder: Path, twin: str) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "cap_hits": 1}))
 
 
+def reading_failed(folder: Path, twin: str) -> None:
+    """One reading of the proxies of `twin` was not answered."""
+    events = _read(folder / "events.jsonl")
+    mine = [event for event in events if event["type"] == "ProxiesRead" and event["twin"] == twin]
+    mine[len(mine) // 2] |= {"asked": {}, "echo": {}, "error": "Toxiproxy did not answer within 5 s."}
+    _write(folder / "events.jsonl", events)
+
+
 def _read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
@@ -125,6 +133,7 @@ SEALED = (
     machine_record_cut,
     phases_moved,
     generator_held_back,
+    reading_failed,
 )
 FORGERIES: Mapping[str, Forge] = {
     **{forge.__name__: forge for forge in PLAIN},

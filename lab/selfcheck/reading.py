@@ -22,7 +22,7 @@ LENGTHS: Mapping[str, Mapping[str, float]] = {
     "long": {"warmup_s": 2, "baseline_s": 3, "fault_s": 20, "recovery_s": 1, "drain_s": 1},
     "quick": {},
 }
-MUTATION, SABOTAGE = ("file", "old", "new"), ("act", "phase", "after_s", "for_s", "of")
+MUTATION, SABOTAGE = ("file", "old", "new"), ("act", "phase", "after_s", "for_s", "of", "ms")
 
 
 @cache

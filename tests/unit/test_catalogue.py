@@ -119,7 +119,7 @@ def test_a_setting_turns_its_knob_and_no_other() -> None:
 @pytest.mark.parametrize(
     ("setting", "least", "why"),
     [("phases.baseline_s=2", "2.25", NOTHING_ELSE), ("load.good_within_ms=4000", "6", NOTHING_ELSE),
-     ("phases.fault_s=0.5", "1", COME_AND_GO), ("phases.recovery_s=1", "2", COME_AND_GO)],
+     ("phases.fault_s=2", "2.7", COME_AND_GO), ("phases.recovery_s=1", "2", COME_AND_GO)],
 )  # fmt: skip
 def test_phases_in_which_no_run_can_be_valid_are_refused_before_it(
     setting: str, least: str, why: str

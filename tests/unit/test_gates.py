@@ -166,6 +166,7 @@ TWIN_GATES: list[tuple[str, dict[str, object]]] = [
     ("observed throughout", {"metrics": readings(-2.0)}),
     ("observed throughout", {"metrics": readings(0.0)[:5]}),
     ("observed throughout", {"probes": [one for one in SEEN if not 5.0 < one.start_s < 6.2]}),
+    ("observed throughout", {"probes": [one for one in SEEN if not 5.0 < one.start_s < 5.55]}),
     ("schedule lag", {"requests": late(requests())}),
     ("schedule lag", {"requests": one_late(requests())}),
     ("generator healthy", {"summary": a_summary(cap_hits=1)}),
@@ -381,7 +382,14 @@ def test_proxies_that_could_not_be_read_are_told() -> None:
     run = a_healthy_run()
     run.twins[0].events = [*run.twins[0].events, replace(a_reading({}, {}), error="It hangs.")]
     (gate,) = failed(run)
-    assert gate.sentence.startswith("At 5.00 s the proxies could not be read: It hangs. Leave")
+    assert (gate.name, gate.value) == ("proxies read", 1)
+    assert gate.sentence.startswith(
+        "At 5.00 s the proxies could not be read, so nobody knows how they were; "
+    )
+    assert (
+        "no sign that somebody has changed them. It hangs. Run it again on a quiet machine." in gate.sentence
+    )
+    assert spoiled_by_the_machine([gate])
 
 
 def test_a_run_whose_toxic_was_never_applied_is_invalid_and_judges_nobody() -> None:
@@ -448,6 +456,38 @@ def test_a_link_that_is_slow_in_one_phase_does_not_hide_behind_the_other(window:
     assert "ms longer" in gate.sentence
 
 
+@pytest.mark.parametrize("window", [PHASES.window(FAULT), PHASES.window(RECOVERY)], ids=[FAULT, RECOVERY])
+def test_a_link_must_not_be_slow_for_most_of_a_phase(window: tuple[float, float]) -> None:
+    """The fastest tenth of the whole phase says nothing about the rest of it."""
+    start_s, end_s = window[0], window[0] + 8.5
+    run = a_healthy_run()
+    quiet = [*on_payments(0, start_s), *on_payments(end_s, PHASES.load_s)]
+    run.twins[1].probes = [*SEEN, *quiet, *on_payments(start_s, end_s, answer_ms=60)]
+    (gate,) = failed(run)
+    assert (gate.name, gate.value, gate.unit) == ("links as planned", 58.0, "ms")
+
+
+@pytest.mark.parametrize("error", ["refused", "timeout"])
+def test_the_number_of_a_link_that_was_cut_or_silent_is_no_latency(error: str) -> None:
+    run = a_healthy_run()
+    during = on_payments(START_S, END_S, error=error)
+    run.twins[1].probes = [*SEEN, *on_payments(0, START_S), *during, *on_payments(END_S, PHASES.load_s)]
+    (gate,) = failed(run)
+    assert (gate.value, gate.unit) == (1.0, "share")
+    assert gate.limit is not None
+    assert gate.limit < 1
+    assert ("cut off" if error == "refused" else "got no answer") in gate.sentence
+
+
+def test_where_a_link_was_hardly_probed_the_phase_is_to_be_lengthened() -> None:
+    run = a_healthy_run()
+    run.twins[1].probes = [*SEEN, *on_payments(0, START_S)[::20], *on_payments(START_S, PHASES.load_s)]
+    told = {gate.name: gate for gate in failed(run)}["links as planned"]
+    assert (told.value, told.limit, told.unit) == (3, 10, "probes")
+    assert "--set phases.baseline_s=N" in told.sentence
+    assert "Find out" not in told.sentence
+
+
 def test_a_recovery_too_short_to_be_judged_alone_is_judged_with_the_fault() -> None:
     """As in a self-check, whose mutants need none."""
     start_s, end_s = PHASES.window(RECOVERY)
@@ -502,5 +542,21 @@ def test_a_generator_without_cpu_to_spare_may_have_been_late_itself() -> None:
     run = a_healthy_run()
     run.twins[0].summary = a_summary(cpu_share_max=0.9)
     (gate,) = failed(run)
-    assert gate.name == "generator healthy"
+    assert (gate.name, gate.value, gate.limit) == ("generator healthy", 0.9, 0.8)
     assert "Lower the load" in gate.sentence
+
+
+def test_an_error_of_the_generator_is_not_blamed_on_the_load() -> None:
+    run = a_healthy_run()
+    run.twins[0].summary = a_summary(errors=("EMFILE",))
+    (gate,) = failed(run)
+    assert gate.sentence.endswith("report it: it is a bug in the lab.")
+    assert "Lower the load" not in gate.sentence
+
+
+def test_a_request_that_was_recorded_twice_does_not_count_twice() -> None:
+    run = a_run(SCENARIO, healthy(), replace(healthy(PAIR[1]), requests=one_twice(requests())))
+    (gate,) = failed(run)
+    assert gate.limit is not None
+    assert gate.value == gate.limit - 1
+    assert "1 of them twice" in gate.sentence

@@ -7,7 +7,7 @@ import pytest
 
 from lab.checks.slos import GoodRatio
 from lab.judge.gates import spoiled_by_the_machine
-from lab.model import BASELINE, FAULT, Gate, Outcome
+from lab.model import BASELINE, FAULT, Failure, Gate, Outcome
 from tests.fabricated.evidence import PAIR, PHASES, FabricatedTwin, a_run, a_scenario, requests, together
 from tests.fabricated.gates import look
 
@@ -39,7 +39,9 @@ def test_conflicts_alone_are_no_sign_of_health() -> None:
 
 def test_of_each_operation_something_succeeds() -> None:
     barren = together(requests(), requests(START_S, END_S, rate_rps=2, **CONFLICT))
-    assert [gate.name for gate in failed(barren, requests())] == ["baseline healthy"]
+    (gate,) = failed(barren, requests())
+    assert (gate.name, gate.value, gate.limit) == ("baseline healthy", 1, 0)
+    assert gate.unit == "operations without a success"
     contested = together(
         requests(),
         requests(START_S, END_S, rate_rps=2, **CONFLICT),
@@ -69,6 +71,47 @@ def test_one_request_that_failed_or_came_late_is_forgiven_and_a_wrong_answer_is_
     assert [gate.name for gate in failed(rows, rows)] == 2 * names
 
 
+def two(**what: Any) -> Gate:
+    """The gate of a baseline with 58 good requests, and two of this kind."""
+    few = requests(START_S, END_S, rate_rps=10)
+    rows = together(few[2:], requests(*ONE, rate_rps=100, **what))
+    return failed(rows, rows)[0]
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ({"wrong": True}, "2 had wrong content (get_booking)"),
+        ({"status": 500, "outcome": Outcome.FAILED}, "2 were errors (get_booking)"),
+    ],
+    ids=["wrong", "error"],
+)
+def test_what_a_twin_answers_wrong_is_not_blamed_on_the_machine(what: dict[str, Any], words: str) -> None:
+    gate = two(**what)
+    assert f"Of the others, {words}." in gate.sentence
+    assert "see the log of its service, in naive/logs" in gate.sentence
+    assert "achine" not in gate.sentence
+    assert "Lower the load" not in gate.sentence
+
+
+@pytest.mark.parametrize(
+    "what",
+    [{"latency_ms": 900}, {"failure": Failure.TIMEOUT}, {"status": 503, "outcome": Outcome.REFUSED}],
+    ids=["late", "unanswered", "shed"],
+)
+def test_what_comes_late_or_never_may_be_the_machine(what: dict[str, Any]) -> None:
+    gate = two(**{"outcome": Outcome.UNKNOWN, **what} if "failure" in what else what)
+    assert "Of the others, 2 came late or never (get_booking). This machine managed about" in gate.sentence
+    assert "this machine cannot handle the load" in gate.sentence
+    assert "logs" not in gate.sentence
+
+
+def test_a_baseline_in_which_nothing_was_due_is_too_short() -> None:
+    gate = failed(requests(END_S), requests(END_S))[0]
+    assert "0 of 0 requests" in gate.sentence
+    assert "--set phases.baseline_s=N" in gate.sentence
+
+
 @pytest.mark.parametrize("within_ms", [5_900, 6_000, 60_000])
 def test_a_limit_as_long_as_the_baseline_leaves_its_first_half(within_ms: float) -> None:
     """It was once an empty window, in which nothing was right, and a division by its length."""
@@ -96,6 +139,7 @@ def test_twins_that_differ_before_anything_breaks_are_not_compared() -> None:
     (gate,) = failed(requests(latency_ms=13), requests(latency_ms=68))
     assert gate.name == "baselines alike"
     assert "naive 13 ms, hardened 68 ms" in gate.sentence
+    assert "one twin may simply be slower" in gate.sentence
     assert spoiled_by_the_machine([gate])
     assert failed(requests(latency_ms=13), requests(latency_ms=35)) == []
     assert failed(requests(latency_ms=35), requests(latency_ms=13)) == []
@@ -109,6 +153,7 @@ def test_a_twin_without_a_good_answer_is_like_no_other(order: int) -> None:
     assert (gate.value, gate.limit) == (None, None)
     assert "no good answer" in gate.sentence
     assert "nan" not in gate.sentence
+    assert gate.sentence.endswith("The gate 'baseline healthy' says what became of the requests.")
 
 
 def test_a_scenario_may_expect_a_difference() -> None:

@@ -89,6 +89,27 @@ def test_half_a_second_of_one_core_is_noticed_and_so_is_a_little_all_the_time(
     assert spoiled_by_the_machine([gate])
 
 
+@pytest.mark.parametrize(("lasts_s", "cores"), [(2.0, 1.0), (1.0, 0.5), (26.0, 0.1)])
+def test_of_many_cores_none_may_be_taken_for_long(lasts_s: float, cores: float) -> None:
+    """A core that is burnt for two seconds is an eighth of eight cores."""
+    run = run_of()
+    run.machine = busy([replace(one, cores=8) for one in quiet()], 3.0, lasts_s, cores)
+    (gate,) = failed(run)
+    assert gate.name == FOREIGN_CPU
+    assert gate.limit in (0.4 / 8, 0.1 / 8)
+    assert "of the twins' 8 cores, " in gate.sentence
+    assert "(limit 5 %, 0.40)" in gate.sentence
+
+
+def test_of_one_core_and_of_two_the_share_counts() -> None:
+    run = run_of()
+    run.machine = busy(quiet(), 8.0, 1.0, 0.36)
+    assert failed(run) == []
+    run.machine = busy([replace(one, cores=1) for one in quiet()], 8.0, 1.0, 0.3)
+    (gate,) = failed(run)
+    assert (gate.name, gate.limit) == (FOREIGN_CPU, FOREIGN_IN_A_SECOND_MAX)
+
+
 def test_what_the_host_of_a_virtual_machine_took_is_told_apart() -> None:
     run = run_of()
     run.machine = [replace(one, stolen_s=0.15 * one.at_s) for one in busy(quiet(), 3.0, 20.0, 0.2)]
@@ -218,7 +239,12 @@ def test_a_system_that_does_not_tell_says_so() -> None:
 def test_a_machine_without_memory_is_noticed(change: dict[str, int]) -> None:
     run = run_of()
     run.machine = [replace(one, **change) if one.at_s > AT_S else one for one in quiet()]  # type: ignore[arg-type]
-    assert names(run) == {MEMORY}
+    (gate,) = failed(run)
+    assert gate.name == MEMORY
+    assert gate.value is not None
+    assert gate.limit is not None
+    assert gate.value > gate.limit
+    assert spoiled_by_the_machine([gate])
 
 
 def test_a_scenario_that_limits_memory_may_have_something_killed() -> None:
@@ -346,7 +372,9 @@ def test_a_part_that_the_scenario_breaks_may_change(scenario: dict[str, object])
 def test_servers_that_were_not_watched_to_the_end_cannot_be_trusted() -> None:
     run = run_of()
     run.twins[0].events = [event for event in run.twins[0].events if not isinstance(event, ServersRead)]
-    assert names(run) == {SAME_SERVERS}
+    (gate,) = failed(run)
+    assert gate.name == SAME_SERVERS
+    assert "Find out what stopped" not in gate.sentence
 
 
 def test_a_little_all_the_time_is_told_beside_the_limit_that_it_exceeds() -> None:

@@ -155,7 +155,7 @@ def test_too_few_looks_prove_nothing(fault: Fault, during: Looks) -> None:
     assert not observed(fault, during[:2]).proved
     assert not observed(fault, during, RUNNING[:2]).proved
     assert not observed(fault, []).proved
-    assert not healed(fault, looks(20)[:2]).proved
+    assert "--set phases.recovery_s=N" in healed(fault, looks(20)[:2]).step
 
 
 @pytest.mark.parametrize(("fault", "during"), HITS, ids=kind)
@@ -203,9 +203,38 @@ def test_another_failure_is_not_taken_for_the_fault(fault: Fault, during: Looks)
     assert not observed(fault, during).proved
 
 
+def test_the_number_of_a_proof_that_failed_is_the_one_that_failed() -> None:
+    """It was throttled for long enough, and yet the fault was not observed."""
+    used = [replace(look, cpu_s=look.start_s) for look in throttled(0.4)]
+    found = observed(CpuLimit(part=SERVICE, cpus=0.25), used)
+    assert (found.value, found.unit) == (pytest.approx(1.0), "CPUs")
+    for fault, during in (
+        (CpuLimit(part=SERVICE, cpus=0.25), [replace(look, cpus_max=1.0) for look in throttled(0.4)]),
+        (MemoryLimit(part=SERVICE, memory_mib=32), killed_for_memory(1)),
+        (DescriptorLimit(part=SERVICE, descriptors=32), looks(10, descriptors=40, descriptors_max=1024)),
+    ):
+        found = observed(fault, during)
+        assert (found.proved, found.value) == (False, None)
+        assert found.sentence.endswith("but the limit was not always in force")
+
+
+@pytest.mark.parametrize(
+    ("fault", "during", "parameter"),
+    [
+        (CpuLimit(part=SERVICE, cpus=0.25), throttled(0.0), "cpus"),
+        (MemoryLimit(part=SERVICE, memory_mib=64), killed_for_memory(0), "memory_mib"),
+        (DescriptorLimit(part=SERVICE, descriptors=32), looks(10, descriptors_max=32), "descriptors"),
+    ],
+    ids=kind,
+)
+def test_a_limit_that_nobody_reached_is_to_be_lowered(fault: Fault, during: Looks, parameter: str) -> None:
+    assert f"lower it with --set fault.{parameter}=N" in observed(fault, during).step
+
+
 def test_what_was_so_before_proves_nothing() -> None:
     assert not observed(Pause(part=SERVICE), PAUSED, looks(life=Life.PAUSED)).proved
-    assert not observed(Stop(part=SERVICE), DEAD, looks(life=Life.DEAD)).proved
+    found = observed(Stop(part=SERVICE), DEAD, looks(life=Life.DEAD))
+    assert (found.proved, found.value, found.limit) == (False, 1.0, 0)
 
 
 def test_a_limit_that_killed_at_once_counts_from_before_the_fault() -> None:

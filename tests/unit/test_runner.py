@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import stat
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -237,6 +238,9 @@ class Testbed:
 
     def look(self) -> MachineSample | None:
         return MachineSample(at_s=0.0, cores=2, busy_s=0.0, ours_s=0.0, swapped_bytes=0, oom_kills=0)
+
+    def paused(self, servers: Mapping[str, Server]) -> Collection[str] | None:
+        return None
 
     def cpu_s(self, twin: str) -> float | None:
         return 1.5

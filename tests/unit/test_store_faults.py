@@ -183,6 +183,24 @@ def test_a_service_that_keeps_no_session_has_none_to_end() -> None:
     assert not DROP.observed(seen(*brief), seen(*since)).proved
 
 
+def test_the_number_of_a_proof_that_failed_is_the_one_that_failed() -> None:
+    """None held, none allowed, and yet not healed."""
+    gone = HOG.healed(seen(*CALM), seen(*CALM), seen(*looks(20, 29, service=0)))
+    assert (gone.value, gone.limit, gone.unit) == (0, 1, "sessions of the service")
+    deaf = HOG.healed(seen(*CALM), seen(*CALM), seen(*AFTER, *SILENT[:9]))
+    assert (deaf.proved, deaf.unit) == (False, "share")
+    alone = TABLE.observed(seen(*CALM), seen(*looks(9, 19, held=2)))
+    assert (alone.value, alone.limit, alone.unit) == (0, 1, "sessions waiting")
+    brief = DROP.observed(seen(*looks(3, 9, oldest_s=0.2)), seen(*looks(9.1, 19, oldest_s=0.05)))
+    assert (brief.value, brief.limit, brief.unit) == (0.2, 1.0, "s")
+
+
+def test_where_the_sessions_were_hardly_looked_at_the_phase_is_to_be_lengthened() -> None:
+    assert "--set phases.baseline_s=N" in ROW.observed(seen(*CALM[:2]), seen(*looks(9, 19, held=1))).step
+    assert "--set phases.fault_s=N" in ROW.observed(seen(*CALM), seen(*looks(9, 9.4, held=1))).step
+    assert "--set phases.recovery_s=N" in ROW.healed(seen(*CALM), seen(), seen(*AFTER[:2])).step
+
+
 def test_the_looks_in_the_windows_speak_for_the_fault() -> None:
     twin = FabricatedTwin(
         scenario=a_scenario(faults=(TABLE,)),

@@ -75,7 +75,18 @@ def test_a_small_surge_that_is_over_may_leave_what_chance_allows(after: float, h
 
 
 def test_arrivals_that_were_never_recorded_did_not_come() -> None:
-    assert not THRICE.observed(came(20), came(60, lost=1)).proved
+    found = THRICE.observed(came(20), came(60, lost=1))
+    assert (found.proved, found.value, found.limit) == (False, 1, 0)
+
+
+def test_the_limit_of_a_surge_that_failed_is_the_one_that_it_broke() -> None:
+    more, fewer = THRICE.observed(came(20), came(120)), THRICE.healed(came(20), came(60), came(5))
+    assert more.value is not None
+    assert more.limit is not None
+    assert more.value > more.limit
+    assert fewer.value is not None
+    assert fewer.limit is not None
+    assert fewer.value < fewer.limit
 
 
 @pytest.mark.parametrize(

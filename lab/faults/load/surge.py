@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lab.faults.parameters import require_number, require_times, rhythm
-from lab.model import ARRIVALS, Capability, LoadState, Probe, Proof, Seen, StateFault, Target
+from lab.model import (
+    ARRIVALS,
+    BASELINE,
+    FAULT,
+    RECOVERY,
+    Capability,
+    LoadState,
+    Probe,
+    Proof,
+    Seen,
+    StateFault,
+    Target,
+    longer,
+)
 
 TIMES_MIN, TIMES_MAX = 2.0, 100.0  # a smaller surge is lost in the randomness of arrivals
 WELL_TIMES_MAX = 2.0
@@ -39,7 +52,7 @@ class Surge(StateFault):
 
     def observed(self, before: Seen, during: Seen) -> Proof:
         """The rate grew to the planned one, or nearer to it than to the old one, and all arrivals were recorded."""
-        if missing := _uncounted(before, during):
+        if missing := _uncounted(before, during, FAULT):
             return missing
         grown = _rate(during) / _rate(before)
         least, most = self._expected(before, during)
@@ -50,8 +63,9 @@ class Surge(StateFault):
         )
         if lost:
             sentence += f", but {lost} of {during.planned} were not recorded"
-        proved = least <= grown <= most and not lost
-        return Proof(proved=proved, value=grown, limit=least, unit="times", sentence=sentence)
+            return Proof(proved=False, value=lost, limit=0, unit="arrivals not recorded", sentence=sentence)
+        limit = most if grown > most else least
+        return Proof(proved=least <= grown <= most, value=grown, limit=limit, unit="times", sentence=sentence)
 
     def _expected(self, before: Seen, during: Seen) -> tuple[float, float]:
         """(least, most) growth that counts as the surge: nearer to `times` than to one, or as near as chance allows."""
@@ -61,16 +75,15 @@ class Surge(StateFault):
 
     def healed(self, before: Seen, during: Seen, after: Seen) -> Proof:
         """The rate is the old one again, as near as chance allows, and never twice or half of it."""
-        if missing := _uncounted(before, after):
+        if missing := _uncounted(before, after, RECOVERY):
             return missing
         grown = _rate(after) / _rate(before)
         chance = min(1 + _noise(before, after), WELL_TIMES_MAX)
         most = max(min(math.sqrt(self.times), WELL_TIMES_MAX), chance)
         sentence = f"there were {_rate(before):.1f} arrivals per second before the surge, "
         sentence += f"{_rate(during):.1f} during it and {_rate(after):.1f} after it"
-        return Proof(
-            proved=1 / most <= grown <= most, value=grown, limit=most, unit="times", sentence=sentence
-        )
+        proved, limit = 1 / most <= grown <= most, most if grown > 1 else 1 / most
+        return Proof(proved=proved, value=grown, limit=limit, unit="times", sentence=sentence)
 
 
 def _rate(seen: Seen) -> float:
@@ -82,9 +95,14 @@ def _noise(one: Seen, other: Seen) -> float:
     return CHANCE * math.hypot(max(one.recorded, 1) ** -0.5, max(other.recorded, 1) ** -0.5)
 
 
-def _uncounted(before: Seen, then: Seen) -> Proof | None:
+def _uncounted(before: Seen, then: Seen, phase: str) -> Proof | None:
     """A failed proof if there is nothing to count or to compare with, else None."""
     if before.recorded and then.length_s:
         return None
     sentence = f"there were {before.recorded} arrivals before the fault, and {then.length_s:g} s to compare them with"
-    return Proof(proved=False, value=before.recorded, limit=1, unit="arrivals", sentence=sentence)
+    if not before.recorded:
+        step = longer(BASELINE)
+        return Proof(proved=False, value=0, limit=1, unit="arrivals", sentence=sentence, step=step)
+    return Proof(
+        proved=False, value=then.length_s, limit=None, unit="s", sentence=sentence, step=longer(phase)
+    )

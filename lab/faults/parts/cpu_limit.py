@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lab.faults.parameters import require_number, rhythm
-from lab.faults.parts.members import PartFault, grown, limited_to, too_few
+from lab.faults.parts.members import PartFault, grown, limited_to, lower, not_in_force, too_few
 from lab.model import CPUS_MAX, CPUS_MIN, Capability, PartSample, PartState, Proof, Seen, StateFault
 
 THROTTLED_SHARE_MIN = 0.02  # of the time: a limit that throttles nothing is no fault
@@ -41,13 +41,19 @@ class CpuLimit(PartFault, StateFault):
         # A kernel that counts each core separately may report more than the time that has passed.
         share = min(1.0, *(total_s / lasted_s for total_s, lasted_s in held))
         cpus = max(total_s / lasted_s for total_s, lasted_s in used)
-        within = cpus <= USED_SLACK * self.cpus + USED_SLACK_CPUS
+        most = USED_SLACK * self.cpus + USED_SLACK_CPUS
+        sentence = f"it was throttled for {100 * share:.0f} % of the time and used {cpus:.2f} CPUs"
+        if not limited_to(self.cpus, later, self.limit):
+            return not_in_force(sentence)
+        if cpus > most:
+            return Proof(proved=False, value=cpus, limit=most, unit="CPUs", sentence=sentence)
         return Proof(
-            proved=share >= THROTTLED_SHARE_MIN and within and limited_to(self.cpus, later, self.limit),
+            proved=share >= THROTTLED_SHARE_MIN,
             value=share,
             limit=THROTTLED_SHARE_MIN,
             unit="share",
-            sentence=f"it was throttled for {100 * share:.0f} % of the time and used {cpus:.2f} CPUs",
+            sentence=sentence,
+            step=lower("cpus"),
         )
 
     def limit(self, look: PartSample) -> float | None:

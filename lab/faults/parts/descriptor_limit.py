@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lab.faults.parameters import require, rhythm
-from lab.faults.parts.members import PartFault, limited_to, too_few
+from lab.faults.parts.members import PartFault, limited_to, lower, not_in_force, too_few
 from lab.model import Capability, PartSample, PartState, Proof, Seen, StateFault
 
 DESCRIPTORS_MIN, DESCRIPTORS_MAX = 8, 1_000_000
@@ -34,14 +34,16 @@ class DescriptorLimit(PartFault, StateFault):
             return missing
         most = min(max(look.descriptors or 0 for look in looks) for looks in later.values())
         limit = self.descriptors - NEAR
-        there = limited_to(self.descriptors, later, self.limit)
         sentence = f"a process had up to {most} descriptors open"
+        if not limited_to(self.descriptors, later, self.limit):
+            return not_in_force(sentence)
         return Proof(
-            proved=most >= limit and there,
+            proved=most >= limit,
             value=most,
             limit=limit,
             unit="descriptors",
-            sentence=sentence if there else f"{sentence}, but the limit was not always in force",
+            sentence=sentence,
+            step=lower("descriptors"),
         )
 
     def limit(self, look: PartSample) -> float | None:

@@ -11,14 +11,18 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from lab.faults.parameters import require_times
+from lab.faults.proofs import few
 from lab.model import (
     ALL,
     BALANCER,
+    BASELINE,
     CACHE,
+    FAULT,
     PARTS,
     PAYMENTS,
     POSTGRES,
     QUEUE,
+    RECOVERY,
     REPLICAS_MAX,
     SERVICE,
     WORKER,
@@ -30,6 +34,7 @@ from lab.model import (
     Seen,
     Target,
     a_part,
+    percent,
 )
 
 PART_NAMES: Mapping[str, str] = {
@@ -86,19 +91,19 @@ class PartFault(Fault):
     def healed(self, before: Seen, during: Seen, after: Seen) -> Proof:  # noqa: ARG002
         """Running again, under the limit that it had before."""
         earlier, later = self.looks(before), self.looks(after)
-        if missing := too_few(earlier, later):
+        if missing := too_few(earlier, later, RECOVERY):
             return missing
         usual = {name: self.limit(looks[-1]) for name, looks in earlier.items()}
         return running_again(later, lambda look: self.limit(look) == usual[look.member])
 
 
-def too_few(before: Members, during: Members) -> Proof | None:
+def too_few(before: Members, during: Members, then: str = FAULT) -> Proof | None:
     """A failed proof if some member has too few samples, else None."""
-    for when, members in (("before the fault", before), ("to compare", during)):
-        least = min((len(looks) for looks in members.values()), default=0)
-        if least < LOOKS_MIN or members.keys() != before.keys():
-            sentence = f"a member has only {least} samples {when}; at least {LOOKS_MIN} are needed"
-            return Proof(proved=False, value=least, limit=LOOKS_MIN, unit="samples", sentence=sentence)
+    for phase, when, members in ((BASELINE, "before the fault", before), (then, "to compare", during)):
+        same = members.keys() == before.keys()
+        least = min((len(looks) for looks in members.values()), default=0) if same else 0
+        if least < LOOKS_MIN:
+            return few(least, LOOKS_MIN, f"a member has only {least} samples {when}", phase, unit="samples")
     return None
 
 
@@ -106,19 +111,14 @@ def was(life: Life, before: Members, during: Members) -> Proof:
     """Every member was in this state nearly all the time while the fault was on, and never before."""
     if missing := too_few(before, during):
         return missing
+    already = max(sum(look.life is life for look in looks) / len(looks) for looks in before.values())
     shares = {name: sum(look.life is life for look in looks) / len(looks) for name, looks in during.items()}
-    already = any(look.life is life for looks in before.values() for look in looks)
     worst = min(shares.values())
-    sentence = f"it was {life} in {100 * worst:.0f} % of the samples" + (
-        ", but also before the fault" if already else ""
-    )
-    return Proof(
-        proved=worst >= SHARE_MIN and not already,
-        value=worst,
-        limit=SHARE_MIN,
-        unit="share",
-        sentence=sentence,
-    )
+    sentence = f"it was {life} in {100 * worst:.0f} % of the samples"
+    if already:
+        sentence += f", but also in {percent(already)} of those before the fault"
+        return Proof(proved=False, value=already, limit=0, unit="share", sentence=sentence)
+    return Proof(proved=worst >= SHARE_MIN, value=worst, limit=SHARE_MIN, unit="share", sentence=sentence)
 
 
 def running_again(after: Members, also: Callable[[PartSample], bool]) -> Proof:
@@ -128,6 +128,17 @@ def running_again(after: Members, also: Callable[[PartSample], bool]) -> Proof:
     return Proof(
         proved=worst >= WELL_SHARE_MIN, value=worst, limit=WELL_SHARE_MIN, unit="share", sentence=sentence
     )
+
+
+def not_in_force(sentence: str) -> Proof:
+    """The failed proof of a limit that was not there all the time: no number says so."""
+    told = f"{sentence}, but the limit was not always in force"
+    return Proof(proved=False, value=None, limit=None, unit="", sentence=told)
+
+
+def lower(parameter: str) -> str:
+    """What to do where a limit was never reached."""
+    return f"A limit that is never reached is no fault: lower it with --set fault.{parameter}=N."
 
 
 def limited_to(asked: float, during: Members, limit: Reading) -> bool:

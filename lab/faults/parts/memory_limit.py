@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lab.faults.parameters import require, rhythm
-from lab.faults.parts.members import PartFault, limited_to, too_few
+from lab.faults.parts.members import PartFault, limited_to, lower, not_in_force, too_few
 from lab.model import (
     MEMORY_MIB_MAX,
     MEMORY_MIB_MIN,
@@ -50,13 +50,10 @@ class MemoryLimit(PartFault, StateFault):
         nothing_left = all(look.life is Life.DEAD for looks in later.values() for look in looks)
         there = nothing_left or limited_to(MIB * self.memory_mib, later, self.limit)
         sentence = f"{kills} processes were killed for using too much memory"
-        return Proof(
-            proved=kills >= 1 and there,
-            value=kills,
-            limit=1,
-            unit="kills",
-            sentence=sentence if there else f"{sentence}, but the limit was not always in force",
-        )
+        if not there:
+            return not_in_force(sentence)
+        step = lower("memory_mib")
+        return Proof(proved=kills >= 1, value=kills, limit=1, unit="kills", sentence=sentence, step=step)
 
     def limit(self, look: PartSample) -> float | None:
         return look.rss_max_bytes

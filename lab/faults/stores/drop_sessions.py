@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from lab.faults.parameters import require
 from lab.faults.stores.held import StoreFault, answered, too_few
-from lab.model import ActionFault, EndSessions, Proof, Seen
+from lab.model import FAULT, ActionFault, EndSessions, Proof, Seen
 
 TIMES_MAX = 100
 KEPT_MIN_S = 1.0  # a session open for this long is one that the service means to keep
@@ -30,14 +30,14 @@ class DropSessions(StoreFault, ActionFault):
     def observed(self, before: Seen, during: Seen) -> Proof:
         """None of the earlier sessions is left: all that are open now were opened since."""
         calm, looks = answered(before), answered(during)
-        if missing := too_few(calm, looks, "after it"):
+        if missing := too_few(calm, looks, "after it", FAULT):
             return missing
         kept_s = max(look.oldest_s for look in calm)
         left = sum(look.service > 0 and look.start_s - look.oldest_s < calm[-1].start_s for look in looks)
         sentence = f"{left} of {len(looks)} later samples still showed a session from before"
         if kept_s < KEPT_MIN_S:
             sentence = f"there was no session to end: none had been open for {KEPT_MIN_S:g} s"
-        proved = left == 0 and kept_s >= KEPT_MIN_S
+            return Proof(proved=False, value=kept_s, limit=KEPT_MIN_S, unit="s", sentence=sentence)
         return Proof(
-            proved=proved, value=left, limit=0, unit="samples with an old session", sentence=sentence
+            proved=left == 0, value=left, limit=0, unit="samples with an old session", sentence=sentence
         )

@@ -34,7 +34,7 @@ from lab.judge.gates.integrity import (
     phases_as_planned,
 )
 from lab.judge.gates.links import LINKS_AS_PLANNED, as_planned
-from lab.judge.gates.machine import FOREIGN_CPU, foreign_cpu, memory
+from lab.judge.gates.machine import FOREIGN_CPU, MEMORY, foreign_cpu, memory
 from lab.judge.gates.punctuality import (
     IN_STEP,
     ON_TIME,
@@ -47,7 +47,7 @@ from lab.judge.gates.punctuality import (
 from lab.judge.gates.recording import all_recorded, complete
 from lab.judge.gates.servers import limits_alike, same_servers
 from lab.judge.gates.steps import with_step
-from lab.judge.gates.tampering import untouched
+from lab.judge.gates.tampering import READ, untouched, was_read
 from lab.model import Gate
 
 SPOILED = {
@@ -60,6 +60,8 @@ SPOILED = {
     FAULT_OBSERVED,
     HEALING_OBSERVED,
     FOREIGN_CPU,
+    MEMORY,
+    READ,
     FAULT_AS_ASKED,
     LINKS_AS_PLANNED,
     AS_PLANNED,
@@ -74,7 +76,7 @@ def of_run(run: RunEvidence) -> tuple[Sequence[Gate], Sequence[Gate]]:
     """
     if not (whole := complete(run)).passed:  # the others need files that may never have been written
         return [with_step(whole)], []
-    first = [whole, phases_as_planned(run), *map(untouched, run.twins)]
+    first = [whole, phases_as_planned(run), *map(was_read, run.twins), *map(untouched, run.twins)]
     first += [foreign_cpu(run), memory(run), limits_alike(run)]
     last = [*baselines(run)]
     if changes_planned(run.manifest):
@@ -99,8 +101,8 @@ def spoiled_by_the_machine(gates: Sequence[Gate]) -> bool:
     """Whether a run is invalid only because of a busy machine, so that a repeated run may well be valid.
 
     On a busy machine (a twin that works off its backlog can take both cores) a twin may be late before the fault,
-    probes may miss a fault that the target confirms, the engine may not answer, and an observer may stand still. If
-    the machine was not the cause, the repeated run fails too.
+    probes may miss a fault that the target confirms, the engine or Toxiproxy may not answer, an observer may stand
+    still, and others may take the memory. If the machine was not the cause, the repeated run fails too.
     """
     failed = {gate.name for gate in gates if not gate.passed}
     return bool(failed) and failed <= SPOILED

@@ -8,10 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
 from lab.judge.evidence import RunEvidence, TwinEvidence
+from lab.judge.gates.steps import STEPS, advised
 from lab.judge.statistics import (
+    TRY_AGAIN,
     Requests,
     between,
+    is_answered,
     is_good,
     is_right,
     is_sound,
@@ -21,11 +26,12 @@ from lab.judge.statistics import (
     quantile,
     ratio,
 )
-from lab.model import BASELINE, Gate, Window, percent
+from lab.model import BASELINE, Gate, Window, longer, percent
 
 BASELINE_HEALTHY, BASELINE_STEADY, BASELINES_ALIKE = "baseline healthy", "baseline steady", "baselines alike"
 SUCCESSES_OF = 5  # requests of one operation: if there are this many, at least one must succeed
 DRIFT_OF_LIMIT = 0.25  # share of the limit X by which the median latency may move between the two halves
+WHY = f"The gate {BASELINE_HEALTHY!r} says what became of the requests."
 NOISE_MS = 10.0  # what two medians of a few milliseconds may differ by
 
 
@@ -51,25 +57,65 @@ def _healthy(twin: TwinEvidence, good_min: float) -> Gate:
     sound = is_sound(planned, twin.load.good_within_ms)
     count, share = int(sound.sum()), ratio(sound) if len(planned) else 0.0
     forgiven = count == len(planned) - 1 > 0 and not is_wrong(planned).any()
-    enough = share >= good_min or forgiven
-    barren = list(_barren(twin, planned))
     sentence = f"{count} of {len(planned)} requests before the fault were right and in time."
-    if not enough and len(planned):
-        start_s, end_s = _window(twin)
-        managed = f"{count / (end_s - start_s):.0f}/s"
-        sentence += f" At least {percent(good_min)} must be. This machine managed about {managed}."
+    barren = tuple(_barren(twin, planned))
+    value, limit, unit, step = share, good_min, "share", ""
+    if not len(planned):
+        step = longer(BASELINE)
+    elif share < good_min and not forgiven:
+        why, step = _ills(twin, planned[~sound], (1 - good_min) * len(planned), count)
+        sentence += f" At least {percent(good_min)} must be. {why}"
+    elif share < good_min:
+        sentence += " A single one that failed or came late is forgiven."
+    elif barren:
+        value, limit, unit = len(barren), 0, "operations without a success"
     if barren:
-        sentence += (
-            f" But these operations never succeeded, so nothing shows that they work: {', '.join(barren)}."
-        )
-    return Gate(
+        never = "these operations never succeeded, so nothing shows that they work"
+        sentence += f" But {never}: {', '.join(barren)}."
+        step = step or _see_the_log(twin)
+    gate = Gate(
         name=BASELINE_HEALTHY,
-        passed=enough and not barren,
-        value=share,
-        limit=good_min,
-        unit="share",
+        passed=not barren and (share >= good_min or forgiven),
+        value=value,
+        limit=limit,
+        unit=unit,
         sentence=sentence,
         twin=twin.twin,
+    )
+    return advised(gate, step)
+
+
+def _ills(twin: TwinEvidence, ill: Requests, spared: float, count: int) -> tuple[str, str]:
+    """What was wrong with these requests, in words, and what to do. Only lateness and silence blame the machine.
+
+    `spared`: how many of them would have done no harm; `count`: how many others were as they should be.
+    """
+    wrong = is_wrong(ill)
+    slow = ~wrong & (
+        ~is_answered(ill) | (latency_ms(ill) > twin.load.good_within_ms) | np.isin(ill["status"], TRY_AGAIN)
+    )
+    kinds = {"had wrong content": wrong, "were errors": ~wrong & ~slow, "came late or never": slow}
+    told = [
+        f"{int(mask.sum())} {words} ({', '.join(_ops(twin, ill[mask]))})"
+        for words, mask in kinds.items()
+        if mask.any()
+    ]
+    why, step = f"Of the others, {'; '.join(told)}.", "" if slow.all() else _see_the_log(twin)
+    if slow.sum() > max(spared, 1):
+        start_s, end_s = _window(twin)
+        why += f" This machine managed about {count / (end_s - start_s):.0f}/s."
+        step = f"{STEPS[BASELINE_HEALTHY]} {step}".rstrip()
+    return why, step
+
+
+def _ops(twin: TwinEvidence, requests: Requests) -> list[str]:
+    return [twin.ops[number] for number in sorted({*requests["op"].tolist()})]
+
+
+def _see_the_log(twin: TwinEvidence) -> str:
+    return (
+        f"What is wrong without a fault is the {twin.twin} twin's own mistake: see the log of its service, in "
+        f"{twin.twin}/logs in the folder of the run."
     )
 
 
@@ -94,7 +140,7 @@ def _steady(twin: TwinEvidence) -> Gate:
     sentence = "Too few requests succeeded before the fault to say whether the twin was steady."
     if known:
         sentence = f"Median latency: {first_ms:.0f} ms in the first half, {second_ms:.0f} ms in the second."
-    return Gate(
+    gate = Gate(
         name=BASELINE_STEADY,
         passed=known and drift_ms <= limit_ms,
         value=drift_ms if known else None,
@@ -103,6 +149,7 @@ def _steady(twin: TwinEvidence) -> Gate:
         sentence=sentence,
         twin=twin.twin,
     )
+    return advised(gate, "" if known else f"{WHY} If too few were due: {longer(BASELINE)}")
 
 
 def _alike(run: RunEvidence, medians: Mapping[str, float]) -> Gate:
@@ -115,7 +162,7 @@ def _alike(run: RunEvidence, medians: Mapping[str, float]) -> Gate:
         f"{name} {ms:.0f} ms" if math.isfinite(ms) else f"{name} no good answer"
         for name, ms in medians.items()
     )
-    return Gate(
+    gate = Gate(
         name=BASELINES_ALIKE,
         passed=known and slowest_ms <= limit_ms,
         value=slowest_ms if known else None,
@@ -124,6 +171,7 @@ def _alike(run: RunEvidence, medians: Mapping[str, float]) -> Gate:
         sentence=f"Median latency before the fault: {told}; the slowest may be at most {times:g} times the "
         f"fastest plus {NOISE_MS:g} ms.",
     )
+    return advised(gate, "" if known else WHY)
 
 
 def _median_ms(planned: Requests, within_ms: float) -> float:

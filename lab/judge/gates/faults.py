@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from lab.judge.evidence import Planned, TwinEvidence
 from lab.judge.gates.proofs import fault_proof, healed_proof
 from lab.judge.gates.punctuality import changes, changes_planned
+from lab.judge.gates.steps import advised
 from lab.model import Fault, Gate, Performed, Proof, ReadBack, Switched
 
 FAULT_AS_ASKED, FAULT_OBSERVED, HEALING_OBSERVED = "fault as asked", "fault observed", "healing observed"
@@ -51,7 +52,7 @@ def healed(twin: TwinEvidence) -> Iterator[Gate]:
 
 
 def _proved(name: str, twin: TwinEvidence, proof: Proof, sentence: str) -> Gate:
-    return Gate(
+    gate = Gate(
         name=name,
         passed=proof.proved,
         value=proof.value,
@@ -60,3 +61,4 @@ def _proved(name: str, twin: TwinEvidence, proof: Proof, sentence: str) -> Gate:
         sentence=sentence,
         twin=twin.twin,
     )
+    return advised(gate, proof.step)

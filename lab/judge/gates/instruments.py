@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lab.judge.evidence import TwinEvidence
 from lab.judge.gates.plain import yes_or_no
+from lab.judge.gates.steps import REPORT, advised
 from lab.judge.statistics import Requests, is_right, is_wrong, of_ops
 from lab.model import Failure, Gate, percent, plural
 
@@ -14,20 +15,23 @@ def generator(twin: TwinEvidence) -> Gate:
     shed = int((twin.requests["failure"] == Failure.SHED).sum())
     hits = max(twin.summary.cap_hits, shed)
     errors, busy = twin.summary.errors, twin.summary.cpu_share_max
+    problems = hits + len(errors)
     sentence = f"The load generator held back {plural(hits, 'request')} at its own limit."
     if errors:
         sentence += f" It had {plural(len(errors), 'error')} of its own; the first: {errors[0]}."
     if busy > CPU_SHARE_MAX:
         sentence += f" It used {percent(busy)} of a core, so it may have been late itself."
-    return Gate(
+    value, limit, unit = (problems, 0, "problems") if problems else (busy, CPU_SHARE_MAX, "share")
+    gate = Gate(
         name="generator healthy",
-        passed=not hits and not errors and busy <= CPU_SHARE_MAX,
-        value=hits + len(errors),
-        limit=0,
-        unit="problems",
+        passed=value <= limit,
+        value=value,
+        limit=limit,
+        unit=unit,
         sentence=sentence,
         twin=twin.twin,
     )
+    return advised(gate, REPORT if errors and not hits and busy <= CPU_SHARE_MAX else "")
 
 
 def oracle(twin: TwinEvidence) -> Gate:

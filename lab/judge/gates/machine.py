@@ -17,11 +17,12 @@ from lab.model import BASELINE, RECOVERY, Capability, Gate, MachineSample, Scena
 
 FOREIGN_CPU, MEMORY = "foreign CPU", "memory"
 SECOND_S, SLACK_S = 1.0, 0.1
-FOREIGN_IN_A_SECOND_MAX = 0.2  # of all cores of the twins
+# Of all cores of the twins, and in cores, whichever is less: on eight cores, one that is burnt is an eighth of all.
+FOREIGN_IN_A_SECOND_MAX, FOREIGN_IN_A_SECOND_CORES_MAX = 0.2, 0.4
 READ_EVERY_S = 0.5  # the lab pauses this long between two samples; the rest of the time it was reading
 LOOK_AHEAD_S = 3.0  # two slow readings in a row took 2.3 s
 GAP_MAX_S = 2.0  # between two samples
-FOREIGN_MAX = 0.05  # from the baseline to the end of the recovery
+FOREIGN_MAX, FOREIGN_CORES_MAX = 0.05, 0.1  # from the baseline to the end of the recovery
 STOLEN_MIN = 0.01  # less is not worth mentioning
 SWAPPED_BYTES_MAX = 20_000_000
 
@@ -34,12 +35,13 @@ def foreign_cpu(run: RunEvidence) -> Gate:
     worst, at_s = max(_seconds(inside), default=(1.0, 0.0))
     mean = _share(inside[0], inside[-1]) if len(inside) > 1 else 1.0
     unseen = _unseen(run)
-    steadily = worst <= FOREIGN_IN_A_SECOND_MAX and mean > FOREIGN_MAX
-    value, limit = (mean, FOREIGN_MAX) if steadily else (worst, FOREIGN_IN_A_SECOND_MAX)
+    cores = inside[-1].cores if inside else 1
+    most = min(FOREIGN_IN_A_SECOND_MAX, FOREIGN_IN_A_SECOND_CORES_MAX / cores)
+    most_of_all = min(FOREIGN_MAX, FOREIGN_CORES_MAX / cores)
+    value, limit = (mean, most_of_all) if worst <= most and mean > most_of_all else (worst, most)
     sentence = (
-        f"Other programs used {percent(mean)} of the twins' cores (limit {percent(FOREIGN_MAX)}), and "
-        f"{percent(worst)} in the worst second (limit {percent(FOREIGN_IN_A_SECOND_MAX)}), at {at_s:.0f} s."
-        f"{_stolen(inside)}"
+        f"Other programs used {_told(mean, most_of_all, cores)}, and in the worst second, at {at_s:.0f} s, "
+        f"{_told(worst, most, cores)}.{_stolen(inside)}"
     )
     if len(inside) < 2:
         sentence = "There is no record of what else used the twins' cores."
@@ -55,6 +57,12 @@ def foreign_cpu(run: RunEvidence) -> Gate:
     )
 
 
+def _told(share: float, limit: float, cores: int) -> str:
+    """A share of the twins' cores beside its limit, both in cores, too."""
+    of = f"the twins' {cores} cores" if cores > 1 else "the twins' core"
+    return f"{percent(share)} of {of}, {share * cores:.2f} of a core (limit {percent(limit)}, {limit * cores:.2f})"
+
+
 def memory(run: RunEvidence) -> Gate:
     """Hardly anything was swapped, and no process was killed for lack of memory except by a limit of the scenario."""
     if not (run.manifest.counted or run.machine):
@@ -64,17 +72,17 @@ def memory(run: RunEvidence) -> Gate:
     killed = samples[-1].oom_kills - samples[0].oom_kills if samples else 0
     if _limits_memory(run.manifest.scenario):
         killed = 0
-    passed = bool(samples) and swapped <= SWAPPED_BYTES_MAX and not killed
     victims = plural(killed, "process", "processes")
     sentence = f"The machine swapped {swapped / 1e6:.0f} MB, and killed {victims} for lack of memory."
     if not samples:
         sentence = "There is no record of the machine's memory."
+    value, limit, unit = (killed, 0, "killed") if killed else (swapped / 1e6, SWAPPED_BYTES_MAX / 1e6, "MB")
     return Gate(
         name=MEMORY,
-        passed=passed,
-        value=swapped / 1e6 if samples else None,
-        limit=SWAPPED_BYTES_MAX / 1e6,
-        unit="MB",
+        passed=bool(samples) and value <= limit,
+        value=value if samples else None,
+        limit=limit,
+        unit=unit,
         sentence=sentence,
     )
 

@@ -12,9 +12,25 @@ from dataclasses import replace
 
 from lab.judge.evidence import TwinEvidence
 from lab.judge.statistics import between, distinct
-from lab.model import BASELINE, RECOVERY, Fault, FaultWindow, Kind, LinkSample, Proof, Sample, Seen, Window
+from lab.model import (
+    BASELINE,
+    FAULT,
+    RECOVERY,
+    Fault,
+    FaultWindow,
+    Kind,
+    LinkSample,
+    Proof,
+    Sample,
+    Seen,
+    Window,
+    longer,
+)
 
 FEW = 5  # fewer samples say nothing about a third of a fault that comes and goes
+ENOUGH = (
+    8  # of any other fault: the shortest of the catalogue (half of eight seconds, S11) has 12 in each third
+)
 THIRDS = ("its first third", "its second third", "its last third")
 EDGE_S = 0.05  # a switch reaches every connection within this
 WELL_AFTER_S = 1.0  # how long after the last fault a target must be healthy again
@@ -33,7 +49,7 @@ def fault_proof(number: int, twin: TwinEvidence) -> Proof:
     if fault.target().kind is not Kind.LINK or not own:
         return whole
     proofs = [
-        (when, fault.observed(_before(twin, mine), _seen(twin, there, part, steady=not flickering)))
+        (when, _proof_of_third(fault, twin, _before(twin, mine), there, part, flickering))
         for when, part in _thirds(own)
         if len(there := _of_third(shown, part, flickering=flickering)) >= FEW or not flickering
     ]
@@ -44,6 +60,23 @@ def fault_proof(number: int, twin: TwinEvidence) -> Proof:
     ]
     everywhere = len(missing) == len(proofs) and not whole.proved
     return missing[0] if missing and not everywhere else whole
+
+
+def _proof_of_third(
+    fault: Fault,
+    twin: TwinEvidence,
+    before: Seen,
+    there: Sequence[Sample],
+    part: Sequence[Window],
+    flickering: bool,
+) -> Proof:
+    if not flickering and len(there) < ENOUGH:
+        sentence = f"there were only {len(there)} probes; at least {ENOUGH} are needed"
+        step = longer(FAULT)
+        return Proof(
+            proved=False, value=len(there), limit=ENOUGH, unit="probes", sentence=sentence, step=step
+        )
+    return fault.observed(before, _seen(twin, there, part, steady=not flickering))
 
 
 def _thirds(windows: Sequence[Window]) -> Iterator[tuple[str, list[Window]]]:
@@ -123,7 +156,7 @@ def _inside(samples: Iterable[Sample], windows: Sequence[Window]) -> Iterator[Sa
 def _of_third(samples: Sequence[Sample], windows: Sequence[Window], *, flickering: bool) -> list[Sample]:
     """The samples inside; where a probe takes nearly as long as a third, those of which a part lay inside."""
     inside = list(_inside(samples, windows))
-    if flickering or len(inside) >= FEW:
+    if flickering or len(inside) >= ENOUGH:
         return inside
     return [
         sample

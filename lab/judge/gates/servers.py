@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 from lab.judge.evidence import RunEvidence, TwinEvidence
+from lab.judge.gates.steps import AGAIN, advised
 from lab.model import (
     POSTGRES,
     RECOVERY,
@@ -40,7 +41,8 @@ def same_servers(scenario: Scenario, twin: TwinEvidence, *, data_read: bool = Tr
     `data_read`: whether the workload reads its data, and with them the database's counters.
     """
     left_out = broken(scenario)
-    problems = list(_read_to_the_end(twin, left_out))
+    unread = list(_unread(twin))
+    problems = [*unread, *_dead_at_the_start(twin, left_out)]
     for at_s, name, before, now in _changes(twin, left_out):
         if before is None:
             problems.append(f"{name} appeared at {at_s:.1f} s")
@@ -52,7 +54,8 @@ def same_servers(scenario: Scenario, twin: TwinEvidence, *, data_read: bool = Tr
         problems += _replaced_workers(twin)
     if data_read and POSTGRES not in left_out and STORE not in {fault.target() for fault in scenario.faults}:
         problems += _ended_sessions(twin)
-    return _gate(SAME_SERVERS, problems, "Every server kept running, as the same process.", twin.twin)
+    gate = _gate(SAME_SERVERS, problems, "Every server kept running, as the same process.", twin.twin)
+    return advised(gate, AGAIN if problems == unread else "")
 
 
 def _replaced_workers(twin: TwinEvidence) -> Iterator[str]:
@@ -137,12 +140,16 @@ def _started(twin: TwinEvidence, left_out: Container[str]) -> Mapping[str, Serve
     return {name: server for name, server in first.items() if name.partition("/")[0] not in left_out}
 
 
-def _read_to_the_end(twin: TwinEvidence, left_out: Container[str]) -> Iterator[str]:
+def _unread(twin: TwinEvidence) -> Iterator[str]:
+    """What the lab itself has missed."""
     readings = _readings(twin)
     if not readings or not readings[0].changed:
         yield "the servers were not read at the start"
     elif readings[-1].at_s < twin.phases.window(RECOVERY)[1]:
         yield f"the servers were last read at {readings[-1].at_s:.1f} s"
+
+
+def _dead_at_the_start(twin: TwinEvidence, left_out: Container[str]) -> Iterator[str]:
     yield from (
         f"{name} was not running at the start"
         for name, server in _started(twin, left_out).items()

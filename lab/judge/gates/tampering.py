@@ -1,4 +1,7 @@
-"""The gate of the proxies: whoever can run a program on this machine can change them, and that must show."""
+"""The gates of the proxies: whoever can run a program on this machine can change them, and that must show.
+
+A reading that failed shows nothing: it is the machine's fault or Toxiproxy's, not somebody else's.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,41 @@ from collections.abc import Iterator
 from lab.judge.evidence import TwinEvidence
 from lab.model import Gate, LinkState, ProxiesRead, Proxy
 
-UNTOUCHED = "proxies untouched"
+READ, UNTOUCHED = "proxies read", "proxies untouched"
+
+
+def was_read(twin: TwinEvidence) -> Gate:
+    """No reading of the proxies failed. An answer that never came is no sign that somebody has changed them."""
+    read = [event for event in twin.events if isinstance(event, ProxiesRead)]
+    failed = [event for event in read if event.error]
+    sentence = "Every reading of the proxies was answered."
+    if failed:
+        sentence = (
+            f"At {failed[0].at_s:.2f} s the proxies could not be read, so nobody knows how they were; that is no sign "
+            f"that somebody has changed them. {failed[0].error.rstrip('.')}."
+        )
+    return Gate(
+        name=READ,
+        passed=not failed,
+        value=len(failed),
+        limit=0,
+        unit="failed readings",
+        sentence=sentence,
+        twin=twin.twin,
+    )
 
 
 def untouched(twin: TwinEvidence) -> Gate:
-    """Every time they were read, all proxies were as planned, and there were no others."""
+    """Every time they could be read, all proxies were as planned, and there were no others."""
     read = [event for event in twin.events if isinstance(event, ProxiesRead)]
-    wrong = [event for event in read if not event.ok]
-    sentence = f"All {len(read)} readings found the proxies as planned."
+    wrong = [event for event in read if event.asked or event.echo]
+    answered = sum(not event.error for event in read)
+    sentence = f"{'All ' if answered == len(read) else ''}{answered} readings found the proxies as planned."
     if not read:
         sentence = "The proxies were never read."
     if wrong:
-        sentence = f"At {wrong[0].at_s:.2f} s {_told(wrong[0])}."
+        changes = "; ".join(_differences(wrong[0]))
+        sentence = f"At {wrong[0].at_s:.2f} s somebody else had changed the proxies: {changes}."
     return Gate(
         name=UNTOUCHED,
         passed=bool(read) and not wrong,
@@ -28,12 +54,6 @@ def untouched(twin: TwinEvidence) -> Gate:
         sentence=sentence,
         twin=twin.twin,
     )
-
-
-def _told(event: ProxiesRead) -> str:
-    if event.error:
-        return f"the proxies could not be read: {event.error.rstrip('.')}"
-    return f"somebody else had changed the proxies: {'; '.join(_differences(event))}"
 
 
 def _differences(event: ProxiesRead) -> Iterator[str]:

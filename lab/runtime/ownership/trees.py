@@ -74,7 +74,7 @@ def stopped(pid: int) -> bool:
 
 
 def _tree(root: int, without: Collection[str]) -> Iterator[tuple[int, int]]:
-    return _below(root, 0, without, _children if CHILDREN_KNOWN else _searched())
+    return _below(root, 0, without, children_of if CHILDREN_KNOWN else _searched())
 
 
 def _below(
@@ -95,7 +95,8 @@ def _searched() -> Callable[[int], Sequence[int]]:
     return lambda pid: found.pop(pid, ())
 
 
-def _children(pid: int) -> list[int]:
+def children_of(pid: int) -> list[int]:
+    """Its children, where the kernel tells them (`CHILDREN_KNOWN`)."""
     found: list[int] = []
     with suppress(OSError):  # it has just ended
         tasks = f"{PROC}/{pid}/task"
