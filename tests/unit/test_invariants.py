@@ -442,7 +442,7 @@ def test_a_user_whose_first_profile_was_written_in_the_run_is_a_pair_too() -> No
         ),
         ([], [charge_row(2, "r2")], "no confirmed booking"),
         (
-            [booking_row(2, "r2", status="pending", charge_id="ch_2")],
+            [booking_row(2, "r2", status="pending", charge_id="ch_2")],  # for a minute
             [charge_row(2, "r2")],
             "no confirmed booking",
         ),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import ClassVar
 
 from lab.checks.wording import counted
 from lab.model import Check, CheckResult, Evidence
-from lab.workload.booking.history import BOOKINGS
+from lab.workload.booking.effects import UNFINISHED_AT_MOST_S, age_s
+from lab.workload.booking.history import BOOKINGS, PENDING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,9 +18,7 @@ class CleanEndState(Check):
 
     name: ClassVar[str] = "clean end state"
     invariant: ClassVar[str] = "I12"
-    pending_at_most_s: float = (
-        10  # nobody pays later than 6 s after the request, and a sweeper that runs every 1.5 s undoes it
-    )
+    pending_at_most_s: float = UNFINISHED_AT_MOST_S
     open_at_most_s: float = 1.0  # a transaction; background work of the service takes milliseconds
 
     def title(self) -> str:
@@ -61,8 +59,6 @@ def _locks(evidence: Evidence) -> Iterator[str]:
 
 
 def _pending(evidence: Evidence, at_most_s: float) -> Iterator[str]:
-    read_at = datetime.fromisoformat(evidence.final["clock"][0]["now"])
     for row in evidence.final[BOOKINGS]:
-        age_s = (read_at - datetime.fromisoformat(row["created_at"])).total_seconds()
-        if row["status"] == "pending" and age_s > at_most_s:
-            yield f"booking {row['id']} ({row['reference']}) has been pending for {age_s:.0f} s"
+        if row["status"] == PENDING and (pending_s := age_s(evidence, row)) > at_most_s:
+            yield f"booking {row['id']} ({row['reference']}) has been pending for {pending_s:.0f} s"

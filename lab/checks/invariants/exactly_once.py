@@ -12,12 +12,12 @@ from typing import ClassVar
 
 from lab.checks.wording import counted
 from lab.model import Check, CheckResult, Evidence, Outcome, plural
+from lab.workload.booking.effects import effects
 from lab.workload.booking.history import (
     BOOKINGS,
     CHARGES,
     PROFILES,
     Intent,
-    effects,
     intents,
     summary,
     unacknowledged_kinds,

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from lab.checks.wording import counted
 from lab.model import Check, CheckResult, Evidence
-from lab.workload.booking.history import effects, intents, summary, unacknowledged_kinds
+from lab.workload.booking.effects import effects
+from lab.workload.booking.history import intents, summary, unacknowledged_kinds
 
 
 @dataclass(frozen=True, kw_only=True)

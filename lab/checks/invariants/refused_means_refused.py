@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from lab.checks.wording import counted, of_which
 from lab.model import Check, CheckResult, Evidence
-from lab.workload.booking.history import BOOKINGS, CHARGES, Intent, intents, summary, traces
+from lab.workload.booking.effects import traces
+from lab.workload.booking.history import BOOKINGS, CHARGES, Intent, intents, summary
 
 
 @dataclass(frozen=True, kw_only=True)
