@@ -780,6 +780,42 @@ def test_of_too_few_things_nothing_is_held(check: type[Check], monkeypatch: pyte
             monkeypatch.setattr(wording, "LOOKED_MIN", 1)
 
 
+DOUBT = Outcome.UNKNOWN
+NOTHING_ACKNOWLEDGED = [
+    (NoLostAcks(), [booking("r1"), transfer("t1", DOUBT)], {}),
+    (NoPhantoms(), [booking("r1", DOUBT)], {"bookings": [booking_row(2, "nobody")]}),
+    (RefusedMeansRefused(), [REFUSED], {"bookings": [booking_row(2, "r2")]}),
+    (NoDoubleBooking(), [booking("r1", DOUBT)], {"bookings": [booking_row(2, "r1"), booking_row(3, "r2")]}),
+    (ExactlyOnce(), [transfer("t1", DOUBT), booking("r1")], {}),
+    (UniqueIds(), [booking("r1"), booking("r2"), transfer("t1", DOUBT)], {}),
+]
+
+
+@pytest.mark.parametrize(
+    ("check", "history", "left"), NOTHING_ACKNOWLEDGED, ids=lambda value: getattr(value, "invariant", "")
+)
+def test_what_is_wrong_is_wrong_whatever_was_not_acknowledged(
+    check: Check, history: list[Operation], left: dict[str, Any]
+) -> None:
+    """One kind without an acknowledgement once hid the lost writes of another."""
+    assert judged(check, FabricatedTwin(history=history, final=ended(**left))).verdict is BROKEN
+
+
+def test_so_is_lost_money_and_a_torn_pair() -> None:
+    in_doubt = [transfer("t1", DOUBT)]
+    assert (
+        judged(Conservation(), FabricatedTwin(history=in_doubt, final=transferred(rows=1))).verdict is BROKEN
+    )
+    unknown = FabricatedTwin(history=[update("p2", DOUBT)], final=profile(2))
+    assert judged(AtomicPair(), unknown).verdict is BROKEN
+
+
+def test_so_is_what_is_left_open_where_nobody_asked() -> None:
+    waiting = {"pid": 7, "mode": "ShareLock", "relation": "wallets"}
+    nobody = FabricatedTwin(requests=requests(0, 0), final=ended(locks=[waiting]))
+    assert judged(CleanEndState(), nobody).verdict is BROKEN
+
+
 def test_what_is_wrong_is_wrong_among_however_few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wording, "LOOKED_MIN", 99)
     assert judged(NoLostAcks(), FabricatedTwin(history=[booking("r1")])).verdict is BROKEN

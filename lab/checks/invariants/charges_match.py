@@ -30,16 +30,21 @@ class ChargesMatch(Check):
         bookings = [row for row in named(evidence, BOOKINGS) if row["status"] == CONFIRMED]
         busy = under_way(evidence)
         settled = {name: charge for name, charge in charges.items() if name not in busy}
-        if not bookings and not any(map(kept_cents, settled.values())):
-            return self.undecided(
-                f"No booking was confirmed and none of {_so_many(charges, busy)} was kept, so there is nothing to match."
-            )
         payers: dict[str, list[Row]] = defaultdict(list)
         for booking in bookings:
             payers[str(booking["charge_id"])].append(booking)
         found = [*_unpaid(bookings, charges), *_unfounded(settled, payers)]
-        among = f"{_so_many(charges, busy)} and {len(bookings)} confirmed bookings"
-        return counted(self, found, "mismatch", "mismatches", among=among, looked=len(bookings))
+        told = _so_many(charges, busy)
+        nothing = f"No booking was confirmed and none of {told} was kept, so there is nothing to match."
+        return counted(
+            self,
+            found,
+            "mismatch",
+            "mismatches",
+            among=f"{told} and {len(bookings)} confirmed bookings",
+            looked=len(bookings),
+            undecided="" if bookings else nothing,
+        )
 
 
 def _so_many(charges: Collection[str], busy: Collection[str]) -> str:

@@ -25,13 +25,12 @@ class CleanEndState(Check):
         return "no transaction, lock wait or pending booking is left"
 
     def judge(self, evidence: Evidence) -> CheckResult:
-        if not len(evidence.requests):
-            return self.undecided("No request was recorded, so nothing could be left open.")
         found = [
             *_sessions(evidence, self.open_at_most_s),
             *_locks(evidence),
             *_pending(evidence, self.pending_at_most_s),
         ]
+        asked = bool(len(evidence.requests))
         return counted(
             self,
             found,
@@ -39,15 +38,16 @@ class CleanEndState(Check):
             "leftovers",
             among=f"{len(evidence.final['activity'])} sessions, their locks and all bookings at the end",
             looked=len(evidence.final["activity"]) + len(evidence.final[BOOKINGS]),
+            undecided="" if asked else "No request was recorded, so nothing could be left open.",
         )
 
 
 def _sessions(evidence: Evidence, at_most_s: float) -> Iterator[str]:
     for session in evidence.final["activity"]:
-        state, age_s = session["state"] or "", session["xact_age_s"]
+        state, open_s = session["state"] or "", session["xact_age_s"]
         at_work = state.startswith("idle in transaction") or state == "active"
-        if at_work and (age_s is None or age_s > at_most_s):
-            how = f"is {state}" if age_s is None else f"has been {state} for {age_s:.1f} s"
+        if at_work and (open_s is None or open_s > at_most_s):
+            how = f"is {state}" if open_s is None else f"has been {state} for {open_s:.1f} s"
             yield f"session {session['pid']} {how}: {session['query'][:80]}"
 
 

@@ -27,10 +27,9 @@ class RefusedMeansRefused(Check):
 
     def judge(self, evidence: Evidence) -> CheckResult:
         wanted = intents(evidence)
-        if not any(intent.acked for intent in wanted):
-            return self.undecided("No write was acknowledged, so refusals cannot be told from an outage.")
         refused = [intent for intent in wanted if intent.refused]
         too = " (conflicts included)" if refused else ""
+        served = any(intent.acked for intent in wanted)
         found = [
             text
             for kind in {intent.kind for intent in refused}
@@ -43,6 +42,9 @@ class RefusedMeansRefused(Check):
             "refused requests with an effect",
             among=f"{summary(wanted)} in the whole run, {of_which(len(refused))} refused{too}",
             looked=len(wanted),
+            undecided=""
+            if served
+            else "No write was acknowledged, so refusals cannot be told from an outage.",
         )
 
 

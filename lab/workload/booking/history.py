@@ -107,10 +107,16 @@ def _by_number(evidence: Evidence) -> Mapping[int, Operation]:
     return {each.i: each for each in evidence.history if each.i in needed}
 
 
-def unacknowledged_kinds(wanted: Sequence[Intent]) -> list[str]:
-    """The kinds without any acknowledgement: a check can say nothing about them."""
+def nothing_acknowledged(wanted: Sequence[Intent], what: str, so: str) -> str:
+    """Why a check can say nothing about some kind: it was wanted, but never acknowledged. "" if there is none.
+
+    `what` stands for the kinds if nothing was wanted at all; `so` says what follows.
+    """
     known = {intent.kind for intent in wanted if intent.acked}
-    return sorted(KINDS[kind] for kind in {intent.kind for intent in wanted} - known)
+    missing = sorted(KINDS[kind] for kind in {intent.kind for intent in wanted} - known)
+    if wanted and not missing:
+        return ""
+    return f"No {' and no '.join(missing) or what} was acknowledged, so {so}."
 
 
 def named(evidence: Evidence, table: str) -> list[Row]:
