@@ -9,7 +9,7 @@ from typing import ClassVar
 from lab.checks.wording import counted
 from lab.model import Check, CheckResult, Evidence
 from lab.workload.booking.effects import UNFINISHED_AT_MOST_S, age_s
-from lab.workload.booking.history import BOOKINGS, PENDING
+from lab.workload.booking.history import BOOKINGS, PENDING, named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +30,15 @@ class CleanEndState(Check):
             *_locks(evidence),
             *_pending(evidence, self.pending_at_most_s),
         ]
+        sessions, bookings = len(evidence.final["activity"]), len(named(evidence, BOOKINGS))
         asked = bool(len(evidence.requests))
         return counted(
             self,
             found,
             "leftover",
             "leftovers",
-            among=f"{len(evidence.final['activity'])} sessions, their locks and all bookings at the end",
-            looked=len(evidence.final["activity"]) + len(evidence.final[BOOKINGS]),
+            among=f"{sessions} sessions with their locks, and {bookings} bookings of this run",
+            looked=sessions + bookings,
             undecided="" if asked else "No request was recorded, so nothing could be left open.",
         )
 
