@@ -3,7 +3,8 @@
 An expectation is JSON, planned from the seed data and from what the client has asked for. A value must be equal, an
 object must have at least the members that are named, a list must be the same item by item. Some values allow for what
 others add: {FIRST: [...]} is a list that begins with these, {HAS: item} a list with this item somewhere, {BETWEEN:
-[low, high]} a number from low to high. {EITHER: [one, other]} leaves a choice to the service.
+[low, high]} a number from low to high. {EITHER: [one, other]} leaves a choice to the service. {NOTHING: true} is an
+answer without any content.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ FIRST = "$first"
 HAS = "$has"
 BETWEEN = "$between"
 EITHER = "$either"
+NOTHING = "$nothing"
 PLANTED = "planted by the oracle's own check"
 
 
@@ -31,6 +33,8 @@ def matches(expect: Any, answered: Any) -> bool:
         return isinstance(answered, list) and any(matches(expect[HAS], item) for item in answered)
     if isinstance(expect, dict) and EITHER in expect:
         return any(matches(one, answered) for one in expect[EITHER])
+    if isinstance(expect, dict) and NOTHING in expect:
+        return answered is None
     if isinstance(expect, dict) and BETWEEN in expect:
         low, high = expect[BETWEEN]
         number = isinstance(answered, int | float) and not isinstance(answered, bool)
@@ -69,7 +73,7 @@ def planted(expect: Any, answered: Any) -> Iterator[Any]:
     elif isinstance(expect, dict) and BETWEEN in expect:
         low, high = expect[BETWEEN]
         yield from (low - 1, high + 1)
-    elif isinstance(expect, dict):
+    elif isinstance(expect, dict) and NOTHING not in expect:
         for name, value in expect.items():
             yield {other: found for other, found in answered.items() if other != name}
             for wrong in planted(value, answered[name]):

@@ -54,9 +54,15 @@ def counted(
     *,
     among: str,
     looked: int,
+    undecided: str = "",
 ) -> CheckResult:
-    """The result of an invariant: held if there are no violations among enough. `among` says what was looked at."""
+    """The result of an invariant: held if there are no violations among enough. `among` says what was looked at.
+
+    `undecided` says why none would mean nothing, if that is so. What is wrong is wrong nevertheless.
+    """
     count = len(violations)
+    if not count and undecided:
+        return check.undecided(undecided)
     if not count and looked < LOOKED_MIN:
         return check.undecided(
             f"Only {among}: too few to say anything; at least {LOOKED_MIN} are needed.", looked

@@ -55,11 +55,11 @@ class Books:
         self.tables["charges"].append({**charge, "reference": asked["reference"]})
         paid = {"status": "confirmed", "price_cents": price, "charge_id": charge["id"]}
         row = self._add("bookings", **_stored(asked), **paid, created_at=CREATED_AT)
-        return {"id": row["id"], **asked, **paid}
+        return {"id": row["id"], **_stored(asked), **paid}
 
     def _hold(self, asked: Row) -> Row:
         row = self._add("holds", **_stored(asked), created_at=CREATED_AT)
-        return {"id": row["id"], **asked}
+        return {"id": row["id"], **_stored(asked)}
 
     def _transfer(self, asked: Row) -> Row:
         row = self._add("transfers", **asked)

@@ -23,6 +23,8 @@ from lab.plan.arrivals import plan_arrivals
 from lab.record import Manifest, RunWriter
 from lab.workload.booking import BOOKING
 from lab.workload.booking.slots import CONTESTED_DAY, CONTESTED_EVERY
+from loadtests.oracle import is_wrong
+from loadtests.records import NOT_NEEDED, REUSED, WRONG
 from tests.fabricated.books import Books, Row, start
 from tests.fabricated.evidence import HARDENED, NAIVE, T0_AT, a_manifest, a_summary, quiet
 from tests.fabricated.folder import (
@@ -41,7 +43,7 @@ MIX = {
     "get_booking": 9, "user_bookings": 4, "create_booking": 2, "create_booking_repeated": 1, "contested_booking": 1,
     "transfer": 1, "transfer_repeated": 1, "crossing_transfer": 1, "update_profile": 2, "create_hold": 1,
 }  # fmt: skip
-NOT_NEEDED, CONFLICT = 4, 409
+CONFLICT = 409
 DOUBTFUL_DONE_EVERY = 2  # of the writes without an answer
 
 
@@ -150,6 +152,8 @@ class _Play:
         if outcome == Outcome.OK or (outcome == Outcome.UNKNOWN and arrival.i % DOUBTFUL_DONE_EVERY):
             done = self.books.do(arrival)
             answered = done if outcome == Outcome.OK else None
+        wrong = outcome == Outcome.OK and is_wrong(arrival.expect, answered)
+        self.rows["flags"][arrival.i] = REUSED | WRONG * wrong
         return {
             "i": arrival.i, "op": arrival.op, "outcome": outcome, "status": int(self.rows["status"][arrival.i]),
             "end": float(self.rows["end"][arrival.i]), "answered": answered,
@@ -162,5 +166,4 @@ class _Play:
         hour = (body["room_id"], (at - CONTESTED_DAY) // CONTESTED_EVERY)
         if hour in self.taken:
             self.rows["status"][arrival.i], self.rows["outcome"][arrival.i] = CONFLICT, Outcome.REFUSED
-            self.rows["flags"][arrival.i] = 1
         self.taken.add(hour)

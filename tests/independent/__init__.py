@@ -7,5 +7,6 @@ folder       the files of a run, as lists and dictionaries
 numbers      what happened in each phase, time to recover, lost good-seconds
 slos         checks of requests
 invariants   checks of history and data
+expectations whether a success said what was planned
 comparing    everything in verdict.json that this reader finds otherwise
 """

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.independent import numbers
-from tests.independent.folder import Row, Run, Twin, read
+from tests.independent.expectations import is_wrong
+from tests.independent.folder import WRONG, Row, Run, Twin, read
 from tests.independent.invariants import INVARIANTS
 from tests.independent.slos import SLOS
 
@@ -39,16 +40,23 @@ def _of_twin(run: Run, twin: Twin, told: Row) -> Iterator[str]:
 
 
 def _outcomes(twin: Twin) -> Iterator[str]:
-    """What each client may believe; where the body decides, the history says what it was."""
+    """What each client may believe, and whether it was told the right thing.
+
+    Only the history says what an answer was; any other may have said that it had no effect, or not.
+    """
     answered = {answer["i"]: answer for answer in twin.history}
     for request in twin.requests:
         there = answered.get(request.i)
-        body = there["answered"] if there else {"effect": "none"} if request.outcome == 1 else None
-        wanted = numbers.outcome(request, body)
-        if wanted != request.outcome:
-            yield f"request {request.i}: outcome {request.outcome}, reader {wanted}"
+        bodies = [there["answered"]] if there else [None, {"effect": "none"}]
+        may_be = {numbers.outcome(request, body) for body in bodies}
+        if request.outcome not in may_be:
+            yield f"request {request.i}: outcome {request.outcome}, reader {sorted(may_be)}"
         if there and (there["outcome"], there["status"]) != (request.outcome, request.status):
             yield f"request {request.i}: its record and its history differ"
+        flagged = bool(request.flags & WRONG)
+        may_be_wrong = {is_wrong(request, body) for body in bodies}
+        if flagged not in (may_be_wrong if there else {False, *may_be_wrong}):
+            yield f"request {request.i}: wrong {flagged}, reader {not flagged}"
 
 
 def _checks(run: Run, twin: Twin, told: Row) -> Iterator[str]:

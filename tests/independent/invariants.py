@@ -16,6 +16,7 @@ from tests.independent.slos import NOTHING, Found, decided
 
 KIND = {"/bookings/": "bookings", "/transfers/": "transfers", "/holds/": "holds"}
 FEWEST_THINGS = 5
+SETTLED_AFTER_S = 10
 Wish = list[Row]  # all requests for one thing, under one reference
 Books = dict[tuple[str, str], Wish]
 
@@ -73,9 +74,10 @@ def refused(wish: Wish) -> bool:
     return all(answer["outcome"] == REFUSED for answer in wish)
 
 
-def judged(count: int, looked: int) -> Found:
-    """None wrong of fewer than five says nothing."""
-    return NOTHING if not count and looked < FEWEST_THINGS else decided(not count, count)
+def judged(count: int, looked: int, known: bool = True) -> Found:
+    """None wrong of fewer than five says nothing, nor where it is not `known` what there should be."""
+    told = known and looked >= FEWEST_THINGS
+    return decided(not count, count) if count or told else NOTHING
 
 
 def rows(
@@ -99,6 +101,36 @@ def left(twin: Twin, table: str, reference: str, but: tuple[str, ...] = ("cancel
     return len(rows(twin, table, reference, but))
 
 
+def unsettled(twin: Twin) -> set[str]:
+    """Charges whose booking may still be confirmed or undone, or be refunded: one for each that is young enough.
+
+    Pending is none of these where the client was told that it is booked.
+    """
+    of_this_run = [row for row in twin.final["bookings"] if row["reference"] is not None]
+    confirmed = {str(row["charge_id"]) for row in of_this_run if row["status"] == "confirmed"}
+    told = {reference for (table, reference), wish in wishes(twin).items() if acknowledged(wish)}
+    kept: dict[str, list[str]] = defaultdict(list)
+    for charge in twin.final["charges"]:
+        if charge["amount_cents"] > charge.get("refunded_cents", 0) and str(charge["id"]) not in confirmed:
+            kept[charge["reference"]].append(str(charge["id"]))
+    found: set[str] = set()
+    for row in of_this_run:
+        settling = row["status"] == "cancelled" or (
+            row["status"] == "pending" and row["reference"] not in told
+        )
+        if settling and age_s(twin, row) <= SETTLED_AFTER_S and kept[row["reference"]]:
+            found.add(kept[row["reference"]].pop(0))
+    return found
+
+
+def charged(twin: Twin, reference: str, open_charges: set[str]) -> list[Row]:
+    return [row for row in rows(twin, "charges", reference) if str(row["id"]) not in open_charges]
+
+
+def age_s(twin: Twin, row: Row) -> float:
+    return (at(twin.final["clock"][0]["now"]) - at(row["created_at"])).total_seconds()
+
+
 def at(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
@@ -111,10 +143,9 @@ def none_acknowledged(books: Books) -> bool:
 
 def no_lost_acks(_run: Run, twin: Twin, _check: Row) -> Found:
     books = wishes(twin)
-    if none_acknowledged(books):
-        return NOTHING
     due = [key for key, wish in books.items() if acknowledged(wish) and kept(twin, wish)]
-    return judged(sum(not left(twin, *key) for key in due), len(due))
+    lost = sum(not left(twin, *key) for key in due)
+    return judged(lost, len(due), known=not none_acknowledged(books))
 
 
 def kept(twin: Twin, wish: Wish) -> bool:
@@ -141,8 +172,6 @@ def no_lost_update(_run: Run, twin: Twin, _check: Row) -> Found:
 
 def no_phantoms(_run: Run, twin: Twin, _check: Row) -> Found:
     books = wishes(twin)
-    if not any(map(acknowledged, books.values())):
-        return NOTHING
     causes = {"charges": "bookings", "audit": "profiles"}
     count = 0
     for table in ("bookings", "charges", "transfers", "holds", "profiles", "audit"):
@@ -152,41 +181,35 @@ def no_phantoms(_run: Run, twin: Twin, _check: Row) -> Found:
             wished = (causes.get(table, table), row["reference"]) in books
             seeded = row["reference"] is None and row[name] in before
             count += not wished and not seeded
-    return judged(count, len(books))
+    return judged(count, len(books), known=any(map(acknowledged, books.values())))
 
 
 def refused_means_refused(_run: Run, twin: Twin, _check: Row) -> Found:
-    books = wishes(twin)
-    if not any(map(acknowledged, books.values())):
-        return NOTHING
+    books, open_charges = wishes(twin), unsettled(twin)
     count = 0
     for (table, reference), wish in books.items():
-        paid = table == "bookings" and rows(twin, "charges", reference)
+        paid = table == "bookings" and charged(twin, reference, open_charges)
         count += refused(wish) and bool(left(twin, table, reference, ("cancelled",)) or paid)
-    return judged(count, len(books))
+    return judged(count, len(books), known=any(map(acknowledged, books.values())))
 
 
 def exactly_once(_run: Run, twin: Twin, _check: Row) -> Found:
     books = {key: wish for key, wish in wishes(twin).items() if key[0] != "profiles"}
-    if none_acknowledged(books):
-        return NOTHING
-    count = 0
+    count, open_charges = 0, unsettled(twin)
     for (table, reference), wish in books.items():
         allowed = {1} if acknowledged(wish) else {0} if refused(wish) else {0, 1}
         if (undone := cancelled(twin, wish)) in (OK, UNKNOWN):
             allowed = {0} if undone == OK else allowed | {0}
         effects = {len(rows(twin, table, reference))}
         if table == "bookings":
-            effects.add(len(rows(twin, "charges", reference)))
+            effects.add(len(charged(twin, reference, open_charges)))
         names = {str(answer["answered"].get("id")) for answer in wish if answer["outcome"] == OK}
         count += not effects <= allowed or len(names) > 1
-    return judged(count, len(books))
+    return judged(count, len(books), known=not none_acknowledged(books))
 
 
 def no_double_booking(_run: Run, twin: Twin, _check: Row) -> Found:
     acked = [(ref, w) for (table, ref), w in wishes(twin).items() if table == "bookings" and acknowledged(w)]
-    if not acked:
-        return NOTHING
     known = {
         row["reference"] for row in twin.final["bookings"] if row["status"] in ("confirmed", "cancelled")
     }
@@ -202,13 +225,11 @@ def no_double_booking(_run: Run, twin: Twin, _check: Row) -> Found:
         for starts, ends in slots[1:]:
             count += starts < until
             until = max(until, ends)
-    return judged(count, len(acked))
+    return judged(count, len(acked), known=bool(acked))
 
 
 def conservation(_run: Run, twin: Twin, _check: Row) -> Found:
     acked = sum(acknowledged(wish) for (table, _), wish in wishes(twin).items() if table == "transfers")
-    if not acked:
-        return NOTHING
     before = {row["id"]: row["balance_cents"] for row in twin.initial["wallets"]}
     after = {row["id"]: row["balance_cents"] for row in twin.final["wallets"]}
     old = {row["id"] for row in twin.initial["ledger"]}
@@ -230,13 +251,12 @@ def conservation(_run: Run, twin: Twin, _check: Row) -> Found:
     for transfer in twin.final["transfers"]:
         cents = transfer["amount_cents"]
         count += told[transfer["id"]] != {transfer["from_wallet_id"]: -cents, transfer["to_wallet_id"]: cents}
-    return judged(count, acked)
+    return judged(count, acked, known=acked > 0)
 
 
 def atomic_pair(_run: Run, twin: Twin, _check: Row) -> Found:
     """Each version is in the audit exactly once, with the same words as in the profile."""
-    if not any(acknowledged(wish) for (table, _), wish in wishes(twin).items() if table == "profiles"):
-        return NOTHING
+    known = any(acknowledged(wish) for (table, _), wish in wishes(twin).items() if table == "profiles")
     first = {row["user_id"]: row["version"] for row in twin.initial["profiles"]}
     old = {row["id"] for row in twin.initial["audit"]}
     seen: dict[tuple[int, int], int] = defaultdict(int)
@@ -252,7 +272,7 @@ def atomic_pair(_run: Run, twin: Twin, _check: Row) -> Found:
     for profile in twin.final["profiles"]:
         audit = newest.get((profile["user_id"], profile["version"]), profile)
         count += any(audit[name] != profile[name] for name in ("display_name", "bio", "reference"))
-    return judged(count, len(had))
+    return judged(count, len(had), known)
 
 
 def charges_match(_run: Run, twin: Twin, _check: Row) -> Found:
@@ -260,29 +280,24 @@ def charges_match(_run: Run, twin: Twin, _check: Row) -> Found:
     paid = [
         row for row in twin.final["bookings"] if row["reference"] is not None and row["status"] == "confirmed"
     ]
-    if not charges or not paid:
-        return NOTHING
     kept = {name: row["amount_cents"] - row.get("refunded_cents", 0) for name, row in charges.items()}
     count = sum(kept.get(str(row["charge_id"])) != row["price_cents"] for row in paid)
-    for name in charges:
+    for name in set(charges) - unsettled(twin):
         payers = sum(str(row["charge_id"]) == name for row in paid)
         count += payers > 1 or (not payers and bool(kept[name]))
-    return judged(count, len(paid))
+    return judged(count, len(paid))  # nothing kept and nothing confirmed is nothing to look at
 
 
 def clean_end_state(_run: Run, twin: Twin, check: Row) -> Found:
-    if not twin.requests:
-        return NOTHING
-    now = at(twin.final["clock"][0]["now"])
     count = len(twin.final["locks"])
     for session in twin.final["activity"]:
-        state, age_s = session["state"] or "", session["xact_age_s"]
+        state, open_s = session["state"] or "", session["xact_age_s"]
         busy = state == "active" or state.startswith("idle in transaction")
-        count += busy and (age_s is None or age_s > check["open_at_most_s"])
+        count += busy and (open_s is None or open_s > check["open_at_most_s"])
     for row in twin.final["bookings"]:
-        age_s = (now - at(row["created_at"])).total_seconds()
-        count += row["status"] == "pending" and age_s > check["pending_at_most_s"]
-    return judged(count, len(twin.final["activity"]) + len(twin.final["bookings"]))
+        count += row["status"] == "pending" and age_s(twin, row) > check["pending_at_most_s"]
+    of_this_run = [row for row in twin.final["bookings"] if row["reference"] is not None]
+    return judged(count, len(twin.final["activity"]) + len(of_this_run), known=bool(twin.requests))
 
 
 def stored_as_asked(_run: Run, twin: Twin, _check: Row) -> Found:
@@ -425,15 +440,14 @@ def crossed(run: Run, twin: Twin, phase: str) -> int:
 
 def unique_ids(_run: Run, twin: Twin, _check: Row) -> Found:
     books = {key: wish for key, wish in wishes(twin).items() if key[0] != "profiles"}
-    if none_acknowledged(books):
-        return NOTHING
     references: dict[tuple[str, str], set[str]] = defaultdict(set)
     for (table, reference), wish in books.items():
         for answer in wish:
             told = answer["answered"]
             if answer["outcome"] == OK and isinstance(told, dict) and told.get("id") is not None:
                 references[table, str(told["id"])].add(reference)
-    return judged(sum(len(names) - 1 for names in references.values()), len(references))
+    twice = sum(len(names) - 1 for names in references.values())
+    return judged(twice, len(references), known=not none_acknowledged(books))
 
 
 def way(wish: Wish) -> tuple[int, int]:

@@ -145,6 +145,19 @@ def test_of_two_who_want_all_of_a_wallet_one_must_be_served_and_the_other_refuse
         assert one["amount_cents"] == other["amount_cents"] == seed.WALLET_CENTS
 
 
+def test_who_cancels_is_told_nothing_else() -> None:
+    """The status says that it is done: whatever else comes is the answer to another request."""
+    one, other = (
+        Intent(i=i, at_s=1.0, op=op, sizes=SIZES, random=Random(i))
+        for i, op in enumerate(("create_booking_cancelled", "cancel_booking"))
+    )
+    cancellation = followers.cancellation(other, writing.create_booking_cancelled(one))
+    assert not is_wrong(cancellation.expect, None)
+    assert rejects_planted_wrong(cancellation.expect, None)
+    for told in ({"id": 7, "status": "confirmed"}, {}, [], "", 0):
+        assert is_wrong(cancellation.expect, told)
+
+
 @pytest.mark.parametrize("bookings", [39, 90, 2_000, 2_001])
 def test_for_how_long_a_room_is_booked_is_what_is_seeded(bookings: int) -> None:
     sizes = {**SIZES, "bookings": bookings}

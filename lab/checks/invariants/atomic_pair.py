@@ -26,13 +26,18 @@ class AtomicPair(Check):
         return "profile and audit tell the same story"
 
     def judge(self, evidence: Evidence) -> CheckResult:
-        if not any(intent.acked for intent in intents(evidence, PROFILES)):
-            return self.undecided("No profile update was acknowledged, so there is no pair to check.")
         had, audited = _had(evidence), _audited(evidence.initial, evidence.final)
         found = [*_one_sided(had, audited), *_different(evidence.final)]
-        count = had.total()
-        among = f"{count} profile versions written in this run"
-        return counted(self, found, "torn pair", "torn pairs", among=among, looked=count)
+        count, acked = had.total(), any(intent.acked for intent in intents(evidence, PROFILES))
+        return counted(
+            self,
+            found,
+            "torn pair",
+            "torn pairs",
+            among=f"{count} profile versions written in this run",
+            looked=count,
+            undecided="" if acked else "No profile update was acknowledged, so there is no pair to check.",
+        )
 
 
 def _had(evidence: Evidence) -> Versions:

@@ -12,15 +12,15 @@ from typing import ClassVar
 
 from lab.checks.wording import counted
 from lab.model import Check, CheckResult, Evidence, Outcome, plural
+from lab.workload.booking.effects import effects
 from lab.workload.booking.history import (
     BOOKINGS,
     CHARGES,
     PROFILES,
     Intent,
-    effects,
     intents,
+    nothing_acknowledged,
     summary,
-    unacknowledged_kinds,
 )
 
 
@@ -36,9 +36,6 @@ class ExactlyOnce(Check):
 
     def judge(self, evidence: Evidence) -> CheckResult:
         wanted = [intent for intent in intents(evidence) if intent.kind != PROFILES]
-        if not wanted or unacknowledged_kinds(wanted):
-            kinds = " and no ".join(unacknowledged_kinds(wanted)) or "booking or transfer"
-            return self.undecided(f"No {kinds} was acknowledged, so nothing could have been doubled.")
         rows = {kind: effects(evidence, kind) for kind in {intent.kind for intent in wanted}}
         charges = effects(evidence, CHARGES) if BOOKINGS in rows else {}
         found = [text for intent in wanted if (text := _violation(intent, rows[intent.kind], charges))]
@@ -50,6 +47,7 @@ class ExactlyOnce(Check):
             "intents with the wrong number of effects",
             among=f"{summary(wanted)} requested ({retried} of them more than once)",
             looked=len(wanted),
+            undecided=nothing_acknowledged(wanted, "booking or transfer", "nothing could have been doubled"),
         )
 
 

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from lab.checks.wording import counted
 from lab.model import Check, CheckResult, Evidence
-from lab.workload.booking.history import effects, intents, summary, unacknowledged_kinds
+from lab.workload.booking.effects import effects
+from lab.workload.booking.history import intents, nothing_acknowledged, summary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,9 +21,6 @@ class NoLostAcks(Check):
 
     def judge(self, evidence: Evidence) -> CheckResult:
         wanted = intents(evidence)
-        if not wanted or unacknowledged_kinds(wanted):
-            kinds = " and no ".join(unacknowledged_kinds(wanted)) or "write"
-            return self.undecided(f"No {kinds} was acknowledged, so nothing could have been lost.")
         acked = [intent for intent in wanted if intent.acked and intent.effects[0]]
         there = {kind: effects(evidence, kind) for kind in {intent.kind for intent in acked}}
         lost = [
@@ -35,4 +33,5 @@ class NoLostAcks(Check):
             "lost acknowledgements",
             among=f"{summary(acked)} that were acknowledged",
             looked=len(acked),
+            undecided=nothing_acknowledged(wanted, "write", "nothing could have been lost"),
         )

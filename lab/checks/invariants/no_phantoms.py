@@ -41,16 +41,22 @@ class NoPhantoms(Check):
 
     def judge(self, evidence: Evidence) -> CheckResult:
         wanted = intents(evidence)
-        if not any(intent.acked for intent in wanted):
-            return self.undecided("No write was acknowledged, so it is not known what should be there.")
         asked: dict[str, set[str]] = {kind: set() for kind in KINDS}
         for intent in wanted:
             asked[intent.kind].add(intent.reference)
         found = [
             phantom for table in CAUSED_BY for phantom in _phantoms(evidence, table, asked[CAUSED_BY[table]])
         ]
-        among = f"the rows left by {summary(wanted)}"
-        return counted(self, found, "phantom write", "phantom writes", among=among, looked=len(wanted))
+        known = any(intent.acked for intent in wanted)
+        return counted(
+            self,
+            found,
+            "phantom write",
+            "phantom writes",
+            among=f"the rows left by {summary(wanted) or 'no writes'}",
+            looked=len(wanted),
+            undecided="" if known else "No write was acknowledged, so it is not known what should be there.",
+        )
 
 
 def _phantoms(evidence: Evidence, table: str, asked: set[str]) -> Iterator[str]:

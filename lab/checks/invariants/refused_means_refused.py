@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from lab.checks.wording import counted, of_which
 from lab.model import Check, CheckResult, Evidence
-from lab.workload.booking.history import BOOKINGS, CHARGES, Intent, intents, summary, traces
+from lab.workload.booking.effects import traces
+from lab.workload.booking.history import BOOKINGS, CHARGES, Intent, intents, summary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +27,9 @@ class RefusedMeansRefused(Check):
 
     def judge(self, evidence: Evidence) -> CheckResult:
         wanted = intents(evidence)
-        if not any(intent.acked for intent in wanted):
-            return self.undecided("No write was acknowledged, so refusals cannot be told from an outage.")
         refused = [intent for intent in wanted if intent.refused]
         too = " (conflicts included)" if refused else ""
+        served = any(intent.acked for intent in wanted)
         found = [
             text
             for kind in {intent.kind for intent in refused}
@@ -42,6 +42,9 @@ class RefusedMeansRefused(Check):
             "refused requests with an effect",
             among=f"{summary(wanted)} in the whole run, {of_which(len(refused))} refused{too}",
             looked=len(wanted),
+            undecided=""
+            if served
+            else "No write was acknowledged, so refusals cannot be told from an outage.",
         )
 
 

@@ -13,7 +13,7 @@ from lab.workload.booking.history import (
     Intent,
     acknowledgements,
     intents,
-    unacknowledged_kinds,
+    nothing_acknowledged,
 )
 
 
@@ -32,9 +32,6 @@ class UniqueIds(Check):
 
     def judge(self, evidence: Evidence) -> CheckResult:
         wanted = [intent for intent in intents(evidence) if intent.kind != PROFILES]
-        if not wanted or unacknowledged_kinds(wanted):
-            kinds = " and no ".join(unacknowledged_kinds(wanted)) or "creation"
-            return self.undecided(f"No {kinds} was acknowledged, so no id was given.")
         owners: dict[tuple[str, str], Intent] = {}
         found = [text for intent in wanted if (text := _reused(intent, owners))]
         return counted(
@@ -44,6 +41,7 @@ class UniqueIds(Check):
             "ids given twice",
             among=f"{len(owners)} ids",
             looked=len(owners),
+            undecided=nothing_acknowledged(wanted, "creation", "no id was given"),
         )
 
 

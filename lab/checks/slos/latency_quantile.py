@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lab.checks.slos.of_phase import PhaseCheck
+from lab.checks.slos.shares import doubt
 from lab.checks.wording import SAMPLES_MIN, decided, result, whom
-from lab.judge.statistics import Requests, carried_by, censored_ms, quantile
-from lab.model import CheckResult, Evidence
+from lab.judge.statistics import Requests, carried_by, censored_ms, quantile, ratio
+from lab.model import CheckResult, Evidence, Verdict, percent
 
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyQuantile(PhaseCheck):
-    """Over all planned requests. If it falls on one without a right answer, it is infinite."""
+    """Over all planned requests. If it falls on one without a right answer, it is infinite.
+
+    It keeps its limit if the share in time does: one too near `quantile` to tell is left open, as that of a ShareCheck.
+    """
 
     name: ClassVar[str] = "latency quantile"
     quantile: float
@@ -27,19 +31,23 @@ class LatencyQuantile(PhaseCheck):
         return max(SAMPLES_MIN, carried_by(self.quantile))
 
     def look(self, planned: Requests, _evidence: Evidence) -> CheckResult:
-        found_ms = quantile(censored_ms(planned), self.quantile)
+        waited_ms = censored_ms(planned)
+        found_ms, in_time = quantile(waited_ms, self.quantile), waited_ms <= self.at_most_ms
+        unclear = doubt(planned, in_time, self.quantile)
         share = f"{100 * self.quantile:g} % of {len(planned)} requests{whom(self.ops)}"
         if math.isfinite(found_ms):
-            sentence = f"{share} got the right answer within {found_ms:.0f} ms."
+            told = f"{share} got the right answer within {found_ms:.0f} ms"
         else:
-            sentence = f"Fewer than {share} got a right answer at all."
+            told = f"Fewer than {share} got a right answer at all"
+        if unclear:
+            told += f", and {percent(ratio(in_time))} within {self.at_most_ms:g} ms{unclear}"
         return result(
             self,
-            decided(found_ms <= self.at_most_ms),
+            Verdict.INCONCLUSIVE if unclear else decided(found_ms <= self.at_most_ms),
             value=found_ms,
             threshold=self.at_most_ms,
             unit="ms",
-            sentence=sentence,
+            sentence=f"{told}.",
             looked=len(planned),
             unreached="no right answer",
         )

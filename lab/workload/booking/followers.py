@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.model import Arrival
 from lab.workload import Follower, Intent
-from lab.workload.booking.reading import HAS
+from lab.workload.booking.reading import HAS, NOTHING
 from lab.workload.booking.writing import a_profile, a_transfer, last_shared
 
 CROSSING_AFTER_S = 0.01  # longer than between two locks when all is well, shorter than one slow round trip
@@ -68,7 +68,7 @@ def own_day(intent: Intent, first: Arrival) -> Arrival:
 
 
 def cancellation(intent: Intent, first: Arrival) -> Arrival:
-    """The client no longer wants what was booked a second ago."""
+    """The client no longer wants what was booked a second ago. A success says no more: I9 sees what it did."""
     return Arrival(
         i=intent.i,
         at_s=intent.at_s,
@@ -76,6 +76,7 @@ def cancellation(intent: Intent, first: Arrival) -> Arrival:
         method="DELETE",
         path="/bookings/{id}/",
         key=f"key-{intent.reference}",
+        expect={NOTHING: True},
         reads=first.i,
     )
 

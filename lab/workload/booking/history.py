@@ -21,7 +21,7 @@ HOLDS = "holds"
 KINDS = {BOOKINGS: "booking", TRANSFERS: "transfer", PROFILES: "profile update", HOLDS: "hold"}
 KIND_BY_PATH = {"/bookings/": BOOKINGS, "/transfers/": TRANSFERS, "/holds/": HOLDS}
 CANCELS = "cancel_booking"  # the operation
-CANCELLED, PENDING = "cancelled", "pending"
+CANCELLED, CONFIRMED, PENDING = "cancelled", "confirmed", "pending"
 REFUSED_ONLY = {Outcome.REFUSED}
 CONFLICT, STALE = 409, 412
 Row = Mapping[str, Any]
@@ -107,36 +107,16 @@ def _by_number(evidence: Evidence) -> Mapping[int, Operation]:
     return {each.i: each for each in evidence.history if each.i in needed}
 
 
-def unacknowledged_kinds(wanted: Sequence[Intent]) -> list[str]:
-    """The kinds without any acknowledgement: a check can say nothing about them."""
-    known = {intent.kind for intent in wanted if intent.acked}
-    return sorted(KINDS[kind] for kind in {intent.kind for intent in wanted} - known)
+def nothing_acknowledged(wanted: Sequence[Intent], what: str, so: str) -> str:
+    """Why a check can say nothing about some kind: it was wanted, but never acknowledged. "" if there is none.
 
-
-def effects(evidence: Evidence, kind: str) -> Mapping[str, int]:
-    """How many effects of `kind` each reference has left; 0 for one that is not in it.
-
-    The same as traces, but a pending booking is no booking yet.
+    `what` stands for the kinds if nothing was wanted at all; `so` says what follows.
     """
-    return evidence.once(_counted, kind, (CANCELLED, PENDING))
-
-
-def traces(evidence: Evidence, kind: str) -> Mapping[str, int]:
-    """How many rows of `kind` each reference has left, without cancelled bookings and refunded charges."""
-    return evidence.once(_counted, kind, (CANCELLED,))
-
-
-def _counted(evidence: Evidence, kind: str, but: tuple[str, ...]) -> Counter[str]:
-    if (
-        kind == PROFILES
-    ):  # one update is one version: a row in profiles, as long as it is the newest, and one in audit
-        return Counter({str(row["reference"]) for name in (PROFILES, AUDIT) for row in named(evidence, name)})
-    rows = (row for row in named(evidence, kind) if row.get("status") not in but and not _refunded(row))
-    return Counter(str(row["reference"]) for row in rows)
-
-
-def _refunded(charge: Row) -> bool:
-    return bool(charge.get("refunded_cents", 0) >= charge.get("amount_cents", 1))
+    known = {intent.kind for intent in wanted if intent.acked}
+    missing = sorted(KINDS[kind] for kind in {intent.kind for intent in wanted} - known)
+    if wanted and not missing:
+        return ""
+    return f"No {' and no '.join(missing) or what} was acknowledged, so {so}."
 
 
 def named(evidence: Evidence, table: str) -> list[Row]:

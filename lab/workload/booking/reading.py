@@ -18,7 +18,7 @@ SHORT_PAGE = 2
 ROOMS_SHOWN = 100
 EDITED_EVERY_S = 0.5  # all clients within it edit the same profile
 # What the run adds to the seed (loadtests/oracle.py): rows come after those of the seed, numbers grow.
-FIRST, HAS, BETWEEN, EITHER = "$first", "$has", "$between", "$either"
+FIRST, HAS, BETWEEN, EITHER, NOTHING = "$first", "$has", "$between", "$either", "$nothing"
 AT_ONCE = 500  # requests that may be answered before one that was due earlier
 
 
