@@ -262,7 +262,7 @@ def test_a_kill_that_only_the_containers_counters_show_is_noticed_and_named() ->
     run = seen(run, {"service/1": replace(ALL["service/1"], oom_kills=3)})
     run = seen(run, {"service/1": replace(ALL["service/1"], oom_kills=0)}, AT_S + 1)  # a new container
     (gate,) = failed(run)
-    assert gate.name == MEMORY
+    assert (gate.name, gate.value, gate.limit, gate.unit) == (MEMORY, 1, 0, "killed")
     assert "killed 1 process for lack of memory. One was in service/1 of the hardened twin." in gate.sentence
 
 

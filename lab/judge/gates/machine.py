@@ -82,12 +82,13 @@ def memory(run: RunEvidence) -> Gate:
         sentence += f" One was in {next(iter(victims))}."
     elif not samples:
         sentence = "There is no record of the machine's memory."
+    value, limit, unit = (killed, 0, "killed") if killed else (swapped / 1e6, SWAPPED_BYTES_MAX / 1e6, "MB")
     return Gate(
         name=MEMORY,
-        passed=bool(samples) and swapped <= SWAPPED_BYTES_MAX and not killed,
-        value=swapped / 1e6 if samples else None,
-        limit=SWAPPED_BYTES_MAX / 1e6,
-        unit="MB",
+        passed=bool(samples) and value <= limit,
+        value=value if samples or killed else None,
+        limit=limit,
+        unit=unit,
         sentence=sentence,
     )
 
