@@ -93,7 +93,8 @@ def scored(readme: str, score: str) -> str:
 def print_cases(cases: Sequence[Case]) -> None:
     table = columns(("kind", "case", "scenario", "caught by", "what is wrong"), whole="case")
     for case in cases:
-        table.add_row(case.kind, case.name, case.scenario, case.caught_by or "same verdict", case.why)
+        must = case.caught_by or ("nobody" if case.equivalent else "same verdict")
+        table.add_row(case.kind, case.name, case.scenario, must, case.why)
     console.print(table)
 
 

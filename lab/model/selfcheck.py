@@ -23,7 +23,7 @@ class Finding(StrEnum):
     ELSEWHERE = "told by another"
     SURVIVED = "not noticed"
     DORMANT = "never ran"  # the code in question: the case proves nothing
-    UNDECIDED = "undecided"  # the run did not end, or the machine spoiled it
+    UNDECIDED = "undecided"  # the run did not end, the machine spoiled it, or too little was seen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,12 @@ class Case:
     mutation: Mutation | None = None
     sabotage: Sabotage | None = None
     rise: tuple[float, float] | None = None  # between which two values the number must rise
+    # What shows that the gate or check that is named failed because of what was done, and of nothing else: words of its
+    # sentence, and between which two values a gate must lie.
+    says: str = ""
+    value: tuple[float, float] | None = None
     equivalent: str = ""  # why nobody could notice: then it must survive
+    silent: tuple[str, ...] = ()  # where nothing is changed: the checks that must not break
     awaits: str = ""  # the scenario to come that can see it: until then it does not count
 
     @property

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.model import FAULT, PhaseNumbers, RunVerdict, TwinVerdict, Verdict
+from lab.model import FAULT, Gate, PhaseNumbers, RunVerdict, TwinVerdict, Verdict
 from lab.model.selfcheck import Case, CaseKind, CaseResult, Finding
 
 INVALID = 3
@@ -14,7 +14,7 @@ REFUSALS = {
     "checksums": ("was changed after the run", "is missing", "was not there when the run ended"),
     "names of the twins": ("belongs to the twin",),
 }
-SPOILED_BASELINE = {"baseline healthy"}
+BASELINE_HEALTHY = "baseline healthy"  # fails on a busy machine, too
 # What an effect of known size moves: the number, and what it is called.
 MEASURED: Mapping[str, tuple[Callable[[PhaseNumbers], float | None], str]] = {
     "p50": (lambda numbers: numbers.p50_ms, "The median in ms"),
@@ -30,7 +30,8 @@ Told = tuple[Finding, str, tuple[str, ...]]  # how it ended, as a sentence, and 
 class Trial:
     """A run that was made for a case: the last exit code and words of the lab, and what its folder says, if it has one.
 
-    A verdict has the titles of its checks; `checks` are their names, in the same order.
+    A verdict has the titles of its checks; `checks` are their names, in the same order. `amiss` is what in the run no
+    busy machine does.
     """
 
     code: int
@@ -38,6 +39,7 @@ class Trial:
     run: str = ""
     verdict: RunVerdict | None = None
     checks: tuple[str, ...] = ()
+    amiss: tuple[str, ...] = ()
     ran: bool = True  # whether a log shows that the code in question ran
     error: str = ""  # why the case could not be tried as it should
 
@@ -63,7 +65,7 @@ def _finding(case: Case, trial: Trial) -> Told:
         return _same(trial.verdict)
     if case.kind is CaseKind.EFFECT:
         return _effect(case, trial.verdict, trial.checks)
-    return _told(case, trial.verdict, trial.checks)
+    return _told(case, trial.verdict, trial)
 
 
 def _without_a_verdict(case: Case, trial: Trial) -> Told:
@@ -109,31 +111,62 @@ def _rise(name: str, limits: tuple[float, float], clean: TwinVerdict, planted: T
     return (Finding.CAUGHT if seen else Finding.SURVIVED), sentence, (name,) if seen else ()
 
 
-def _told(case: Case, verdict: RunVerdict, names: Sequence[str]) -> Told:
+def _told(case: Case, verdict: RunVerdict, trial: Trial) -> Told:
     """The gates or checks of any twin that caught it. Only a gate can catch sabotage: a check blames the twin."""
-    failed = [gate for gate in verdict.gates if not gate.passed]
-    gates = tuple(dict.fromkeys(gate.name for gate in failed))
-    checks = tuple(name for twin in verdict.twins for name in _broken(twin, names))
-    told = gates or tuple(dict.fromkeys(checks))
+    gates = _unique(gate.name for gate in verdict.gates if not gate.passed)
+    told = gates or _unique(name for twin in verdict.twins for name in _broken(twin, trial.checks))
+    if case.silent and verdict.valid:
+        told = tuple(name for name in told if name in case.silent)
     if case.kind is CaseKind.SABOTAGE and verdict.valid:
         return Finding.SURVIVED, verdict.sentence, ()
+    if chance := _by_chance(case, verdict, trial, told):
+        return Finding.UNDECIDED, f"{chance} {verdict.sentence}", told
     if case.caught_by in told:
-        return Finding.CAUGHT, _who_told(case.caught_by, verdict, names), told
-    if case.kind is CaseKind.MUTANT and gates and set(gates) != SPOILED_BASELINE:
+        return Finding.CAUGHT, _who_told(case, verdict, trial.checks), told
+    if case.kind is CaseKind.MUTANT and gates and set(gates) != {BASELINE_HEALTHY}:
         return Finding.UNDECIDED, verdict.sentence, told
     return (Finding.ELSEWHERE if told else Finding.SURVIVED), verdict.sentence, told
 
 
-def _who_told(name: str, verdict: RunVerdict, names: Sequence[str]) -> str:
-    """What the gate or check called `name` said."""
+def _by_chance(case: Case, verdict: RunVerdict, trial: Trial, told: Sequence[str]) -> str:
+    """Why the run says nothing about the case, whatever `told` in it; "" if it does."""
+    if case.kind is CaseKind.MUTANT and BASELINE_HEALTHY in told and not trial.amiss:
+        return "A busy machine explains what was seen before the fault."
+    if case.caught_by in told and not _because_of_it(case, verdict, trial.checks):
+        return f"'{case.caught_by}' failed for another reason than what was done."
+    unclear = any(twin.verdict is Verdict.INCONCLUSIVE for twin in verdict.twins)
+    if case.equivalent and unclear and not (told or case.silent):
+        return "Too little was seen to say that nobody could notice it."
+    return ""
+
+
+def _because_of_it(case: Case, verdict: RunVerdict, names: Sequence[str]) -> bool:
+    if verdict.valid:
+        return case.says.casefold() in _who_told(case, verdict, names).casefold()
+    return any(_is_of(case, gate) for gate in verdict.gates)
+
+
+def _is_of(case: Case, gate: Gate) -> bool:
+    """Whether `gate` is the one that must fail, and failed because of what was done."""
+    if gate.passed or gate.name != case.caught_by or case.says.casefold() not in gate.sentence.casefold():
+        return False
+    return case.value is None or (gate.value is not None and case.value[0] <= gate.value <= case.value[1])
+
+
+def _who_told(case: Case, verdict: RunVerdict, names: Sequence[str]) -> str:
+    """What the gate or check that caught it said."""
     for gate in verdict.gates:
-        if gate.name == name and not gate.passed:
+        if _is_of(case, gate):
             return gate.sentence
     for twin in verdict.twins:
         broken = _broken(twin, names)
-        if name in broken:
-            return _sentence(twin, broken.index(name))
+        if case.caught_by in broken:
+            return _sentence(twin, broken.index(case.caught_by))
     return verdict.sentence
+
+
+def _unique(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
 
 
 def _broken(twin: TwinVerdict, names: Sequence[str]) -> list[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lab.model import LabError
-from lab.model.selfcheck import Case
+from lab.model import LabError, plural
+from lab.model.selfcheck import Case, CaseKind
 from lab.record.codec import Damaged, structured
 
 FOLDER = Path(__file__).parent / "cases"
@@ -27,8 +27,31 @@ MUTATION, SABOTAGE = ("file", "old", "new"), ("act", "phase", "after_s", "for_s"
 
 @cache
 def cases() -> tuple[Case, ...]:
-    """Every case, in the order of the files and within each."""
-    return tuple(case for path in sorted(FOLDER.glob("*.toml")) for case in read(path))
+    """Every case, in the order of the files and within each; then a control of each run that mutants are tried in."""
+    written = [case for path in sorted(FOLDER.glob("*.toml")) for case in read(path)]
+    return (*written, *controls(written))
+
+
+def controls(written: Iterable[Case]) -> Iterator[Case]:
+    """For each run that mutants are tried in, the same without a mutant: a check that breaks there catches nothing.
+
+    Except where the words of the check tell one from the other.
+    """
+    tried: dict[tuple[object, ...], list[Case]] = {}
+    for case in written:
+        if case.kind is CaseKind.MUTANT and case.counts and not case.says:
+            tried.setdefault((case.scenario, case.twins, case.settings), []).append(case)
+    for first, *others in tried.values():
+        yield Case(
+            name=f"without-{first.name}",
+            kind=CaseKind.MUTANT,
+            why=f"The same run as for {first.name} and {plural(len(others), 'other mutant')}, without any.",
+            scenario=first.scenario,
+            twins=first.twins,
+            settings=first.settings,
+            equivalent="nothing is changed",
+            silent=tuple(sorted({case.caught_by for case in (first, *others)})),
+        )
 
 
 def chosen(quick: bool, only: Iterable[str]) -> tuple[Case, ...]:

@@ -12,12 +12,13 @@ from pathlib import Path
 from lab import paths
 from lab.model import LabError
 from lab.model.selfcheck import Case, CaseKind, CaseResult, Finding, as_it_must
+from lab.record import RunRecord
 from lab.record.files import read_value, write_value
-from lab.record.manifest import read_manifest
 from lab.record.verdicts import read_verdict
 from lab.runtime.ownership.lock import run_lock
 from lab.runtime.programs import Ended
 from lab.selfcheck.acts import Saboteur
+from lab.selfcheck.amiss import amiss
 from lab.selfcheck.forgery import AFTERWARDS, FORGERIES
 from lab.selfcheck.judging import Trial, found
 from lab.selfcheck.workshop import Workshop, ran
@@ -144,10 +145,17 @@ def seen(case: Case, done: Ended, folder: Path | None, error: str) -> Trial:
     trial = Trial(code=done.code, words=done.stderr.strip(), error=error)
     if folder is None:
         return trial
-    try:
-        verdict = read_verdict(folder)
-        checks = tuple(check.name for check in read_manifest(folder).scenario.checks)
-    except LabError:
-        verdict, checks = None, ()
     proved = case.mutation is None or ran(folder, case.name)
-    return replace(trial, run=folder.name, verdict=verdict, checks=checks, ran=proved)
+    trial = replace(trial, run=folder.name, ran=proved)
+    try:
+        record, verdict = RunRecord(folder), read_verdict(folder)
+        names = tuple(check.name for check in record.manifest.scenario.checks)
+        wrong = () if verdict.valid or case.kind is not CaseKind.MUTANT else _amiss(record)
+    except LabError:
+        return trial
+    return replace(trial, verdict=verdict, checks=names, amiss=wrong)
+
+
+def _amiss(record: RunRecord) -> tuple[str, ...]:
+    paths = {number: str(asked.members["path"]) for number, asked in record.schedule.asked.items()}
+    return tuple(told for twin in record.twins for told in amiss(twin, paths))

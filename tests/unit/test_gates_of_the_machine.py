@@ -15,6 +15,7 @@ from lab.model import (
     Fault,
     Gate,
     Life,
+    Limits,
     MachineSample,
     MetricsReading,
     Restarter,
@@ -251,6 +252,44 @@ def test_a_scenario_that_limits_memory_may_have_something_killed() -> None:
     run = run_of(faults=(MemoryLimit(part=SERVICE, memory_mib=64),))
     run.machine = [replace(one, oom_kills=int(one.at_s > AT_S)) for one in quiet()]
     assert MEMORY not in names(run)
+
+
+def with_kills(part: str, **scenario: object) -> set[str]:
+    """The gates that fail after the kernel has killed a process of `part` in the second twin."""
+    killed = {part: replace(ALL[part], oom_kills=1)}
+    run = run_of(**scenario)
+    run.machine = [replace(one, oom_kills=int(one.at_s > AT_S)) for one in quiet()]
+    return names(seen(seen(run, {part: replace(ALL[part], oom_kills=0)}, 1.0), killed))
+
+
+LITTLE, SLOW = Limits(memory_mib=64), Limits(cpus=0.5)
+
+
+@pytest.mark.parametrize(
+    ("part", "scenario", "noticed"),
+    [
+        ("service/1", {"topology": Topology(limits={SERVICE: SLOW})}, True),
+        ("service/1", {"topology": Topology(limits={SERVICE: LITTLE})}, False),
+        ("postgres/1", {"topology": Topology(limits={SERVICE: LITTLE})}, True),
+        ("service/1", {"faults": (MemoryLimit(part=SERVICE, memory_mib=64),)}, False),
+        ("postgres/1", {"faults": (MemoryLimit(part=SERVICE, memory_mib=64),)}, True),
+    ],
+    ids=["CPU only", "its limit", "another's limit", "its fault", "another's fault"],
+)
+def test_only_a_part_whose_memory_is_limited_may_have_something_killed(
+    part: str, scenario: dict[str, object], noticed: bool
+) -> None:
+    assert (MEMORY in with_kills(part, **scenario)) is noticed
+
+
+def test_a_kill_that_only_the_containers_counters_show_is_noticed_and_named() -> None:
+    """The kernel of the engine may be another one than that of the machine."""
+    run = seen(run_of(), {"service/1": replace(ALL["service/1"], oom_kills=2)}, 1.0)
+    run = seen(run, {"service/1": replace(ALL["service/1"], oom_kills=3)})
+    run = seen(run, {"service/1": replace(ALL["service/1"], oom_kills=0)}, AT_S + 1)  # a new container
+    (gate,) = failed(run)
+    assert (gate.name, gate.value, gate.limit, gate.unit) == (MEMORY, 1, 0, "killed")
+    assert "killed 1 process for lack of memory. One was in service/1 of the hardened twin." in gate.sentence
 
 
 SERVER = ALL["postgres/1"]

@@ -96,6 +96,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lab.catalogue": {"lab.model", "lab.faults", "lab.settings", "scenarios"},
     "lab.campaign": {"lab.model", "lab.judge", "lab.record"},
     "lab.selfcheck": {
+        "lab.judge.statistics",
         "lab.model",
         "lab.paths",
         "lab.record",

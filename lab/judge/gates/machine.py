@@ -7,13 +7,24 @@ twin that uses up its own cores is a finding, not a reason to distrust the run.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from lab.judge.evidence import RunEvidence
 from lab.judge.gates.plain import yes_or_no
-from lab.model import BASELINE, RECOVERY, Capability, Gate, MachineSample, Scenario, percent, plural
+from lab.model import (
+    BASELINE,
+    RECOVERY,
+    Capability,
+    Gate,
+    MachineSample,
+    Scenario,
+    ServersRead,
+    percent,
+    plural,
+)
 
 FOREIGN_CPU, MEMORY = "foreign CPU", "memory"
 SECOND_S, SLACK_S = 1.0, 0.1
@@ -64,27 +75,51 @@ def _told(share: float, limit: float, cores: int) -> str:
 
 
 def memory(run: RunEvidence) -> Gate:
-    """Hardly anything was swapped, and no process was killed for lack of memory except by a limit of the scenario."""
-    if not (run.manifest.counted or run.machine):
+    """Hardly anything was swapped, and no process was killed for lack of memory except where the scenario limits it."""
+    planned, samples = _limited(run.manifest.scenario), run.machine
+    victims = _victims(run, planned)
+    if not (run.manifest.counted or samples or victims):
         return yes_or_no(MEMORY, True, "This system does not report swapping, nor kills for lack of memory.")
-    samples = run.machine
     swapped = samples[-1].swapped_bytes - samples[0].swapped_bytes if samples else 0
-    killed = samples[-1].oom_kills - samples[0].oom_kills if samples else 0
-    if _limits_memory(run.manifest.scenario):
-        killed = 0
-    victims = plural(killed, "process", "processes")
-    sentence = f"The machine swapped {swapped / 1e6:.0f} MB, and killed {victims} for lack of memory."
-    if not samples:
+    # The machine does not say in which part it killed.
+    killed = samples[-1].oom_kills - samples[0].oom_kills if samples and not planned else 0
+    killed = max(killed, *victims.values(), 0)
+    told = plural(killed, "process", "processes")
+    sentence = f"The machine swapped {swapped / 1e6:.0f} MB, and killed {told} for lack of memory."
+    if victims:
+        sentence += f" One was in {next(iter(victims))}."
+    elif not samples:
         sentence = "There is no record of the machine's memory."
     value, limit, unit = (killed, 0, "killed") if killed else (swapped / 1e6, SWAPPED_BYTES_MAX / 1e6, "MB")
     return Gate(
         name=MEMORY,
         passed=bool(samples) and value <= limit,
-        value=value if samples else None,
+        value=value if samples or killed else None,
         limit=limit,
         unit=unit,
         sentence=sentence,
     )
+
+
+def _limited(scenario: Scenario) -> set[str]:
+    """The parts of which the scenario itself may have a process killed for lack of memory."""
+    faults = [fault for fault in scenario.faults if fault.needs is Capability.MEMORY_LIMIT]
+    limits = scenario.topology.limits.items()
+    return {part for part, limit in limits if limit.memory_mib} | {fault.target().name for fault in faults}
+
+
+def _victims(run: RunEvidence, planned: Container[str]) -> Mapping[str, int]:
+    """How many processes of each server were killed for lack of memory; of parts outside `planned`, by their names."""
+    kills: Counter[str] = Counter()
+    for twin in run.twins:
+        known: dict[str, int] = {}
+        for event in twin.events:
+            for name, server in event.changed.items() if isinstance(event, ServersRead) else ():
+                if server.oom_kills is not None and name.partition("/")[0] not in planned:
+                    more = server.oom_kills - known.get(name, server.oom_kills)
+                    kills[f"{name} of the {twin.twin} twin"] += max(0, more)
+                    known[name] = server.oom_kills
+    return +kills
 
 
 def _unseen(run: RunEvidence) -> str:
@@ -92,12 +127,6 @@ def _unseen(run: RunEvidence) -> str:
     at_s = [0.0, *(sample.at_s for sample in run.machine if sample.at_s > 0), run.manifest.phases.load_s]
     gaps = ((last_s, next_s) for last_s, next_s in pairwise(at_s) if next_s - last_s > GAP_MAX_S)
     return next((f"between {last_s:.1f} s and {next_s:.1f} s" for last_s, next_s in gaps), "")
-
-
-def _limits_memory(scenario: Scenario) -> bool:
-    """Whether the scenario itself may have a process killed for lack of memory."""
-    needed = {fault.needs for fault in scenario.faults}
-    return Capability.MEMORY_LIMIT in needed or bool(scenario.topology.limits)
 
 
 def _inside(run: RunEvidence) -> Sequence[MachineSample]:
