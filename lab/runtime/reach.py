@@ -63,7 +63,7 @@ def unreachable(address: Address, said: str, step: str = "") -> str:
 def _next_step(address: Address, error: Exception | None) -> str:
     if not address.is_default:
         start = "Name a socket" if isinstance(error, NoSocketError) else "Start that engine"
-        return f"{start}, or {address.undo}."
+        return f"{'Correct the address' if isinstance(error, ValueError) else start}, or {address.undo}."
     start = as_root("systemctl start docker")
     if isinstance(error, FileNotFoundError) and not _installed():
         return (
