@@ -11,7 +11,7 @@ def _scenarios(start: str) -> list[tuple[str, str]]:
     """The scenarios whose names start with `start`, each with its title."""
     from lab import catalogue
 
-    known = [entry.scenario for entry in catalogue.entries().values()]
+    known = [entry.scenario for entry in catalogue.read().entries.values()]
     return [(scenario.name, scenario.title) for scenario in known if scenario.name.startswith(start)]
 
 
