@@ -34,7 +34,7 @@ def ablate(
     found = catalogue.find(scenario).scenario
     names = [name.strip() for name in over.split(",") if name.strip()]
     plan = ablation_of(found, names, settings or (), full=full, runtime=runtime, seed=seed)
-    conclude(*walk(plan, again, new=new), as_json)
+    conclude(*walk(plan, again, seed=seed, new=new), as_json)
 
 
 def sweep(
@@ -57,7 +57,7 @@ def sweep(
 
     name = catalogue.find(scenario).scenario.name
     plan = sweep_of(name, parameter, settings or (), defences, full=full, runtime=runtime, seed=seed)
-    conclude(*walk(plan, again, new=new), as_json)
+    conclude(*walk(plan, again, seed=seed, new=new), as_json)
 
 
 def matrix(
