@@ -1,11 +1,10 @@
 """Commands that make many runs and compare them: ablate, sweep, matrix."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lab.cli.arguments import Again, Json, Runtime, ScenarioName, Seed, Settings
+from lab.cli.arguments import Again, Json, Page, Runtime, ScenarioName, Seed, Settings
 
 Full = Annotated[bool, typer.Option("--full", help="Full-length runs instead of quick ones.")]
 New = Annotated[bool, typer.Option("--new", help="Start a new campaign, even if one like it is unfinished.")]
@@ -61,9 +60,7 @@ def sweep(
 
 
 def matrix(
-    out: Annotated[
-        Path | None, typer.Option(help="Where to write the page; its data goes next to it.")
-    ] = None,
+    out: Page = None,
     measure: Annotated[
         bool, typer.Option("--measure", help="Make the missing runs first: ¾ of a minute each.")
     ] = False,
