@@ -51,7 +51,8 @@ def unreachable(address: Address, said: str, step: str = "") -> str:
     error = _obstacle(address.host)
     if isinstance(error, PermissionError) and address.host.startswith(UNIX):
         return (
-            f"You may not use the Docker engine at {address}: permission denied. {_admission(_path(address))}"
+            f"You are not allowed to use the Docker engine at {address}: permission denied. "
+            f"{_admission(_path(address))}"
         )
     why = WHY.get(type(error)) or getattr(error, "strerror", None) or str(error or said).rstrip(".")
     if isinstance(error, NoSocketError) and address.is_default:
@@ -104,8 +105,8 @@ def elsewhere(address: Address) -> str | None:
     if not address.host.startswith(SSH):
         return None
     return (
-        f"The Docker engine at {address} is reached by ssh, so it counts as on another machine, "
-        f"with a clock of its own. {_leave(address)}"
+        f"The Docker engine at {address} is reached by ssh, so the lab treats it as another machine, "
+        f"with its own clock. {_leave(address)}"
     )
 
 
