@@ -24,6 +24,7 @@ from lab.errors import LabError  # noqa: E402 - found only from here on
 from lab.runtime.ownership.lock import exclusive  # noqa: E402
 from lab.runtime.programs import build_environment  # noqa: E402
 from lab.runtime.toxiproxy.build import cache  # noqa: E402
+from lab.shell import bear_a_full_stderr  # noqa: E402
 
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
@@ -228,6 +229,7 @@ def fail(reason: str) -> NoReturn:
 
 
 if __name__ == "__main__":
+    bear_a_full_stderr()
     try:
         main(sys.argv[1])
     except (PrepareError, LabError) as error:

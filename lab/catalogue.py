@@ -1,6 +1,7 @@
 """Finds scenarios by name, and refuses those that cannot be run with the parameters that `--set` has changed.
 
-Any module below scenarios/ that defines SCENARIO is a scenario. There is no list to keep.
+Any module below scenarios/ that defines SCENARIO is a scenario. There is no list to keep. One that cannot be loaded
+keeps nobody from the others.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from types import ModuleType
+from pathlib import Path
+from pkgutil import ModuleInfo
 
 import scenarios
 from lab.model import (
@@ -50,22 +53,52 @@ class Entry:
     story: str
 
 
-@cache
+@dataclass(frozen=True, kw_only=True)
+class Catalogue:
+    """What is below scenarios/: the scenarios by name, sorted by name, and by file why others cannot be used."""
+
+    entries: Mapping[str, Entry]
+    broken: Mapping[str, str]
+
+
 def entries() -> Mapping[str, Entry]:
-    """Every scenario by name, sorted by name."""
-    found = [_entry(module) for module in _modules(scenarios) if hasattr(module, "SCENARIO")]
-    return {entry.scenario.name: entry for entry in sorted(found, key=lambda entry: entry.scenario.name)}
+    """Every scenario by name, sorted by name. Raises LabError if there is one that cannot be used."""
+    found = read()
+    for why in found.broken.values():
+        raise LabError(why)
+    return found.entries
+
+
+@cache
+def read() -> Catalogue:
+    """Everything that can be used, and what is wrong with the rest."""
+    found: list[Entry] = []
+    broken: dict[str, str] = {}
+    infos = pkgutil.walk_packages(scenarios.__path__, scenarios.__name__ + ".", onerror=lambda _name: None)
+    for info in infos:
+        file = _file(info)
+        try:
+            found += _entries(info.name)
+        except LabError as error:
+            broken[file] = str(error)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a scenario of somebody's own may raise anything
+            broken[file] = f"{file} cannot be loaded: {_cause(error, file)}. Fix it, or move it away."
+    by_name = {entry.scenario.name: entry for entry in sorted(found, key=lambda entry: entry.scenario.name)}
+    return Catalogue(entries=by_name, broken=broken)
 
 
 def find(name: str) -> Entry:
     """The scenario `name`, or the only one that starts with it, in any case. Raises LabError with similar names."""
-    everything, asked = entries(), name.lower()
+    everything, asked = read().entries, name.lower()
     word = [known for known in everything if known == asked or known.startswith(asked + "-")]
     fits = word if len(word) == 1 else [known for known in everything if asked and known.startswith(asked)]
     if len(fits) == 1:
         return everything[fits[0]]
     if fits:
         raise LabError(f"{name} matches {', '.join(fits)}. Name one of them.")
+    for file, why in read().broken.items():
+        if asked and Path(file).stem.replace("_", "-").startswith(asked):
+            raise LabError(why)
     near = difflib.get_close_matches(asked, everything, n=2, cutoff=0.4)
     hint = f"Did you mean {' or '.join(near)}?" if near else "See: bin/lab list"
     raise LabError(f"There is no scenario called {name!r}. {hint}")
@@ -160,16 +193,32 @@ def _check_members(faults: Iterable[Fault]) -> None:
             )
 
 
-def _modules(package: ModuleType) -> Iterable[ModuleType]:
-    for info in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        yield importlib.import_module(info.name)
+def _file(info: ModuleInfo) -> str:
+    """The file of a module, as seen from the root of the clone."""
+    return info.name.replace(".", "/") + ("/__init__.py" if info.ispkg else ".py")
 
 
-def _entry(module: ModuleType) -> Entry:
-    parts = module.__name__.split(".")
-    scenario: Scenario = module.SCENARIO
+def _cause(error: BaseException, file: str) -> str:
+    """The error in one line, with the line of `file` that it comes from."""
+    root = Path(scenarios.__path__[0]).parent
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == str(root / file)
+    ]
+    line, said = (lines or [None])[-1], str(error)
+    if isinstance(error, SyntaxError):
+        line, said = error.lineno, error.msg
+    told = " ".join(said.split()).rstrip(".")
+    return f"{type(error).__name__}: {told}" + (f", line {line}" if line else "")
+
+
+def _entries(module: str) -> list[Entry]:
+    """The scenario that `module` defines, if it does. Raises LabError if it has another name than its file."""
+    loaded, parts = importlib.import_module(module), module.split(".")
+    if not hasattr(loaded, "SCENARIO"):
+        return []
+    scenario: Scenario = loaded.SCENARIO
     if parts[-1].replace("_", "-") != scenario.name:
-        raise LabError(
-            f"{module.__name__} defines the scenario {scenario.name!r}: file and name must be the same."
-        )
-    return Entry(scenario=scenario, module=".".join(parts[1:-1]), story=(module.__doc__ or "").strip())
+        raise LabError(f"{module} defines the scenario {scenario.name!r}: file and name must be the same.")
+    return [Entry(scenario=scenario, module=".".join(parts[1:-1]), story=(loaded.__doc__ or "").strip())]

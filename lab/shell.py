@@ -7,6 +7,7 @@ surroundings from lab/runtime/programs.py.
 
 from __future__ import annotations
 
+import io
 import os
 import resource
 import signal
@@ -15,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from lab.runtime.programs import HOMELESS, kept_by_the_lab
 
@@ -27,7 +29,7 @@ WAIT = b"lab: Already stopping; this takes a few seconds. Interrupt again to lea
 
 @dataclass
 class Inherited:
-    """What the shell asked for and the lab does otherwise, kept for what stays after a run."""
+    """Settings of the shell that the lab overrides and applies again after a run."""
 
     umask: int = UMASK
 
@@ -38,6 +40,7 @@ INHERITED = Inherited()
 def settle() -> None:
     """Put everything in order."""
     _open_streams()
+    bear_a_full_stderr()
     INHERITED.umask = os.umask(UMASK)
     _allow_descriptors()
     _forget_settings()
@@ -54,9 +57,28 @@ class Interrupts:
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
         self.count += 1
         if self.count == 2:
-            os.write(2, WAIT)
+            with suppress(OSError):  # nobody can be told
+                os.write(2, WAIT)
             return
         raise KeyboardInterrupt
+
+
+class Lossy(io.FileIO):
+    """A file in which everything that cannot be written is lost, as if it had been written."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data) or len(data)  # None where it would have to wait
+        except OSError:
+            return len(data)
+
+
+def bear_a_full_stderr() -> None:
+    """From now on a message that cannot be written (full disk, reader gone) ends nothing and changes no exit code."""
+    raw = Lossy(2, "w", closefd=False)
+    sys.stderr = io.TextIOWrapper(
+        io.BufferedWriter(raw), encoding=sys.stderr.encoding, errors="backslashreplace", line_buffering=True
+    )
 
 
 def _take_signals() -> None:

@@ -65,7 +65,7 @@ COLUMNS = "SELECT column_name AS name FROM information_schema.columns WHERE tabl
 
 
 def _await_quiet(connection: psycopg.Connection[dict[str, Any]]) -> None:
-    """Until no session of the service has been active for a while, or the time is up.
+    """Wait until no session of the service has been active for a while, or the time is up.
 
     The server knows since when: if the service has been idle long enough before we ask, there is nothing to wait for.
     """

@@ -1,8 +1,8 @@
 """The command line: parses, assembles, prints. It makes no decisions of its own.
 
 Exit codes: 0 as the scenario expects, 1 known not to be as expected, 2 wrong usage or an unsuitable machine, 3 invalid,
-inconclusive or not healed, 70 a bug in the lab itself, 130 interrupted (healed, or the message says what is left), 141
-nobody read the output.
+inconclusive or not healed, 70 a bug in the lab itself or a damaged clone, 130 interrupted (healed, or the message says
+what is left), 141 nobody read the output.
 """
 
 import errno
@@ -37,14 +37,16 @@ app = typer.Typer(
 
 
 def _reading_on(command: Callable[P, T]) -> Callable[P, T]:
-    """`command`, raising Gone if nobody reads its output: typer's own exit code for that, 1, would be a verdict."""
+    """`command` without the errors for which typer has an exit code of its own: 1, which would be a verdict."""
 
     @wraps(command)
     def told(*args: P.args, **options: P.kwargs) -> T:
         try:
             return command(*args, **options)
-        except BrokenPipeError as error:
+        except BrokenPipeError as error:  # nobody reads its output
             raise Gone from error
+        except EOFError as error:
+            raise RuntimeError(str(error)) from error
 
     return told
 
@@ -77,6 +79,9 @@ def main() -> None:
     except SystemExit as leaving:
         if leaving.code == INTERRUPTED:  # typer turns KeyboardInterrupt into this
             fail(interrupted(), INTERRUPTED)
+        if isinstance(leaving.__context__, BrokenPipeError):  # while typer printed its help
+            _forget_output()
+            sys.exit(UNREAD)
         _last_words()
         raise
     except Gone:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from lab.errors import LabError
 
 
 def _scenarios(start: str) -> list[tuple[str, str]]:
     """The scenarios whose names start with `start`, each with its title."""
     from lab import catalogue
 
-    known = [entry.scenario for entry in catalogue.entries().values()]
+    known = [entry.scenario for entry in catalogue.read().entries.values()]
     return [(scenario.name, scenario.title) for scenario in known if scenario.name.startswith(start)]
 
 
@@ -34,6 +38,27 @@ def _known_runtime(name: str) -> str:
     from lab.cli import assembly
 
     return assembly.check_runtime(name)
+
+
+def _page(path: Path | None) -> Path | None:
+    """An absolute path for a page. Raises LabError, before any work is done, where none can be written."""
+    if path is None:
+        return None
+    page = path.parent.resolve() / path.name  # a page is not written through a link
+    if page.is_dir():
+        raise LabError(f"--out {path} is a folder. Name the page in it: --out {path / 'page.md'}")
+    if page.suffix == ".json":
+        better = path.with_suffix(".md")
+        raise LabError(f"--out {path}: that name is for the data of the page. Name the page: --out {better}")
+    if not page.parent.is_dir():
+        raise LabError(
+            f"--out {path}: there is no folder {page.parent}. Make it first: mkdir -p {page.parent}"
+        )
+    if not os.access(page.parent, os.W_OK | os.X_OK):
+        raise LabError(
+            f"--out {path}: you are not allowed to write into {page.parent}. Name a page elsewhere."
+        )
+    return page
 
 
 ScenarioName = Annotated[
@@ -60,6 +85,9 @@ Seed = Annotated[
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change a parameter, such as fault.latency_ms=200; may be repeated."),
+]
+Page = Annotated[
+    Path | None, typer.Option(help="Where to write the page; its data goes next to it.", callback=_page)
 ]
 Again = Annotated[
     int,

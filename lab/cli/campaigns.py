@@ -15,7 +15,7 @@ from lab.campaign import Place
 from lab.cli import assembly
 from lab.cli.console import columns, console, say, told
 from lab.cli.running import judged_run, make_plan
-from lab.model import RunVerdict, Scenario
+from lab.model import LabError, RunVerdict, Scenario
 from lab.model.campaigns import Campaign, Cell, CellResult, Table
 from lab.plan.campaigns import ablation, alternation, sweep
 from lab.plan.runs import RunPlan
@@ -73,21 +73,41 @@ def alternation_of(
     return alternation(scenario.name, names, settings, defences, quick=quick, runtime=runtime, seed=drawn)
 
 
-def walk(plan: Campaign, again: int = 1, *, new: bool | None = None) -> tuple[CampaignFolder, Table]:
+def walk(
+    plan: Campaign, again: int = 1, *, seed: int | None = None, new: bool | None = None
+) -> tuple[CampaignFolder, Table]:
     """Make the missing runs of the newest campaign like `plan`, or of a new one; returns its folder and table.
 
-    `new` is None if the command has no option --new. Every run must be possible before the first begins.
+    `seed` is the one that was asked for, `new` is None if the command has no option --new. Every run must be possible
+    before the first begins.
     """
     for cell in plan.cells:
         _planned(plan, cell)
-    found = None if new else unfinished(paths.RUNS, plan)
+    found = to_continue(plan, seed=seed, new=new)
     if found:
-        other = f"rm -r {shlex.quote(str(found.folder))}" if new is None else "--new"
-        told(f"Continuing {found.folder.name} (seed {found.campaign.seed}). To start a new one: {other}")
+        told(
+            f"Continuing {found.folder.name} (seed {found.campaign.seed}). To start a new one: {_other(found, new)}"
+        )
     else:
         name = assembly.new_run(f"{plan.kind}-{plan.scenario}")
         found = CampaignFolder.create(paths.RUNS / name, plan)
     return found, campaigns.walk(found, partial(_perform, found.campaign, again), told)
+
+
+def to_continue(plan: Campaign, *, seed: int | None, new: bool | None = None) -> CampaignFolder | None:
+    """The unfinished campaign like `plan`, unless a new one is asked for. Raises LabError if its seed is not `seed`."""
+    found = None if new else unfinished(paths.RUNS, plan)
+    if found and seed not in (None, found.campaign.seed):
+        raise LabError(
+            f"{found.folder.name} is unfinished and has the seed {found.campaign.seed}, not {seed}. To continue it, "
+            f"leave out --seed. To start a new one: {_other(found, new)}"
+        )
+    return found
+
+
+def _other(found: CampaignFolder, new: bool | None) -> str:
+    """How to start another campaign instead of continuing `found`."""
+    return f"rm -r {shlex.quote(str(found.folder))}" if new is None else "--new"
 
 
 def conclude(found: CampaignFolder, table: Table, as_json: bool) -> None:

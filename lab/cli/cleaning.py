@@ -57,7 +57,7 @@ def not_ours(state: Path) -> Iterator[str]:
             if owner := foreign.owner_of(run.path):
                 yield foreign.for_its_owner(run.path, owner, "clean")
             else:
-                hint = f"If none of it runs: rm {shlex.quote(str(run.path))}"
+                hint = f"If nothing it lists is running: rm {shlex.quote(str(run.path))}"
                 yield f"What {run.path} names was not started here. {hint}"
 
 

@@ -37,19 +37,12 @@ class Plain(Console):
         raise Gone
 
 
-class Meanwhile(Plain):
-    """On stderr. If nobody reads there any more, messages are lost, and the command continues."""
-
-    def on_broken_pipe(self) -> None:  # type: ignore[override]  # it may return, too
-        self.quiet = True
-
-
 console = Plain(soft_wrap=False)
 
 
 def told(text: str) -> None:
     """A message for the person who waits: to stderr, which no program reads."""
-    Meanwhile(stderr=True).print(text, soft_wrap=True)
+    Plain(stderr=True).print(text, soft_wrap=True)
 
 
 def say(text: str, style: str = "") -> None:

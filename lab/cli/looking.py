@@ -10,7 +10,7 @@ from rich.text import Text
 
 from lab import catalogue, paths
 from lab.catalogue import Entry
-from lab.cli.console import columns, console
+from lab.cli.console import columns, console, told
 from lab.model import PHASES, Check, Fault, Phases, Scenario, in_words
 from lab.settings import PLACES
 
@@ -26,15 +26,23 @@ def print_list() -> None:
         )
     console.print(table)
     console.print("\nRun one: bin/lab run s01-db-latency --quick")
+    tell_broken()
+
+
+def tell_broken() -> None:
+    """A line for each file below scenarios/ that cannot be used, on stderr."""
+    for why in catalogue.read().broken.values():
+        told(why)
 
 
 def json_list() -> str:
+    tell_broken()
     listed = [{"name": scenario.name, "title": scenario.title} for scenario in _scenarios()]
     return json.dumps(listed, indent=2)
 
 
 def _scenarios() -> list[Scenario]:
-    return [entry.scenario for entry in catalogue.entries().values()]
+    return [entry.scenario for entry in catalogue.read().entries.values()]
 
 
 def markdown_table() -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from lab import catalogue, paths
 from lab.campaign import newest
 from lab.cli import assembly
-from lab.cli.campaigns import ablation_of, walk
+from lab.cli.campaigns import ablation_of, to_continue, walk
 from lab.cli.console import console, say, told
 from lab.judge.campaigns import INVALID
 from lab.model import Scenario
@@ -19,9 +19,13 @@ from reports.matrix import page
 def measure_and_write(target: Path, *, measure: bool, full: bool, runtime: str, seed: int | None) -> None:
     """Write the page `target`; first make the runs that are missing, if asked to `measure`."""
     if measure:
-        for scenario in lacking(target):
+        scenarios = lacking(target)
+        plans = [ablation_of(scenario, full=full, runtime=runtime, seed=seed) for scenario in scenarios]
+        for plan in plans:
+            to_continue(plan, seed=seed)  # what is refused is refused before the first run
+        for scenario, plan in zip(scenarios, plans, strict=True):
             told(f"{scenario.name}: {', '.join(scenario.defences)}")
-            walk(ablation_of(scenario, full=full, runtime=runtime, seed=seed))
+            walk(plan, seed=seed)
     # Only now: a changed page makes the checkout differ from its commit, which every run records.
     write(target)
     missing = [scenario.name for scenario in lacking(target)]

@@ -18,7 +18,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from lab.cli.console import Meanwhile
+from lab.cli.console import Plain
 from lab.judge.statistics import is_wrong
 from lab.model import FAULT, PHASES, Event, Outcome, StepTaken, in_words
 from lab.plan.runs import RunPlan
@@ -35,7 +35,7 @@ NOTHING = "–"
 @contextmanager
 def progress(plan: RunPlan, folder: Path, runtime: str) -> Iterator[Listener]:
     """Shows on stderr how the run is going; yields the listener of its journal."""
-    console = Meanwhile(stderr=True)
+    console = Plain(stderr=True)
     broken, length = in_words(plan.scenario.faults) or "none (control)", f"{plan.phases.total_s:g} s"
     console.print(f"{plan.scenario.name} on the {runtime} runtime, {length}, seed {plan.seed}: {broken}")
     if not console.is_terminal or console.is_dumb_terminal:

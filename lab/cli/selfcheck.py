@@ -75,7 +75,7 @@ def write(target: Path, checked: Checked) -> None:
     write_value(target.with_suffix(".json"), checked)
     write_text(target, page(every, checked))
     say(f"Page: {target}")
-    readme = target.parents[1] / "README.md"
+    readme = target.absolute().parent.parent / "README.md"
     if readme.exists():
         write_text(readme, scored(readme.read_text(), sentence(every, checked)))
 

@@ -49,7 +49,7 @@ class Secrets:
 
     @classmethod
     def fresh(cls) -> Secrets:
-        """Random ones, for one run."""
+        """Random passwords for one run."""
         import secrets  # loads the whole of OpenSSL
 
         return cls(**{name: secrets.token_hex(16) for name in cls.__dataclass_fields__})

@@ -1,16 +1,18 @@
-"""Files of a run folder: written to a temporary file and renamed, never through a link.
+"""Files of a run folder: written to a temporary file and renamed, read only if they are files; never through a link.
 
 Every read error is one sentence that names the file and the next step.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, BinaryIO, TypeVar
 
 import orjson
 
@@ -19,6 +21,8 @@ from lab.record.codec import Damaged, plain, structured
 
 T = TypeVar("T")
 PART_BYTES = 1 << 20
+# More than the largest run leaves: it has two million arrivals.
+FILE_MAX_BYTES, LINE_MAX_BYTES = 1 << 30, 1 << 26
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -75,33 +79,63 @@ def read_values(path: Path, into: type[T], twin: str = "") -> list[T]:
 def read_json_lines(path: Path) -> Iterator[Any]:
     """One JSON value per line, one at a time: for files too long to keep in memory."""
     try:
-        with path.open("rb") as file:
-            for line in file:
+        with reading(path) as file:
+            while line := file.readline(LINE_MAX_BYTES):
                 if line.endswith(b"\n"):
                     yield _json(path, line)
+                elif len(line) == LINE_MAX_BYTES:
+                    raise damaged(path, f"a line has more than {LINE_MAX_BYTES >> 20} MiB")
     except OSError as exc:
         raise unreadable(path, exc) from exc
 
 
 def count_lines(path: Path) -> int:
     try:
-        with path.open("rb") as file:
+        with reading(path) as file:
             return sum(part.count(b"\n") for part in iter(lambda: file.read(PART_BYTES), b""))
     except OSError as exc:
         raise unreadable(path, exc) from exc
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, most_bytes: int = FILE_MAX_BYTES) -> bytes:
+    """The whole file. Raises LabError if it is larger than `most_bytes`."""
     try:
-        return path.read_bytes()
+        with reading(path, most_bytes) as file:
+            return file.read(most_bytes)
     except OSError as exc:
         raise unreadable(path, exc) from exc
 
 
+def reading(path: Path, most_bytes: int | None = None) -> BinaryIO:
+    """The file, to be read. Raises LabError for anything else: a pipe would keep us waiting, a device may have no end.
+
+    Also for a file larger than `most_bytes`, if that is given; OSError if it cannot be opened, as through a link.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    if refusal := _refusal(path, os.fstat(descriptor), most_bytes):
+        os.close(descriptor)
+        raise refusal
+    return os.fdopen(descriptor, "rb")
+
+
+def _refusal(path: Path, found: os.stat_result, most_bytes: int | None) -> LabError | None:
+    if not stat.S_ISREG(found.st_mode):
+        return LabError(f"{path} is not a file. Move it away, and repeat the run.")
+    if most_bytes is not None and found.st_size > most_bytes:
+        return damaged(path, f"it has more than {most_bytes >> 20} MiB")
+    return None
+
+
 def unreadable(path: Path, why: OSError) -> LabError:
+    if why.errno == errno.ELOOP:
+        return linked(path)
     missing = isinstance(why, FileNotFoundError)
-    step = "The run did not get that far; repeat it." if missing else "Is it your run?"
+    step = "The run did not get that far; repeat it." if missing else "Check that you own the run."
     return LabError(f"Cannot read {path}: {why.strerror}. {step}")
+
+
+def linked(path: Path) -> LabError:
+    return LabError(f"{path} is a symlink, but the lab reads only real files. Put the file itself there.")
 
 
 def damaged(path: Path, why: object) -> LabError:

@@ -16,6 +16,7 @@ from lab.record.codec import Damaged, structured
 from lab.record.files import damaged, read_bytes
 
 FORMAT = 5
+MOST_BYTES = 1 << 24  # more than any manifest has
 OF_ANY_FORMAT = {"run", "scenario", "runtime", "lab_version", "t0_wall"}
 
 
@@ -80,7 +81,7 @@ class Origin:
 def read_origin(folder: Path) -> Origin:
     """The origin in the manifest of `folder`, even if another version of the lab wrote it and nothing else fits."""
     try:
-        data = json.loads(read_bytes(folder / "manifest.json"))
+        data = json.loads(read_bytes(folder / "manifest.json", MOST_BYTES))
         commit, runtime, t0_wall = (str(data[name]) for name in ("commit", "runtime", "t0_wall"))
     except (LabError, ValueError, KeyError, TypeError, RecursionError):
         return Origin()
@@ -90,7 +91,7 @@ def read_origin(folder: Path) -> Origin:
 def is_run(folder: Path) -> bool:
     """Whether `folder` has the manifest of a run, in whatever format. Web pages have a manifest.json, too."""
     try:
-        data = json.loads(read_bytes(folder / "manifest.json"))
+        data = json.loads(read_bytes(folder / "manifest.json", MOST_BYTES))
     except (LabError, ValueError, RecursionError):
         return False
     return isinstance(data, dict) and data.keys() >= OF_ANY_FORMAT and isinstance(data.get("format", 1), int)
@@ -100,7 +101,7 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of the run in `folder`. Raises LabError if it is missing, damaged or of another format."""
     path = folder / "manifest.json"
     try:
-        data = json.loads(read_bytes(path))
+        data = json.loads(read_bytes(path, MOST_BYTES))
         found = data.get("format", 1) if isinstance(data, dict) else None
     except (ValueError, RecursionError) as error:
         raise damaged(path, error) from error

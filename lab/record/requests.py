@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.model import Failure, Outcome
-from lab.record.files import damaged, must_be_of, unreadable
+from lab.record.files import FILE_MAX_BYTES, damaged, must_be_of, reading, unreadable
 
 REQUEST = np.dtype(
     [
@@ -46,7 +46,7 @@ def read_requests(path: Path, twin: str, t0: float, operations: int) -> NDArray[
     An incomplete last record, left by a kill, is ignored.
     """
     try:
-        with path.open("rb") as file:
+        with reading(path, FILE_MAX_BYTES) as file:
             whose = file.read(REQUEST.itemsize)
             records = np.fromfile(file, dtype=REQUEST)
     except OSError as exc:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lab.model import LabError
-from lab.record.files import read_bytes, write_text
+from lab.record.files import linked, read_bytes, write_text
 
 NAME = "SHA256SUMS"
 # Derived from the evidence, so they can be recomputed.
@@ -35,6 +35,8 @@ def verify(folder: Path) -> None:
         file = folder / name
         if not file.is_file():
             raise LabError(f"{file} is missing. Repeat the run.")
+        if file.is_symlink():
+            raise linked(file)
         if name not in told:
             raise LabError(f"{file} was not there when the run ended. Move it away.")
         if _sum(file) != told[name]:

@@ -60,7 +60,8 @@ OURS = Surroundings(
         "GIT_CONFIG_NOSYSTEM": "1",
     },
 )
-ENGINE = frozenset({"DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_API_VERSION"})
+# Without DOCKER_API_VERSION, which the command line obeys and the SDK does not: both ask the engine which one it has.
+ENGINE = frozenset({"DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"})
 BUILDS = Surroundings(
     kept=OURS.kept | PROXIES | ENGINE | {
         "HOME", "XDG_CACHE_HOME", "DOCKER_CONFIG", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",

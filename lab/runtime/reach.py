@@ -51,7 +51,8 @@ def unreachable(address: Address, said: str, step: str = "") -> str:
     error = _obstacle(address.host)
     if isinstance(error, PermissionError) and address.host.startswith(UNIX):
         return (
-            f"You may not use the Docker engine at {address}: permission denied. {_admission(_path(address))}"
+            f"You are not allowed to use the Docker engine at {address}: permission denied. "
+            f"{_admission(_path(address))}"
         )
     why = WHY.get(type(error)) or getattr(error, "strerror", None) or str(error or said).rstrip(".")
     if isinstance(error, NoSocketError) and address.is_default:
@@ -63,7 +64,7 @@ def unreachable(address: Address, said: str, step: str = "") -> str:
 def _next_step(address: Address, error: Exception | None) -> str:
     if not address.is_default:
         start = "Name a socket" if isinstance(error, NoSocketError) else "Start that engine"
-        return f"{start}, or {address.undo}."
+        return f"{'Correct the address' if isinstance(error, ValueError) else start}, or {address.undo}."
     start = as_root("systemctl start docker")
     if isinstance(error, FileNotFoundError) and not _installed():
         return (
@@ -104,8 +105,8 @@ def elsewhere(address: Address) -> str | None:
     if not address.host.startswith(SSH):
         return None
     return (
-        f"The Docker engine at {address} is reached by ssh, so it counts as on another machine, "
-        f"with a clock of its own. {_leave(address)}"
+        f"The Docker engine at {address} is reached by ssh, so the lab treats it as another machine, "
+        f"with its own clock. {_leave(address)}"
     )
 
 

@@ -38,7 +38,7 @@ class Saboteur(threading.Thread):
         self.error = "The run ended before anything was done."
 
     def stop(self) -> None:
-        """Its run has ended: whatever it still waits for, the next run is left alone."""
+        """Its run has ended: stop waiting, and leave the next run alone."""
         self._over.set()
         self.join(END_TIMEOUT_S)
 

@@ -51,8 +51,9 @@ SCENARIO = Scenario(
         RightAnswers(),
     ),
     defences=("server_timeouts", "deadline"),
-    lesson="deadline: nobody waits for a lock longer than the answer is worth, retries included. server_timeouts alone "
-    "hold, too; but next to transaction_retry, which repeats what they end, it is the deadline that decides.",
+    lesson="deadline: nobody waits for a lock longer than the answer is worth, retries included. Alone, "
+    "server_timeouts is enough. With transaction_retry, which repeats what timed out, only the deadline bounds the "
+    "wait.",
     code=("db.init_app", "defences.deadline.DeadlineConnection.wait"),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},
 )

@@ -62,7 +62,7 @@ SCENARIO = Scenario(
         *BOOKINGS,
     ),
     defences=("deadline", "bulkhead"),
-    lesson="bulkhead or deadline: next to all other defences, either one keeps a slow dependency from taking the last "
+    lesson="With all other defences on, bulkhead or deadline alone keeps a slow dependency from taking the last "
     "thread.",
     code=("payments.post",),
     expected={"naive": Verdict.BROKEN, "hardened": Verdict.HELD},

@@ -287,8 +287,8 @@ def test_a_ledger_that_came_with_a_copy_of_a_clone_does_nothing(tmp_path: Path) 
     shutil.copytree(clone, copy)
 
     path = copy / "owned" / f"{RUN}.jsonl"
-    why = "that file was not written here, but copied, or by another machine or container"
-    said = f"left alone what {path} names: {why}. If none of it runs: rm {path}"
+    where = "copied, or written on another machine or in another container, so the lab does not act on it"
+    said = f"left alone: {path} was {where}. If nothing it lists is running: rm {path}"
     assert heal(copy) == [said]
     assert heal(clone) == [f"removed {scratch}"]
 
@@ -308,7 +308,7 @@ def test_a_ledger_that_was_not_written_here_starts_nothing(tmp_path: Path) -> No
     forged_ledger(tmp_path, RUN, *records, genuine=False)
     assert take_down(tmp_path) == []
     (line,) = heal(tmp_path)
-    assert "was not written here" in line
+    assert "was copied, or written on another machine" in line
     time.sleep(0.2)
     assert not made.exists()
 
@@ -320,7 +320,7 @@ def test_a_ledger_that_no_lab_can_have_written_stops_nobody(tmp_path: Path, line
         file.write(f"{line}\n")
 
     (told,) = heal(tmp_path)
-    assert told.startswith(f"left alone what {path} names")
+    assert told.startswith(f"left alone: {path} was copied, or written on another machine")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
@@ -328,7 +328,7 @@ def test_the_ledger_of_another_user_is_for_him_to_heal(tmp_path: Path) -> None:
     """Root would start what it names as root."""
     path = forged_ledger(tmp_path, RUN)
     os.chown(path, 65_534, 65_534)
-    said = f"left alone: {path} belongs to nobody, who alone can end what it names. As nobody: bin/lab"
+    said = f"left alone: {path} belongs to nobody. Only nobody can stop what it lists. As nobody: bin/lab"
     assert heal(tmp_path) == [f"{said} heal"]
     assert take_down(tmp_path) == [f"{said} down"]
     assert path.exists()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lab.campaign import walk
+from lab.cli import campaigns as making
+from lab.cli import matrix
 from lab.judge.campaigns import result, table
 from lab.model import LabError, RunVerdict, Verdict
 from lab.model.campaigns import Campaign, Cell
@@ -138,3 +141,47 @@ def test_an_invalid_run_is_made_again_and_no_other(tmp_path: Path) -> None:
     walk(found, judged_as(lambda _cell: Verdict.HELD, made), lambda _text: None)
     assert made == ["none"]
     assert unfinished(tmp_path, plan) is None
+
+
+@pytest.fixture
+def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CampaignFolder:
+    """An unfinished ablation of S01 with the seed 7."""
+    monkeypatch.setattr("lab.paths.RUNS", tmp_path)
+    plan = ablation("s01-db-latency", ["deadline"], [], **HOW)
+    return CampaignFolder.create(tmp_path / "20261121-080000-ablation-s01", plan)
+
+
+def asked(seed: int) -> Campaign:
+    return ablation("s01-db-latency", ["deadline"], [], quick=True, runtime="local", seed=seed)
+
+
+def test_a_campaign_is_continued_with_the_seed_that_was_asked_for_or_not_at_all(left: CampaignFolder) -> None:
+    for seed in (None, 7):
+        found = making.to_continue(asked(99), seed=seed, new=False)
+        assert found
+        assert found.folder == left.folder
+    with pytest.raises(LabError) as refused:
+        making.walk(asked(8), seed=8, new=False)
+    assert str(refused.value) == (
+        f"{left.folder.name} is unfinished and has the seed 7, not 8. To continue it, leave out --seed. "
+        "To start a new one: --new"
+    )
+    assert making.to_continue(asked(8), seed=8, new=True) is None
+
+
+def test_without_an_option_for_a_new_campaign_the_old_one_is_to_be_removed(left: CampaignFolder) -> None:
+    with pytest.raises(LabError, match=f"To start a new one: rm -r {left.folder}$"):
+        making.walk(asked(8), seed=8)
+
+
+def test_the_matrix_refuses_another_seed_before_its_first_run(
+    left: CampaignFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenarios = [making.catalogue.find(name).scenario for name in ("s02", "s01")]
+    named = [replace(scenario, defences=("deadline",)) for scenario in scenarios]
+    made: list[Campaign] = []
+    monkeypatch.setattr(matrix, "lacking", lambda _target: named)
+    monkeypatch.setattr(matrix, "walk", lambda plan, **_: made.append(plan))
+    with pytest.raises(LabError, match="has the seed 7, not 8"):
+        matrix.measure_and_write(tmp_path / "m.md", measure=True, full=False, runtime="local", seed=8)
+    assert made == []

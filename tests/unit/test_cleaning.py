@@ -97,7 +97,7 @@ def test_root_does_not_forget_what_another_user_has_running(lab: Lab, user: int)
     code, _, err = lab("clean")
     who = "nobody" if user == 65_534 else "user 64999"
     assert code == 3
-    assert err.startswith(f"lab: {ledger} belongs to {who}, who alone can end what it names.")
+    assert err.startswith(f"lab: {ledger} belongs to {who}. Only {who} can stop what it lists.")
     assert err.endswith(f" As {who}: bin/lab clean\n")
     assert ledger.exists()
 
@@ -107,7 +107,7 @@ def test_what_a_ledger_names_that_was_not_written_here_is_not_forgotten(lab: Lab
     ledger = forged_ledger(paths.STATE if where == "here" else copy(), RUN, genuine=False)
     code, _, err = lab("clean")
     assert (code, err.count("\n")) == (3, 1)
-    assert err.endswith(f"If none of it runs: rm {ledger}\n")
+    assert err.endswith(f"If nothing it lists is running: rm {ledger}\n")
     assert ledger.exists()
     ledger.unlink()
     assert lab("clean")[0] == 0

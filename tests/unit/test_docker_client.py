@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+from collections.abc import Iterator
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from lab import paths
 from lab.model import LabError
-from lab.runtime.containers.engine import available
+from lab.runtime.containers.engine import available, client
 from lab.runtime.docker_client import docker_configuration, docker_environment, engine_address
+from lab.runtime.programs import build_environment, kept_by_the_lab
 
 
 @pytest.fixture(autouse=True)
@@ -138,3 +143,69 @@ def test_a_folder_that_cannot_be_written_is_a_reason_and_no_crash(
 ) -> None:
     (tmp_path / "state").write_text("a file where a folder should be")
     assert "Cannot write" in str(available())
+
+
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        ("tcp://127.0.0.1:nonsense", "Port could not be cast to integer value as 'nonsense'"),
+        ("tcp://127.0.0.1:99999", "Port out of range 0-65535"),
+        ("tcp://[::1", "Invalid IPv6 URL"),
+    ],
+)
+def test_an_address_that_is_none_is_a_reason_and_no_crash(
+    monkeypatch: pytest.MonkeyPatch, host: str, why: str
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+    assert available() == (
+        f"No Docker engine answers at {host} (named by DOCKER_HOST): {why}. "
+        "Correct the address, or unset DOCKER_HOST."
+    )
+    client.cache_clear()
+    with pytest.raises(LabError, match=f"^Docker: {why}"):
+        client()
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Answers everything with an error, and notes in `asked` what it was asked for."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        self.send_error(503)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def proxy() -> Iterator[tuple[str, list[str]]]:
+    """The address of an HTTP proxy, and what it is asked for."""
+    Refusing.asked.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", Refusing.asked
+        server.shutdown()
+
+
+def test_not_even_the_first_call_goes_through_a_proxy(
+    monkeypatch: pytest.MonkeyPatch, proxy: tuple[str, list[str]]
+) -> None:
+    address, asked = proxy
+    monkeypatch.setenv("http_proxy", address)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    assert "nothing listens there" in str(available())
+    assert asked == []
+
+
+def test_command_line_and_sdk_speak_the_version_that_the_engine_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The SDK does not obey DOCKER_API_VERSION, so an old one would stop the command line alone."""
+    monkeypatch.setenv("DOCKER_API_VERSION", "1.12")
+    assert "DOCKER_API_VERSION" not in docker_environment()
+    assert "DOCKER_API_VERSION" not in build_environment()
+    assert not kept_by_the_lab("DOCKER_API_VERSION")

@@ -134,7 +134,7 @@ def test_a_socket_that_the_user_may_not_use(
         pwd, "getpwuid", lambda _: pwd.struct_passwd(("ada", "x", 1_000, 1_000, "", "/", "/bin/sh"))
     )
     assert told(f"unix://{listening}", DEFAULT) == (
-        f"You may not use the Docker engine at unix://{listening} (the default): permission denied. "
+        f"You are not allowed to use the Docker engine at unix://{listening} (the default): permission denied. "
         f"{step.format(listening)}"
     )
 
@@ -189,8 +189,8 @@ def test_only_a_default_engine_that_is_not_there_surprises_nobody(
 
 def test_an_engine_over_ssh_may_be_on_this_machine_and_still_counts_as_another() -> None:
     assert elsewhere(named("ssh://me@127.0.0.1")) == (
-        "The Docker engine at ssh://me@127.0.0.1 (named by DOCKER_HOST) is reached by ssh, so it counts as on another "
-        "machine, with a clock of its own. Use --runtime local, or unset DOCKER_HOST."
+        "The Docker engine at ssh://me@127.0.0.1 (named by DOCKER_HOST) is reached by ssh, so the lab treats it as "
+        "another machine, with its own clock. Use --runtime local, or unset DOCKER_HOST."
     )
 
 

@@ -1,14 +1,17 @@
-"""Files of a run folder: whole or not at all, never through a link, and sealed."""
+"""Files of a run folder: whole or not at all, never through a link, nothing but files, and sealed."""
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lab.model import LabError
 from lab.record import sums
-from lab.record.files import write_bytes, write_text, write_value
+from lab.record.files import count_lines, read_bytes, read_json_lines, write_bytes, write_text, write_value
+from lab.record.manifest import is_run, read_manifest, read_origin
+from lab.record.requests import read_requests
 
 
 def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -58,13 +61,86 @@ def test_the_same_value_is_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
 
 
+READERS: dict[str, Callable[[Path], object]] = {
+    "whole": read_bytes,
+    "lines": lambda path: list(read_json_lines(path)),
+    "count": count_lines,
+    "requests": lambda path: read_requests(path, "naive", 0.0, 1),
+    "manifest": lambda path: read_manifest(path.parent),
+}
+
+
+@pytest.mark.timeout(30)  # a pipe would be waited for
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_what_is_no_file_is_not_waited_for_and_not_read(
+    tmp_path: Path, read: Callable[[Path], object]
+) -> None:
+    path = tmp_path / "manifest.json"
+    os.mkfifo(path)
+    with pytest.raises(LabError, match=r"manifest\.json is not a file\. Move it away"):
+        read(path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(LabError, match=r"manifest\.json is not a file\. Move it away"):
+        read(path)
+
+
+@pytest.mark.parametrize("leads_to", ["/dev/null", "theirs", "/nowhere"])
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_a_link_is_not_read_wherever_it_leads(
+    tmp_path: Path, read: Callable[[Path], object], leads_to: str
+) -> None:
+    (tmp_path / "theirs").write_text("{}\n")
+    (tmp_path / "manifest.json").symlink_to(leads_to)
+    with pytest.raises(LabError, match=r"manifest\.json is a symlink, but the lab reads only real files"):
+        read(tmp_path / "manifest.json")
+
+
+@pytest.mark.parametrize("read", [READERS[name] for name in ("whole", "requests", "manifest")])
+def test_a_file_that_would_fill_the_memory_is_not_read(
+    tmp_path: Path, read: Callable[[Path], object]
+) -> None:
+    """Its size is only claimed: it has no blocks on the disk."""
+    path = tmp_path / "manifest.json"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(LabError, match=r"is damaged \(it has more than \d+ MiB\)"):
+        read(path)
+
+
+def test_a_line_that_would_fill_the_memory_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab.record.files.LINE_MAX_BYTES", 1 << 20)
+    path = tmp_path / "events.jsonl"
+    with path.open("wb") as file:
+        file.truncate(1 << 28)
+    with pytest.raises(LabError, match=r"is damaged \(a line has more than 1 MiB\)"):
+        list(read_json_lines(path))
+
+
+@pytest.mark.timeout(30)
+def test_who_only_looks_through_folders_is_not_held_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "manifest.json")
+    assert not is_run(tmp_path)
+    assert read_origin(tmp_path).commit == ""
+
+
+def test_a_link_to_the_same_content_is_no_evidence(sealed: Path) -> None:
+    (sealed / "manifest.json").rename(sealed.parent / "theirs")
+    (sealed / "manifest.json").symlink_to(sealed.parent / "theirs")
+    with pytest.raises(LabError, match=r"manifest\.json is a symlink"):
+        sums.verify(sealed)
+
+
 @pytest.fixture
 def sealed(tmp_path: Path) -> Path:
-    (tmp_path / "naive" / "logs").mkdir(parents=True)
+    folder = tmp_path / "run"
+    (folder / "naive" / "logs").mkdir(parents=True)
     for name in ("manifest.json", "naive/final.json", "naive/logs/service.log"):
-        (tmp_path / name).write_text(name)
-    sums.seal(tmp_path)
-    return tmp_path
+        (folder / name).write_text(name)
+    sums.seal(folder)
+    return folder
 
 
 def test_a_sealed_folder_is_what_it_was_also_for_sha256sum(sealed: Path) -> None:

@@ -61,7 +61,7 @@ def closed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def sentence(ledger: Path) -> str:
-    return f"{ledger} belongs to nobody, who alone can end what it names. As nobody: bin/lab"
+    return f"{ledger} belongs to nobody. Only nobody can stop what it lists. As nobody: bin/lab"
 
 
 @pytest.fixture

@@ -207,5 +207,5 @@ def test_what_another_machine_or_container_runs_is_left_alone(
 
     assert [run.genuine for run in holdings(tmp_path)] == [False]
     (line,) = heal(tmp_path)
-    assert "by another machine or container" in line
+    assert "on another machine or in another container" in line
     assert ledger.path.exists()

@@ -1,11 +1,10 @@
 """Commands that make many runs and compare them: ablate, sweep, matrix."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lab.cli.arguments import Again, Json, Runtime, ScenarioName, Seed, Settings
+from lab.cli.arguments import Again, Json, Page, Runtime, ScenarioName, Seed, Settings
 
 Full = Annotated[bool, typer.Option("--full", help="Full-length runs instead of quick ones.")]
 New = Annotated[bool, typer.Option("--new", help="Start a new campaign, even if one like it is unfinished.")]
@@ -34,7 +33,7 @@ def ablate(
     found = catalogue.find(scenario).scenario
     names = [name.strip() for name in over.split(",") if name.strip()]
     plan = ablation_of(found, names, settings or (), full=full, runtime=runtime, seed=seed)
-    conclude(*walk(plan, again, new=new), as_json)
+    conclude(*walk(plan, again, seed=seed, new=new), as_json)
 
 
 def sweep(
@@ -57,13 +56,11 @@ def sweep(
 
     name = catalogue.find(scenario).scenario.name
     plan = sweep_of(name, parameter, settings or (), defences, full=full, runtime=runtime, seed=seed)
-    conclude(*walk(plan, again, new=new), as_json)
+    conclude(*walk(plan, again, seed=seed, new=new), as_json)
 
 
 def matrix(
-    out: Annotated[
-        Path | None, typer.Option(help="Where to write the page; its data goes next to it.")
-    ] = None,
+    out: Page = None,
     measure: Annotated[
         bool, typer.Option("--measure", help="Make the missing runs first: ¾ of a minute each.")
     ] = False,

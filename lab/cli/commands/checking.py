@@ -1,11 +1,10 @@
 """The command that checks the checker: selfcheck."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lab.cli.arguments import Json, Runtime
+from lab.cli.arguments import Json, Page, Runtime
 
 
 def selfcheck(
@@ -21,9 +20,7 @@ def selfcheck(
         bool, typer.Option("--new", help="Start a new self-check, even if one is unfinished.")
     ] = False,
     listed: Annotated[bool, typer.Option("--list", help="Only list the cases.")] = False,
-    out: Annotated[
-        Path | None, typer.Option(help="Where a full self-check writes its page; its data goes next to it.")
-    ] = None,
+    out: Page = None,
     page: Annotated[
         bool,
         typer.Option(

@@ -57,7 +57,7 @@ def run(
         plan = campaigns.alternation_of(
             scenario, twins or (), settings or (), defences, quick=quick, runtime=runtime, seed=seed
         )
-        campaigns.conclude(*campaigns.walk(plan, again), as_json)
+        campaigns.conclude(*campaigns.walk(plan, again, seed=seed), as_json)
         return
     planned = partial(
         running.make_plan, scenario, quick, seed, defences, settings or [], twins or [], predict

@@ -51,7 +51,7 @@ class Surge(StateFault):
         return ()
 
     def observed(self, before: Seen, during: Seen) -> Proof:
-        """The rate grew to the planned one, or nearer to it than to the old one, and all arrivals were recorded."""
+        """The rate came closer to the planned one than to the old one, and every arrival was recorded."""
         if missing := _uncounted(before, during, FAULT):
             return missing
         grown = _rate(during) / _rate(before)

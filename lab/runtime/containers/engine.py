@@ -38,7 +38,8 @@ GET_COMPOSE = (
 class Connection(docker.APIClient):
     """The SDK's connection, but every call that changes something is announced to lab.runtime.effects first.
 
-    `gone`: the engine ended or hangs, so that no call needs to wait for it any more.
+    No call goes through a proxy or takes a password of the user's ~/.netrc. `gone`: the engine ended or hangs, so that
+    no call needs to wait for it any more.
     """
 
     gone: ClassVar[bool] = False
@@ -46,6 +47,7 @@ class Connection(docker.APIClient):
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
         if self.gone:
             raise requests.ConnectionError("the engine does not answer any more")
+        self.trust_env = False  # here, because the SDK's constructor asks for the version before it returns
         what, path = str(method).upper(), urlsplit(str(url)).path
         if what not in ("GET", "HEAD") and not path.endswith("/wait"):
             about_to(f"container: {what} {path}")
@@ -136,11 +138,12 @@ def _impatient() -> docker.DockerClient:
 
 
 def _connected(timeout_s: int) -> docker.DockerClient:
-    """A client with the same settings as the command line, and no proxy or ~/.netrc of the user."""
+    """A client with the same settings as the command line. Raises DockerException if there can be none."""
     with docker_configuration():
-        found = Client.from_env(timeout=timeout_s)
-    found.api.trust_env = False
-    return found
+        try:
+            return Client.from_env(timeout=timeout_s)
+        except ValueError as error:  # what DOCKER_HOST says is not an address
+            raise DockerException(str(error)) from error
 
 
 def remove_leftovers(run: str) -> list[str]:

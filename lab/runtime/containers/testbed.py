@@ -126,7 +126,7 @@ class DockerTestbed(Twins[DockerTwin]):
         self._stop()
         ended = not wait(self._starting, END_TIMEOUT_S).not_done
         if coming := emptied(lambda: (remove_leftovers(self._stack.run), [])).coming:
-            raise self._left("Docker makes things of it again and again; the last look " + ", ".join(coming))
+            raise self._left("Docker keeps recreating parts of it; the last look " + ", ".join(coming))
         if not ended:
             raise self._left("a twin is still being started")
         self._let_go()

@@ -21,7 +21,7 @@ def owner_of(ledger: Path) -> str | None:
 
 def for_its_owner(ledger: Path, owner: str, command: str = "heal") -> str:
     """The sentence that leaves it to `owner`, to be ended by `bin/lab` with this command."""
-    return f"{ledger} belongs to {owner}, who alone can end what it names. As {owner}: bin/lab {command}"
+    return f"{ledger} belongs to {owner}. Only {owner} can stop what it lists. As {owner}: bin/lab {command}"
 
 
 def closed(state_dir: Path, command: str = "heal") -> Iterator[str]:

@@ -110,8 +110,10 @@ def _told_of(ledger: Path) -> Iterator[str]:
         if owner := foreign.owner_of(ledger):
             yield f"left alone: {foreign.for_its_owner(ledger, owner)}"
         elif ledger.lstat().st_size:
-            why = "that file was not written here, but copied, or by another machine or container"
-            yield f"left alone what {ledger} names: {why}. If none of it runs: rm {ledger}"
+            where = (
+                "copied, or written on another machine or in another container, so the lab does not act on it"
+            )
+            yield f"left alone: {ledger} was {where}. If nothing it lists is running: rm {ledger}"
         else:
             ledger.unlink()
 
