@@ -20,7 +20,7 @@ from typing import Any
 
 from lab.model import LabError, Undo
 from lab.runtime.effects import about_to
-from lab.runtime.ownership.identity import place, started
+from lab.runtime.ownership.identity import here, place, started
 
 RUN_MARK = "LAB_RUN"  # environment variable that every process of a run carries
 RUN_LABEL = "failure-lab.run"  # label of each of its containers and networks
@@ -218,7 +218,7 @@ def _genuine(path: Path, owner: Mapping[str, Any]) -> bool:
     """Whether this very file was written by us, and here: no copy, and by no other machine or container."""
     file = path.lstat()
     ours = file.st_uid == os.geteuid() and not file.st_mode & 0o022
-    return ours and file.st_ino == owner.get("inode") and owner.get("place") == place()
+    return ours and file.st_ino == owner.get("inode") and here(owner["place"])
 
 
 def adopt(run: Holdings, pid: int, name: str, stop: signal.Signals) -> None:
