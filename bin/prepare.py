@@ -21,6 +21,7 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from lab.errors import LabError  # noqa: E402 - found only from here on
+from lab.runtime.modes import require_modes_in  # noqa: E402
 from lab.runtime.ownership.lock import exclusive  # noqa: E402
 from lab.runtime.programs import build_environment  # noqa: E402
 from lab.runtime.toxiproxy.build import cache  # noqa: E402
@@ -46,6 +47,7 @@ class PrepareError(Exception):
 def main(wanted: str) -> None:
     os.umask(0o022)  # what is made here must be of use to the user that PostgreSQL runs as
     STATE.mkdir(exist_ok=True)
+    require_modes_in(STATE)
     with locked():
         if fresh(wanted):
             return

@@ -18,6 +18,7 @@ from lab.doctor.finding import Finding
 from lab.model import LabError
 from lab.runtime.local.parts import WHEELS, installing
 from lab.runtime.local.testbed import enters, require_name, scratch_folder
+from lab.runtime.modes import require_modes_in
 from lab.runtime.ports_free import Ports
 from lab.runtime.priority import cores
 from lab.runtime.toxiproxy import build as toxiproxy_build
@@ -44,6 +45,7 @@ def examine() -> list[Finding]:
         machine.environment(paths.ROOT / ".venv"),
         machine.account(require_name),
         machine.folders(written),
+        machine.modes(lambda: require_modes_in(paths.STATE)),
         machine.cache(toxiproxy_build.cache()),
         machine.scratch(scratch_folder, enters),
         machine.disk({place: shutil.disk_usage(place).free for place in (paths.ROOT, *data.values())}),

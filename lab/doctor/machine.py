@@ -64,6 +64,18 @@ def _writable(folder: Path) -> bool:
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
+def modes(require_modes: Callable[[], None]) -> Finding:
+    """Whether what the lab makes for its user alone is closed to others."""
+    try:
+        require_modes()
+    except LabError as error:
+        told, _, fix = str(error).partition(". ")
+        return Finding(
+            name="file modes", ok=False, found=told, rules_out="all runs", fix=fix.removesuffix(".")
+        )
+    return Finding(name="file modes", ok=True, found="files made for you alone are closed to others")
+
+
 def cache(folder: Path) -> Finding:
     """Whether the cache is ours alone: programs in it are run, so nobody else may have put them there."""
     there = folder.lstat() if os.path.exists(folder) else None  # noqa: PTH110 - never raises

@@ -20,6 +20,7 @@ from typing import Any
 
 from lab.model import LabError, Undo
 from lab.runtime.effects import about_to
+from lab.runtime.modes import require_modes
 from lab.runtime.ownership.identity import here, place, started
 
 RUN_MARK = "LAB_RUN"  # environment variable that every process of a run carries
@@ -98,6 +99,7 @@ class Ledger:
         about_to("ledger: owner")
         new = self.path.with_suffix(".fresh")
         new.touch(mode=0o600)
+        require_modes(new)
         owner = {"record": "owner", "run": self.run, "at": time.time(), "inode": new.stat().st_ino}
         owner |= {"pid": os.getpid(), "started": started(os.getpid()), "place": place()}
         new.write_text(f"{json.dumps(owner)}\n")
@@ -238,10 +240,8 @@ def _records(path: Path) -> list[dict[str, Any]]:
     """All whole lines; a last one that the kill cut short says nothing."""
     records = []
     for line in path.read_bytes().splitlines():
-        try:
+        with suppress(ValueError):
             records.append(json.loads(line))
-        except ValueError:
-            continue
     return records
 
 
