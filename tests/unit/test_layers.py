@@ -38,6 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lab.runtime.effects": set(),
     "lab.runtime.descriptors": {"lab.model", "lab.runtime.programs"},
     "lab.runtime.modes": {"lab.errors"},
+    "lab.runtime.indexes": set(),
+    "lab.runtime.pythons": {"lab.errors", "lab.runtime.indexes", "lab.runtime.programs"},
     "lab.runtime.programs": {"lab.errors", "lab.paths", "lab.runtime.effects"},
     "lab.runtime.docker_client": {"lab.model", "lab.paths", "lab.runtime.programs"},
     "lab.runtime.reach": {"lab.runtime.docker_client", "lab.runtime.programs"},
