@@ -17,6 +17,7 @@ from lab.doctor import machine, parts
 from lab.doctor.finding import Finding
 from lab.model import LabError
 from lab.runtime.local.parts import WHEELS, installing
+from lab.runtime.local.parts.stranger import require_rights
 from lab.runtime.local.testbed import enters, require_name, scratch_folder
 from lab.runtime.modes import require_modes_in
 from lab.runtime.ports_free import Ports
@@ -43,7 +44,7 @@ def examine() -> list[Finding]:
     return [
         machine.python(sys.version_info[:3]),
         machine.environment(paths.ROOT / ".venv"),
-        machine.account(require_name),
+        machine.account(require_name, require_rights),
         machine.folders(written),
         machine.modes(lambda: require_modes_in(paths.STATE)),
         machine.cache(toxiproxy_build.cache()),

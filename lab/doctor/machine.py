@@ -38,10 +38,11 @@ def environment(venv: Path) -> Finding:
     )  # fmt: skip
 
 
-def account(require_name: Callable[[], None]) -> Finding:
-    """Whether the user has a name, without which PostgreSQL's data folder cannot be made."""
+def account(*needs: Callable[[], None]) -> Finding:
+    """Whether the user has what PostgreSQL needs of him: a name and, if he is root, the right to be somebody else."""
     try:
-        require_name()
+        for need in needs:
+            need()
     except LabError as error:
         told, _, fix = str(error).partition(". ")
         return Finding(name="user", ok=False, found=told, rules_out=LOCAL, fix=fix)
