@@ -8,21 +8,45 @@ Standard library only: nothing else is there yet.
 from __future__ import annotations
 
 import os
-import shlex
-import shutil
-import subprocess
+import signal
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
-from typing import NoReturn
+
+USAGE, INTERRUPTED = 2, 130
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def interrupted(_number: int, _frame: object) -> None:
+    """Say so, and leave by way of whatever ends the programs that were started."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        os.write(2, b"lab: Interrupted. The next command goes on.\n")
+    finally:
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":  # before the imports, which take a moment
+    for ending in ENDING:
+        if signal.getsignal(ending) is not signal.SIG_IGN:
+            signal.signal(ending, interrupted)
+
+import shlex  # noqa: E402
+import shutil  # noqa: E402
+import subprocess  # noqa: E402
+import time  # noqa: E402
+from collections.abc import Iterator, Mapping, Sequence  # noqa: E402
+from contextlib import ExitStack, contextmanager, suppress  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import NoReturn  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from lab.errors import LabError  # noqa: E402 - found only from here on
+from lab.runtime.indexes import NO_FILES, of_pip, of_uv  # noqa: E402
+from lab.runtime.modes import require_modes_in  # noqa: E402
 from lab.runtime.ownership.lock import exclusive  # noqa: E402
 from lab.runtime.programs import build_environment  # noqa: E402
+from lab.runtime.pythons import require_own_libraries, require_packages, settings_of_pip, succeeds, works  # noqa: E402
 from lab.runtime.toxiproxy.build import cache  # noqa: E402
 from lab.shell import bear_a_full_stderr  # noqa: E402
 
@@ -35,9 +59,7 @@ UV = cache() / "uv"  # where pip installs it, for all clones
 CONTAINS = {"run": ("run",), "test": ("run", "test")}
 STEP_TIMEOUT_S = 900
 WAIT_TIMEOUT_S = 2 * STEP_TIMEOUT_S  # for another setup: of its steps one takes long, the download
-ANSWER_TIMEOUT_S = 60
 LOG_LINES_SHOWN = 8
-USAGE, INTERRUPTED = 2, 130
 
 
 class PrepareError(Exception):
@@ -47,9 +69,11 @@ class PrepareError(Exception):
 def main(wanted: str) -> None:
     os.umask(0o022)  # what is made here must be of use to the user that PostgreSQL runs as
     STATE.mkdir(exist_ok=True)
+    require_modes_in(STATE)
     with locked():
         if fresh(wanted):
             return
+        require_own_libraries(sys.executable)
         started = time.monotonic()
         say(f"Setting up the environment in {VENV} (once; a few seconds to a minute) …")
         LOG.unlink(missing_ok=True)
@@ -58,6 +82,7 @@ def main(wanted: str) -> None:
         uv = uv or uv_from_wheel()
         build_toxiproxy(uv)
         install(uv, ROOT / "requirements" / f"{wanted}.txt")
+        require_packages(PYTHON)
         for name in CONTAINS[wanted]:
             stamp(name).write_text(checksum(name))
         say(f"The environment is ready after {time.monotonic() - started:.0f} s.")
@@ -77,29 +102,6 @@ def checksum(name: str) -> str:
     pins = (ROOT / "requirements" / f"{name}.txt").read_bytes()
     made_of = pins + os.fsencode(os.path.realpath(PYTHON)) + b"\n"
     return subprocess.run(["cksum"], input=made_of, capture_output=True, check=True).stdout.decode().strip()
-
-
-def works(python: Path) -> bool:
-    """Whether `python` still runs and has its packages.
-
-    An upgrade of the system's Python leaves a dead link, or one to a version that looks for them in another folder.
-    """
-    asks = (
-        "import os, sys, sysconfig; "
-        "sys.exit(sys.version_info < (3, 11) or not os.path.isdir(sysconfig.get_path('purelib')))"
-    )
-    return succeeds([str(python), "-I", "-c", asks])
-
-
-def succeeds(command: Sequence[str]) -> bool:
-    """Whether this program is there, runs and says that all is well."""
-    try:
-        asked = subprocess.run(
-            command, env=build_environment(), capture_output=True, check=False, timeout=ANSWER_TIMEOUT_S,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return asked.returncode == 0
 
 
 def uv_on_path() -> str | None:
@@ -166,7 +168,8 @@ def install(uv: str | None, requirements: Path) -> None:
     pins = ["--require-hashes", "-r", str(requirements)]
     for how in (("--offline",), ()) if uv else ():
         with suppress(PrepareError):
-            run([str(uv), "pip", "install", "--quiet", *how, "--python", str(PYTHON), *pins])
+            command = [str(uv), "pip", "install", "--quiet", *how, "--python", str(PYTHON), *pins]
+            run(command, of_uv(os.environ))
             return
     pip("-r", str(requirements))
 
@@ -176,18 +179,25 @@ def pip(*arguments: str) -> None:
     if not succeeds([str(PYTHON), "-m", "pip", "--version"]):
         run([str(PYTHON), "-m", "ensurepip", "--default-pip"])
     quiet = ["--quiet", "--no-input", "--no-compile", "--disable-pip-version-check", "--require-hashes"]
-    run([str(PYTHON), "-m", "pip", "install", *quiet, *arguments])
+    run([str(PYTHON), "-m", "pip", "install", *quiet, *arguments], of_pip(settings_of_pip(PYTHON)))
 
 
-def run(command: Sequence[str]) -> None:
-    """Raises PrepareError with the end of what `command` printed, unless it succeeds."""
-    with LOG.open("a+") as log:
+def run(command: Sequence[str], told: Mapping[str, str] | None = None) -> None:
+    """Raises PrepareError with the end of what `command` printed, unless it succeeds. It and its children end with us.
+
+    `told`: variables for it, unless the user's shell says otherwise.
+    """
+    env = {**(told or {}), **build_environment(), **NO_FILES}
+    with LOG.open("a+") as log, subprocess.Popen(
+        command, cwd=ROOT, env=env, process_group=0, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+    ) as program:  # fmt: skip
         try:
-            code = subprocess.run(
-                command, cwd=ROOT, env=build_environment(PIP_USER="0"), timeout=STEP_TIMEOUT_S, check=False,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-            ).returncode  # fmt: skip
-        except subprocess.TimeoutExpired:
+            code = program.wait(STEP_TIMEOUT_S)
+        except BaseException as error:
+            with suppress(ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
+                os.killpg(program.pid, signal.SIGKILL)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
             code = None
     if code != 0:
         how = "took too long" if code is None else "failed"
@@ -218,9 +228,10 @@ def say(message: str) -> None:
 
 
 def copying(clone: Path) -> str:
-    """The command for a copy of one's own: git refuses to clone what belongs to another user."""
+    """The command for a copy of one's own: git refuses to clone what belongs to another user. Never into another."""
     mine = "~/failure-lab"
-    return f"cp -r {shlex.quote(str(clone))} {mine} && rm -rf {mine}/.venv {mine}/.lab"
+    copy = f"cp -r {shlex.quote(str(clone))}/. {mine}"
+    return f"mkdir {mine} && {copy} && rm -rf {mine}/.venv {mine}/.lab"
 
 
 def fail(reason: str) -> NoReturn:
@@ -239,5 +250,3 @@ if __name__ == "__main__":
             f"{error.strerror}: {error.filename or ROOT}. "
             f"Make {ROOT} writable, free space on its disk, or work in a copy of your own: {copying(ROOT)}"
         )
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)

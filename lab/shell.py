@@ -12,8 +12,9 @@ import os
 import resource
 import signal
 import sys
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -32,6 +33,7 @@ class Inherited:
     """Settings of the shell that the lab overrides and applies again after a run."""
 
     umask: int = UMASK
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 INHERITED = Inherited()
@@ -43,9 +45,22 @@ def settle() -> None:
     bear_a_full_stderr()
     INHERITED.umask = os.umask(UMASK)
     _allow_descriptors()
+    INHERITED.environment = dict(os.environ)
     _forget_settings()
     _have_a_home()
     _take_signals()
+
+
+@contextmanager
+def as_inherited() -> Iterator[None]:
+    """Inside the block all variables of the shell are back: a program of the user's own, a browser, needs any."""
+    ours = dict(os.environ)
+    os.environ.update(INHERITED.environment)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(ours)
 
 
 class Interrupts:

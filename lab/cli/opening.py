@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lab.cli import assembly, drawing
 from lab.cli.console import say
+from lab.shell import as_inherited
 
 
 def open_report(folder: Path) -> None:
@@ -16,5 +17,7 @@ def open_report(folder: Path) -> None:
         assembly.check(folder)
         drawing.report(folder)
     say(f"Report: {page}")
-    if not webbrowser.open(page.as_uri()):
+    with as_inherited():
+        opened = webbrowser.open(page.as_uri())
+    if not opened:
         say(f"No browser was found here. To open the report yourself: {page.as_uri()}")

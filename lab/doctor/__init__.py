@@ -17,7 +17,9 @@ from lab.doctor import machine, parts
 from lab.doctor.finding import Finding
 from lab.model import LabError
 from lab.runtime.local.parts import WHEELS, installing
+from lab.runtime.local.parts.stranger import require_rights
 from lab.runtime.local.testbed import enters, require_name, scratch_folder
+from lab.runtime.modes import require_modes_in
 from lab.runtime.ports_free import Ports
 from lab.runtime.priority import cores
 from lab.runtime.toxiproxy import build as toxiproxy_build
@@ -42,8 +44,9 @@ def examine() -> list[Finding]:
     return [
         machine.python(sys.version_info[:3]),
         machine.environment(paths.ROOT / ".venv"),
-        machine.account(require_name),
+        machine.account(require_name, require_rights),
         machine.folders(written),
+        machine.modes(lambda: require_modes_in(paths.STATE)),
         machine.cache(toxiproxy_build.cache()),
         machine.scratch(scratch_folder, enters),
         machine.disk({place: shutil.disk_usage(place).free for place in (paths.ROOT, *data.values())}),

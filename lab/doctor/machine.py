@@ -38,10 +38,11 @@ def environment(venv: Path) -> Finding:
     )  # fmt: skip
 
 
-def account(require_name: Callable[[], None]) -> Finding:
-    """Whether the user has a name, without which PostgreSQL's data folder cannot be made."""
+def account(*needs: Callable[[], None]) -> Finding:
+    """Whether the user has what PostgreSQL needs of him: a name and, if he is root, the right to be somebody else."""
     try:
-        require_name()
+        for need in needs:
+            need()
     except LabError as error:
         told, _, fix = str(error).partition(". ")
         return Finding(name="user", ok=False, found=told, rules_out=LOCAL, fix=fix)
@@ -62,6 +63,18 @@ def folders(needed: Mapping[str, Path]) -> Finding:
 def _writable(folder: Path) -> bool:
     there = next(place for place in (folder, *folder.parents) if os.path.exists(place))  # noqa: PTH110 - never raises
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+def modes(require_modes: Callable[[], None]) -> Finding:
+    """Whether what the lab makes for its user alone is closed to others."""
+    try:
+        require_modes()
+    except LabError as error:
+        told, _, fix = str(error).partition(". ")
+        return Finding(
+            name="file modes", ok=False, found=told, rules_out="all runs", fix=fix.removesuffix(".")
+        )
+    return Finding(name="file modes", ok=True, found="files made for you alone are closed to others")
 
 
 def cache(folder: Path) -> Finding:

@@ -6,6 +6,7 @@ import json
 import os
 import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from lab.model import Arrival, LabError, MachineSample, Sample
@@ -80,9 +81,14 @@ class RunWriter:
         self.folder.chmod(self._usual)
 
     def link_latest(self) -> None:
-        """Point `latest`, next to the folder, to it."""
+        """Point `latest`, next to the folder, to it. Where no links can be made, nothing is the latest any more."""
         latest = self.folder.parent / "latest"
         fresh = self.folder.parent / f".latest-{os.getpid()}"
-        fresh.unlink(missing_ok=True)
-        fresh.symlink_to(self.folder.name)
-        fresh.replace(latest)
+        try:
+            fresh.unlink(missing_ok=True)
+            fresh.symlink_to(self.folder.name)
+            fresh.replace(latest)
+        except OSError:  # no reason to lose a run
+            if latest.is_symlink():
+                with suppress(OSError):
+                    latest.unlink()

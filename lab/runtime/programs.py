@@ -76,11 +76,10 @@ BUILDS = Surroundings(
     | {name: value for name, value in OURS.fixed.items() if name != "HOME"},
 )  # fmt: skip
 
-# Of the lab's own process: how a terminal is written to, a browser started and Docker's engine found, how a shell asks
-# for completions, and the lab's own settings.
+# Of the lab's own process: how a terminal is written to and Docker's engine found, how a shell asks for completions,
+# and the lab's own settings.
 OWN = BUILDS.kept | frozenset({
     "TERM", "COLORTERM", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "SHELL", "COMP_WORDS", "COMP_CWORD",
-    "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "BROWSER",
     "DOCKER_CONTEXT", "SSH_AUTH_SOCK",
 })  # fmt: skip
 OWN_PREFIXES = ("LAB_", "_LAB_", "_TYPER_")

@@ -9,6 +9,7 @@ import pwd
 import shutil
 import socket
 import stat
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ UNIX, TCP, SSH = "unix://", "tcp://", "ssh://"
 PORT = 2375
 SBIN = "/usr/sbin:/usr/local/sbin:/sbin"
 TIMEOUT_S = 2.0
+CREDENTIALS = struct.Struct("3i")  # of a process: pid, user, group
+MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))  # that engines leave in their containers
 
 # By the error of a connection.
 WHY: Mapping[type, str] = {
@@ -124,14 +127,37 @@ def remapped(address: Address, info: Mapping[str, Any]) -> str | None:
 
 
 def foreign(address: Address, info: Mapping[str, Any]) -> str | None:
-    """The engine's containers run on another kernel than this process. Both must share one clock."""
-    same_kernel = info["KernelVersion"] == platform.release()
-    if same_kernel and (address.host.startswith(UNIX) or info["Name"] == socket.gethostname()):
+    """The engine's containers run on another kernel than this process, with another clock, or outside its container."""
+    same_kernel, same_name = info["KernelVersion"] == platform.release(), info["Name"] == socket.gethostname()
+    if same_kernel and address.host.startswith(UNIX):
+        inside = _sees_who_listens(_path(address)) and (same_name or not any(mark.exists() for mark in MARKS))
+        return None if inside else _outside(address, info["Name"])
+    if same_kernel and same_name:
         return None
     return (
         f"The Docker engine at {address} runs on another kernel ({info['Name']}, {info['OperatingSystem']}), "
         f"so its containers do not share this machine's clock. {_leave(address)}"
     )
+
+
+def _outside(address: Address, name: str) -> str:
+    return (
+        f"The lab runs in a container, and the Docker engine at {address} outside of it, on {name}: other containers "
+        "would not find the lab's folders, nor the lab their ports. Use --runtime local, or start the lab outside of "
+        "its container."
+    )
+
+
+def _sees_who_listens(path: Path) -> bool:
+    """Whether who listens at the socket is among the processes that we can see: to a container, others have pid 0."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(TIMEOUT_S)
+            connection.connect(str(path))
+            told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
+    except (OSError, AttributeError):  # it has gone, or this is not Linux
+        return True
+    return bool(CREDENTIALS.unpack(told)[0])
 
 
 def _leave(address: Address) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import time
 import urllib.error
@@ -60,23 +61,34 @@ def surroundings(needs_docker: None) -> dict[str, str]:
     ports = Ports()
     found = {name: str(ports.reserve()) for name in names}
     ports.release()
-    return {**kept, **bases, **found, "LAB_SERVICE_IMAGE": IMAGE, "LAB_TOKEN_KEY": "a key of my own"}
+    own = {"LAB_SERVICE_IMAGE": IMAGE, "LAB_TOKEN_KEY": "a key of my own", "COMPOSE_PROJECT_NAME": PROJECT}
+    return {**kept, **bases, **found, **own}
+
+
+def documented() -> list[str]:
+    """The line that brings both twins up, as the page has it and the README says it."""
+    lines = (ROOT / "docs" / "docker.md").read_text().splitlines()
+    line = next(line for line in lines if line.startswith("$ docker compose ")).removeprefix("$ ")
+    assert f"`{line}`" in (ROOT / "README.md").read_text()
+    return shlex.split(line)
 
 
 @pytest.fixture(scope="module")
 def compose(surroundings: dict[str, str]) -> Iterator[Callable[..., str]]:
     """`docker compose -f compose/compose.yaml …` with the stack up."""
 
-    def run(*words: str) -> str:
-        command = ["docker", "compose", "-f", "compose/compose.yaml", "-p", PROJECT, *words]
+    def begun(command: list[str]) -> str:
         done = subprocess.run(
             command, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=90, check=False
         )
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
 
+    def run(*words: str) -> str:
+        return begun(["docker", "compose", "-f", "compose/compose.yaml", *words])
+
     try:
-        assert "Pulling" not in run("up", "--detach")
+        assert "Pulling" not in begun(documented())
         yield run
     finally:
         run("down", "--volumes", "--timeout", "1")

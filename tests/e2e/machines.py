@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import pwd
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -18,14 +21,45 @@ NO_NETWORK = f'{sys.executable} -I -c "{LOOPBACK_UP}"'
 NO_SHARED_MEMORY = (
     "mount -t tmpfs -o size=4k none /dev/shm && { cat /dev/zero >/dev/shm/full 2>/dev/null || true; }"
 )
-NARROW = "umask 077 && trap '' HUP && ulimit -Sn 256"
+SHORT = "trap '' HUP && ulimit -Sn 256"
+ORDINARY = "nobody"  # a user on every machine, whose name PostgreSQL asks for
 
 
-def unkind(*, apart: bool) -> list[str]:
-    """A narrow umask, few open files, a hangup that is ignored; `apart` also no network and a full /dev/shm."""
-    steps = [NO_NETWORK, NO_SHARED_MEMORY, NARROW] if apart else [NARROW]
-    shell = ["sh", "-c", f'{" && ".join(steps)} && exec "$@"', "sh"]
+def unkind(
+    *, apart: bool, umask: str = "077", user: pwd.struct_passwd | None = None, before: Iterable[str] = ()
+) -> list[str]:
+    """An umask, few open files, a hangup that is ignored; `apart` also no network and a full /dev/shm.
+
+    The command runs as `user`, if there is one; `before`: steps that root takes first.
+    """
+    steps = [*before, *([NO_NETWORK, NO_SHARED_MEMORY] if apart else []), f"umask {umask}", SHORT]
+    shell = ["sh", "-c", f'{" && ".join(steps)} && exec "$@"', "sh", *(as_user(user) if user else ())]
     return ["unshare", "--net", "--mount", *shell] if apart else shell
+
+
+def as_user(user: pwd.struct_passwd) -> list[str]:
+    """Root becomes `user`, with none of root's rights and groups."""
+    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--"]
+
+
+def opening(places: Iterable[Path], stash: Path) -> list[str]:
+    """Steps for root, in mounts of its own: then everybody gets to `places`, and to nothing else that was closed."""
+    closed = {place: above for place in places if (above := _closed_above(place))}
+    kept = {place: stash / str(number) for number, place in enumerate(closed)}
+    for folder in kept.values():
+        folder.mkdir(parents=True)
+    named = {path: shlex.quote(str(path)) for path in (*closed, *closed.values(), *kept.values())}
+    return [
+        *(f"mount --bind {named[place]} {named[aside]}" for place, aside in kept.items()),
+        *(f"mount -t tmpfs -o mode=755 none {named[above]}" for above in sorted(set(closed.values()))),
+        *(f"mkdir -p {named[place]}" for place in closed),
+        *(f"mount --bind {named[aside]} {named[place]}" for place, aside in kept.items()),
+    ]
+
+
+def _closed_above(place: Path) -> Path | None:
+    """The topmost folder on the way to `place` that others may not enter."""
+    return next((above for above in reversed(place.parents) if not above.stat().st_mode & 0o001), None)
 
 
 def offline() -> list[str]:

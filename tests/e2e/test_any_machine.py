@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +19,7 @@ import pytest
 
 from lab.runtime.ownership.ledger import holdings
 from lab.runtime.toxiproxy.build import cache
-from tests.e2e.machines import clone, may_be_apart, offline, unkind
+from tests.e2e.machines import ORDINARY, clone, may_be_apart, offline, opening, unkind
 from tests.independent.comparing import differences
 from tests.stub_service import eventually
 
@@ -49,41 +51,65 @@ pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture
-def scratch() -> Iterator[Path]:
-    """A TMPDIR that the user whom root runs PostgreSQL as can enter, as pytest's own folders cannot be."""
+def open_place() -> Iterator[Path]:
+    """A folder that every user can enter, as pytest's own folders cannot be."""
     with tempfile.TemporaryDirectory(prefix="Zwischen ablage ") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
 
 
+def somebody_else() -> pwd.struct_passwd | None:
+    """An ordinary user, if we are root and may become him where he can get to all that a run needs."""
+    return pwd.getpwnam(ORDINARY) if may_be_apart() and shutil.which("setpriv") else None
+
+
+def prepared(place: Path, user: pwd.struct_passwd | None) -> dict[str, str]:
+    """A hostile home and current folder, a TMPDIR and a cache in `place`, all of `user`; returns the shell with them.
+
+    The cache of what is built is no setting: the run should not have to build Toxiproxy.
+    """
+    for name, text in HOSTILE_FILES.items():
+        for folder in (place / "home", place / "here"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+    (place / "scratch").mkdir(mode=0o755)
+    built = cache() / "toxiproxy"
+    if user and built.is_dir():
+        shutil.copytree(built, place / "cache" / "toxiproxy")
+    for path in (place, *place.rglob("*")) if user else ():
+        os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
+    caches = place / "cache" if user else cache()
+    own = {"HOME": str(place / "home"), "TMPDIR": str(place / "scratch"), "LAB_CACHE": str(caches)}
+    return {"PATH": os.environ["PATH"], **HOSTILE_SHELL, **own}
+
+
+@pytest.mark.parametrize(
+    ("umask", "ordinary"), [("002", True), pytest.param("077", False, marks=pytest.mark.long)]
+)
 def test_nothing_of_the_users_machine_changes_a_verdict(
-    needs_local: None, tmp_path: Path, scratch: Path
+    needs_local: None, tmp_path: Path, open_place: Path, umask: str, ordinary: bool
 ) -> None:
     """Settings for every tool that the lab starts or imports, a clone and a TMPDIR with blanks, letters and markup in
-    their paths, a narrow umask, few open files, an ignored hangup; and, as root, no network and a full /dev/shm."""
-    for name, text in HOSTILE_FILES.items():
-        for place in (tmp_path / "home", tmp_path / "here"):
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            (place / name).write_text(text)
-    mine = clone(tmp_path / "mein [red] Größen-Labor")
-    (mine / ".venv").symlink_to(ROOT / ".venv")
-    # The cache of what is built is no setting: the run should not have to build Toxiproxy.
-    shell = HOSTILE_SHELL | {
-        "HOME": str(tmp_path / "home"),
-        "TMPDIR": str(scratch),
-        "LAB_CACHE": str(cache()),
-    }
+    their paths, few open files, an ignored hangup; and, where root tests, no network and a full /dev/shm. The run is
+    an ordinary user's, and in the long round the tester's own."""
+    user = somebody_else() if ordinary else None
+    mine = clone(open_place / "mein [red] Größen-Labor")
+    shell = prepared(open_place, user)
+    (mine / ".venv").symlink_to((ROOT / ".venv").resolve())
+    python = (ROOT / ".venv" / "bin" / "python").resolve()
+    needed = [(ROOT / ".venv").resolve(), python.parents[1]]
+    before = opening(needed, tmp_path / "aside") if user else []
     done = subprocess.run(
-        [*unkind(apart=may_be_apart()), str(mine / "bin" / "lab"), "run", ON_ANY_MACHINE, "--quick", "--json",
-         "--again", "2", "--runtime", "local"],
-        cwd=tmp_path / "here", env={"PATH": os.environ["PATH"], **shell}, capture_output=True, text=True,
-        timeout=300, check=False,
+        [*unkind(apart=may_be_apart(), umask=umask, user=user, before=before), str(mine / "bin" / "lab"), "run",
+         ON_ANY_MACHINE, "--quick", "--json", "--again", "2", "--runtime", "local"],
+        cwd=open_place / "here", env=shell, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     run = mine / "runs" / json.loads(done.stdout)["run"]
     assert "data:image/svg+xml" in (run / "report.html").read_text()
     assert differences(run) == []
-    assert list(scratch.iterdir()) == []
+    assert list((open_place / "scratch").iterdir()) == []
+    assert (run / "report.html").stat().st_uid == (user.pw_uid if user else os.geteuid())
 
 
 def test_once_all_was_fetched_the_set_up_needs_no_network(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from lab.runtime.ownership import relief
 from lab.runtime.ownership.ledger import PROCESS, Ledger
 from lab.runtime.ownership.lock import run_lock
 from lab.runtime.reach import Absent
+from lab.shell import INHERITED
 from lab.workload.booking import BOOKING
 from tests.fabricated.folder import Fabricated, make_run
 from tests.fabricated.verdicts import make_verdict
@@ -276,10 +277,19 @@ def test_the_newest_report_is_opened_in_a_browser(
     (folder / "report.html").touch()
     (tmp_path / "runs" / "latest").symlink_to(folder.name)
     opened: list[str] = []
-    monkeypatch.setattr("webbrowser.open", lambda address: bool(opened.append(address)))
+    seen: list[str | None] = []
+
+    def look(address: str) -> bool:
+        opened.append(address)
+        seen.append(os.environ.get("XDG_DATA_DIRS"))
+        return False
+
+    monkeypatch.setattr(INHERITED, "environment", {"XDG_DATA_DIRS": "/var/lib/snapd/desktop"})
+    monkeypatch.setattr("webbrowser.open", look)
     code, out, _ = lab("open")
     assert code == 0
     assert opened == [folder.resolve().as_uri() + "/report.html"]
+    assert seen == ["/var/lib/snapd/desktop"]
     assert "To open the report yourself: file://" in out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,11 +12,12 @@ import pytest
 
 from lab import paths
 from lab.model import LabError
+from lab.runtime import reach
 from lab.runtime.containers import engine
 from lab.runtime.containers.engine import COMPOSE_LEAST, available
 from lab.runtime.docker_client import DEFAULT_HOST
 
-INFO = {"KernelVersion": platform.release(), "Name": "here", "OperatingSystem": "Debian"}
+INFO = {"KernelVersion": platform.release(), "Name": socket.gethostname(), "OperatingSystem": "Debian"}
 
 
 @pytest.fixture(autouse=True)
@@ -25,9 +27,15 @@ def answering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
     monkeypatch.setattr(paths, "STATE", tmp_path)
     monkeypatch.setenv("DOCKER_HOST", DEFAULT_HOST)
     monkeypatch.setattr(engine, "_connected", lambda _: SimpleNamespace(info=lambda: info))
+    monkeypatch.setattr(reach, "_sees_who_listens", lambda _: True)
     monkeypatch.setattr(engine.shutil, "which", lambda _: "/usr/bin/docker")
     monkeypatch.setattr(engine, "compose_version", lambda: "2.40.3")
     return info
+
+
+def test_an_engine_outside_of_our_container_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "_sees_who_listens", lambda _: False)
+    assert str(available()).startswith("The lab runs in a container")
 
 
 def test_all_is_there() -> None:

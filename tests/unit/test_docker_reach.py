@@ -7,6 +7,8 @@ import os
 import platform
 import pwd
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from lab.runtime.containers import real_time
 from lab.runtime.docker_client import DEFAULT, DEFAULT_HOST, Address
 from lab.runtime.reach import Absent, elsewhere, foreign, remapped, unreachable
 
+ROOT = Path(__file__).parents[2]
 UNSET = "unset DOCKER_HOST"
 
 
@@ -203,11 +206,51 @@ def test_an_engine_over_ssh_may_be_on_this_machine_and_still_counts_as_another()
         ("unix:///var/run/docker.sock", "6.12.54-linuxkit", "docker-desktop", False),
     ],
 )
-def test_an_engine_on_another_kernel_is_refused(host: str, kernel: str, name: str, here: bool) -> None:
-    info = {"KernelVersion": kernel, "Name": name, "OperatingSystem": "Some System"}
-    said = foreign(Address(host=host, named_by=DEFAULT), info)
+def test_an_engine_on_another_kernel_is_refused(
+    monkeypatch: pytest.MonkeyPatch, host: str, kernel: str, name: str, here: bool
+) -> None:
+    monkeypatch.setattr(reach, "MARKS", ())  # whatever the tests run in
+    monkeypatch.setattr(reach, "_sees_who_listens", lambda _: True)
+    said = foreign(Address(host=host, named_by=DEFAULT), told_by_engine(name, kernel))
     assert (said is None) == here
     assert here or "Use --runtime local" in str(said)
+
+
+def told_by_engine(name: str, kernel: str = platform.release()) -> dict[str, str]:
+    return {"KernelVersion": kernel, "Name": name, "OperatingSystem": "Some System"}
+
+
+@pytest.mark.parametrize(
+    ("mark", "name", "here"),
+    [
+        ("", "another", True),
+        (".dockerenv", socket.gethostname(), True),  # an engine in the same container
+        (".dockerenv", "another", False),  # the container was given the pids of its machine
+    ],
+)
+def test_in_a_container_an_engine_of_another_name_is_outside(
+    listening: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mark: str, name: str, here: bool
+) -> None:
+    (tmp_path / mark).mkdir(exist_ok=True)
+    monkeypatch.setattr(reach, "MARKS", (tmp_path / ".dockerenv",))
+    said = foreign(named(f"unix://{listening}"), told_by_engine(name))
+    assert (said is None) == here
+    assert here or str(said).startswith("The lab runs in a container, and the Docker engine at unix://")
+    assert here or "Use --runtime local" in str(said)
+
+
+def test_an_engine_among_whose_processes_we_are_not_is_outside_whatever_its_name(listening: Path) -> None:
+    code = f"""
+from tests.unit.test_docker_reach import named, told_by_engine, foreign, socket
+print(foreign(named("unix://{listening}"), told_by_engine(socket.gethostname())))
+"""
+    here = [sys.executable, "-c", code]
+    if os.getuid() != 0 or subprocess.run(["unshare", "--pid", "--fork", "true"], check=False).returncode:
+        pytest.skip("takes the right to have processes of one's own")
+    apart = ["unshare", "--pid", "--fork", *here]
+    said = [subprocess.check_output(command, cwd=ROOT, text=True) for command in (here, apart)]
+    assert said[0] == "None\n"
+    assert "outside of it, on " in said[1]
 
 
 @pytest.mark.parametrize(

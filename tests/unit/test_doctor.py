@@ -38,6 +38,10 @@ def raising() -> Path:
     raise LabError("it is not here")
 
 
+def without_modes() -> None:
+    raise LabError("The file system of /mnt/c/lab keeps no Unix modes. Move the clone into a Linux one.")
+
+
 def nameless() -> None:
     raise LabError("User id 12345 is not in /etc/passwd. Add a line there: lab:x:12345")
 
@@ -60,6 +64,7 @@ HEALTHY: list[Callable[[], Finding]] = [
     lambda: machine.folders({"runs": Path("/")}),
     lambda: machine.scratch(lambda: Path("/tmp"), lambda _: True),
     lambda: machine.cache(Path("/nowhere")),
+    lambda: machine.modes(lambda: None),
     lambda: machine.descriptors(4_096),
     lambda: machine.descriptors(-1),
 ]
@@ -80,6 +85,7 @@ LACKING: list[Callable[[], Finding]] = [
     lambda: machine.folders({"runs": Path("/proc/version/runs")}),
     lambda: machine.scratch(lambda: Path("/root/tmp"), lambda _: False),
     lambda: machine.cache(Path("/tmp")),
+    lambda: machine.modes(without_modes),
     lambda: machine.descriptors(256),
 ]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from lab.model import LabError, Undo
+from lab.runtime.ownership import identity
 from lab.runtime.ownership import ledger as ownership
 from lab.runtime.ownership.heal import heal
 from lab.runtime.ownership.identity import started
@@ -105,6 +106,39 @@ def test_a_stack_left_standing_is_no_leftover_while_a_part_of_it_lives(
     (run,) = holdings(tmp_path)
     assert run.standing
     assert run.published == {"naive": {"edge": "http://127.0.0.1:1"}}
+
+
+@pytest.mark.parametrize(
+    ("changed", "known"),
+    [
+        ({}, True),
+        ({"name": "vpn-17"}, True),
+        ({"boot": "after a restart"}, True),
+        ({"boot": "of a copied machine", "name": "desk-2"}, False),
+        ({"boot": "of another machine", "machine": "another"}, False),
+        ({"processes": "of a container", "name": "0f3c"}, False),
+        ({"processes": "of a container on the host's network"}, False),
+    ],
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_a_machine_knows_its_ledgers_also_by_another_name_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: dict[str, str], known: bool, named: bool
+) -> None:
+    made = {**identity.place(), "boot": "first"} | ({} if named else {"machine": ""})
+    monkeypatch.setattr(identity, "place", lambda: made | changed)
+    monkeypatch.setattr(ownership, "place", lambda: made)
+    assert read(Ledger(tmp_path, "r").path).genuine == known
+
+
+def test_where_only_a_name_tells_machines_apart_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = {"boot": "", "processes": "", "machine": "", "name": "desk-1"}
+    monkeypatch.setattr(ownership, "place", lambda: made)
+    ledger = Ledger(tmp_path, "r")
+    for name in ("desk-1", "desk-2"):
+        monkeypatch.setattr(identity, "place", lambda name=name: made | {"name": name})
+        assert read(ledger.path).genuine == (name == "desk-1")
 
 
 def test_a_line_cut_short_by_the_kill_is_passed_over(tmp_path: Path) -> None:
@@ -203,7 +237,8 @@ def test_what_another_machine_or_container_runs_is_left_alone(
     """On a shared disk: its processes cannot be seen from here, and are not dead for that."""
     ledger = Ledger(tmp_path, "r")
     ledger.own_folder(tmp_path / "x")
-    monkeypatch.setattr(ownership, "place", lambda: "another pid:[1]")
+    elsewhere = identity.place() | {"name": "another", "processes": "pid:[1]"}
+    monkeypatch.setattr(identity, "place", lambda: elsewhere)
 
     assert [run.genuine for run in holdings(tmp_path)] == [False]
     (line,) = heal(tmp_path)

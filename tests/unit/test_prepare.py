@@ -1,7 +1,6 @@
 """bin/prepare: when an environment counts as fresh, and what is said when it cannot be made."""
 
 import fcntl
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -13,30 +12,6 @@ from typing import Any
 import pytest
 
 BIN = Path(__file__).parents[2] / "bin"
-
-
-@pytest.fixture
-def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """bin/prepare.py for a clone in a scratch folder, whose environment is this one's Python and no stamps."""
-    spec = importlib.util.spec_from_file_location("prepare", BIN / "prepare.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    for name in ("requirements", ".venv", ".lab"):
-        (tmp_path / name).mkdir()
-    for name in ("run", "test"):
-        (tmp_path / "requirements" / f"{name}.txt").write_text(f"{name}==1\n")
-    monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
-    monkeypatch.setattr(module, "PYTHON", Path(sys.executable))
-    monkeypatch.setattr(module, "STATE", tmp_path / ".lab")
-    monkeypatch.setattr(module, "LOG", tmp_path / ".lab" / "prepare.log")
-    monkeypatch.setattr(module, "build_toxiproxy", lambda _uv: None)
-    monkeypatch.setattr(module, "uv_on_path", lambda: None)
-    monkeypatch.setattr(module, "uv_from_wheel", lambda: None)
-    monkeypatch.setattr(module, "UV", tmp_path / ".lab" / "uv")
-    return module
 
 
 def installs(prepare: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -203,13 +178,18 @@ def test_without_a_fit_python_the_next_step_is_named(tmp_path: Path) -> None:
     assert "PYTHON=" in done.stderr
 
 
-def prepared(clone: Path, *, python: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    """`bin/prepare run` in a clone that has the scripts of ours and no environment."""
+def cloned(clone: Path) -> Path:
+    """A clone that has the scripts of ours, no package to install and no environment; returns its bin/prepare."""
     for name in ("bin", "lab"):
         shutil.copytree(BIN.parent / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
     (clone / "requirements").mkdir()
     (clone / "requirements" / "run.txt").write_text("")
-    command = [str(clone / "bin" / "prepare"), "run"]
+    return clone / "bin" / "prepare"
+
+
+def prepared(clone: Path, *, python: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """`bin/prepare run` in such a clone."""
+    command = [str(cloned(clone)), "run"]
     env = {"PATH": os.environ["PATH"], "PYTHON": python, "HOME": str(clone), **options.pop("env", {})}
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False, **options)
 
@@ -229,7 +209,8 @@ def test_a_clone_that_cannot_be_written_is_told_so_whatever_python_was_told(tmp_
     done = prepared(clone, python=sys.executable, env=hostile)
     assert done.returncode == 2, done.stderr
     mine = "~/failure-lab"
-    assert f"copy of your own: cp -r {clone} {mine} && rm -rf {mine}/.venv {mine}/.lab" in done.stderr
+    copy = f"mkdir {mine} && cp -r {clone}/. {mine} && rm -rf {mine}/.venv {mine}/.lab"
+    assert f"copy of your own: {copy}" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -238,7 +219,7 @@ def test_packages_come_from_uvs_cache_else_by_uv_else_by_pip(
 ) -> None:
     tried: list[str] = []
 
-    def fails(command: list[str]) -> None:
+    def fails(command: list[str], _told: object) -> None:
         tried.append(" ".join(command))
         raise prepare.PrepareError
 

@@ -259,6 +259,20 @@ def test_latest_names_the_newest_run_and_is_not_listed_twice(writer: RunWriter) 
     assert list_runs(runs) == [writer.folder]
 
 
+def test_a_run_goes_on_where_no_link_can_be_made_and_the_one_before_is_not_taken_for_the_latest(
+    writer: RunWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = writer.folder.parent
+    (runs / "latest").symlink_to("the-one-before")
+
+    def refuse(_link: Path, _target: str) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    writer.link_latest()
+    assert sorted(path.name for path in runs.iterdir()) == [writer.folder.name]
+
+
 def test_a_damaged_run_is_listed_with_the_others(writer: RunWriter) -> None:
     runs = writer.folder.parent
     make_run(runs / "20260101-000001-s01-0002", Fabricated(requests=10))

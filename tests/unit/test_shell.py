@@ -70,6 +70,21 @@ def test_settings_of_libraries_are_forgotten_and_those_of_the_terminal_kept() ->
     }  # fmt: skip
 
 
+def test_a_browser_gets_all_that_the_shell_had_and_the_lab_only_its_own() -> None:
+    shell = {"PATH": os.environ["PATH"], "XAUTHORITY": "/run/me", "WSL_INTEROP": "/run/WSL/1", "COLUMNS": "0"}
+    before = """
+def seen():
+    from lab.shell import as_inherited
+    with as_inherited():
+        inside = dict(os.environ)
+    return inside, dict(os.environ)
+
+"""
+    inside, after = settled("seen()", before=before, env=shell)
+    assert shell.items() <= inside.items()
+    assert not {"XAUTHORITY", "WSL_INTEROP", "COLUMNS"} & set(after)
+
+
 @pytest.mark.parametrize(("told", "kept"), [("0", None), ("", None), ("wide", None), ("20", "20")])
 def test_a_width_at_which_nothing_can_be_read_is_forgotten(told: str, kept: str | None) -> None:
     assert settled("os.environ.get('COLUMNS')", env={"PATH": os.environ["PATH"], "COLUMNS": told}) == kept

@@ -20,7 +20,7 @@ from lab.ports import Child, Journal
 from lab.runtime.cores import listed, shares, usable
 from lab.runtime.local.in_memory import make_folder_in_memory
 from lab.runtime.local.parts import WHEELS, installing
-from lab.runtime.local.parts.stranger import let_through, stranger
+from lab.runtime.local.parts.stranger import let_through, require_rights, stranger
 from lab.runtime.local.processes import Process
 from lab.runtime.local.starting import Programs
 from lab.runtime.local.twin import LocalTwin
@@ -206,6 +206,7 @@ def find_programs(topology: Topology) -> Programs:
     """The servers that `topology` needs. Raises LabError where one is missing."""
     if POSTGRES in topology.parts:
         require_name()
+        require_rights()
     return Programs(
         postgres=installing.installation() if POSTGRES in topology.parts else None,
         servers={part: wheel.installed() for part, wheel in WHEELS.items() if part in topology.parts},

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 import psutil
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+MACHINE_ID = Path("/etc/machine-id")
 
 
 def started(pid: int) -> str | None:
@@ -15,14 +19,25 @@ def started(pid: int) -> str | None:
     return _started_linux(pid) if sys.platform == "linux" else _started_elsewhere(pid)
 
 
-@cache
-def place() -> str:
-    """The machine or container whose processes we see."""
-    try:
-        namespace = str(Path("/proc/self/ns/pid").readlink())
-    except OSError:  # not Linux
-        namespace = ""
-    return f"{platform.node()} {namespace}".strip()
+def place() -> dict[str, str]:
+    """The machine or container whose processes we see, as a ledger keeps it: compare it with `here`."""
+    return {
+        "boot": _boot(),
+        "processes": _namespace(),
+        "machine": _line_of(MACHINE_ID),
+        "name": platform.node(),
+    }
+
+
+def here(told: Mapping[str, str]) -> bool:
+    """Whether `told` is this machine or container. Its name alone says little: a new network may change it.
+
+    Of machines that were copied from one image, all may have one id, but each was started by itself. After a restart
+    only id and name can tell: both must be the same.
+    """
+    now = place()
+    same = {name for name in now if told[name] == now[name]}
+    return "processes" in same and (bool(now["boot"] and "boot" in same) or {"machine", "name"} <= same)
 
 
 def _started_linux(pid: int) -> str | None:
@@ -37,7 +52,21 @@ def _started_linux(pid: int) -> str | None:
 
 @cache
 def _boot() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return _line_of(BOOT_ID)
+
+
+def _namespace() -> str:
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:  # not Linux
+        return ""
+
+
+def _line_of(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:  # not Linux, or a container made without it
+        return ""
 
 
 def _started_elsewhere(pid: int) -> str | None:

@@ -20,7 +20,8 @@ from typing import Any
 
 from lab.model import LabError, Undo
 from lab.runtime.effects import about_to
-from lab.runtime.ownership.identity import place, started
+from lab.runtime.modes import require_modes
+from lab.runtime.ownership.identity import here, place, started
 
 RUN_MARK = "LAB_RUN"  # environment variable that every process of a run carries
 RUN_LABEL = "failure-lab.run"  # label of each of its containers and networks
@@ -98,6 +99,7 @@ class Ledger:
         about_to("ledger: owner")
         new = self.path.with_suffix(".fresh")
         new.touch(mode=0o600)
+        require_modes(new)
         owner = {"record": "owner", "run": self.run, "at": time.time(), "inode": new.stat().st_ino}
         owner |= {"pid": os.getpid(), "started": started(os.getpid()), "place": place()}
         new.write_text(f"{json.dumps(owner)}\n")
@@ -218,7 +220,7 @@ def _genuine(path: Path, owner: Mapping[str, Any]) -> bool:
     """Whether this very file was written by us, and here: no copy, and by no other machine or container."""
     file = path.lstat()
     ours = file.st_uid == os.geteuid() and not file.st_mode & 0o022
-    return ours and file.st_ino == owner.get("inode") and owner.get("place") == place()
+    return ours and file.st_ino == owner.get("inode") and here(owner["place"])
 
 
 def adopt(run: Holdings, pid: int, name: str, stop: signal.Signals) -> None:
@@ -238,10 +240,8 @@ def _records(path: Path) -> list[dict[str, Any]]:
     """All whole lines; a last one that the kill cut short says nothing."""
     records = []
     for line in path.read_bytes().splitlines():
-        try:
+        with suppress(ValueError):
             records.append(json.loads(line))
-        except ValueError:
-            continue
     return records
 
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from lab.model import LabError
+from lab.runtime.programs import output
 
+ANSWER_TIMEOUT_S = 5.0
 # Between the users that systemd makes for services and `nobody`: no distribution gives these to anybody.
 NUMBERS = range(65_533, 65_519, -1)
 
@@ -27,6 +30,23 @@ def stranger() -> pwd.struct_passwd:
         f"PostgreSQL needs a user id of its own, and all from {NUMBERS[-1]} to {NUMBERS[0]} are taken. "
         "Run the lab as an ordinary user."
     )
+
+
+def require_rights() -> None:
+    """Raises LabError where root may not be this user, nor give him a file: in many a container root may do little."""
+    if os.geteuid() != 0:
+        return
+    user = stranger()
+    try:
+        with tempfile.TemporaryFile() as file:
+            os.chown(file.fileno(), user.pw_uid, user.pw_gid)
+        output(["true"], timeout_s=ANSWER_TIMEOUT_S, user=user)
+    except (LabError, OSError):
+        raise LabError(
+            "Root may not become another user here, as in a container without CAP_SETUID, CAP_SETGID and CAP_CHOWN or "
+            "under unshare --map-root-user, and PostgreSQL refuses to run as root. Run the lab as an ordinary user, or "
+            "grant these capabilities"
+        ) from None
 
 
 def give(path: Path, user: pwd.struct_passwd | None, *, below: bool = True) -> None:
