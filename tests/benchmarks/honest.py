@@ -28,7 +28,7 @@ LAB = ROOT / "bin" / "lab"
 OPTIONS = ("--quick", "--runtime", "local", "--again", "0", "--no-report", "--json")
 ROUNDS = 5
 TIMEOUT_S = 400
-NOT_EXPECTED = 1  # exit code of bin/lab run; of a valid run, any other than 0 leaves it open
+NOT_EXPECTED, USAGE = 1, 2  # exit codes of bin/lab run; of a valid run, any other than 0 leaves it open
 NO_VERDICT = "no verdict"
 INTRODUCTION = """\
 # Honest runs
@@ -92,6 +92,8 @@ def made(number: int, scenario: str) -> Honest:
     began = time.monotonic()
     command = [LAB, "run", scenario, *OPTIONS]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    if done.returncode == USAGE:
+        raise SystemExit(done.stderr)
     verdict: dict[str, Any] = json.loads(done.stdout) if done.stdout else {"valid": False}
     failed = dict.fromkeys(gate["name"] for gate in verdict.get("gates", ()) if not gate["passed"])
     return Honest(

@@ -57,6 +57,13 @@ def test_a_run_that_ends_without_a_verdict_is_no_valid_one(lab: Path) -> None:
     assert next(measured(1)).failed == (NO_VERDICT,)
 
 
+def test_a_lab_that_cannot_run_at_all_is_not_measured(lab: Path) -> None:
+    honest.LAB.write_text("#!/bin/sh\necho No PostgreSQL. >&2\nexit 2\n")
+    with pytest.raises(SystemExit, match="No PostgreSQL"):
+        next(measured(1))
+    assert known() == []
+
+
 def test_the_table_counts_runs_verdicts_and_gates() -> None:
     told = list(table(RUNS))
     assert told[0] == "Valid at once: 3 of 5. Unexpected verdicts among the valid: 1."
