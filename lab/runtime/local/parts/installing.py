@@ -39,6 +39,7 @@ WAL_SEGMENT_MB = 1
 COMMAND_TIMEOUT_S = 60.0
 MAKING = "making-"  # prefix of the folders for what is not whole yet
 MAKING_MAX_S = 3600  # nothing takes so long: its lab was killed
+NO_SHARED_MEMORY = ("-c", "dynamic_shared_memory_type=mmap")  # in the data folder: /dev/shm may be full
 MAKER = "nobody"  # initdb wants a user who has a name
 
 
@@ -156,9 +157,9 @@ def _initialise(binaries: Path, cluster: Path) -> None:
     give(cluster, maker)
     options = ["-A", "scram-sha-256", "-U", SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
     initdb = [str(binaries / "initdb"), "-D", str(data), "--pwfile", str(password), *options]
-    initdb.append(f"--wal-segsize={WAL_SEGMENT_MB}")
+    initdb += [f"--wal-segsize={WAL_SEGMENT_MB}", *NO_SHARED_MEMORY]
     output(initdb, timeout_s=COMMAND_TIMEOUT_S, user=maker)
-    single = [str(binaries / "postgres"), "--single", "-D", str(data), "template1"]
+    single = [str(binaries / "postgres"), "--single", *NO_SHARED_MEMORY, "-D", str(data), "template1"]
     output(single, timeout_s=COMMAND_TIMEOUT_S, user=maker, text="\n".join(SLIM) + "\n")
     if maker is not None:
         give(cluster, pwd.getpwuid(0))
