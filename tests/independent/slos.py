@@ -60,13 +60,6 @@ def share(asked: list[Request], hits: list[bool], limit: float, least: bool) -> 
     return decided(found >= limit if least else found <= limit, found)
 
 
-def wait(asked: list[Request], waited_ms: list[float], part: float, at_most_ms: float) -> Found:
-    """The wait that this part does not exceed; left open if the part that was in time is too near it to tell."""
-    found_ms, in_time = quantile(waited_ms, part), [waited <= at_most_ms for waited in waited_ms]
-    verdict, _ = share(asked, in_time, part, True) if part < 1 else decided(found_ms <= at_most_ms, found_ms)
-    return verdict, found_ms
-
-
 def half_interval(asked: list[Request], hits: list[bool], found: float) -> float:
     """Half of the 95 % interval of a ratio over blocks of one second (Student's t)."""
     first_s = min(request.due_s for request in asked)
@@ -102,7 +95,8 @@ def answers_within(run: Run, twin: Twin, check: Row) -> Found:
     needed = 1 if check["share"] == 1 else carried_by(check["share"])
     if len(asked) < needed:
         return NOTHING
-    return wait(asked, waited_ms, check["share"], check["at_most_ms"])
+    slowest_ms = quantile(waited_ms, check["share"])
+    return decided(slowest_ms <= check["at_most_ms"], slowest_ms)
 
 
 def right_answers(_run: Run, twin: Twin, _check: Row) -> Found:
@@ -130,7 +124,8 @@ def latency_quantile(run: Run, twin: Twin, check: Row) -> Found:
     asked = asked_in_phase(run, twin, check)
     if len(asked) < max(FEWEST, carried_by(check["quantile"])):
         return NOTHING
-    return wait(asked, right_after_ms(asked), check["quantile"], check["at_most_ms"])
+    found_ms = quantile(right_after_ms(asked), check["quantile"])
+    return decided(found_ms <= check["at_most_ms"], found_ms)
 
 
 def recovers_within(run: Run, twin: Twin, check: Row) -> Found:

@@ -196,35 +196,17 @@ def test_a_conflict_is_an_answer_and_any_other_refusal_is_none(
 # -- LatencyQuantile
 
 
-P95 = LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=300)
-
-
 def test_the_quantile_is_over_all_planned_requests() -> None:
-    slow = together(in_fault_phase(rate_rps=18), in_fault_phase(rate_rps=2, latency_ms=400))  # a tenth
-    assert judged(LatencyQuantile(phase=FAULT, quantile=0.85, at_most_ms=300), slow).verdict is HELD
-    result = judged(P95, slow)
+    slow = together(requests(START_S, START_S + 9), requests(START_S + 9, END_S, latency_ms=400))  # a tenth
+    assert judged(LatencyQuantile(phase=FAULT, quantile=0.9, at_most_ms=300), slow).verdict is HELD
+    result = judged(LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=300), slow)
     assert result.verdict is BROKEN
     assert result.value == pytest.approx(400)
 
 
-@pytest.mark.parametrize("late", [10, 20])  # of 310 and 320, all in one second: p95 is 5 and 310 ms
-def test_a_quantile_too_near_its_limit_is_inconclusive_whichever_side_it_is_on(late: int) -> None:
-    result = judged(P95, share_of(late, latency_ms=310))
-    assert (result.verdict, result.threshold) == (INCONCLUSIVE, 300)
-    assert "within 300 ms; the 95 % interval of this share" in result.sentence
-    assert "contains the limit of 95 %: too few or too uneven requests to tell" in result.sentence
-
-
-def test_a_quantile_with_all_in_time_or_as_many_late_in_every_second_is_decided() -> None:
-    assert judged(P95, in_fault_phase(latency_ms=299)).verdict is HELD
-    assert judged(P95, in_fault_phase(latency_ms=301)).verdict is BROKEN
-    few_late = together(in_fault_phase(rate_rps=24), in_fault_phase(rate_rps=1, latency_ms=310))
-    assert judged(P95, few_late).verdict is HELD
-
-
 def test_a_fast_failure_does_not_look_fast() -> None:
-    failing = together(in_fault_phase(rate_rps=18), in_fault_phase(rate_rps=2, latency_ms=1, **CRASH))
-    result = judged(P95, failing)
+    failing = together(requests(START_S, START_S + 9), requests(START_S + 9, END_S, latency_ms=1, **CRASH))
+    result = judged(LatencyQuantile(phase=FAULT, quantile=0.95, at_most_ms=300), failing)
     assert (result.verdict, result.value) == (BROKEN, math.inf)
 
 
@@ -271,19 +253,6 @@ def test_a_share_may_be_asked_of_and_the_rest_may_be_late() -> None:
         check = AnswersWithin(phase=FAULT, at_most_ms=300, share=0.8)
         assert judged(check, rows).verdict is verdict
     assert check.title() == "at least 80 % of requests answered within 300 ms in the fault phase"
-
-
-def test_a_share_of_answers_too_near_its_limit_is_inconclusive() -> None:
-    check = AnswersWithin(phase=FAULT, at_most_ms=300, share=0.95)
-    for late in (10, 20):
-        result = judged(check, share_of(late, **REFUSAL, latency_ms=1_000))
-        assert result.verdict is INCONCLUSIVE
-        assert (
-            f"300 of {300 + late} requests got an answer of any kind within 300 ms; the 95 % interval of this"
-            in (result.sentence)
-        )
-    all_of_them = AnswersWithin(phase=FAULT, at_most_ms=300)
-    assert judged(all_of_them, share_of(1, latency_ms=1_000)).verdict is BROKEN
 
 
 # -- RightAnswers

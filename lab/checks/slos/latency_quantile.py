@@ -7,18 +7,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lab.checks.slos.of_phase import PhaseCheck
-from lab.checks.slos.shares import doubt
 from lab.checks.wording import SAMPLES_MIN, decided, result, whom
-from lab.judge.statistics import Requests, carried_by, censored_ms, quantile, ratio
-from lab.model import CheckResult, Evidence, Verdict, percent
+from lab.judge.statistics import Requests, carried_by, censored_ms, quantile
+from lab.model import CheckResult, Evidence
 
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyQuantile(PhaseCheck):
-    """Over all planned requests. If it falls on one without a right answer, it is infinite.
-
-    It keeps its limit if the share in time does: one too near `quantile` to tell is left open, as that of a ShareCheck.
-    """
+    """Over all planned requests. If it falls on one without a right answer, it is infinite."""
 
     name: ClassVar[str] = "latency quantile"
     quantile: float
@@ -31,23 +27,19 @@ class LatencyQuantile(PhaseCheck):
         return max(SAMPLES_MIN, carried_by(self.quantile))
 
     def look(self, planned: Requests, _evidence: Evidence) -> CheckResult:
-        waited_ms = censored_ms(planned)
-        found_ms, in_time = quantile(waited_ms, self.quantile), waited_ms <= self.at_most_ms
-        unclear = doubt(planned, in_time, self.quantile)
+        found_ms = quantile(censored_ms(planned), self.quantile)
         share = f"{100 * self.quantile:g} % of {len(planned)} requests{whom(self.ops)}"
         if math.isfinite(found_ms):
-            told = f"{share} got the right answer within {found_ms:.0f} ms"
+            sentence = f"{share} got the right answer within {found_ms:.0f} ms."
         else:
-            told = f"Fewer than {share} got a right answer at all"
-        if unclear:
-            told += f", and {percent(ratio(in_time))} within {self.at_most_ms:g} ms{unclear}"
+            sentence = f"Fewer than {share} got a right answer at all."
         return result(
             self,
-            Verdict.INCONCLUSIVE if unclear else decided(found_ms <= self.at_most_ms),
+            decided(found_ms <= self.at_most_ms),
             value=found_ms,
             threshold=self.at_most_ms,
             unit="ms",
-            sentence=f"{told}.",
+            sentence=sentence,
             looked=len(planned),
             unreached="no right answer",
         )

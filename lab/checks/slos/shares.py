@@ -21,28 +21,21 @@ class ShareCheck(PhaseCheck):
     ) -> CheckResult:
         """The share of `mask` must be from `least` to `most`; `told` says what it is a share of, without the number."""
         share, limit = ratio(mask), least if least > 0 else most
-        unclear = doubt(planned, mask, limit)
+        low, high = ratio_interval(planned, mask)
+        unclear = low < limit < high and limit not in (0, 1)
+        why = (
+            f"; the 95 % interval of this share, {percent(low)} to {percent(high)}, contains the limit of "
+            f"{percent(limit)}: too few or too uneven requests to tell"
+        )
         return result(
             self,
             Verdict.INCONCLUSIVE if unclear else decided(least <= share <= most),
             value=share,
             threshold=limit,
             unit="share",
-            sentence=f"{percent(share)} {told}{unclear}.",
+            sentence=f"{percent(share)} {told}{why if unclear else ''}.",
             looked=len(planned),
         )
-
-
-def doubt(planned: Requests, mask: Mask, limit: float) -> str:
-    """Why the share of `mask` is too near `limit` to tell on which side it is, to be added to a sentence about that
-    share; "" if it can be told."""
-    low, high = ratio_interval(planned, mask)
-    if limit in (0, 1) or not low < limit < high:
-        return ""
-    return (
-        f"; the 95 % interval of this share, {percent(low)} to {percent(high)}, contains the limit of "
-        f"{percent(limit)}: too few or too uneven requests to tell"
-    )
 
 
 def needed_for(limit: float) -> int:
