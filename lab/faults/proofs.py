@@ -31,7 +31,7 @@ DELAY_SLACK_SHARE = 0.15
 EFFECT_SHARE_MAX = 0.5  # of the effect: no slack is larger
 REFUSED_SHARE_MIN = 0.9  # a probe that a busy machine delays before its connect may fall outside the fault
 
-WELL_SLACK_MS = 15.0
+WELL_SLACK_MS = 25.0  # well below the 45 ms that a fault may leave behind
 WELL_SLACK_SHARE = 0.5  # of the baseline
 WELL_ANSWERED_MIN = 0.95
 WELL_SAMPLES = 8  # a third of the time after healing has more, unless the recovery is short

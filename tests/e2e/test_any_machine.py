@@ -101,7 +101,7 @@ def test_nothing_of_the_users_machine_changes_a_verdict(
     before = opening(needed, tmp_path / "aside") if user else []
     done = subprocess.run(
         [*unkind(apart=may_be_apart(), umask=umask, user=user, before=before), str(mine / "bin" / "lab"), "run",
-         ON_ANY_MACHINE, "--quick", "--json", "--again", "2", "--runtime", "local"],
+         ON_ANY_MACHINE, "--quick", "--json", "--again", "4", "--runtime", "local"],
         cwd=open_place / "here", env=shell, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -31,7 +31,9 @@ from lab.model import (
 Errors = tuple[str, ...]  # of `LinkSample.error`
 
 LINKS_AS_PLANNED = "links as planned"
-SLACK_MS, SLACK_SHARE = 15.0, 0.5  # whichever is larger; the share is of the baseline's latency
+# Whichever is larger; the share is of the baseline's latency. On a host half as fast the fastest probes of a backlog
+# came up to 18 ms later.
+SLACK_MS, SLACK_SHARE = 25.0, 0.5
 SURGED_MS = 50.0  # in a surge, and in the backlog after it, all probes wait for the cores: up to 20 ms in S03
 CUT = ("refused",)
 # These may come from what is behind the link. Toxiproxy resets the connections that it cannot pass on.
