@@ -15,6 +15,7 @@ import pytest
 from lab.errors import LabError
 from lab.runtime.indexes import of_pip, of_uv
 from lab.runtime.ownership.identity import started
+from tests.interrupting import interrupted_while_loading
 from tests.unit.test_prepare import BIN, cloned
 
 WAITS_S = 30
@@ -145,20 +146,10 @@ def test_a_python_that_needs_the_libraries_of_a_module_is_told_so_before_anythin
 
 @pytest.mark.parametrize("module", ["subprocess", "lab.runtime.programs"])
 def test_an_interrupt_while_the_setup_is_being_loaded_is_one_line(module: str) -> None:
-    code = f"""
-import os, runpy, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it
-class Impatient:
-    def find_spec(self, name, path=None, target=None):
-        if name == {module!r}:
-            os.kill(os.getpid(), signal.SIGINT)
-sys.meta_path.insert(0, Impatient())
-sys.argv = ["prepare.py", "run"]
-runpy.run_path({str(BIN / "prepare.py")!r}, run_name="__main__")
-"""
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", code], capture_output=True, text=True, timeout=WAITS_S, check=False
+    program = (
+        f'sys.argv = ["prepare.py", "run"]; runpy.run_path({str(BIN / "prepare.py")!r}, run_name="__main__")'
     )
+    done = interrupted_while_loading(module, program)
     assert (done.returncode, done.stderr) == (130, "lab: Interrupted. The next command goes on.\n")
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from lab.shell import DESCRIPTORS, WAIT, Interrupts
+from tests.interrupting import interrupted_while_loading
 
 ROOT = Path(__file__).parents[2]
 SETTLED = "import json, os, resource, signal, subprocess, sys; from lab.shell import settle; settle(); "
@@ -119,18 +120,5 @@ def test_the_first_interrupt_stops_the_lab_the_second_is_told_to_wait_and_a_thir
 
 @pytest.mark.parametrize("module", ["lab.shell", "typer", "lab.cli.output", "lab.cli.commands"])
 def test_an_interrupt_while_the_lab_is_being_loaded_is_one_line(module: str) -> None:
-    code = f"""
-import os, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it
-class Impatient:
-    def find_spec(self, name, path=None, target=None):
-        if name == {module!r}:
-            os.kill(os.getpid(), signal.SIGINT)
-sys.meta_path.insert(0, Impatient())
-sys.argv = ["lab", "list"]
-import lab.__main__
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
-    )
+    done = interrupted_while_loading(module, 'sys.argv = ["lab", "list"]; import lab.__main__')
     assert (done.returncode, done.stderr) == (130, "lab: Interrupted.\n")

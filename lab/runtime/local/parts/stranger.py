@@ -45,7 +45,7 @@ def require_rights() -> None:
         raise LabError(
             "Root may not become another user here, as in a container without CAP_SETUID, CAP_SETGID and CAP_CHOWN or "
             "under unshare --map-root-user, and PostgreSQL refuses to run as root. Run the lab as an ordinary user, or "
-            "grant these capabilities"
+            "grant these capabilities."
         ) from None
 
 
