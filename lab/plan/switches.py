@@ -14,7 +14,8 @@ TAIL_S = 0.05  # no burst begins this shortly before the end of its part of the 
 def plan_switches(faults: Sequence[Fault], phases: Phases, seed: int) -> tuple[Switch, ...]:
     """Every switch of every lasting fault, and the healing of what an action leaves broken, by time.
 
-    At the same instant off comes before on. At the end all are off.
+    At the same instant off comes before on, and what was laid on last comes off first: Toxiproxy hangs when a toxic is
+    removed whose output goes to a connection that a later one has just reset. At the end all are off.
     """
     switches: list[Switch] = []
     for number, fault in enumerate(faults):
@@ -26,7 +27,7 @@ def plan_switches(faults: Sequence[Fault], phases: Phases, seed: int) -> tuple[S
                 ]
         elif isinstance(fault, ActionFault) and fault.leaves_damage:
             switches.append(Switch(at_s=round(part(fault, phases)[1], 6), fault=number, on=False))
-    return tuple(sorted(switches, key=lambda switch: (switch.at_s, switch.on, switch.fault)))
+    return tuple(sorted(switches, key=lambda s: (s.at_s, s.on, s.fault if s.on else -s.fault)))
 
 
 def plan_shots(faults: Sequence[Fault], phases: Phases) -> tuple[Shot, ...]:

@@ -12,11 +12,14 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from lab.model import LinkState, Toxic
 from lab.runtime.toxiproxy import server as toxiproxy_server
+from lab.runtime.toxiproxy.client import LinkActuator
 from lab.runtime.toxiproxy.server import EMBEDDED, Birthmark, Engine
 from tests.integration.proxy_bench import (
     LOOPBACK,
@@ -591,6 +594,49 @@ def test_reset_peer_that_goes_leaves_no_connection_with_a_hole(proxy: Proxied) -
     time.sleep(0.1)
     proxy.remove(toxic)
     assert ending(client) == "reset"
+
+
+def test_a_link_heals_at_once_from_a_latency_that_holds_data_for_a_connection_just_reset(
+    proxy: Proxied,
+) -> None:
+    """Without the order in which the lab removes toxics, the real server hangs in one of the first rounds."""
+    late = Toxic(type="latency", stream="downstream", attributes={"latency": 20, "jitter": 0})
+    reset = Toxic(type="reset_peer", stream="downstream", attributes={"timeout": 0})
+    link = LinkActuator(f"http://{LOOPBACK}:{proxy.api.port}", proxy.name)
+    with chattered(proxy, threads=12):
+        for _ in range(10):
+            link.set(LinkState(toxics=(late,)))
+            time.sleep(0.3)
+            link.set(LinkState(toxics=(late, reset)))
+            time.sleep(0.07)
+            assert link.set(LinkState()) == LinkState()
+
+
+@contextmanager
+def chattered(proxy: Proxied, threads: int) -> Iterator[None]:
+    """In the block connections come and go, each with several chunks on the way at any time."""
+    over = threading.Event()
+
+    def chatter() -> None:
+        while not over.wait(0.003):
+            with suppress(OSError), socket.create_connection((LOOPBACK, proxy.port), timeout=2) as client:
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                for _ in range(20):
+                    for _ in range(4):
+                        client.sendall(b"work" * 75)
+                        time.sleep(0.003)
+                    if len(read(client, 1200)) < 1200:
+                        break
+
+    pool = [threading.Thread(target=chatter) for _ in range(threads)]
+    for thread in pool:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in pool:
+            thread.join(10)
 
 
 @pytest.mark.parametrize(("limit", "passed"), [(100, 100), (0, 0), (180, 180)])

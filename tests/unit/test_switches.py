@@ -56,6 +56,13 @@ def test_what_an_action_leaves_broken_is_healed_at_the_end_of_its_part_of_the_ph
     assert plan_shots([kill], PHASES) == (Shot(at_s=START_S, fault=0),)
 
 
+def test_faults_that_end_together_end_in_the_opposite_order() -> None:
+    faults = [Latency(link=DATABASE, latency_ms=100), Latency(link=DATABASE, latency_ms=50)]
+    assert [(s.fault, s.on) for s in plan_switches(faults, PHASES, 1)] == [
+        (0, True), (1, True), (1, False), (0, False)
+    ]  # fmt: skip
+
+
 def test_no_fault_no_switch_and_no_shot() -> None:
     assert plan_switches([], PHASES, 1) == ()
     assert plan_shots([], PHASES) == ()

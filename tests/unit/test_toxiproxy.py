@@ -94,6 +94,14 @@ def test_a_toxic_that_changes_is_replaced_and_one_that_stays_is_not_touched(
     assert log == ["DELETE lab-01-latency-downstream", "POST toxics", "GET database"]
 
 
+def test_no_toxic_is_removed_before_a_later_one(link: LinkActuator, monkeypatch: pytest.MonkeyPatch) -> None:
+    link.set(LinkState(toxics=(SLOW, HOLE)))
+    log = calls(link, monkeypatch)
+    link.set(LinkState(toxics=(SLOWER, HOLE)))
+    gone = ["DELETE lab-01-timeout-upstream", "DELETE lab-00-latency-downstream"]
+    assert log == [*gone, "POST toxics", "POST toxics", "GET database"]
+
+
 def test_a_link_goes_down_before_its_toxics_change_and_up_after(
     link: LinkActuator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from itertools import takewhile
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -189,19 +190,20 @@ class LinkActuator:
         return echo
 
     def _change(self, wanted: Mapping[str, Toxic], enabled: bool) -> LinkState:
-        """Toxics that differ are replaced, never patched: a patch would release the data that they hold.
+        """From the first toxic that differs all are replaced. A patch would release the data that they hold.
 
-        A link goes down before its toxics change and up afterwards, so that no connection sees a mixed state.
+        A link goes down before its toxics change and up afterwards, so that no connection sees a mixed state. The last
+        toxic goes first: an earlier one might wait for a later one that has ended its connection, and Toxiproxy hang.
         """
         proxy = self._seen or self._server.get_proxy(self.name)
         if proxy.enabled and not enabled:
             proxy.disable()
-        for name, toxic in proxy.carried.items():
-            if wanted.get(name) != toxic:
-                proxy.destroy_toxic(name)
-        for name, toxic in wanted.items():
-            if proxy.carried.get(name) != toxic:
-                proxy.add(name, toxic)
+        pairs = zip(proxy.carried.items(), wanted.items(), strict=False)
+        alike = len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
+        for name in reversed(list(proxy.carried)[alike:]):
+            proxy.destroy_toxic(name)
+        for name, toxic in list(wanted.items())[alike:]:
+            proxy.add(name, toxic)
         if enabled and not proxy.enabled:
             proxy.enable()
         return self.get()
