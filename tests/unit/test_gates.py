@@ -1,5 +1,6 @@
 """Every validity gate is seen red, and a healthy run passes them all."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -312,6 +313,13 @@ def test_a_gate_goes_red_when_the_fault_was_not_as_planned(
     run = a_healthy_run()
     spoil(run)
     assert {gate.name for gate in failed(run)} == gates
+
+
+def test_a_late_change_tells_whether_the_lab_or_the_target_took_long() -> None:
+    run = a_healthy_run()
+    late_by_120_ms(run)
+    (gate,) = failed(run)
+    assert re.search(r"on link/database of \w+, was requested \d ms late and took 12\d ms\.", gate.sentence)
 
 
 def often(twin: FabricatedTwin, last_late_s: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -46,14 +47,28 @@ def on_time(run: RunEvidence) -> Gate:
     """Measured from the planned instant until a link had changed, or until a part or a store was asked to change. How
     long a server takes to stop or start is not judged here: a fault counts only once it is certain to be there.
     """
-    off_ms = [
-        1000 * max(abs(event.before_s - event.planned_s), abs(_done_s(event) - event.planned_s))
-        for twin in run.twins
-        for event in changes(twin)
-    ]
-    return _timing(
-        ON_TIME, off_ms, PLAN_OFF_MS, lambda which, ms: f"{which} were made within {ms:.1f} ms of schedule."
+    made = [event for twin in run.twins for event in changes(twin)]
+    gate = _timing(
+        ON_TIME,
+        [1000 * _off_s(event) for event in made],
+        PLAN_OFF_MS,
+        lambda which, ms: f"{which} were made within {ms:.1f} ms of schedule.",
     )
+    return gate if gate.passed or not made else replace(gate, sentence=f"{gate.sentence} {_told(made)}")
+
+
+def _told(made: Sequence[Change]) -> str:
+    """What happened to the change that was furthest from schedule: the lab was late, or the target was slow."""
+    worst = max(made, key=_off_s)
+    late_ms, took_ms = 1000 * (worst.before_s - worst.planned_s), 1000 * (worst.after_s - worst.before_s)
+    return (
+        f"The latest, at {worst.planned_s:.1f} s on {worst.target} of {worst.twin}, "
+        f"was requested {late_ms:.0f} ms late and took {took_ms:.0f} ms."
+    )
+
+
+def _off_s(event: Change) -> float:
+    return max(abs(event.before_s - event.planned_s), abs(_done_s(event) - event.planned_s))
 
 
 def _done_s(event: Change) -> float:
