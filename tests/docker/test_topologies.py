@@ -13,7 +13,8 @@ from lab.model import CACHE, SERVICE, WORKER, Limits, Topology
 from lab.runtime.containers.project import particulars
 from lab.runtime.containers.testbed import DockerTestbed
 from lab.workload.booking import BOOKING
-from tests.standing import Heard
+from tests.standing import SECRETS, Heard
+from tests.strangers import StrangersSuite
 from tests.topologies import TWIN, WORKING, TopologySuite, everything
 
 pytestmark = [pytest.mark.usefixtures("needs_docker"), pytest.mark.timeout(300)]
@@ -43,6 +44,12 @@ class TestDockerTopology(TopologySuite):
     def test_the_service_runs_as_the_profile_says(self, testbed: DockerTestbed) -> None:
         options = testbed.facts()["environment"][SERVICE]["GUNICORN_CMD_ARGS"]
         assert options == "--workers 1 --threads 8 --timeout 30"
+
+
+class TestDockerStrangers(StrangersSuite):
+    """All users of this machine reach the networks of its containers."""
+
+    twin, secrets = TWIN, SECRETS
 
 
 def test_limits_and_worker_are_a_second_compose_file() -> None:

@@ -1,4 +1,4 @@
-"""Another user of this machine, while a stack stands: what he can read, and whom he can talk to.
+"""Another user of this machine, while a stack stands: what he can read, and who talks to him.
 
 The stack is started under an umask that hides nothing. Logins at the database: test_local_runtime.
 """
@@ -7,18 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import stat
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,11 +23,11 @@ from lab.runtime.local.testbed import LocalTestbed
 from lab.workload.booking import BOOKING
 from tests.fabricated.evidence import NAIVE, PAIR
 from tests.standing import Heard, a_stack, folders_of
+from tests.strangers import StrangersSuite
 
 TOPOLOGY = Topology(parts=(POSTGRES, PAYMENTS, CACHE, QUEUE))
 SECRETS = Secrets.fresh()
 STRANGER = 65_534
-PATIENCE_S, SILENT_S = 20.0, 0.5  # until the answer begins, and between two parts of it
 # Told the folders and the secrets by standard input. Reads all that it can of files, command lines and environments.
 PROGRAM = """
 import json, os, sys
@@ -101,60 +96,9 @@ def test_the_folders_of_a_stack_let_nobody_in(standing: Standing) -> None:
     assert [stat.S_IMODE(path.stat().st_mode) & 0o007 for path in private] == [0] * len(private)
 
 
-def said(address: str, question: bytes) -> bytes:
-    """All that comes back until the server hangs up or has nothing more to say."""
-    host, port = address.split(":")
-    answer = b""
-    with socket.create_connection((host, int(port)), PATIENCE_S) as connection, suppress(TimeoutError):
-        connection.sendall(question)
-        while more := connection.recv(65_536):
-            answer += more
-            greeted = answer.startswith(b"INFO")  # by NATS, which has not answered yet
-            connection.settimeout(PATIENCE_S if greeted else SILENT_S)
-    return answer
+class TestLocalStrangers(StrangersSuite):
+    twin, secrets = NAIVE, SECRETS
 
-
-@pytest.mark.parametrize("way", ["", "direct_"])
-@pytest.mark.parametrize("login", [b"", b"AUTH lab-password\r\n"])
-def test_the_cache_tells_a_stranger_nothing(standing: Standing, way: str, login: bytes) -> None:
-    answer = said(standing.testbed.targets(NAIVE)[way + CACHE], login + b"KEYS *\r\nINFO\r\n")
-    assert all(line.startswith((b"-NOAUTH", b"-WRONGPASS")) for line in answer.splitlines())
-    assert answer.count(b"-NOAUTH") == 2
-
-
-@pytest.mark.parametrize("way", ["", "direct_"])
-@pytest.mark.parametrize("options", [{}, {"auth_token": "lab-password"}, {"user": "", "pass": ""}])
-def test_the_queue_tells_a_stranger_nothing(standing: Standing, way: str, options: dict[str, Any]) -> None:
-    question = f"CONNECT {json.dumps({'verbose': False, **options})}\r\nSUB > 1\r\nPING\r\n"
-    answer = said(standing.testbed.targets(NAIVE)[way + QUEUE], question.encode())
-    assert b"-ERR 'Authorization Violation'" in answer
-    assert b"PONG" not in answer
-
-
-@pytest.mark.parametrize(
-    ("target", "path"),
-    [
-        ("edge", "/users/1/bookings/"),
-        ("edge", "/users/?include=bookings"),
-        ("direct_edge", "/bookings/1/"),
-        (PAYMENTS, "/charges"),
-        (f"direct_{PAYMENTS}", "/charges"),
-    ],
-)
-@pytest.mark.parametrize("token", ["", "x", BOOKING.token("by-hand"), BOOKING.token("")])
-def test_service_and_payments_tell_a_stranger_nothing(
-    standing: Standing, target: str, path: str, token: str
-) -> None:
-    url = f"http://{standing.testbed.targets(NAIVE)[target]}{path}"
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
-    with pytest.raises(urllib.error.HTTPError, match="401"):
-        urllib.request.urlopen(request, timeout=5)
-
-
-def test_metrics_are_open_and_hold_no_secret(standing: Standing) -> None:
-    with urllib.request.urlopen(
-        f"http://{standing.testbed.targets(NAIVE)['edge']}/metrics", timeout=5
-    ) as answer:
-        text = answer.read().decode()
-    assert "# HELP" in text
-    assert not [name for name, secret in vars(SECRETS).items() if secret in text]
+    @pytest.fixture
+    def testbed(self, standing: Standing) -> LocalTestbed:
+        return standing.testbed
