@@ -15,6 +15,7 @@ REFUSALS = {
     "names of the twins": ("belongs to the twin",),
 }
 BASELINE_HEALTHY = "baseline healthy"  # fails on a busy machine, too
+RIGHT_ANSWERS, WRONG_CONTENT = "right answers", "had wrong content"
 # What an effect of known size moves: the number, and what it is called.
 MEASURED: Mapping[str, tuple[Callable[[PhaseNumbers], float | None], str]] = {
     "p50": (lambda numbers: numbers.p50_ms, "The median in ms"),
@@ -121,7 +122,7 @@ def _told(case: Case, verdict: RunVerdict, trial: Trial) -> Told:
         return Finding.SURVIVED, verdict.sentence, ()
     if chance := _by_chance(case, verdict, trial, told):
         return Finding.UNDECIDED, f"{chance} {verdict.sentence}", told
-    if case.caught_by in told:
+    if case.caught_by in told or any(_is_of(case, gate) for gate in verdict.gates):
         return Finding.CAUGHT, _who_told(case, verdict, trial.checks), told
     if case.kind is CaseKind.MUTANT and gates and set(gates) != {BASELINE_HEALTHY}:
         return Finding.UNDECIDED, verdict.sentence, told
@@ -148,9 +149,15 @@ def _because_of_it(case: Case, verdict: RunVerdict, names: Sequence[str]) -> boo
 
 def _is_of(case: Case, gate: Gate) -> bool:
     """Whether `gate` is the one that must fail, and failed because of what was done."""
-    if gate.passed or gate.name != case.caught_by or case.says.casefold() not in gate.sentence.casefold():
+    if gate.passed or not _names(case, gate) or case.says.casefold() not in gate.sentence.casefold():
         return False
     return case.value is None or (gate.value is not None and case.value[0] <= gate.value <= case.value[1])
+
+
+def _names(case: Case, gate: Gate) -> bool:
+    """Of a wrong answer, whether the gate of the baseline tells or the check depends on when it came."""
+    early = gate.name == BASELINE_HEALTHY and WRONG_CONTENT in gate.sentence
+    return gate.name == case.caught_by or (case.caught_by == RIGHT_ANSWERS and early)
 
 
 def _who_told(case: Case, verdict: RunVerdict, names: Sequence[str]) -> str:

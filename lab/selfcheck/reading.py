@@ -19,7 +19,7 @@ LENGTHS: Mapping[str, Mapping[str, float]] = {
     "short": {"warmup_s": 2, "baseline_s": 3, "fault_s": 3, "recovery_s": 0.5, "drain_s": 0.5},
     "fault": {"warmup_s": 2, "baseline_s": 3, "fault_s": 7, "recovery_s": 3, "drain_s": 0.5},
     "recovery": {"warmup_s": 2, "baseline_s": 3, "fault_s": 7, "recovery_s": 10.5, "drain_s": 1},
-    "long": {"warmup_s": 2, "baseline_s": 3, "fault_s": 20, "recovery_s": 1, "drain_s": 1},
+    "long": {"warmup_s": 2, "baseline_s": 3, "fault_s": 20, "recovery_s": 3, "drain_s": 1},
     "quick": {},
 }
 MUTATION, SABOTAGE = ("file", "old", "new"), ("act", "phase", "after_s", "for_s", "of", "ms")

@@ -40,14 +40,14 @@ SCENARIO = Scenario(
     quick=replace(QUICK, fault_s=20),
     load=Load(
         rate_rps=10,
-        mix={"crossing_transfer": 3, "scarce_transfer": 0.4, "get_booking": 6.6},
+        mix={"crossing_transfer": 3, "scarce_transfer": 0.8, "get_booking": 6.6},
         good_within_ms=1_000,
     ),
     baseline_good_min=0.8,  # now and then two transfers deadlock even with no latency
     faults=(Latency(link=DATABASE, latency_ms=30),),
     checks=(
         NoDeadlocks(),
-        CleanRefusals(phase=FAULT, at_most=0.05),
+        CleanRefusals(phase=FAULT, at_most=0.03),
         LatencyQuantile(phase=FAULT, quantile=0.9, at_most_ms=1_000, ops=("crossing_transfer",)),
         RightAnswers(),
         ExactlyOnce(),

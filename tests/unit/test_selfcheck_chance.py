@@ -120,6 +120,19 @@ def test_a_baseline_that_a_busy_machine_spoiled_shows_no_mutant() -> None:
     assert ended(SPOILED_BASELINE, "1 wrong answer") is Finding.ELSEWHERE
 
 
+def test_before_the_fault_a_wrong_answer_is_told_by_the_gate_instead_of_the_check() -> None:
+    gates = [
+        replace(gate, sentence="Of the others, 1 had wrong content.")
+        if gate.name == BASELINE_HEALTHY
+        else gate
+        for gate in SPOILED_BASELINE.gates
+    ]
+    told = replace(SPOILED_BASELINE, gates=tuple(gates))
+    assert ended(told, "1 wrong answer", caught_by="right answers") is Finding.CAUGHT
+    assert ended(SPOILED_BASELINE, "1 wrong answer", caught_by="right answers") is Finding.ELSEWHERE
+    assert ended(told, "1 wrong answer", caught_by="good ratio") is Finding.ELSEWHERE
+
+
 def test_an_equivalent_mutant_survives_only_where_every_check_reached_a_verdict() -> None:
     unknown = replace(HELD, twins=(replace(HELD.twins[0], verdict=Verdict.INCONCLUSIVE),))
     equal = {"equivalent": "because", "caught_by": ""}
