@@ -14,8 +14,8 @@ TAIL_S = 0.05  # no burst begins this shortly before the end of its part of the 
 def plan_switches(faults: Sequence[Fault], phases: Phases, seed: int) -> tuple[Switch, ...]:
     """Every switch of every lasting fault, and the healing of what an action leaves broken, by time.
 
-    At the same instant off comes before on, and what was laid on last comes off first: Toxiproxy hangs when a toxic is
-    removed whose output goes to a connection that a later one has just reset. At the end all are off.
+    At the same instant off comes before on, and the last fault goes off first: Toxiproxy may hang if a toxic is removed
+    while it holds data for a connection that a later one has just reset. At the end all are off.
     """
     switches: list[Switch] = []
     for number, fault in enumerate(faults):

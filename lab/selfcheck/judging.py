@@ -131,7 +131,9 @@ def _told(case: Case, verdict: RunVerdict, trial: Trial) -> Told:
 
 def _by_chance(case: Case, verdict: RunVerdict, trial: Trial, told: Sequence[str]) -> str:
     """Why the run says nothing about the case, whatever `told` in it; "" if it does."""
-    if case.kind is CaseKind.MUTANT and BASELINE_HEALTHY in told and not trial.amiss:
+    if (
+        case.kind is CaseKind.MUTANT and BASELINE_HEALTHY in told and not trial.amiss
+    ):  # it fails on a busy machine, too
         return "A busy machine explains what was seen before the fault."
     if case.caught_by in told and not _because_of_it(case, verdict, trial.checks):
         return f"'{case.caught_by}' failed for another reason than what was done."
@@ -155,7 +157,7 @@ def _is_of(case: Case, gate: Gate) -> bool:
 
 
 def _names(case: Case, gate: Gate) -> bool:
-    """Of a wrong answer, whether the gate of the baseline tells or the check depends on when it came."""
+    """A wrong answer before the fault is told by the gate of the baseline, one that comes later by the check."""
     early = gate.name == BASELINE_HEALTHY and WRONG_CONTENT in gate.sentence
     return gate.name == case.caught_by or (case.caught_by == RIGHT_ANSWERS and early)
 

@@ -11,13 +11,14 @@ import pytest
 
 from lab.faults import Latency
 from lab.judge.gates import SPOILED
+from lab.judge.gates.baseline import BASELINE_HEALTHY, WRONG_CONTENT
 from lab.judge.statistics import WRONG_BODY
 from lab.model import BASELINE, DATABASE, Failure, Gate, Outcome, RunVerdict, Verdict
 from lab.model.selfcheck import CaseKind, Finding
 from lab.record import REQUEST, write_verdict
 from lab.runtime.programs import Ended
 from lab.selfcheck.amiss import amiss
-from lab.selfcheck.judging import BASELINE_HEALTHY, Trial, found
+from lab.selfcheck.judging import Trial, found
 from lab.selfcheck.reading import cases
 from lab.selfcheck.walking import seen
 from tests.fabricated.evidence import (
@@ -122,7 +123,7 @@ def test_a_baseline_that_a_busy_machine_spoiled_shows_no_mutant() -> None:
 
 def test_before_the_fault_a_wrong_answer_is_told_by_the_gate_instead_of_the_check() -> None:
     gates = [
-        replace(gate, sentence="Of the others, 1 had wrong content.")
+        replace(gate, sentence=f"Of the others, 1 {WRONG_CONTENT}.")
         if gate.name == BASELINE_HEALTHY
         else gate
         for gate in SPOILED_BASELINE.gates

@@ -29,6 +29,7 @@ from lab.judge.statistics import (
 from lab.model import BASELINE, Gate, Window, longer, percent
 
 BASELINE_HEALTHY, BASELINE_STEADY, BASELINES_ALIKE = "baseline healthy", "baseline steady", "baselines alike"
+WRONG_CONTENT = "had wrong content"  # the self-check looks for these words
 SUCCESSES_OF = 5  # requests of one operation: if there are this many, at least one must succeed
 DRIFT_OF_LIMIT = 0.25  # share of the limit X by which the median latency may move between the two halves
 WHY = f"The gate {BASELINE_HEALTHY!r} says what became of the requests."
@@ -94,7 +95,7 @@ def _ills(twin: TwinEvidence, ill: Requests, spared: float, count: int) -> tuple
     slow = ~wrong & (
         ~is_answered(ill) | (latency_ms(ill) > twin.load.good_within_ms) | np.isin(ill["status"], TRY_AGAIN)
     )
-    kinds = {"had wrong content": wrong, "were errors": ~wrong & ~slow, "came late or never": slow}
+    kinds = {WRONG_CONTENT: wrong, "were errors": ~wrong & ~slow, "came late or never": slow}
     told = [
         f"{int(mask.sum())} {words} ({', '.join(_ops(twin, ill[mask]))})"
         for words, mask in kinds.items()

@@ -190,10 +190,10 @@ class LinkActuator:
         return echo
 
     def _change(self, wanted: Mapping[str, Toxic], enabled: bool) -> LinkState:
-        """From the first toxic that differs all are replaced. A patch would release the data that they hold.
+        """Toxics are replaced, never patched, from the first that differs: a patch would release the data they hold.
 
         A link goes down before its toxics change and up afterwards, so that no connection sees a mixed state. The last
-        toxic goes first: an earlier one might wait for a later one that has ended its connection, and Toxiproxy hang.
+        toxic is removed first: with an earlier one Toxiproxy may hang (see lab/plan/switches.py).
         """
         proxy = self._seen or self._server.get_proxy(self.name)
         if proxy.enabled and not enabled:
